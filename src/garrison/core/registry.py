@@ -1,0 +1,90 @@
+"""Worlds by name.
+
+A name stands for ``"module:factory"``, which is imported when the world is made and not before. Other
+packages add theirs with :func:`register`, or, so that the command line sees them too, with an entry
+point in the group ``garrison.worlds``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.metadata
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from garrison.core.world import World
+
+ENTRY_POINTS = "garrison.worlds"
+
+_BUILT_IN = {
+    "cc4": "garrison.worlds.cc4:make",
+    "toy/value": "garrison.worlds.toy.probes:Value",
+    "toy/discount": "garrison.worlds.toy.probes:Discount",
+    "toy/credit": "garrison.worlds.toy.probes:Credit",
+    "toy/masking": "garrison.worlds.toy.probes:Masking",
+    "toy/truncation": "garrison.worlds.toy.probes:Truncation",
+    "toy/coordination": "garrison.worlds.toy.probes:Coordination",
+    "toy/memory": "garrison.worlds.toy.probes:Memory",
+    "toy/network": "garrison.worlds.toy.network:Network",
+}
+_registered: dict[str, str] = {}
+
+
+def worlds() -> tuple[str, ...]:
+    """Names that :func:`make` knows, sorted."""
+    return tuple(sorted(_factories()))
+
+
+def make(name: str, **options: Any) -> World:
+    """Make the world called ``name``, e.g. ``make("cc4", red="fsm")``.
+
+    Raises ``ValueError`` for an unknown name or option, naming those that are possible.
+    """
+    factory = _load(name)
+    _check_options(name, factory, options)
+    return factory(**options)
+
+
+def register(name: str, factory: str) -> None:
+    """Let ``name`` stand for ``factory``, written ``"module:callable"``.
+
+    Raises ``ValueError`` if the name belongs to another factory, or if ``factory`` is not so written.
+    """
+    module, colon, attribute = factory.partition(":")
+    if not (module and colon and attribute):
+        raise ValueError(f"factory of world {name!r} is {factory!r}; write it as 'module:callable'")
+    taken = _factories().get(name, factory)
+    if taken != factory:
+        raise ValueError(f"world {name!r} is registered already, as {taken!r}; cannot make it {factory!r}")
+    _registered[name] = factory
+
+
+def _factories() -> dict[str, str]:
+    installed = {point.name: point.value for point in importlib.metadata.entry_points(group=ENTRY_POINTS)}
+    return {**installed, **_registered, **_BUILT_IN}
+
+
+def _load(name: str) -> Callable[..., World]:
+    factories = _factories()
+    if name not in factories:
+        raise ValueError(f"no world {name!r}{_closest(name, factories)}; worlds: {', '.join(sorted(factories))}")
+    module, _, attribute = factories[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _check_options(name: str, factory: Callable[..., World], given: dict[str, Any]) -> None:
+    parameters = inspect.signature(factory).parameters
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return  # the factory takes any option and checks them itself
+    for option in given:
+        if option not in parameters:
+            possible = f"options: {', '.join(parameters)}" if parameters else "it has none"
+            raise ValueError(f"world {name!r} has no option {option!r}{_closest(option, parameters)}; {possible}")
+
+
+def _closest(word: str, possible: Any) -> str:
+    found = difflib.get_close_matches(str(word), list(possible), n=1)
+    return f" (did you mean {found[0]!r}?)" if found else ""

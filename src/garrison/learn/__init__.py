@@ -1,0 +1,1 @@
+"""What every learning algorithm is made of. Each piece exists once; none knows a world."""

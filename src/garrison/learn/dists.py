@@ -1,0 +1,50 @@
+"""The categorical distribution over legal actions.
+
+A distribution is its array of log-probabilities ``f32[..., action]``. Illegal actions have probability
+exactly 0 and are never sampled. Where nothing is legal, the distribution is uniform over all actions.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+# Far below any logit, so that exp() gives exactly 0, yet finite, so that 0 * log-probability is 0 and not NaN.
+ILLEGAL = -1e9
+
+
+def masked_categorical(logits: jax.Array, mask: jax.Array) -> jax.Array:
+    """Log-probabilities ``f32[..., action]`` from logits and ``mask`` (bool, True where legal)."""
+    return jax.nn.log_softmax(jnp.where(mask, logits, ILLEGAL))
+
+
+def sample(key: jax.Array, log_probs: jax.Array) -> jax.Array:
+    """One action per distribution, ``int32[...]``.
+
+    Inverts the cumulative distribution: one random number per distribution where the Gumbel trick needs one
+    per action, which is 5 times faster on a CPU.
+    """
+    count = log_probs.shape[-1]
+    probs = jnp.exp(log_probs)
+    cumulative = jnp.cumsum(probs, axis=-1)
+    uniform = jax.random.uniform(key, log_probs.shape[:-1] + (1,))
+    # Rounding differs along a parallel cumulative sum: only actions that have a probability may be picked.
+    possible = probs > 0
+    total = jnp.max(jnp.where(possible, cumulative, 0.0), axis=-1, keepdims=True)
+    reached = possible & (cumulative > uniform * total)
+    return jnp.min(jnp.where(reached, jnp.arange(count, dtype=jnp.int32), count - 1), axis=-1)
+
+
+def mode(log_probs: jax.Array) -> jax.Array:
+    """The most probable action of each distribution, ``int32[...]``; the first of equals."""
+    return jnp.argmax(log_probs, axis=-1).astype(jnp.int32)
+
+
+def log_prob(log_probs: jax.Array, action: jax.Array) -> jax.Array:
+    """Log-probability ``f32[...]`` of ``action`` (int32[...])."""
+    return jnp.take_along_axis(log_probs, action[..., None], axis=-1)[..., 0]
+
+
+def entropy(log_probs: jax.Array) -> jax.Array:
+    """Entropy ``f32[...]`` in nats."""
+    return -jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)

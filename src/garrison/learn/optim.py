@@ -1,0 +1,37 @@
+"""Gradient steps whose numbers are arrays, so that many settings can be trained by one ``vmap``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import optax
+
+Number = jax.Array | float
+
+# Adam as PPO implementations use it (Huang et al. 2022, "The 37 implementation details of PPO", detail 3).
+_ADAM = optax.scale_by_adam(eps=1e-5)
+
+
+def init(params: Any) -> Any:
+    """The optimiser's state for ``params``."""
+    return _ADAM.init(params)
+
+
+def apply(
+    grads: Any, state: Any, params: Any, learning_rate: Number, max_grad_norm: Number
+) -> tuple[Any, Any, jax.Array]:
+    """One Adam step on gradients clipped by their global norm.
+
+    Returns the new parameters, the new state and the norm of the gradients before clipping (f32[]).
+    """
+    norm = optax.global_norm(grads)
+    factor = max_grad_norm / jax.numpy.maximum(norm, max_grad_norm)
+    grads = jax.tree.map(lambda grad: grad * factor, grads)
+    updates, state = _ADAM.update(grads, state)
+    return jax.tree.map(lambda p, u: p - learning_rate * u, params, updates), state, norm
+
+
+def linear(start: Number, progress: Number) -> Number:
+    """A schedule from ``start`` to 0 as ``progress`` goes from 0 to 1."""
+    return start * (1.0 - progress)

@@ -1,0 +1,118 @@
+"""Every random number of a step, and nothing else that is random.
+
+``step(key, …)`` is ``step_with(sample(key), …)``, and ``step_with`` is deterministic: a tape recorded from
+CybORG becomes :class:`Draws` and replays through the same code. A choice among ``n`` is a uniform ``u``
+that picks the option of rank ``floor(u n)`` in CybORG's own order. Each field names its call site (§9.2).
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from garrison.core.struct import struct
+from garrison.worlds.cc4 import tables as T
+
+MAX_REPIDS = 16  # decoys that one Remove may give a new pid
+
+
+@struct
+class Draws:
+    """Uniforms are float32 in [0, 1); whole numbers are int32."""
+
+    green_action: jax.Array  # float32[green]: EnterpriseGreenAgent.py:60, over tables.Green
+    green_pick: jax.Array  # float32[green]: GreenLocalWork.py:101 service, GreenAccessService.py:115 server
+    green_reliability: jax.Array  # int32[green] in 0..99: GreenLocalWork.py:102
+    green_alarm: jax.Array  # float32[green]: GreenLocalWork.py:112, GreenAccessService.py:207
+    green_phishing: jax.Array  # float32[green]: GreenLocalWork.py:118
+    green_sender: jax.Array  # float32[green]: PhishingEmail.py:88
+    green_pid: jax.Array  # int32[green] in 1..9: Host.py:200, phishing session
+
+    red_host: jax.Array  # float32[red]: FiniteStateRedAgent.py:280–291; RandomSelectRedAgent.py:81
+    red_group: jax.Array  # float32[red]: FiniteStateRedAgent.py:269 state; RandomSelect: Withdraw's hostname
+    red_server: jax.Array  # float32[red]: FiniteStateRedAgent.py:278, servers preferred
+    red_action: jax.Array  # float32[red]: FiniteStateRedAgent.py:311; RandomSelectRedAgent.py:68
+    red_session: jax.Array  # float32[red]: FiniteStateRedAgent.py:330; RandomSelectRedAgent.py:81
+    red_subnet: jax.Array  # float32[red]: FiniteStateRedAgent.py:330; RandomSelectRedAgent.py:81
+
+    red_scan: jax.Array  # float32[red]: Portscan.py:49
+    red_deception: jax.Array  # float32[red]: DiscoverDeception.py:89,95 as one: is anything reported?
+    red_exploit: jax.Array  # float32[red]: ExploitRemoteService.py:61
+    red_route: jax.Array  # float32[red, node]: SSHBruteForce.py:44, from source to target
+    red_alert: jax.Array  # float32[red]: ExploitAction.py:102, process event of an SQL injection
+    red_pid: jax.Array  # int32[red] in 1..9: Host.py:200, exploit session
+    red_escalate: jax.Array  # float32[red]: PrivilegeEscalate.py:103
+    red_promote: jax.Array  # float32[red]: RedSessionCheck.py:37
+
+    blue_decoy: jax.Array  # float32[blue]: DecoyAction.py:84
+    blue_pid: jax.Array  # int32[blue] in 1..9: Host.py:200, decoy process
+    blue_repid: jax.Array  # int32[blue, hit] in 1..9: StopProcess.py:39, per decoy that Remove hits, in order
+
+
+_UNIFORM = {
+    "green_action": (T.NUM_GREEN,),
+    "green_pick": (T.NUM_GREEN,),
+    "green_alarm": (T.NUM_GREEN,),
+    "green_phishing": (T.NUM_GREEN,),
+    "green_sender": (T.NUM_GREEN,),
+    "red_host": (T.NUM_RED,),
+    "red_group": (T.NUM_RED,),
+    "red_server": (T.NUM_RED,),
+    "red_action": (T.NUM_RED,),
+    "red_session": (T.NUM_RED,),
+    "red_subnet": (T.NUM_RED,),
+    "red_scan": (T.NUM_RED,),
+    "red_deception": (T.NUM_RED,),
+    "red_exploit": (T.NUM_RED,),
+    "red_route": (T.NUM_RED, T.MAX_ROUTE),
+    "red_alert": (T.NUM_RED,),
+    "red_escalate": (T.NUM_RED,),
+    "red_promote": (T.NUM_RED,),
+    "blue_decoy": (T.NUM_BLUE,),
+}
+_INTEGER = {  # shape, low, range
+    "green_reliability": ((T.NUM_GREEN,), 0, 100),
+    "green_pid": ((T.NUM_GREEN,), 1, 9),
+    "red_pid": ((T.NUM_RED,), 1, 9),
+    "blue_pid": ((T.NUM_BLUE,), 1, 9),
+    "blue_repid": ((T.NUM_BLUE, MAX_REPIDS), 1, 9),
+}
+
+
+def sample(key: jax.Array) -> Draws:
+    """The draws of one step, from one call of the generator."""
+    shapes = {**_UNIFORM, **{name: spec[0] for name, spec in _INTEGER.items()}}
+    sizes = {name: _size(shape) for name, shape in shapes.items()}
+    bits = jax.random.bits(key, (sum(sizes.values()),), jnp.uint32)
+    fields, start = {}, 0
+    for name, size in sizes.items():
+        uniform = (bits[start : start + size] >> 8).astype(jnp.float32) * jnp.float32(2.0**-24)
+        start += size
+        if name in _INTEGER:
+            _, low, span = _INTEGER[name]
+            uniform = low + (uniform * span).astype(jnp.int32)
+        fields[name] = uniform.reshape(shapes[name])
+    return Draws(**fields)
+
+
+def blank() -> Draws:
+    """Draws in which nothing by chance happens: the ground on which a recorded tape is laid."""
+    fields = {name: jnp.zeros(shape, jnp.float32) for name, shape in _UNIFORM.items()}
+    for name, (shape, low, _) in _INTEGER.items():
+        fields[name] = jnp.full(shape, low, jnp.int32)
+    for name in ("green_alarm", "green_phishing", "red_scan", "red_deception"):
+        fields[name] = jnp.full(_UNIFORM[name], 1.0, jnp.float32)
+    return Draws(**fields)
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for n in shape:
+        size *= n
+    return size
+
+
+def pick(u: jax.Array, count: jax.Array) -> jax.Array:
+    """Rank in 0..count-1 that the uniform ``u`` chooses (0 where there is nothing to choose)."""
+    rank = jnp.floor(u * count).astype(jnp.int32)
+    return jnp.clip(rank, 0, jnp.maximum(count - 1, 0))

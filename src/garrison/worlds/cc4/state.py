@@ -1,0 +1,95 @@
+"""What changes in a step: one flat struct of small integers, about 16 KB per environment.
+
+Axes: ``host`` 137 fixed slots (:mod:`tables`), ``blue`` 5, ``red`` 6, ``session`` a table of slots per red
+agent, ``subnet`` 9 in generation order. Blue and green sessions never change (Restore puts the same objects
+back, Q20), so they live in :class:`~garrison.worlds.cc4.topology.Topology`.
+
+Order matters in CybORG wherever a choice is drawn over a dictionary. It is kept by tickets, not by position:
+``session_order`` rises with insertion, ``fsm_order`` with the first sight of a host.
+"""
+
+from __future__ import annotations
+
+import jax
+
+from garrison.core.struct import struct
+
+
+@struct
+class State:
+    """The state of one CC4 episode between two steps."""
+
+    step: jax.Array  # int16[]: steps done
+    phase: jax.Array  # uint8[]: mission phase of the last step (§6.1)
+    blocked: jax.Array  # bool[subnet to, subnet from] (§2.3)
+    overflow: jax.Array  # uint8[]: bits of tables.Overflow; never set in ordinary play
+
+    # hosts (§2.1)
+    host_reliability: jax.Array  # uint8[host, 9]: per cent; real services, then decoys, as slots stand
+    host_ot_stopped: jax.Array  # bool[host]: Impact stopped the OT service
+    host_decoy: jax.Array  # uint8[host, 4]: tables.Decoy in order of deployment, 0 = free
+    host_decoy_pid: jax.Array  # int16[host, 4]: process behind the decoy's service entry
+    host_network_events: jax.Array  # int16[host]: in the last step; since the start where no blue looks
+    host_process_events: jax.Array  # int16[host]: likewise
+    host_cmd_files: jax.Array  # uint8[host]: copies of cmd.sh, one per successful exploit
+    host_escalate_files: jax.Array  # uint8[host]: copies of escalate.sh, one per escalation
+
+    # vsftpd processes replaced by a newer one, still listening (Q16)
+    orphan_host: jax.Array  # uint8[blue, orphan]: NO_HOST = free
+    orphan_pid: jax.Array  # int16[blue, orphan]
+
+    # pids of process events that blue has seen, in order, never forgotten (Q6)
+    suspicious_host: jax.Array  # uint8[blue, entry]: NO_HOST = free
+    suspicious_pid: jax.Array  # int16[blue, entry]
+
+    # red sessions (§2.2)
+    session_kind: jax.Array  # uint8[red, session]: tables.Session, 0 = free slot
+    session_id: jax.Array  # uint8[red, session]
+    session_host: jax.Array  # uint8[red, session]
+    session_pid: jax.Array  # int16[red, session]
+    session_user: jax.Array  # uint8[red, session]: tables.User
+    session_order: jax.Array  # int16[red, session]: ticket of insertion into CybORG's map
+    session_parent: jax.Array  # bool[red, session]: has a parent session
+    session_suspicious: jax.Array  # bool[red, session]: blue's list holds its pid, Remove would find it
+
+    # ports that a session remembers from its last scan of a target (Q18)
+    scan_session: jax.Array  # uint8[red, scan]: session slot, NO_HOST = free
+    scan_host: jax.Array  # uint8[red, scan]
+    scan_ports: jax.Array  # uint8[red, scan]: bits of tables.PORTS
+
+    # red agents
+    red_active: jax.Array  # bool[red]: has a session since the end of the last step (§3.3)
+    red_session_count: jax.Array  # int16[red]: CybORG's counter, which Restore does not lower (§2.2)
+    red_next_order: jax.Array  # int16[red]: next ticket for session_order
+    red_known_session: jax.Array  # uint8[red, id]: rank of first sight, NO_RANK = never seen (Q10)
+    red_known_subnet: jax.Array  # bool[red, subnet] (§2.4)
+    red_known_ip: jax.Array  # bool[red, host]
+    red_known_hostname: jax.Array  # bool[red, host]
+
+    # actions in progress (§3.2): ticks 0 = none
+    blue_action: jax.Array  # int16[blue]: index into the agent's action list
+    blue_ticks: jax.Array  # uint8[blue]
+    red_kind: jax.Array  # uint8[red]: tables.Red
+    red_host: jax.Array  # uint8[red]: target, NO_HOST = none
+    red_subnet: jax.Array  # uint8[red]: target of DiscoverRemoteSystems
+    red_session: jax.Array  # uint8[red]: source session id
+    red_hostname: jax.Array  # uint8[red]: host named by a Withdraw, else the target
+    red_ticks: jax.Array  # uint8[red]
+
+    # what each red agent was told at the end of the last step (§4.5)
+    seen_kind: jax.Array  # uint8[red]: the action whose result it got, SLEEP = none
+    seen_outcome: jax.Array  # uint8[red]: tables.Outcome of that action
+    seen_host: jax.Array  # uint8[red]: its target
+    seen_subnet: jax.Array  # uint8[red]
+    seen_order: jax.Array  # uint8[red, host]: place of the host's entry in the report, 0 = not reported
+    seen_hostname: jax.Array  # bool[red, host]: the entry names the host
+    seen_session: jax.Array  # bool[red, host]: the entry lists a session
+
+    # memory of the finite-state red (§5.1)
+    fsm_calls: jax.Array  # int16[red]: decisions taken; CybORG's ``step``
+    fsm_state: jax.Array  # uint8[red, host]: tables.Fsm
+    fsm_order: jax.Array  # uint16[red, host]: ticket of first sight
+    fsm_hostname: jax.Array  # bool[red, host]
+
+
+NO_RANK = 255

@@ -1,0 +1,1 @@
+"""Small worlds: probes of one part of a learner each, and a four-host network to defend."""

@@ -1,0 +1,183 @@
+"""Four hosts in a row, an infection that spreads along them, and two agents who see only alerts.
+
+    gateway ── web ── files ── desk
+    blue_0     └──── blue_1 ─────┘
+
+In each step, in this order: blue acts, red spreads, sensors raise alerts. What a host really is stays hidden
+until it is analysed. The reward, shared by both agents, is minus the fraction of infected hosts, minus
+``restore_cost`` for each restored one. A restore keeps its agent busy for the step after it: then the agent can
+only sleep, and any other action counts as that. So does an action out of range in compiled code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from garrison.core.spaces import check_actions
+from garrison.core.struct import struct
+from garrison.core.world import Step, World
+
+HOSTS = ("gateway", "web", "files", "desk")
+GUARDED = ((0,), (1, 2, 3))  # hosts of each agent
+NEIGHBOURS = np.eye(4, k=1, dtype=bool) | np.eye(4, k=-1, dtype=bool)  # [host, host]
+
+# Per agent, what each action does: (verb, host).
+ACTIONS = tuple(
+    (("sleep", -1), *((verb, host) for host in hosts for verb in ("analyse", "restore"))) for hosts in GUARDED
+)
+NUM_ACTIONS = max(map(len, ACTIONS))
+# Per agent, where its features stand among all: alerts, confirmations, busy agents, time, zero as padding.
+NUM_FEATURES = 2 * max(map(len, GUARDED)) + 2
+FEATURES = tuple((*hosts, *(4 + host for host in hosts), 8 + agent, 10) for agent, hosts in enumerate(GUARDED))
+GATHER = np.array([row + (11,) * (NUM_FEATURES - len(row)) for row in FEATURES])  # [agent, feature]
+
+
+def _targets(verb: str) -> np.ndarray:
+    """Which host an action with this verb is aimed at: bool[agent, action, host]."""
+    aimed = np.zeros((len(GUARDED), NUM_ACTIONS, len(HOSTS)), bool)
+    for agent, actions in enumerate(ACTIONS):
+        for index, (what, host) in enumerate(actions):
+            aimed[agent, index, host] = what == verb
+    return aimed
+
+
+ANALYSE, RESTORE = _targets("analyse"), _targets("restore")
+
+
+@struct
+class NetworkState:
+    time: jax.Array  # int32[]: steps taken in this episode
+    infected: jax.Array  # bool[host]: the truth, which nobody sees
+    alert: jax.Array  # bool[host]: what the sensors said in the last step
+    confirmed: jax.Array  # bool[host]: found infected by an analysis, and not restored since
+    busy: jax.Array  # bool[agent]: still restoring, can only sleep
+
+
+@struct
+class Draws:
+    """Every random number of a step, uniform in 0 .. 1."""
+
+    spread: jax.Array  # f32[host]: infection by neighbours
+    phishing: jax.Array  # f32[]: infection of the gateway from outside
+    alert: jax.Array  # f32[host]: the sensors
+
+    @staticmethod
+    def sample(key: jax.Array) -> Draws:
+        draws = jax.random.uniform(key, (2 * len(HOSTS) + 1,))
+        return Draws(spread=draws[:4], phishing=draws[4], alert=draws[5:])
+
+
+@dataclass(frozen=True)
+class Network(World):
+    """The world ``toy/network``; see the module. Raises ``ValueError`` for an option that makes no sense.
+
+    Options: the probabilities per step that an infected neighbour infects a host (``spread``), that the
+    gateway is infected from outside (``phishing``), that an infected host raises an alert (``detection``) and
+    that a clean one does (``false_alarm``); the cost of a restore; the length of an episode (``steps``).
+    """
+
+    spread: float = 0.2
+    phishing: float = 0.1
+    detection: float = 0.7
+    false_alarm: float = 0.05
+    restore_cost: float = 0.25
+    steps: int = 30
+
+    name = "toy/network"
+    version = "1"
+    agents = ("blue_0", "blue_1")
+    action_counts = tuple(map(len, ACTIONS))
+    observation_sizes = tuple(map(len, FEATURES))
+
+    def __post_init__(self) -> None:
+        for option in fields(self):
+            value = getattr(self, option.name)
+            low, high = (1, np.inf) if option.name == "steps" else (0, 1)
+            if not low <= value <= high:
+                raise ValueError(f"{option.name} of world {self.name!r} is {value}; it must be in {low} .. {high}")
+
+    @property
+    def max_steps(self) -> int:
+        return self.steps
+
+    def reset(self, key: jax.Array) -> tuple[jax.Array, NetworkState]:
+        infected = jnp.arange(len(HOSTS)) == jax.random.randint(key, (), 0, len(HOSTS))
+        no_host, no_agent = jnp.zeros(len(HOSTS), bool), jnp.zeros(len(GUARDED), bool)
+        state = NetworkState(jnp.zeros((), jnp.int32), infected, alert=no_host, confirmed=no_host, busy=no_agent)
+        return self._observe(state), state
+
+    def step(self, key: jax.Array, state: NetworkState, actions: jax.Array) -> tuple[jax.Array, NetworkState, Step]:
+        return self.step_with(Draws.sample(key), state, check_actions(self, actions))
+
+    def step_with(
+        self, draws: Draws, state: NetworkState, actions: jax.Array
+    ) -> tuple[jax.Array, NetworkState, Step]:
+        """The step that these draws decide."""
+        analysed, restored = _chosen(ANALYSE, state, actions), _chosen(RESTORE, state, actions)
+        infected = state.infected & ~restored.any(0)
+        infected = infected | self._infections(draws, infected)
+        alert = draws.alert < jnp.where(infected, self.detection, self.false_alarm)
+        after = NetworkState(
+            time=state.time + 1,
+            infected=infected,
+            alert=alert,
+            # An analysis tells how the host was when it began.
+            confirmed=(state.confirmed & ~restored.any(0)) | (analysed.any(0) & state.infected),
+            busy=restored.any(1),
+        )
+        parts = {"infected": -jnp.mean(infected), "restore": -self.restore_cost * jnp.sum(restored)}
+        parts = {name: part.astype(jnp.float32) for name, part in parts.items()}
+        reward = jnp.tile(sum(parts.values()), self.num_agents)
+        obs, truncated = self._observe(after), after.time >= self.steps
+        return obs, after, Step(reward, jnp.zeros((), bool), truncated, final_obs=obs, info={"reward_parts": parts})
+
+    def legal(self, state: NetworkState) -> jax.Array:
+        index = np.arange(NUM_ACTIONS)[None]
+        exists = index < np.array(self.action_counts)[:, None]
+        return exists & ((index == 0) | ~state.busy[:, None])
+
+    def action_labels(self, agent: int | str) -> list[str]:
+        return [f"{verb} {HOSTS[host]}" if host >= 0 else verb for verb, host in ACTIONS[self.agent_index(agent)]]
+
+    def observation_labels(self, agent: int | str) -> list[str]:
+        hosts = [HOSTS[host] for host in GUARDED[self.agent_index(agent)]]
+        return [*(f"alert on {h}" for h in hosts), *(f"{h} found infected" for h in hosts), "busy", "time"]
+
+    def describe(self, state: NetworkState) -> dict[str, Any]:
+        hosts = [
+            {"host": host, "infected": bool(infected), "alert": bool(alert), "confirmed": bool(confirmed)}
+            for host, infected, alert, confirmed in zip(
+                HOSTS, state.infected, state.alert, state.confirmed, strict=True
+            )
+        ]
+        busy = [agent for agent, busy in zip(self.agents, state.busy, strict=True) if busy]
+        return {"time": int(state.time), "hosts": hosts, "busy": busy}
+
+    def narrate(self, state: NetworkState, actions: Any, after: NetworkState, step: Step) -> list[str]:
+        lines = [
+            f"{agent}: {'busy restoring' if busy else self.action_labels(agent)[int(action)]}"
+            for agent, busy, action in zip(self.agents, state.busy, actions, strict=True)
+        ]
+        changes = zip(HOSTS, np.asarray(state.infected), np.asarray(after.infected), strict=True)
+        return lines + [f"{host} is {'infected' if now else 'clean again'}" for host, was, now in changes if was != now]
+
+    def _infections(self, draws: Draws, infected: jax.Array) -> jax.Array:
+        neighbours = (NEIGHBOURS & infected[None]).sum(1)
+        infections = draws.spread < 1 - (1 - self.spread) ** neighbours
+        return infections.at[0].set(infections[0] | (draws.phishing < self.phishing))
+
+    def _observe(self, state: NetworkState) -> jax.Array:
+        time = (state.time / self.steps)[None]
+        parts = (state.alert, state.confirmed, state.busy, time, jnp.zeros(1))
+        return jnp.concatenate([part.astype(jnp.float32) for part in parts])[GATHER]
+
+
+def _chosen(targets: np.ndarray, state: NetworkState, actions: jax.Array) -> jax.Array:
+    """Which hosts the actions of agents that are not busy are aimed at: bool[agent, host]."""
+    chosen = (np.arange(NUM_ACTIONS)[None] == actions[:, None]) & ~state.busy[:, None]
+    return (chosen[:, :, None] & targets).any(1)

@@ -1,0 +1,201 @@
+"""Probe worlds: each can be solved only if one particular part of a learner works.
+
+A learner that fails one of them is wrong in that part, provided that it solves those above.
+
+| world | what a right learner reaches | the part it proves |
+|---|---|---|
+| ``toy/value`` | value 1 | the value is fitted to the reward |
+| ``toy/discount`` | values ``gamma**2``, ``gamma``, 1 | rewards are discounted back in time |
+| ``toy/credit`` | return 1 (random: 1/2) | the advantage reaches the right action at the right observation |
+| ``toy/masking`` | return 1 (random: 1/2), never more | illegal actions, which pay 2, are out of reach and out of the loss |
+| ``toy/truncation`` | value ``1 / (1 - gamma)`` | the value goes on across a time limit |
+| ``toy/coordination`` | return 1 for both (random: 1/2) | two agents learn at once |
+| ``toy/memory`` | return 1 (random: 1/2) | a recurrent policy carries what it saw to the end |
+
+An action out of range in compiled code matches nothing: it pays what a wrong action does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from garrison.core.spaces import check_actions
+from garrison.core.struct import struct
+from garrison.core.world import Step, World
+
+
+@struct
+class ProbeState:
+    time: jax.Array  # int32[]: steps taken in this episode
+    cue: jax.Array  # int32[]: drawn at reset from 0 .. cues - 1, for the whole episode
+
+
+class Probe(World):
+    """What all probes share: a cue drawn at reset, a reward by time, cue and actions, a fixed length."""
+
+    version = "1"
+    agents: tuple[str, ...] = ("learner",)
+    max_steps = 1
+    #: how many cues there are to draw from
+    cues = 1
+    #: action labels, the same for each agent
+    actions: tuple[str, ...] = ("left", "right")
+    #: observation labels, the same for each agent
+    features: tuple[str, ...] = ("always 1",)
+    #: whether the end is a time limit, which truncates, and not the end of the task
+    time_limit = False
+
+    @property
+    def action_counts(self) -> tuple[int, ...]:
+        return (len(self.actions),) * self.num_agents
+
+    @property
+    def observation_sizes(self) -> tuple[int, ...]:
+        return (len(self.features),) * self.num_agents
+
+    def observe(self, state: ProbeState) -> jax.Array:
+        """What each agent sees alike: ``f32[feature]``."""
+        return jnp.ones(1)
+
+    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+        """What the ``int32[agent]`` actions earn: ``f32[agent]``."""
+        return jnp.ones(self.num_agents)
+
+    def reset(self, key: jax.Array) -> tuple[jax.Array, ProbeState]:
+        cue = jax.random.randint(key, (), 0, self.cues)
+        state = ProbeState(time=jnp.zeros((), jnp.int32), cue=cue)
+        return self._observations(state), state
+
+    def step(self, key: jax.Array, state: ProbeState, actions: jax.Array) -> tuple[jax.Array, ProbeState, Step]:
+        actions = check_actions(self, actions)
+        reward = self.reward(state, actions).astype(jnp.float32)
+        state = state.replace(time=state.time + 1)
+        obs, over, never = self._observations(state), state.time >= self.max_steps, jnp.zeros((), bool)
+        terminated, truncated = (never, over) if self.time_limit else (over, never)
+        return obs, state, Step(reward, terminated, truncated, final_obs=obs, info={})
+
+    def legal(self, state: ProbeState) -> jax.Array:
+        return jnp.ones((self.num_agents, self.num_actions), bool)
+
+    def action_labels(self, agent: int | str) -> list[str]:
+        self.agent_index(agent)
+        return list(self.actions)
+
+    def observation_labels(self, agent: int | str) -> list[str]:
+        self.agent_index(agent)
+        return list(self.features)
+
+    def describe(self, state: ProbeState) -> dict[str, Any]:
+        return {"time": int(state.time), "cue": int(state.cue)}
+
+    def _observations(self, state: ProbeState) -> jax.Array:
+        return jnp.tile(self.observe(state).astype(jnp.float32), (self.num_agents, 1))
+
+
+@dataclass(frozen=True)
+class Value(Probe):
+    """One step that pays 1, whatever is done."""
+
+    name = "toy/value"
+
+
+@dataclass(frozen=True)
+class Discount(Probe):
+    """Pays 1 at the end of three steps, whatever is done; the observation tells the time."""
+
+    name = "toy/discount"
+    max_steps = 3
+    features = ("step 0", "step 1", "step 2")
+
+    def observe(self, state: ProbeState) -> jax.Array:
+        return jax.nn.one_hot(state.time, self.max_steps)
+
+    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+        return (state.time == self.max_steps - 1)[None]
+
+
+@dataclass(frozen=True)
+class Credit(Probe):
+    """One step that pays 1 for the action shown, else nothing."""
+
+    name = "toy/credit"
+    cues = 2
+    features = ("left pays", "right pays")
+
+    def observe(self, state: ProbeState) -> jax.Array:
+        return jax.nn.one_hot(state.cue, self.cues)
+
+    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+        return actions == state.cue
+
+
+@dataclass(frozen=True)
+class Masking(Probe):
+    """One of three actions, another one each episode, is illegal and pays 2; the next one pays 1, the third 0."""
+
+    name = "toy/masking"
+    cues = 3
+    actions = ("first", "second", "third")
+    features = ("first is illegal", "second is illegal", "third is illegal")
+
+    def observe(self, state: ProbeState) -> jax.Array:
+        return jax.nn.one_hot(state.cue, self.cues)
+
+    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+        return 2.0 * (actions == state.cue) + (actions == (state.cue + 1) % self.cues)
+
+    def legal(self, state: ProbeState) -> jax.Array:
+        return (jnp.arange(self.cues) != state.cue)[None]
+
+
+@dataclass(frozen=True)
+class Truncation(Probe):
+    """Pays 1 in each step for ever, but episodes are cut after ten: truncated, never terminated."""
+
+    name = "toy/truncation"
+    max_steps = 10
+    time_limit = True
+
+
+@dataclass(frozen=True)
+class Coordination(Probe):
+    """One step that pays both agents 1 if they do the same, else nothing."""
+
+    name = "toy/coordination"
+    agents = ("one", "other")
+
+    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+        return jnp.tile(actions[0] == actions[1], self.num_agents)
+
+
+@dataclass(frozen=True)
+class Memory(Probe):
+    """Shows a cue in the first of ``delay + 1`` steps, and pays 1 if the last action is the one it named.
+
+    Raises ``ValueError`` if ``delay`` is below 1, as nothing would have to be remembered.
+    """
+
+    delay: int = 3
+
+    name = "toy/memory"
+    cues = 2
+    features = ("left will pay", "right will pay", "now")
+
+    def __post_init__(self) -> None:
+        if self.delay < 1:
+            raise ValueError(f"delay of world {self.name!r} is {self.delay}; it must be at least 1")
+
+    @property
+    def max_steps(self) -> int:
+        return self.delay + 1
+
+    def observe(self, state: ProbeState) -> jax.Array:
+        cue = jax.nn.one_hot(state.cue, self.cues) * (state.time == 0)
+        return jnp.append(cue, state.time == self.delay)
+
+    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+        return (actions == state.cue) & (state.time == self.delay)
