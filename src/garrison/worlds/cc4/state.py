@@ -11,8 +11,13 @@ Order matters in CybORG wherever a choice is drawn over a dictionary. It is kept
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 
 from garrison.core.struct import struct
+from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.topology import Topology
+
+NO_RANK = 255
 
 
 @struct
@@ -37,6 +42,7 @@ class State:
     # vsftpd processes replaced by a newer one, still listening (Q16)
     orphan_host: jax.Array  # uint8[blue, orphan]: NO_HOST = free
     orphan_pid: jax.Array  # int16[blue, orphan]
+    orphan_suspicious: jax.Array  # bool[blue, orphan]: blue's list holds its pid
 
     # pids of process events that blue has seen, in order, never forgotten (Q6)
     suspicious_host: jax.Array  # uint8[blue, entry]: NO_HOST = free
@@ -92,4 +98,80 @@ class State:
     fsm_hostname: jax.Array  # bool[red, host]
 
 
-NO_RANK = 255
+
+def initial_state(topology: Topology) -> State:
+    """The state at reset (§1.7, §3.1): red_agent_0 on its starting host, everything else untouched."""
+    red, hosts = T.NUM_RED, T.NUM_HOSTS
+    first = jnp.arange(red) == 0
+    start = first[:, None] & (jnp.arange(hosts) == topology.red_start[0])
+    known = jnp.arange(hosts) == jnp.asarray(topology.red_start)[:, None]
+    home = jnp.asarray(T.HOST_SUBNET)[topology.red_start]
+    slot = first[:, None] & (jnp.arange(T.MAX_SESSIONS) == 0)
+
+    def zeros(dtype, *shape: int):
+        return jnp.zeros(shape, dtype)
+
+    def table(dtype, value=0):
+        return jnp.where(slot, jnp.asarray(value).astype(dtype), jnp.zeros((), dtype))
+
+    def nobody(*shape: int):
+        return jnp.full(shape, T.NO_HOST, jnp.uint8)
+
+    return State(
+        step=zeros(jnp.int16),
+        phase=zeros(jnp.uint8),
+        blocked=zeros(bool, T.NUM_SUBNETS, T.NUM_SUBNETS),
+        overflow=zeros(jnp.uint8),
+        host_reliability=jnp.full((hosts, T.NUM_REAL + T.NUM_DECOYS), 100, jnp.uint8),
+        host_ot_stopped=zeros(bool, hosts),
+        host_decoy=zeros(jnp.uint8, hosts, T.NUM_DECOYS),
+        host_decoy_pid=zeros(jnp.int16, hosts, T.NUM_DECOYS),
+        host_network_events=zeros(jnp.int16, hosts),
+        host_process_events=zeros(jnp.int16, hosts),
+        host_cmd_files=zeros(jnp.uint8, hosts),
+        host_escalate_files=zeros(jnp.uint8, hosts),
+        orphan_host=nobody(T.NUM_BLUE, T.MAX_ORPHANS),
+        orphan_pid=zeros(jnp.int16, T.NUM_BLUE, T.MAX_ORPHANS),
+        orphan_suspicious=zeros(bool, T.NUM_BLUE, T.MAX_ORPHANS),
+        suspicious_host=nobody(T.NUM_BLUE, T.MAX_SUSPICIOUS),
+        suspicious_pid=zeros(jnp.int16, T.NUM_BLUE, T.MAX_SUSPICIOUS),
+        session_kind=table(jnp.uint8, T.Session.ABSTRACT),
+        session_id=table(jnp.uint8),
+        session_host=table(jnp.uint8, topology.red_start[0]),
+        session_pid=table(jnp.int16, topology.red_start_pid),
+        session_user=table(jnp.uint8, T.User.UBUNTU),
+        session_order=table(jnp.int16),
+        session_parent=table(bool),
+        session_suspicious=table(bool),
+        scan_session=nobody(red, T.MAX_SCANS),
+        scan_host=zeros(jnp.uint8, red, T.MAX_SCANS),
+        scan_ports=zeros(jnp.uint8, red, T.MAX_SCANS),
+        red_active=first,
+        red_session_count=first.astype(jnp.int16),
+        red_next_order=first.astype(jnp.int16),
+        red_known_session=jnp.where(
+            first[:, None] & (jnp.arange(T.MAX_SESSION_ID) == 0), 0, NO_RANK
+        ).astype(jnp.uint8),
+        red_known_subnet=jnp.arange(T.NUM_SUBNETS) == home[:, None],
+        red_known_ip=known,
+        red_known_hostname=known,
+        blue_action=zeros(jnp.int16, T.NUM_BLUE),
+        blue_ticks=zeros(jnp.uint8, T.NUM_BLUE),
+        red_kind=zeros(jnp.uint8, red),
+        red_host=zeros(jnp.uint8, red),
+        red_subnet=zeros(jnp.uint8, red),
+        red_session=zeros(jnp.uint8, red),
+        red_hostname=zeros(jnp.uint8, red),
+        red_ticks=zeros(jnp.uint8, red),
+        seen_kind=zeros(jnp.uint8, red),
+        seen_outcome=zeros(jnp.uint8, red),
+        seen_host=zeros(jnp.uint8, red),
+        seen_subnet=zeros(jnp.uint8, red),
+        seen_order=jnp.where(start, 64, 0).astype(jnp.uint8),
+        seen_hostname=start,
+        seen_session=start,
+        fsm_calls=zeros(jnp.int16, red),
+        fsm_state=zeros(jnp.uint8, red, hosts),
+        fsm_order=zeros(jnp.uint16, red, hosts),
+        fsm_hostname=zeros(bool, red, hosts),
+    )

@@ -1,0 +1,61 @@
+"""DeployDecoy (§4.2): never fails, because Vsftpd tests port 21 and opens 80 (Q16)."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from garrison.worlds.cc4 import processes, sessions
+from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.draws import Draws, pick
+from garrison.worlds.cc4.state import State
+from garrison.worlds.cc4.topology import Topology
+
+# what must not be listened to for each of tables.Decoy[1:] to be a candidate; Vsftpd's 21 never is
+_NEEDS_FREE = (T.PORT_WEB, T.PORT_TLS, T.PORT_MAIL, 0)
+
+
+def deploy(draws: Draws, topology: Topology, state: State, acting: jax.Array, host: jax.Array) -> State:
+    """Start one compatible decoy, chosen at random, on each acting agent's host ``uint8[blue]``."""
+    row = jnp.minimum(host, T.NUM_HOSTS - 1)
+    ports = processes.real_ports(topology, state, row) | processes.decoy_ports(state, row)
+    fits = (ports[:, None] & jnp.array(_NEEDS_FREE, jnp.uint8)) == 0
+    rank = jnp.cumsum(fits, axis=1) - 1
+    wanted = pick(draws.blue_decoy, jnp.sum(fits, axis=1, dtype=jnp.int32))
+    kind = 1 + jnp.argmax(fits & (rank == wanted[:, None]), axis=1)
+
+    pid = (_max_pid(topology, state, row) + draws.blue_pid).astype(jnp.int16)
+    kinds, pids = state.host_decoy[row], state.host_decoy_pid[row]
+    again = kinds == kind[:, None]  # the service entry exists and gets the new process
+    slot = jnp.where(jnp.any(again, axis=1), jnp.argmax(again, axis=1), jnp.argmax(kinds == 0, axis=1))
+    state = _orphan(state, acting & jnp.any(again, axis=1), row, processes.or_reduce(jnp.where(again, pids, 0)))
+
+    rows = jnp.where(acting, row, T.NUM_HOSTS)
+    return state.replace(
+        host_decoy=state.host_decoy.at[rows, slot].set(kind.astype(jnp.uint8), mode="drop"),
+        host_decoy_pid=state.host_decoy_pid.at[rows, slot].set(pid, mode="drop"),
+        host_reliability=state.host_reliability.at[rows, T.NUM_REAL + slot].set(
+            jnp.uint8(100), mode="drop"
+        ),
+    )
+
+
+def _max_pid(topology: Topology, state: State, host: jax.Array) -> jax.Array:
+    here = sessions.live(state)[1:] & (state.session_host[1:] == host[:, None])
+    session = jnp.max(jnp.where(here, state.session_pid[1:], 0), axis=1).astype(jnp.int32)
+    return jnp.maximum(processes.static_max_pid(topology, state, host), session)
+
+
+def _orphan(state: State, enable: jax.Array, host: jax.Array, pid: jax.Array) -> State:
+    """Remember a process that its service entry no longer points to."""
+    free = state.orphan_host == T.NO_HOST
+    slot = jnp.argmax(free, axis=1)
+    full = enable & ~jnp.any(free, axis=1)
+    at = (enable & ~full)[:, None] & (jnp.arange(T.MAX_ORPHANS) == slot[:, None])
+    suspicious = processes.is_suspicious(state, host, pid)
+    return state.replace(
+        orphan_host=jnp.where(at, host[:, None], state.orphan_host),
+        orphan_pid=jnp.where(at, pid[:, None], state.orphan_pid),
+        orphan_suspicious=jnp.where(at, suspicious[:, None], state.orphan_suspicious),
+        overflow=state.overflow | (jnp.any(full) * T.Overflow.ORPHANS).astype(jnp.uint8),
+    )

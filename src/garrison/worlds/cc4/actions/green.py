@@ -1,0 +1,162 @@
+"""What users do: local work, access to services, and the phishing mails they open (§4.3).
+
+Everything is done for all 80 user-host slots at once. Only phishing needs an order.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from garrison.core.struct import struct
+from garrison.worlds.cc4 import processes, sessions
+from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.draws import Draws, pick
+from garrison.worlds.cc4.options import Options
+from garrison.worlds.cc4.state import State
+from garrison.worlds.cc4.topology import Topology
+
+
+@struct
+class GreenResult:
+    """What came of green's actions, all ``[green]``."""
+
+    kind: jax.Array  # uint8: tables.Green
+    target: jax.Array  # uint8: host
+    failed: jax.Array  # bool
+    alarm: jax.Array  # bool: false alarm
+    phished: jax.Array  # bool
+
+
+def users(array: jax.Array) -> jax.Array:
+    """The rows of a ``[host, …]`` array that belong to user hosts: ``[green, …]``."""
+    zones = array[: T.ROOT_HOST].reshape(T.NUM_ZONES, T.ZONE_SLOTS, *array.shape[1:])
+    return zones[:, 1 : 1 + T.MAX_USERS].reshape(T.NUM_GREEN, *array.shape[1:])
+
+
+def _scatter_users(values: jax.Array) -> jax.Array:
+    """``[green]`` values laid out over hosts, zero elsewhere."""
+    zones = values.reshape(T.NUM_ZONES, T.MAX_USERS)
+    return jnp.append(jnp.pad(zones, ((0, 0), (1, T.MAX_SERVERS))).reshape(-1), jnp.zeros(1, values.dtype))
+
+
+def _scatter_servers(values: jax.Array) -> jax.Array:
+    """``[zone, server]`` values laid out over hosts, zero elsewhere."""
+    zones = jnp.pad(values, ((0, 0), (1 + T.MAX_USERS, 0)))
+    return jnp.append(zones.reshape(-1), jnp.zeros(1, values.dtype))
+
+
+def act(
+    draws: Draws, topology: Topology, options: Options, state: State, kind: jax.Array
+) -> tuple[State, GreenResult]:
+    """Carry out green's choices ``uint8[green]`` (tables.Green; SLEEP where there is no user)."""
+    working, accessing = kind == T.Green.WORK, kind == T.Green.ACCESS
+    work_failed = working & _work_fails(draws, topology, state)
+    work_alarm = working & ~work_failed & (draws.green_alarm < options.green_work_alarm)
+    mail = working & ~work_failed & (draws.green_phishing < options.green_phishing)
+
+    zone, server, blocked = _destination(draws, topology, state)
+    access_failed = accessing & blocked
+    access_alarm = accessing & ~blocked & (draws.green_alarm < options.green_access_alarm)
+    noticed = access_failed | access_alarm
+    station = jnp.arange(T.NUM_ZONES * T.MAX_SERVERS)
+    hits = noticed[:, None] & ((zone * T.MAX_SERVERS + server)[:, None] == station)
+    events = jnp.sum(hits, axis=0, dtype=jnp.int16).reshape(T.NUM_ZONES, T.MAX_SERVERS)
+
+    state = state.replace(
+        host_process_events=state.host_process_events + _scatter_users(work_alarm.astype(jnp.int16)),
+        host_network_events=state.host_network_events + _scatter_servers(events),
+    )
+    state, phished = _phish(draws, topology, state, mail)
+    own = jnp.asarray(T.GREEN_HOST)
+    destination = (zone * T.ZONE_SLOTS + 1 + T.MAX_USERS + server).astype(jnp.uint8)
+    return state, GreenResult(
+        kind=kind,
+        target=jnp.where(accessing, destination, own),
+        failed=work_failed | access_failed,
+        alarm=work_alarm | access_alarm,
+        phished=phished,
+    )
+
+
+def _work_fails(draws: Draws, topology: Topology, state: State) -> jax.Array:
+    """GreenLocalWork: a random active service (decoys too, Q17) must be reliable enough."""
+    real = users(topology.service_kind)
+    stopped = (real == T.Service.OTSERVICE) & users(state.host_ot_stopped)[:, None]
+    active = jnp.concatenate([(real > 0) & ~stopped, users(state.host_decoy) > 0], axis=1)
+    rank = jnp.cumsum(active, axis=1, dtype=jnp.int8) - 1
+    wanted = pick(draws.green_pick, jnp.sum(active, axis=1, dtype=jnp.int32))
+    chosen = active & (rank == wanted[:, None])
+    reliability = jnp.sum(jnp.where(chosen, users(state.host_reliability), 0), axis=1, dtype=jnp.int32)
+    return draws.green_reliability >= reliability
+
+
+def _destination(draws: Draws, topology: Topology, state: State) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """GreenAccessService: zone and number of the server drawn, and whether a block is in the way (Q3)."""
+    zones = topology.host_exists[: T.ROOT_HOST].reshape(T.NUM_ZONES, T.ZONE_SLOTS)
+    servers = jnp.sum(zones[:, 1 + T.MAX_USERS :], axis=1, dtype=jnp.int32)
+    reach = jnp.asarray(T.GREEN_REACH)[state.phase]  # [own, destination]
+    until = jnp.cumsum(jnp.where(reach, servers, 0), axis=1)  # servers up to and with each destination
+    until = jnp.repeat(until, T.MAX_USERS, axis=0, total_repeat_length=T.NUM_GREEN)
+    rank = pick(draws.green_pick, until[:, -1])
+    passed = until <= rank[:, None]
+    zone = jnp.minimum(jnp.sum(passed, axis=1, dtype=jnp.int32), T.NUM_ZONES - 1)
+    server = rank - jnp.max(jnp.where(passed, until, 0), axis=1)
+    either = (state.blocked | state.blocked.T)[: T.NUM_ZONES, : T.NUM_ZONES]
+    either = jnp.repeat(either, T.MAX_USERS, axis=0, total_repeat_length=T.NUM_GREEN)
+    blocked = jnp.any(either & (jnp.arange(T.NUM_ZONES) == zone[:, None]), axis=1)
+    return zone, server, blocked
+
+
+_NOBODY = T.NO_AGENT
+
+
+def _phish(
+    draws: Draws, topology: Topology, state: State, mail: jax.Array
+) -> tuple[State, jax.Array]:
+    """PhishingEmail: a new session on the reader's host, sent by a red agent that is already somewhere.
+
+    The sender is the agent on the last infected host of the reader's subnet, else one of all (agent, host)
+    pairs (Q30). The session often lands with the wrong agent and is handed over at the end of the step;
+    until then later readers see it where it is. One host has at most one red agent on it here: owners
+    everywhere, and a mail only reaches hosts that had none.
+    """
+    live = sessions.live(state)
+    agents = jnp.arange(T.NUM_RED, dtype=jnp.uint8)[:, None]
+    there = jnp.where(live, state.session_host, T.NUM_HOSTS)
+    present = jnp.full(T.NUM_HOSTS, _NOBODY, jnp.uint8).at[there].set(
+        jnp.broadcast_to(agents, there.shape), mode="drop"
+    )
+    hosts = jnp.arange(T.NUM_HOSTS)
+    green_host = jnp.asarray(T.GREEN_HOST)
+
+    def open_mail(carry: tuple) -> tuple:
+        state, present, waiting, phished = carry
+        reader = jnp.argmax(waiting)
+        host = green_host[reader]
+        near = (jnp.asarray(T.HOST_SUBNET) == host // T.ZONE_SLOTS) & (present != _NOBODY)
+        nearest = present[T.ROOT_HOST - jnp.argmax(near[::-1])]
+        pool = present != _NOBODY
+        rank = jnp.cumsum(pool) - 1
+        drawn = present[jnp.argmax(pool & (rank == pick(draws.green_sender[reader], jnp.sum(pool))))]
+        sender = jnp.where(jnp.any(near), nearest, drawn)
+        send = jnp.any(waiting) & jnp.any(pool)
+        pid = processes.static_max_pid(topology, state, host) + draws.green_pid[reader]
+        state, _ = sessions.add(
+            state,
+            send & (jnp.arange(T.NUM_RED) == sender),
+            host=host,
+            pid=pid,
+            kind=jnp.uint8(T.Session.ABSTRACT),
+            user=jnp.uint8(T.User.USER),
+            parent=False,
+            suspicious=processes.is_suspicious(state, host, pid),
+        )
+        present = jnp.where(send & (hosts == host), sender, present)
+        here = jnp.arange(T.NUM_GREEN) == reader
+        return state, present, waiting & ~here, phished | (here & send)
+
+    waiting = mail & (users(present) == _NOBODY)
+    carry = (state, present, waiting, jnp.zeros(T.NUM_GREEN, bool))
+    state, _, _, phished = jax.lax.while_loop(lambda carry: jnp.any(carry[2]), open_mail, carry)
+    return state, phished

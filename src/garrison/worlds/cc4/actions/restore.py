@@ -1,0 +1,37 @@
+"""Restore (§4.2): the host goes back to its backup at once (Q20); blue's memory of pids stays (Q6)."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from garrison.worlds.cc4 import sessions
+from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.state import State
+
+
+def restore(state: State, acting: jax.Array, host: jax.Array) -> State:
+    """Put the hosts ``uint8[blue]`` of the ``acting`` agents back as they were at reset."""
+    target = jnp.where(acting, host, T.NO_HOST)
+    restored = jnp.any(target[:, None] == jnp.arange(T.NUM_HOSTS), axis=0)
+    # on a blue agent's hosts only the red agent of the same subnets has sessions
+    lost = state.session_host[1:] == target[:, None]
+    state = sessions.drop(state, jnp.pad(lost, ((1, 0), (0, 0))) & sessions.live(state))
+
+    def clear(array: jax.Array, value: int = 0) -> jax.Array:
+        mask = restored.reshape(restored.shape + (1,) * (array.ndim - 1))
+        return jnp.where(mask, jnp.asarray(value, array.dtype), array)
+
+    return state.replace(
+        host_reliability=clear(state.host_reliability, 100),
+        host_ot_stopped=clear(state.host_ot_stopped),
+        host_decoy=clear(state.host_decoy),
+        host_decoy_pid=clear(state.host_decoy_pid),
+        host_network_events=clear(state.host_network_events),
+        host_process_events=clear(state.host_process_events),
+        host_cmd_files=clear(state.host_cmd_files),
+        host_escalate_files=clear(state.host_escalate_files),
+        orphan_host=jnp.where(state.orphan_host == target[:, None], T.NO_HOST, state.orphan_host).astype(
+            jnp.uint8
+        ),
+    )

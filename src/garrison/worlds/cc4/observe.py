@@ -1,0 +1,65 @@
+"""What blue sees and may do: the wrapper's vectors and masks, bit for bit (§7)."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.state import State
+from garrison.worlds.cc4.topology import Topology
+
+
+def stations(array: jax.Array) -> jax.Array:
+    """``[host]`` values as ``[zone, 16]`` in wrapper order: servers 0–5, users 0–9."""
+    zones = array[: T.ROOT_HOST].reshape(T.NUM_ZONES, T.ZONE_SLOTS)
+    return jnp.concatenate([zones[:, 1 + T.MAX_USERS :], zones[:, 1 : 1 + T.MAX_USERS]], axis=1)
+
+
+def blue_vectors(topology: Topology, state: State, messages: jax.Array) -> jax.Array:
+    """Observations ``float32[blue, 210]``, those of agents 0–3 padded with zeros from 92 on (§7.2).
+
+    Args:
+        messages: ``[blue, 8]`` bits that the agents sent in this step.
+
+    An agent reads the phase and policy that held *in* the step just done, so it learns of a new phase one
+    step late (Q23).
+    """
+    exists = stations(topology.host_exists)
+    network = stations(state.host_network_events > 0) & exists
+    process = stations(state.host_process_events > 0) & exists
+    blocked = state.blocked[: T.NUM_ZONES, T.ALPHABETICAL]
+    policy = jnp.asarray(T.POLICY)[state.phase, : T.NUM_ZONES]
+    block = jnp.concatenate([jnp.asarray(_ONE_HOT), blocked, policy, process, network], axis=1)
+    block = block.astype(jnp.float32)
+    messages = messages.astype(jnp.float32)
+    rows = [_vector(agent, state.phase, block, messages) for agent in range(T.NUM_BLUE)]
+    return jnp.stack(rows)
+
+
+_ONE_HOT = (np.arange(T.NUM_ZONES)[:, None] == T.ALPHABETICAL).astype(np.uint8)
+
+
+def _vector(agent: int, phase: jax.Array, block: jax.Array, messages: jax.Array) -> jax.Array:
+    parts = [phase[None].astype(jnp.float32)]
+    parts += [block[subnet] for subnet in T.BLUE_SUBNETS[agent]]
+    parts += [messages[other] for other in range(T.NUM_BLUE) if other != agent]
+    return jnp.pad(jnp.concatenate(parts), (0, T.MAX_BLUE_OBSERVATION - T.BLUE_OBSERVATION_SIZES[agent]))
+
+
+def blue_masks(topology: Topology) -> jax.Array:
+    """Actions that may be chosen, ``bool[blue, 242]``: all but those on hosts that do not exist (§7.1).
+
+    CybORG makes them at reset and never changes them: being busy is not masked.
+    """
+    exists = stations(topology.host_exists)
+    return jnp.stack([_mask(agent, exists) for agent in range(T.NUM_BLUE)])
+
+
+def _mask(agent: int, exists: jax.Array) -> jax.Array:
+    hosts = jnp.concatenate([exists[s] for s in T.BLUE_SUBNETS[agent]])
+    one = jnp.ones(1, bool)
+    traffic = jnp.ones(16 * len(T.BLUE_SUBNETS[agent]), bool)
+    mask = jnp.concatenate([hosts, one, hosts, hosts, one, traffic, hosts])
+    return jnp.pad(mask, (0, T.MAX_BLUE_ACTIONS - T.BLUE_ACTION_COUNTS[agent]))

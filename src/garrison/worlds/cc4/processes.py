@@ -1,0 +1,66 @@
+"""Processes, pids and listening ports, as far as anything depends on them (§1.4, §4.1, §12).
+
+A process list is not stored. It is: the services of the topology, the blue and green sessions, red
+sessions, decoys and orphaned decoys. A new pid is always the largest on the host plus 1..9, so the order
+of all that came after reset is the order of pids.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.state import State
+from garrison.worlds.cc4.topology import Topology
+
+
+def real_ports(topology: Topology, state: State, host: jax.Array) -> jax.Array:
+    """Ports of the real services on some hosts, one bit each (tables.PORTS), a stopped OT left out."""
+    kind = topology.service_kind[host]
+    ports = jnp.asarray(T.SERVICE_PORT)[kind]
+    ports = jnp.where((kind == T.Service.OTSERVICE) & state.host_ot_stopped[host][..., None], 0, ports)
+    return or_reduce(ports)
+
+
+def decoy_ports(state: State, host: jax.Array) -> jax.Array:
+    """Ports of the decoys on some hosts. An orphaned vsftpd has a successor on the same port."""
+    return or_reduce(jnp.asarray(T.DECOY_PORT)[state.host_decoy[host]])
+
+
+def or_reduce(bits: jax.Array) -> jax.Array:
+    """Bitwise or over the last axis."""
+    return jax.lax.reduce(bits, jnp.zeros((), bits.dtype), jax.lax.bitwise_or, (bits.ndim - 1,))
+
+
+def count_bits(bits: jax.Array) -> jax.Array:
+    return jax.lax.population_count(bits).astype(jnp.int32)
+
+
+def orphans_on(state: State, host: jax.Array) -> jax.Array:
+    """Number of orphaned decoys on hosts ``[...]``, ``int32``."""
+    blue = jnp.asarray(T.HOST_BLUE)[host]
+    rows = state.orphan_host[jnp.minimum(blue, T.NUM_BLUE - 1)]
+    return jnp.sum((rows == host[..., None]) & (blue != T.NO_AGENT)[..., None], axis=-1, dtype=jnp.int32)
+
+
+def is_suspicious(state: State, host: jax.Array, pid: jax.Array) -> jax.Array:
+    """Does blue's list of suspicious pids hold ``pid`` on ``host``? Arguments ``[...]``.
+
+    Asked when a process is made. As long as it lives every new pid on the host is larger, so the list can
+    gain this pid by the process' own event alone: the answer holds for the life of the process.
+    """
+    blue = jnp.asarray(T.HOST_BLUE)[host]
+    row = jnp.minimum(blue, T.NUM_BLUE - 1)
+    same_host = state.suspicious_host[row] == host[..., None]
+    same_pid = state.suspicious_pid[row] == pid[..., None].astype(jnp.int16)
+    return jnp.any(same_host & same_pid, axis=-1) & (blue != T.NO_AGENT)
+
+
+def static_max_pid(topology: Topology, state: State, host: jax.Array) -> jax.Array:
+    """Largest pid on hosts ``[...]`` that is not a red session's, ``int32``.
+
+    Orphans never hold it: their successor is younger.
+    """
+    decoys = jnp.max(state.host_decoy_pid[host], axis=-1)
+    return jnp.maximum(topology.base_pid[host], decoys).astype(jnp.int32)

@@ -1,0 +1,104 @@
+"""What red is told at the end of a step, and what it knows from then on (§2.4, §4.5).
+
+A report is a set of host entries in an order, because the finite-state red remembers hosts in the order in
+which it first saw them: the action's own target, its other hosts, sessions handed over by other agents,
+then the hosts of all own sessions.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from garrison.core.struct import struct
+from garrison.worlds.cc4 import sessions
+from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.state import NO_RANK, State
+
+# places in the order of entries
+TARGET, OTHERS, HANDED, OWN = 1, 2, 2, 64
+
+
+@struct
+class Findings:
+    """What the executed actions of this step showed, before sessions are handed over."""
+
+    kind: jax.Array  # uint8[red]: executed action with a result, SLEEP = none
+    outcome: jax.Array  # uint8[red]
+    host: jax.Array  # uint8[red]
+    subnet: jax.Array  # uint8[red]
+    target: jax.Array  # bool[red]: the target has an entry
+    target_named: jax.Array  # bool[red]: by name
+    target_session: jax.Array  # bool[red]: with a session
+    others: jax.Array  # bool[red, host]: further hosts
+    others_named: jax.Array  # bool[red]: those are given by name
+    reported: jax.Array  # bool[red, session]: session that an escalation reports
+    exploited: jax.Array  # bool[red]: a new session on the target
+
+
+def inform(
+    state: State, before: State, findings: Findings, given_host: jax.Array, given_id: jax.Array
+) -> State:
+    """Write the reports and extend red's knowledge.
+
+    Args:
+        before: the state at the start of the step; tickets from its ``red_next_order`` on are new.
+        given_host, given_id: from :func:`sessions.reassign`.
+    """
+    hosts = jnp.arange(T.NUM_HOSTS)
+    target = findings.target[:, None] & (findings.host[:, None] == hosts)
+    since = state.session_order - before.red_next_order[:, None]
+    place = OWN + jnp.clip(since, 0, 126).astype(jnp.uint8)
+    used = sessions.live(state)
+    own_order = _least(jnp.where(used, place, NO_RANK), state.session_host, T.NUM_HOSTS)
+    own = own_order != NO_RANK
+    handed = given_host > 0
+
+    order = jnp.where(own, own_order, 0)
+    order = jnp.where(handed, HANDED + given_host, order)
+    order = jnp.where(findings.others, OTHERS, order)
+    order = jnp.where(target, TARGET, order)
+    named = own | handed | (target & findings.target_named[:, None])
+    named = named | (findings.others & findings.others_named[:, None])
+    exploited = target & findings.exploited[:, None]
+    subnets = jnp.any(own[:, :, None] & jnp.asarray(_IN_SUBNET), axis=1)
+    return state.replace(
+        seen_kind=findings.kind,
+        seen_outcome=findings.outcome,
+        seen_host=findings.host,
+        seen_subnet=findings.subnet,
+        seen_order=order.astype(jnp.uint8),
+        seen_hostname=named,
+        seen_session=own | handed | (target & findings.target_session[:, None]),
+        red_known_ip=state.red_known_ip | (order > 0),
+        red_known_hostname=state.red_known_hostname | own | handed | exploited,
+        red_known_subnet=state.red_known_subnet | subnets,
+        red_known_session=_meet(state, findings, used, place, given_id),
+    )
+
+
+_IN_SUBNET = (T.HOST_SUBNET[:, None] == range(T.NUM_SUBNETS))[None]
+
+
+def _meet(
+    state: State, findings: Findings, used: jax.Array, place: jax.Array, given_id: jax.Array
+) -> jax.Array:
+    """Ranks of first sight with the abstract sessions of this report added, in its order (Q25)."""
+    abstract = used & (state.session_kind == T.Session.ABSTRACT)
+    order = jnp.where(abstract, place, NO_RANK)
+    order = jnp.where(abstract & findings.reported, TARGET, order)
+    order = _least(order, state.session_id, T.MAX_SESSION_ID)
+    order = jnp.where((given_id > 0) & (order != TARGET), HANDED + given_id, order)
+    known = state.red_known_session
+    new = (order != NO_RANK) & (known == NO_RANK)
+    earlier = new[:, None, :] & (order[:, None, :] < order[:, :, None])
+    rank = jnp.sum(known != NO_RANK, axis=1, dtype=jnp.int32)[:, None] + jnp.sum(
+        earlier, axis=2, dtype=jnp.int32
+    )
+    return jnp.where(new, rank, known).astype(jnp.uint8)
+
+
+def _least(values: jax.Array, index: jax.Array, size: int) -> jax.Array:
+    """``uint8[red, size]``: per row the least value at each index, NO_RANK where there is none."""
+    rows = jnp.arange(T.NUM_RED)[:, None]
+    return jnp.full((T.NUM_RED, size), NO_RANK, jnp.uint8).at[rows, index].min(values.astype(jnp.uint8))

@@ -1,0 +1,36 @@
+"""Blue's reward: a pure function of what was executed and what stands after it (§6.3, §6.4)."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from garrison.worlds.cc4 import sessions
+from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.events import Events
+from garrison.worlds.cc4.options import Options
+from garrison.worlds.cc4.state import State
+
+
+def reward_parts(options: Options, state: State, events: Events) -> dict[str, jax.Array]:
+    """Parts of the team reward, float32[] each: ``LWF``, ``ASF``, ``RIA`` and ``action_cost``.
+
+    Impact costs whatever its result, even dropped (Q1); Restore costs on every submission, busy or not (Q2).
+    """
+    table = jnp.asarray(options.reward)[state.phase]  # [subnet, part]
+    failed = events.green_outcome == T.Outcome.FALSE
+
+    def per_zone(kind: int) -> jax.Array:
+        failures = failed & (events.green_kind == kind)
+        return jnp.sum(failures.reshape(T.NUM_ZONES, T.MAX_USERS), axis=1).astype(jnp.float32)
+
+    holds = jnp.any(sessions.live(state), axis=1)
+    impact = (events.red_kind == T.Red.IMPACT) & holds
+    subnet = jnp.asarray(T.HOST_SUBNET)[jnp.minimum(events.red_host, T.NUM_HOSTS - 1)]
+    restores = jnp.sum(events.blue_submitted == T.Blue.RESTORE)
+    return {
+        "LWF": jnp.sum(per_zone(T.Green.WORK) * table[: T.NUM_ZONES, T.Part.LWF]),
+        "ASF": jnp.sum(per_zone(T.Green.ACCESS) * table[: T.NUM_ZONES, T.Part.ASF]),
+        "RIA": jnp.sum(jnp.where(impact, table[subnet, T.Part.RIA], 0.0)),
+        "action_cost": restores * jnp.asarray(options.restore_cost, jnp.float32),
+    }

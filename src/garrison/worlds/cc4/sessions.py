@@ -1,0 +1,185 @@
+"""Red's session table: adding, removing, looking up (§2.2).
+
+All functions work on the six red agents at once (leading axis ``red``), one entry each.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.draws import pick
+from garrison.worlds.cc4.state import State
+
+
+def live(state: State) -> jax.Array:
+    """``bool[red, session]``: slots that hold a session."""
+    return state.session_kind > 0
+
+
+def find(state: State, session_id: jax.Array) -> jax.Array:
+    """``bool[red, session]``: the slot of each agent's session with the given id, if it lives."""
+    return live(state) & (state.session_id == session_id[:, None])
+
+
+def nth_by_order(mask: jax.Array, order: jax.Array, u: jax.Array) -> jax.Array:
+    """Of the entries in ``mask`` the one that ``u`` picks in the order of CybORG's map, as a mask.
+
+    The last axis is the session axis; ``u`` lacks it.
+    """
+    earlier = mask[..., None, :] & (order[..., None, :] < order[..., :, None])
+    rank = jnp.sum(earlier, axis=-1, dtype=jnp.int32)
+    return mask & (rank == pick(u, jnp.sum(mask, axis=-1, dtype=jnp.int32))[..., None])
+
+
+def pick_value(mask: jax.Array, values: jax.Array) -> jax.Array:
+    """The value under a one-hot mask on the last axis; 0 where nothing is marked."""
+    return jnp.sum(jnp.where(mask, values, 0), axis=-1, dtype=jnp.int32)
+
+
+def add(
+    state: State,
+    enable: jax.Array,
+    *,
+    host: jax.Array,
+    pid: jax.Array,
+    kind: jax.Array,
+    user: jax.Array,
+    parent: jax.Array | bool,
+    suspicious: jax.Array,
+) -> tuple[State, jax.Array]:
+    """Give each enabled agent a new session. Arguments broadcast to ``[red]``.
+
+    The id is 0 for the first session, else the largest id plus one (State.py:312).
+
+    Returns:
+        The state and the new ids ``int32[red]``. Where the table or the ids are full, nothing is added
+        and the overflow flag is set.
+    """
+    used = live(state)
+    largest = jnp.max(jnp.where(used, state.session_id, 0), axis=1).astype(jnp.int32)
+    new_id = jnp.where(jnp.any(used, axis=1), largest + 1, 0)
+    full = enable & jnp.all(used, axis=1)
+    no_id = enable & (new_id >= T.MAX_SESSION_ID)
+    enable = enable & ~full & ~no_id
+    slot = jnp.argmin(used, axis=1)
+    at = enable[:, None] & (jnp.arange(T.MAX_SESSIONS) == slot[:, None])
+
+    def put(array: jax.Array, value: jax.Array | int) -> jax.Array:
+        value = jnp.broadcast_to(jnp.asarray(value), (T.NUM_RED,))[:, None]
+        return jnp.where(at, value.astype(array.dtype), array)
+
+    overflow = jnp.any(full) * T.Overflow.SESSIONS | jnp.any(no_id) * T.Overflow.SESSION_IDS
+    return state.replace(
+        session_kind=put(state.session_kind, kind),
+        session_id=put(state.session_id, new_id),
+        session_host=put(state.session_host, host),
+        session_pid=put(state.session_pid, pid),
+        session_user=put(state.session_user, user),
+        session_order=put(state.session_order, state.red_next_order),
+        session_parent=put(state.session_parent, parent),
+        session_suspicious=put(state.session_suspicious, suspicious),
+        red_next_order=state.red_next_order + enable.astype(jnp.int16),
+        red_session_count=state.red_session_count + enable.astype(jnp.int16),
+        overflow=state.overflow | overflow.astype(jnp.uint8),
+    ), new_id
+
+
+def remove(state: State, mask: jax.Array) -> State:
+    """Delete sessions and lower CybORG's counter."""
+    count = jnp.sum(mask, axis=1, dtype=jnp.int16)
+    return drop(state, mask).replace(red_session_count=state.red_session_count - count)
+
+
+def drop(state: State, mask: jax.Array) -> State:
+    """Delete sessions as Restore does: CybORG's counter keeps its value (§2.2)."""
+    return state.replace(session_kind=jnp.where(mask, T.Session.NONE, state.session_kind).astype(jnp.uint8))
+
+
+def reassign(state: State) -> tuple[State, jax.Array, jax.Array]:
+    """Hand every session on a foreign host to the red agent that owns the host's subnet (§3.3).
+
+    Agents in order, their sessions in the order of the map, one after the other, because each new id
+    depends on what the new owner holds at that moment.
+
+    Returns:
+        The state; ``uint8[red, host]`` the place (1, 2, …) at which an agent was given an exploit's
+        session on a host, 0 = not; and ``uint8[red, id]`` likewise for the session ids so given. Only
+        exploits leave such a record, phishing does not.
+    """
+    owners = jnp.asarray(T.HOST_RED)
+    agents = jnp.arange(T.NUM_RED)
+
+    def foreign(state: State) -> jax.Array:
+        return live(state) & (owners[state.session_host] != agents[:, None])
+
+    def move(carry):
+        state, left, place, given_host, given_id = carry
+        agent = jnp.argmax(jnp.any(left, axis=1))
+        order = jnp.where(left[agent], state.session_order[agent], jnp.iinfo(jnp.int16).max)
+        slot = jnp.argmin(order)
+        host, kind = state.session_host[agent, slot], state.session_kind[agent, slot]
+        moved = (agents[:, None] == agent) & (jnp.arange(T.MAX_SESSIONS) == slot)
+        row = {
+            "pid": state.session_pid[agent, slot],
+            "user": state.session_user[agent, slot],
+            "suspicious": state.session_suspicious[agent, slot],
+        }
+        state = remove(state, moved)
+        owner = agents == owners[host]
+        state, new_id = add(
+            state, owner, host=host, kind=jnp.uint8(T.Session.ABSTRACT), parent=False, **row
+        )
+        told = owner & (kind != T.Session.ABSTRACT)
+        place = place + 1
+        at_host = told[:, None] & (jnp.arange(T.NUM_HOSTS) == host) & (given_host == 0)
+        at_id = told[:, None] & (jnp.arange(T.MAX_SESSION_ID) == new_id[:, None]) & (given_id == 0)
+        given_host = jnp.where(at_host, place, given_host)
+        given_id = jnp.where(at_id, place, given_id)
+        return state, left & ~moved, place, given_host, given_id
+
+    carry = (
+        state,
+        foreign(state),
+        jnp.uint8(0),
+        jnp.zeros((T.NUM_RED, T.NUM_HOSTS), jnp.uint8),
+        jnp.zeros((T.NUM_RED, T.MAX_SESSION_ID), jnp.uint8),
+    )
+    state, _, _, given_host, given_id = jax.lax.while_loop(lambda c: jnp.any(c[1]), move, carry)
+    return state, given_host, given_id
+
+
+def promote(state: State, u: jax.Array) -> State:
+    """RedSessionCheck: an agent without session 0 makes a random survivor its session 0 (§3.4, Q11).
+
+    It goes to the end of the map, and all sessions of the agent lose their parent.
+    """
+    used = live(state)
+    lost = jnp.any(used, axis=1) & ~jnp.any(used & (state.session_id == 0), axis=1)
+    chosen = nth_by_order(used, state.session_order, u) & lost[:, None]
+    return state.replace(
+        session_id=jnp.where(chosen, 0, state.session_id).astype(jnp.uint8),
+        session_order=jnp.where(chosen, state.red_next_order[:, None], state.session_order),
+        session_parent=state.session_parent & ~lost[:, None],
+        red_next_order=state.red_next_order + lost.astype(jnp.int16),
+    )
+
+
+def forget_scans(state: State, before: State) -> State:
+    """Free the remembered ports of sessions that died or whose slot holds another one since ``before``."""
+    gone = ~live(state) | (state.session_order != before.session_order)
+    stale = _bit_of(gone, state.scan_session)
+    return state.replace(scan_session=jnp.where(stale, T.NO_HOST, state.scan_session).astype(jnp.uint8))
+
+
+def _bit_of(mask: jax.Array, index: jax.Array) -> jax.Array:
+    """``mask[r, index[r, k]]`` by packed words instead of a gather; False for indices past the end."""
+    pad = -mask.shape[1] % 32
+    words = jnp.pad(mask, ((0, 0), (0, pad))).reshape(mask.shape[0], -1, 32).astype(jnp.uint32)
+    words = jnp.sum(words << jnp.arange(32, dtype=jnp.uint32), axis=2, dtype=jnp.uint32)
+    index = index.astype(jnp.uint32)
+    word = jnp.zeros(index.shape, jnp.uint32)
+    for i in range(words.shape[1]):
+        word = jnp.where(index >> 5 == i, words[:, i : i + 1], word)
+    return (word >> (index & 31)) & 1 > 0
