@@ -86,13 +86,18 @@ def sample(key: jax.Array) -> Draws:
     bits = jax.random.bits(key, (sum(sizes.values()),), jnp.uint32)
     fields, start = {}, 0
     for name, size in sizes.items():
-        uniform = (bits[start : start + size] >> 8).astype(jnp.float32) * jnp.float32(2.0**-24)
+        uniform = to_uniform(bits[start : start + size])
         start += size
         if name in _INTEGER:
             _, low, span = _INTEGER[name]
             uniform = low + (uniform * span).astype(jnp.int32)
         fields[name] = uniform.reshape(shapes[name])
     return Draws(**fields)
+
+
+def to_uniform(bits: jax.Array) -> jax.Array:
+    """Random words as float32 in [0, 1), by their upper 24 bits."""
+    return (bits >> 8).astype(jnp.float32) * jnp.float32(2.0**-24)
 
 
 def blank() -> Draws:
@@ -110,9 +115,3 @@ def _size(shape: tuple[int, ...]) -> int:
     for n in shape:
         size *= n
     return size
-
-
-def pick(u: jax.Array, count: jax.Array) -> jax.Array:
-    """Rank in 0..count-1 that the uniform ``u`` chooses (0 where there is nothing to choose)."""
-    rank = jnp.floor(u * count).astype(jnp.int32)
-    return jnp.clip(rank, 0, jnp.maximum(count - 1, 0))

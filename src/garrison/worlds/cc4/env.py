@@ -16,6 +16,7 @@ from garrison.worlds.cc4 import draws as draw
 from garrison.worlds.cc4 import observe, topology
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
+from garrison.worlds.cc4.agents import blue as blue_players
 from garrison.worlds.cc4.agents import green, red
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.events import Events
@@ -71,6 +72,8 @@ class CC4(World):
     action_counts = T.BLUE_ACTION_COUNTS
     observation_sizes = T.BLUE_OBSERVATION_SIZES
     fixed_horizon = True  # all lanes end together, so resets can stay outside the step graph
+
+    idle_actions = blue_players.SLEEP  # what the field calls idle: each agent's Sleep
 
     @property
     def max_steps(self) -> int:  # type: ignore[override]
@@ -148,6 +151,10 @@ class CC4(World):
 
     def legal(self, state: Episode) -> jax.Array:
         return observe.blue_masks(state.topology)
+
+    def players(self) -> dict[str, Any]:
+        """Fixed blue policies by name: ``init(key, agents)`` and ``act(key, obs, mask, memory)``."""
+        return dict(blue_players.PLAYERS)
 
     def action_labels(self, agent: int | str) -> list[str]:
         from garrison.worlds.cc4 import describe

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.draws import pick
+from garrison.worlds.cc4.choose import pick
 from garrison.worlds.cc4.state import State
 
 

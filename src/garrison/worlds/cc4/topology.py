@@ -17,7 +17,8 @@ import numpy as np
 
 from garrison.core.struct import struct
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.draws import pick
+from garrison.worlds.cc4.choose import nth, nth_host, pick, running_sum
+from garrison.worlds.cc4.draws import to_uniform
 from garrison.worlds.cc4.options import Options
 
 
@@ -40,50 +41,78 @@ class Topology:
 
 _EXTRAS = (T.Service.APACHE2, T.Service.MYSQLD, T.Service.SMTP)
 _EXTRA_ORDERS = np.array(list(permutations(_EXTRAS)), np.uint8)
-_LOWEST_PID, _HIGHEST_PID = 1000, 9999
 _ADDRESSES = 254
+_DRAWN = 1 + T.MAX_USERS  # addresses drawn per zone: router and users; servers take what is left
 
 
 def generate(key: jax.Array, options: Options) -> Topology:
     """Draw a network: hosts, addresses, services, pids and starting places (§1, §9.1)."""
-    keys = iter(jax.random.split(key, 10))
-    exists, used = _hosts(next(keys), options)
-    kind = _services(next(keys), exists)
-    pid = _distinct(next(keys), T.NUM_HOSTS * T.NUM_REAL, _LOWEST_PID, _HIGHEST_PID)
-    pid = jnp.where(kind > 0, pid.reshape(T.NUM_HOSTS, T.NUM_REAL), 0)
+    single, many = jax.random.split(key)
+    u = _uniforms(single)
+    subnet_address, drawn, pid = _distinct(many)
+    exists, users = _hosts(u["users"], u["servers"], options)
+    kind = _services(u["order"], u["extras"], exists)
+    pid = jnp.where(kind > 0, pid, 0)
 
     base = jnp.max(pid, axis=1)
-    session = jax.random.randint(next(keys), (2, T.NUM_HOSTS), 1, 10)
-    blue_pid = jnp.where(exists & (T.HOST_BLUE != T.NO_AGENT), base + session[0], 0)
+    blue_pid = jnp.where(exists & (T.HOST_BLUE != T.NO_AGENT), base + _session_delta(u["blue_pid"]), 0)
     base = jnp.maximum(base, blue_pid)
-    green_pid = jnp.where(exists & T.IS_USER, base + session[1], 0)
+    green_pid = jnp.where(exists & T.IS_USER, base + _session_delta(u["green_pid"]), 0)
     base = jnp.maximum(base, green_pid)
 
-    red_start = _red_starts(next(keys), exists)
+    owned = exists & (T.HOST_BLUE == np.arange(T.NUM_BLUE, dtype=np.uint8)[:, None])
+    subnet = nth(jnp.asarray(T.RED_OWNS_SUBNET), u["red_subnet"])
+    station = exists & ~T.IS_ROUTER & (jnp.asarray(T.HOST_SUBNET) == subnet[:, None])
+    red_start = nth_host(station, u["red_host"])
+    red_pid = base[red_start[0]] + _session_delta(u["red_pid"][0])
     return Topology(
         host_exists=exists,
-        host_address=_addresses(next(keys), used, exists).astype(jnp.uint8),
-        subnet_address=_distinct(next(keys), T.NUM_SUBNETS, 0, 255).astype(jnp.uint8),
+        host_address=_addresses(drawn, users, exists, u["root"]).astype(jnp.uint8),
+        subnet_address=subnet_address.astype(jnp.uint8),
         service_kind=kind,
         service_pid=pid.astype(jnp.int16),
         blue_pid=blue_pid.astype(jnp.int16),
         green_pid=green_pid.astype(jnp.int16),
         base_pid=base.astype(jnp.int16),
-        blue_parent=_blue_parents(next(keys), exists),
-        red_start=red_start,
-        red_start_pid=(base[red_start[0]] + jax.random.randint(next(keys), (), 1, 10)).astype(jnp.int16),
+        blue_parent=nth_host(owned, u["blue_host"]).astype(jnp.uint8),
+        red_start=red_start.astype(jnp.uint8),
+        red_start_pid=red_pid.astype(jnp.int16),
     )
 
 
-def _hosts(key: jax.Array, options: Options) -> tuple[jax.Array, jax.Array]:
+def _uniforms(key: jax.Array) -> dict[str, jax.Array]:
+    """All independent uniforms of a network, by use."""
+    sizes = {
+        "users": T.NUM_ZONES,
+        "servers": T.NUM_ZONES,
+        "order": T.NUM_HOSTS,
+        "extras": T.NUM_HOSTS,
+        "blue_pid": T.NUM_HOSTS,
+        "green_pid": T.NUM_HOSTS,
+        "red_pid": 1,
+        "blue_host": T.NUM_BLUE,
+        "red_subnet": T.NUM_RED,
+        "red_host": T.NUM_RED,
+        "root": 1,
+    }
+    u = to_uniform(jax.random.bits(key, (sum(sizes.values()),), jnp.uint32))
+    ends = np.cumsum(list(sizes.values()))
+    return {name: u[end - size : end] for (name, size), end in zip(sizes.items(), ends, strict=True)}
+
+
+def _session_delta(u: jax.Array) -> jax.Array:
+    return 1 + pick(u, jnp.int32(9))
+
+
+def _hosts(u_users: jax.Array, u_servers: jax.Array, options: Options) -> tuple[jax.Array, jax.Array]:
     """Which slots exist, ``bool[host]``, and the number of users per zone."""
-    u = jax.random.uniform(key, (2, T.NUM_ZONES))
 
     def count(u: jax.Array, span: jax.Array) -> jax.Array:
         low, high = span[:, 0].astype(jnp.int32), span[:, 1].astype(jnp.int32)
         return low + pick(u, high - low + 1)
 
-    users, servers = count(u[0], jnp.asarray(options.users)), count(u[1], jnp.asarray(options.servers))
+    users = count(u_users, jnp.asarray(options.users))
+    servers = count(u_servers, jnp.asarray(options.servers))
     slot = jnp.arange(T.ZONE_SLOTS) - 1
     is_user = (slot >= 0) & (slot < users[:, None])
     is_server = (slot >= T.MAX_USERS) & (slot - T.MAX_USERS < servers[:, None])
@@ -91,11 +120,10 @@ def _hosts(key: jax.Array, options: Options) -> tuple[jax.Array, jax.Array]:
     return jnp.append(exists.reshape(-1), True), users
 
 
-def _services(key: jax.Array, exists: jax.Array) -> jax.Array:
+def _services(u_order: jax.Array, u_extras: jax.Array, exists: jax.Array) -> jax.Array:
     """Services per host in CybORG's order: SSHD, OTSERVICE where there is one, then 0..3 extras."""
-    u = jax.random.uniform(key, (2, T.NUM_HOSTS))
-    extras = jnp.asarray(_EXTRA_ORDERS)[pick(u[0], jnp.int32(len(_EXTRA_ORDERS)))]
-    extras = jnp.where(jnp.arange(3) < pick(u[1], jnp.int32(4))[:, None], extras, 0)
+    extras = jnp.asarray(_EXTRA_ORDERS)[pick(u_order, jnp.int32(len(_EXTRA_ORDERS)))]
+    extras = jnp.where(jnp.arange(3) < pick(u_extras, jnp.int32(4))[:, None], extras, 0)
     sshd = jnp.full((T.NUM_HOSTS, 1), T.Service.SSHD, jnp.uint8)
     ot = jnp.full((T.NUM_HOSTS, 1), T.Service.OTSERVICE, jnp.uint8)
     with_ot = jnp.concatenate([sshd, ot, extras], axis=1)
@@ -104,64 +132,53 @@ def _services(key: jax.Array, exists: jax.Array) -> jax.Array:
     return jnp.where(station[:, None], jnp.where(T.HAS_OT[:, None], with_ot, without), 0)
 
 
-def _addresses(key: jax.Array, users: jax.Array, exists: jax.Array) -> jax.Array:
-    """Router and users draw among 254 without replacement; servers take the highest that are free."""
-    keys = jax.random.split(key, T.NUM_ZONES + 1)
-    drawn = jax.vmap(lambda k: _distinct(k, 1 + T.MAX_USERS, 1, _ADDRESSES))(keys[:-1])
-    drawn = jnp.where(jnp.arange(1 + T.MAX_USERS) <= users[:, None], drawn, 0)
-    address = jnp.arange(_ADDRESSES, 0, -1)  # from the top
-    free = ~jnp.any(drawn[:, :, None] == address, axis=1)
-    rank = jnp.cumsum(free, axis=1) - 1
+def _addresses(drawn: jax.Array, users: jax.Array, exists: jax.Array, u_root: jax.Array) -> jax.Array:
+    """Router and users have drawn theirs; servers take the highest that are free, the root any."""
+    drawn = jnp.where(jnp.arange(_DRAWN) <= users[:, None], drawn, 0)
+    top = jnp.arange(_ADDRESSES, _ADDRESSES - _DRAWN - T.MAX_SERVERS, -1)  # more than can be taken
+    free = ~jnp.any(drawn[:, :, None] == top, axis=1)
+    until = running_sum(free)
     server = jnp.arange(T.MAX_SERVERS)[:, None]
-    highest = jnp.sum(jnp.where(free[:, None] & (rank[:, None] == server), address, 0), axis=2)
-    root = jax.random.randint(keys[-1], (1,), 1, _ADDRESSES + 1)
+    highest = top[jnp.argmax(until[:, None] > server, axis=2)]
     zones = jnp.concatenate([drawn, highest], axis=1).reshape(-1)
-    return jnp.where(exists, jnp.append(zones, root), 0)
+    return jnp.where(exists, jnp.append(zones, 1 + pick(u_root, jnp.int32(_ADDRESSES))), 0)
 
 
-def _blue_parents(key: jax.Array, exists: jax.Array) -> jax.Array:
-    mine = exists & (T.HOST_BLUE == np.arange(T.NUM_BLUE, dtype=np.uint8)[:, None])
-    return _nth(mine, jax.random.uniform(key, (T.NUM_BLUE,)))
+# groups of values that must differ: (how many, out of how many)
+_GROUPS = (
+    [(T.NUM_SUBNETS, 256)]
+    + [(_DRAWN, _ADDRESSES)] * T.NUM_ZONES
+    + [(T.NUM_HOSTS * T.NUM_REAL, 9000)]
+)
+_COUNT = np.array([count for count, _ in _GROUPS])
+_SPAN = np.repeat([span for _, span in _GROUPS], _COUNT)
+_BIN = np.repeat(np.cumsum([0] + [span for _, span in _GROUPS[:-1]]), _COUNT)
+_BINS = sum(span for _, span in _GROUPS)
 
 
-def _red_starts(key: jax.Array, exists: jax.Array) -> jax.Array:
-    """Per red agent a subnet, then a host in it that is no router."""
-    u = jax.random.uniform(key, (2, T.NUM_RED))
-    owned = jnp.asarray(T.RED_OWNS_SUBNET)
-    subnet = _nth(owned, u[0])
-    station = exists & ~T.IS_ROUTER & (jnp.asarray(T.HOST_SUBNET) == subnet[:, None])
-    return _nth(station, u[1])
-
-
-def _nth(mask: jax.Array, u: jax.Array) -> jax.Array:
-    """Per row, the index of a uniformly chosen True."""
-    rank = jnp.cumsum(mask, axis=1) - 1
-    chosen = mask & (rank == pick(u, jnp.sum(mask, axis=1))[:, None])
-    return jnp.argmax(chosen, axis=1).astype(jnp.uint8)
-
-
-def _distinct(key: jax.Array, count: int, low: int, high: int) -> jax.Array:
-    """``count`` different whole numbers in low..high, every arrangement as likely.
+def _distinct(key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Subnet octets ``[9]``, host octets ``[zone, 11]``, pids ``[host, 5]``: no two alike within a group.
 
     All are drawn at once and every later copy of a value is drawn again until none is left. Renaming the
     values does not change the procedure, so all arrangements have the same chance, as in CybORG, which
     draws one after the other.
     """
-    index = jnp.arange(count, dtype=jnp.int32)
+    index = jnp.arange(len(_SPAN), dtype=jnp.int32)
 
-    def is_copy(values: jax.Array) -> jax.Array:
-        first = jnp.full((high - low + 1,), count, jnp.int32).at[values - low].min(index)
-        return first[values - low] != index
+    def drawn(round: jax.Array) -> jax.Array:
+        u = to_uniform(jax.random.bits(jax.random.fold_in(key, round), index.shape, jnp.uint32))
+        return _BIN + pick(u, jnp.asarray(_SPAN))
 
-    def redraw(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        key, values = carry
-        key, sub = jax.random.split(key)
-        fresh = jax.random.randint(sub, (count,), low, high + 1)
-        return key, jnp.where(is_copy(values), fresh, values)
+    def redraw(carry: tuple) -> tuple:
+        round, values, copy = carry
+        values = jnp.where(copy, drawn(round), values)
+        first = jnp.full((_BINS,), len(_SPAN), jnp.int32).at[values].min(index)
+        return round + 1, values, first[values] != index
 
-    key, sub = jax.random.split(key)
-    start = (key, jax.random.randint(sub, (count,), low, high + 1))
-    return jax.lax.while_loop(lambda carry: jnp.any(is_copy(carry[1])), redraw, start)[1]
+    start = (jnp.int32(0), jnp.zeros_like(index), jnp.ones(index.shape, bool))
+    values = jax.lax.while_loop(lambda carry: jnp.any(carry[2]), redraw, start)[1] - _BIN
+    subnets, zones, pids = jnp.split(values, [T.NUM_SUBNETS, T.NUM_SUBNETS + _DRAWN * T.NUM_ZONES])
+    return subnets, 1 + zones.reshape(T.NUM_ZONES, _DRAWN), 1000 + pids.reshape(T.NUM_HOSTS, T.NUM_REAL)
 
 
 # ---------------------------------------------------------------- recorded and saved networks

@@ -3,10 +3,10 @@
     gateway ── web ── files ── desk
     blue_0     └──── blue_1 ─────┘
 
-In each step, in this order: blue acts, red spreads, sensors raise alerts. What a host really is stays hidden
-until it is analysed. The reward, shared by both agents, is minus the fraction of infected hosts, minus
-``restore_cost`` for each restored one. A restore keeps its agent busy for the step after it: then the agent can
-only sleep, and any other action counts as that. So does an action out of range in compiled code.
+In each step, in this order: blue acts, red spreads, sensors raise alerts. What a host really is stays
+hidden until it is analysed. The reward, shared by both agents, is minus the fraction of infected hosts, minus
+``restore_cost`` for each restored one. A restore keeps its agent busy for the step after it: then the agent
+can only sleep, and any other action counts as that. So does an action out of range in compiled code.
 """
 
 from __future__ import annotations
@@ -31,10 +31,6 @@ ACTIONS = tuple(
     (("sleep", -1), *((verb, host) for host in hosts for verb in ("analyse", "restore"))) for hosts in GUARDED
 )
 NUM_ACTIONS = max(map(len, ACTIONS))
-# Per agent, where its features stand among all: alerts, confirmations, busy agents, time, zero as padding.
-NUM_FEATURES = 2 * max(map(len, GUARDED)) + 2
-FEATURES = tuple((*hosts, *(4 + host for host in hosts), 8 + agent, 10) for agent, hosts in enumerate(GUARDED))
-GATHER = np.array([row + (11,) * (NUM_FEATURES - len(row)) for row in FEATURES])  # [agent, feature]
 
 
 def _targets(verb: str) -> np.ndarray:
@@ -92,14 +88,16 @@ class Network(World):
     version = "1"
     agents = ("blue_0", "blue_1")
     action_counts = tuple(map(len, ACTIONS))
-    observation_sizes = tuple(map(len, FEATURES))
+    observation_sizes = tuple(2 * len(hosts) + 2 for hosts in GUARDED)
 
     def __post_init__(self) -> None:
         for option in fields(self):
             value = getattr(self, option.name)
             low, high = (1, np.inf) if option.name == "steps" else (0, 1)
             if not low <= value <= high:
-                raise ValueError(f"{option.name} of world {self.name!r} is {value}; it must be in {low} .. {high}")
+                raise ValueError(
+                    f"{option.name} of world {self.name!r} is {value}; it must be in {low} .. {high}"
+                )
 
     @property
     def max_steps(self) -> int:
@@ -108,10 +106,14 @@ class Network(World):
     def reset(self, key: jax.Array) -> tuple[jax.Array, NetworkState]:
         infected = jnp.arange(len(HOSTS)) == jax.random.randint(key, (), 0, len(HOSTS))
         no_host, no_agent = jnp.zeros(len(HOSTS), bool), jnp.zeros(len(GUARDED), bool)
-        state = NetworkState(jnp.zeros((), jnp.int32), infected, alert=no_host, confirmed=no_host, busy=no_agent)
+        state = NetworkState(
+            jnp.zeros((), jnp.int32), infected, alert=no_host, confirmed=no_host, busy=no_agent
+        )
         return self._observe(state), state
 
-    def step(self, key: jax.Array, state: NetworkState, actions: jax.Array) -> tuple[jax.Array, NetworkState, Step]:
+    def step(
+        self, key: jax.Array, state: NetworkState, actions: jax.Array
+    ) -> tuple[jax.Array, NetworkState, Step]:
         return self.step_with(Draws.sample(key), state, check_actions(self, actions))
 
     def step_with(
@@ -134,7 +136,11 @@ class Network(World):
         parts = {name: part.astype(jnp.float32) for name, part in parts.items()}
         reward = jnp.tile(sum(parts.values()), self.num_agents)
         obs, truncated = self._observe(after), after.time >= self.steps
-        return obs, after, Step(reward, jnp.zeros((), bool), truncated, final_obs=obs, info={"reward_parts": parts})
+        return (
+            obs,
+            after,
+            Step(reward, jnp.zeros((), bool), truncated, final_obs=obs, info={"reward_parts": parts}),
+        )
 
     def legal(self, state: NetworkState) -> jax.Array:
         index = np.arange(NUM_ACTIONS)[None]
@@ -142,7 +148,9 @@ class Network(World):
         return exists & ((index == 0) | ~state.busy[:, None])
 
     def action_labels(self, agent: int | str) -> list[str]:
-        return [f"{verb} {HOSTS[host]}" if host >= 0 else verb for verb, host in ACTIONS[self.agent_index(agent)]]
+        return [
+            f"{verb} {HOSTS[host]}" if host >= 0 else verb for verb, host in ACTIONS[self.agent_index(agent)]
+        ]
 
     def observation_labels(self, agent: int | str) -> list[str]:
         hosts = [HOSTS[host] for host in GUARDED[self.agent_index(agent)]]
@@ -164,7 +172,9 @@ class Network(World):
             for agent, busy, action in zip(self.agents, state.busy, actions, strict=True)
         ]
         changes = zip(HOSTS, np.asarray(state.infected), np.asarray(after.infected), strict=True)
-        return lines + [f"{host} is {'infected' if now else 'clean again'}" for host, was, now in changes if was != now]
+        return lines + [
+            f"{host} is {'infected' if now else 'clean again'}" for host, was, now in changes if was != now
+        ]
 
     def _infections(self, draws: Draws, infected: jax.Array) -> jax.Array:
         neighbours = (NEIGHBOURS & infected[None]).sum(1)
@@ -172,9 +182,12 @@ class Network(World):
         return infections.at[0].set(infections[0] | (draws.phishing < self.phishing))
 
     def _observe(self, state: NetworkState) -> jax.Array:
-        time = (state.time / self.steps)[None]
-        parts = (state.alert, state.confirmed, state.busy, time, jnp.zeros(1))
-        return jnp.concatenate([part.astype(jnp.float32) for part in parts])[GATHER]
+        time, rows = state.time / self.steps, []
+        for agent, hosts in enumerate(map(np.array, GUARDED)):
+            own = jnp.stack([state.busy[agent], time])
+            row = jnp.concatenate([state.alert[hosts], state.confirmed[hosts], own])
+            rows.append(jnp.pad(row, (0, self.observation_size - row.size)))
+        return jnp.stack(rows)
 
 
 def _chosen(targets: np.ndarray, state: NetworkState, actions: jax.Array) -> jax.Array:

@@ -7,7 +7,7 @@ A learner that fails one of them is wrong in that part, provided that it solves 
 | ``toy/value`` | value 1 | the value is fitted to the reward |
 | ``toy/discount`` | values ``gamma**2``, ``gamma``, 1 | rewards are discounted back in time |
 | ``toy/credit`` | return 1 (random: 1/2) | the advantage reaches the right action at the right observation |
-| ``toy/masking`` | return 1 (random: 1/2), never more | illegal actions, which pay 2, are out of reach and out of the loss |
+| ``toy/masking`` | return 1 (random: 1/2), never more | illegal actions, which pay 2, are masked everywhere |
 | ``toy/truncation`` | value ``1 / (1 - gamma)`` | the value goes on across a time limit |
 | ``toy/coordination`` | return 1 for both (random: 1/2) | two agents learn at once |
 | ``toy/memory`` | return 1 (random: 1/2) | a recurrent policy carries what it saw to the end |
@@ -70,7 +70,9 @@ class Probe(World):
         state = ProbeState(time=jnp.zeros((), jnp.int32), cue=cue)
         return self._observations(state), state
 
-    def step(self, key: jax.Array, state: ProbeState, actions: jax.Array) -> tuple[jax.Array, ProbeState, Step]:
+    def step(
+        self, key: jax.Array, state: ProbeState, actions: jax.Array
+    ) -> tuple[jax.Array, ProbeState, Step]:
         actions = check_actions(self, actions)
         reward = self.reward(state, actions).astype(jnp.float32)
         state = state.replace(time=state.time + 1)
@@ -135,7 +137,7 @@ class Credit(Probe):
 
 @dataclass(frozen=True)
 class Masking(Probe):
-    """One of three actions, another one each episode, is illegal and pays 2; the next one pays 1, the third 0."""
+    """Of three actions one, drawn each episode, is illegal and pays 2; the next one pays 1, the third 0."""
 
     name = "toy/masking"
     cues = 3

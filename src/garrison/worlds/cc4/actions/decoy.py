@@ -7,7 +7,8 @@ import jax.numpy as jnp
 
 from garrison.worlds.cc4 import processes, sessions
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.draws import Draws, pick
+from garrison.worlds.cc4.choose import nth
+from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
 
@@ -20,9 +21,7 @@ def deploy(draws: Draws, topology: Topology, state: State, acting: jax.Array, ho
     row = jnp.minimum(host, T.NUM_HOSTS - 1)
     ports = processes.real_ports(topology, state, row) | processes.decoy_ports(state, row)
     fits = (ports[:, None] & jnp.array(_NEEDS_FREE, jnp.uint8)) == 0
-    rank = jnp.cumsum(fits, axis=1) - 1
-    wanted = pick(draws.blue_decoy, jnp.sum(fits, axis=1, dtype=jnp.int32))
-    kind = 1 + jnp.argmax(fits & (rank == wanted[:, None]), axis=1)
+    kind = 1 + nth(fits, draws.blue_decoy)
 
     pid = (_max_pid(topology, state, row) + draws.blue_pid).astype(jnp.int16)
     kinds, pids = state.host_decoy[row], state.host_decoy_pid[row]

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from garrison.core.struct import struct
 from garrison.worlds.cc4 import processes, sessions
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.draws import Draws, pick
+from garrison.worlds.cc4.choose import nth, nth_host, pick, running_sum
+from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
@@ -84,9 +85,7 @@ def _work_fails(draws: Draws, topology: Topology, state: State) -> jax.Array:
     real = users(topology.service_kind)
     stopped = (real == T.Service.OTSERVICE) & users(state.host_ot_stopped)[:, None]
     active = jnp.concatenate([(real > 0) & ~stopped, users(state.host_decoy) > 0], axis=1)
-    rank = jnp.cumsum(active, axis=1, dtype=jnp.int8) - 1
-    wanted = pick(draws.green_pick, jnp.sum(active, axis=1, dtype=jnp.int32))
-    chosen = active & (rank == wanted[:, None])
+    chosen = jnp.arange(active.shape[1]) == nth(active, draws.green_pick)[:, None]
     reliability = jnp.sum(jnp.where(chosen, users(state.host_reliability), 0), axis=1, dtype=jnp.int32)
     return draws.green_reliability >= reliability
 
@@ -96,7 +95,7 @@ def _destination(draws: Draws, topology: Topology, state: State) -> tuple[jax.Ar
     zones = topology.host_exists[: T.ROOT_HOST].reshape(T.NUM_ZONES, T.ZONE_SLOTS)
     servers = jnp.sum(zones[:, 1 + T.MAX_USERS :], axis=1, dtype=jnp.int32)
     reach = jnp.asarray(T.GREEN_REACH)[state.phase]  # [own, destination]
-    until = jnp.cumsum(jnp.where(reach, servers, 0), axis=1)  # servers up to and with each destination
+    until = running_sum(jnp.where(reach, servers, 0))  # servers up to and with each destination
     until = jnp.repeat(until, T.MAX_USERS, axis=0, total_repeat_length=T.NUM_GREEN)
     rank = pick(draws.green_pick, until[:, -1])
     passed = until <= rank[:, None]
@@ -137,8 +136,7 @@ def _phish(
         near = (jnp.asarray(T.HOST_SUBNET) == host // T.ZONE_SLOTS) & (present != _NOBODY)
         nearest = present[T.ROOT_HOST - jnp.argmax(near[::-1])]
         pool = present != _NOBODY
-        rank = jnp.cumsum(pool) - 1
-        drawn = present[jnp.argmax(pool & (rank == pick(draws.green_sender[reader], jnp.sum(pool))))]
+        drawn = present[nth_host(pool, draws.green_sender[reader])]
         sender = jnp.where(jnp.any(near), nearest, drawn)
         send = jnp.any(waiting) & jnp.any(pool)
         pid = processes.static_max_pid(topology, state, host) + draws.green_pid[reader]

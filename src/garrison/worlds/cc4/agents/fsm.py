@@ -7,7 +7,8 @@ import jax.numpy as jnp
 
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
-from garrison.worlds.cc4.draws import Draws, pick
+from garrison.worlds.cc4.choose import nth, nth_host, pick, weighted
+from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import NO_RANK, State
 
@@ -71,7 +72,7 @@ def decide(draws: Draws, options: Options, state: State, *, discovery: bool) -> 
     candidates = (state.fsm_state > 0) & (state.fsm_state != T.Fsm.F)
     if discovery:
         candidates = _look_first(draws, options, state, candidates)
-    host = nth(candidates, draws.red_host)
+    host = nth_host(candidates, draws.red_host)
     at = jnp.take_along_axis(state.fsm_state, host[:, None], axis=1)[:, 0]
     kind = choose_kind(options, at, draws.red_action)
     free = free & jnp.any(candidates, axis=1)
@@ -89,8 +90,7 @@ def choose_kind(options: Options, at: jax.Array, u: jax.Array) -> jax.Array:
     """The action kind ``[red]`` for hosts in states ``at``, with probabilities in the engine's order."""
     order = jnp.array(T.RED_ORDER)
     chances = jnp.asarray(options.red_probability)[at][:, order]
-    until = jnp.cumsum(chances, axis=1)
-    return order[jnp.argmax(until > u[:, None] * until[:, -1:], axis=1)]
+    return order[weighted(chances, u)]
 
 
 def _look_first(draws: Draws, options: Options, state: State, candidates: jax.Array) -> jax.Array:
@@ -99,21 +99,13 @@ def _look_first(draws: Draws, options: Options, state: State, candidates: jax.Ar
     present = jnp.any(candidates[:, :, None] & (state.fsm_state[:, :, None] == states), axis=1)
     weight = present * jnp.asarray(options.red_priority)
     weight = jnp.where(jnp.sum(weight, axis=1, keepdims=True) > 0, weight, present)
-    until = jnp.cumsum(weight, axis=1)
-    chosen = jnp.argmax(until > draws.red_group[:, None] * until[:, -1:], axis=1)
+    chosen = weighted(weight, draws.red_group)
     group = candidates & (state.fsm_state == chosen[:, None])
     servers = group & state.fsm_hostname & jnp.asarray(T.IS_SERVER)
     rest = group & ~servers
     prefer = (draws.red_server <= options.red_server_preference)[:, None]
     some, others = jnp.any(servers, axis=1, keepdims=True), jnp.any(rest, axis=1, keepdims=True)
     return jnp.where(some & (prefer | ~others), servers, rest)
-
-
-def nth(mask: jax.Array, u: jax.Array) -> jax.Array:
-    """Per row, the index of the True that ``u`` picks, in index order; 0 where there is none."""
-    rank = jnp.cumsum(mask, axis=1, dtype=jnp.int32) - 1
-    wanted = pick(u, rank[:, -1] + 1)
-    return jnp.argmax(mask & (rank == wanted[:, None]), axis=1)
 
 
 def nth_known_session(state: State, u: jax.Array) -> jax.Array:

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.green import users
-from garrison.worlds.cc4.draws import Draws, pick
+from garrison.worlds.cc4.choose import pick
+from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.topology import Topology
 
 POLICIES = ("enterprise", "sleep")

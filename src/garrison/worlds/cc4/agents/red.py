@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import fsm
+from garrison.worlds.cc4.choose import nth, nth_host
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import NO_RANK, State
@@ -45,13 +46,13 @@ def random_select(draws: Draws, state: State) -> RedAction:
         T.Red.WITHDRAW: ip & name,
     }
     commands = jnp.stack([session & possible.get(kind, ip) for kind in T.RED_ORDER] + [jnp.ones_like(ip)], axis=1)
-    kind = jnp.array([*T.RED_ORDER, T.Red.SLEEP])[fsm.nth(commands, draws.red_action)]
+    kind = jnp.array([*T.RED_ORDER, T.Red.SLEEP])[nth(commands, draws.red_action)]
     by_name = (kind == T.Red.ESCALATE) | (kind == T.Red.DEGRADE) | (kind == T.Red.IMPACT)
     known = jnp.where(by_name[:, None], state.red_known_hostname, state.red_known_ip)
     return RedAction(
         kind=jnp.where(state.red_active, kind, T.Red.SLEEP).astype(jnp.uint8),
         session=fsm.nth_known_session(state, draws.red_session),
-        host=fsm.nth(known, draws.red_host).astype(jnp.uint8),
-        subnet=fsm.nth(state.red_known_subnet, draws.red_subnet).astype(jnp.uint8),
-        hostname=fsm.nth(state.red_known_hostname, draws.red_group).astype(jnp.uint8),
+        host=nth_host(known, draws.red_host).astype(jnp.uint8),
+        subnet=nth(state.red_known_subnet, draws.red_subnet).astype(jnp.uint8),
+        hostname=nth_host(state.red_known_hostname, draws.red_group).astype(jnp.uint8),
     )

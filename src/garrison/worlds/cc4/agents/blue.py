@@ -1,0 +1,104 @@
+"""Fixed blue policies that see only the observation vector and the action mask (§7).
+
+They choose in every step, busy or not; what is submitted while busy is discarded by the engine, but a
+Restore still costs its −1 (Q2).
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from garrison.core.struct import struct
+from garrison.worlds.cc4 import tables as T
+
+_SUBNETS = max(len(s) for s in T.BLUE_SUBNETS)
+
+
+def _first(kind: int) -> np.ndarray:
+    """Index of the first action of a kind in each agent's list."""
+    return np.argmax(T.BLUE_ACTIONS[:, :, 0] == kind, axis=1)
+
+
+SLEEP = tuple(int(i) for i in _first(T.Blue.SLEEP))
+
+
+def _places(width: int, offset: int) -> np.ndarray:
+    """Observation indices ``[blue, own subnet · width]`` of a part of each subnet's block; absent ones: last."""
+    out = np.full((T.NUM_BLUE, _SUBNETS, width), T.MAX_BLUE_OBSERVATION, int)
+    for agent, subnets in enumerate(T.BLUE_SUBNETS):
+        for k in range(len(subnets)):
+            out[agent, k] = 1 + T.BLOCK_SIZE * k + offset + np.arange(width)
+    return out.reshape(T.NUM_BLUE, -1)
+
+
+_BLOCKED, _POLICY = _places(9, 9), _places(9, 18)
+_PROCESS, _NETWORK = _places(16, 27), _places(16, 43)
+
+
+def _traffic_index(kind: int) -> np.ndarray:
+    """Action index ``[blue, own subnet · 9]`` for each source subnet in alphabetical order; own: Sleep."""
+    out = np.tile(np.array(SLEEP)[:, None, None], (1, _SUBNETS, 9))
+    for agent, subnets in enumerate(T.BLUE_SUBNETS):
+        for k, target in enumerate(subnets):
+            sources = [s for s in T.ALPHABETICAL if s != target]
+            for rank, source in enumerate(sources):
+                column = int(np.argmax(T.ALPHABETICAL == source))
+                out[agent, k, column] = _first(kind)[agent] + 8 * k + rank
+    return out.reshape(T.NUM_BLUE, -1)
+
+
+_BLOCK, _ALLOW = _traffic_index(T.Blue.BLOCK), _traffic_index(T.Blue.ALLOW)
+_FOREIGN = _BLOCK != np.array(SLEEP)[:, None]  # pairs that an agent can block at all
+
+
+def _read(obs: jax.Array, places: np.ndarray) -> jax.Array:
+    """Bits ``bool[blue, place]`` of the observation; False in the padding."""
+    padded = jnp.pad(obs, ((0, 0), (0, 1)))
+    return jnp.take_along_axis(padded, jnp.asarray(places), axis=1) > 0
+
+
+def reactive(obs: jax.Array, mask: jax.Array) -> jax.Array:
+    """Restore the first host with a process flag, else a decoy on the first with a network flag, else Sleep."""
+    station = np.arange(16 * _SUBNETS)
+    action = jnp.array(SLEEP, jnp.int32)
+    for places, kind in ((_NETWORK, T.Blue.DECOY), (_PROCESS, T.Blue.RESTORE)):
+        index = np.minimum(_first(kind)[:, None] + station, T.MAX_BLUE_ACTIONS - 1)
+        flagged = _read(obs, places) & jnp.take_along_axis(mask, jnp.asarray(index), axis=1)
+        chosen = _first(kind) + jnp.argmax(flagged, axis=1)
+        action = jnp.where(jnp.any(flagged, axis=1), chosen, action)
+    return action.astype(jnp.int32)
+
+
+def firewall(obs: jax.Array, mask: jax.Array) -> jax.Array:
+    """Make blocks agree with the policy shown, one pair at a time; when they do, as :func:`reactive`."""
+    action = reactive(obs, mask)
+    should, is_blocked = _read(obs, _POLICY), _read(obs, _BLOCKED)
+    for wrong, index in ((~should & is_blocked, _ALLOW), (should & ~is_blocked, _BLOCK)):
+        wrong = wrong & jnp.asarray(_FOREIGN)
+        chosen = jnp.take_along_axis(jnp.asarray(index), jnp.argmax(wrong, axis=1)[:, None], axis=1)[:, 0]
+        action = jnp.where(jnp.any(wrong, axis=1), chosen, action)
+    return action.astype(jnp.int32)
+
+
+@struct
+class Reactive:
+    """See :func:`reactive`. A player: ``init`` and ``act`` for one lane."""
+
+    def init(self, key: jax.Array, num_agents: int) -> tuple[()]:
+        return ()
+
+    def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: tuple[()]):
+        return reactive(obs, mask), memory
+
+
+@struct
+class Firewall(Reactive):
+    """See :func:`firewall`."""
+
+    def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: tuple[()]):
+        return firewall(obs, mask), memory
+
+
+PLAYERS = {"reactive": Reactive(), "firewall": Firewall()}

@@ -1,0 +1,52 @@
+"""Picking by a uniform number: all conditional choices of the engine.
+
+Sums up to an entry are written as products with a triangle: on short axes that is one fused loop, where a
+cumulative sum would be a chain of them.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from garrison.worlds.cc4 import tables as T
+
+
+def pick(u: jax.Array, count: jax.Array) -> jax.Array:
+    """Rank in 0..count-1 that the uniform ``u`` chooses (0 where there is nothing to choose)."""
+    rank = jnp.floor(u * count).astype(jnp.int32)
+    return jnp.clip(rank, 0, jnp.maximum(count - 1, 0))
+
+
+def running_sum(values: jax.Array) -> jax.Array:
+    """Sum of all entries up to and with each one, on the last axis (a short one)."""
+    size = values.shape[-1]
+    upto = np.tril(np.ones((size, size), bool))
+    kind = jnp.float32 if jnp.issubdtype(values.dtype, jnp.floating) else jnp.int32
+    return jnp.sum(jnp.where(upto, values[..., None, :], 0), axis=-1, dtype=kind)
+
+
+def nth(mask: jax.Array, u: jax.Array) -> jax.Array:
+    """Index on the last axis (a short one) of the True that ``u`` picks; 0 where there is none."""
+    until = running_sum(mask)
+    return jnp.argmax(until > pick(u, until[..., -1])[..., None], axis=-1)
+
+
+def weighted(weight: jax.Array, u: jax.Array) -> jax.Array:
+    """Index on the last axis that ``u`` picks with chances in proportion to ``weight``."""
+    until = running_sum(weight)
+    return jnp.argmax(until > u[..., None] * until[..., -1:], axis=-1)
+
+
+def nth_host(mask: jax.Array, u: jax.Array) -> jax.Array:
+    """:func:`nth` for a last axis of hosts, the internet root left out: first the zone, then the slot."""
+    zones = mask[..., : T.ROOT_HOST].reshape(*mask.shape[:-1], T.NUM_ZONES, T.ZONE_SLOTS)
+    until = running_sum(jnp.sum(zones, axis=-1, dtype=jnp.int32))
+    rank = pick(u, until[..., -1])[..., None]
+    passed = until <= rank
+    zone = jnp.minimum(jnp.sum(passed, axis=-1, dtype=jnp.int32), T.NUM_ZONES - 1)
+    rank = rank - jnp.max(jnp.where(passed, until, 0), axis=-1, keepdims=True)
+    here = jnp.arange(T.NUM_ZONES)[:, None] == zone[..., None, None]
+    slots = running_sum(jnp.any(zones & here, axis=-2))
+    return zone * T.ZONE_SLOTS + jnp.argmax(slots > rank, axis=-1)

@@ -1,0 +1,232 @@
+"""State, actions and events as text and JSON, for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.events import Events
+
+
+def blue_action_labels(agent: int) -> list[str]:
+    """One label per action in index order; on hosts that do not exist they are masked (§7.1)."""
+    rows = T.BLUE_ACTIONS[agent, : T.BLUE_ACTION_COUNTS[agent]]
+    return [blue_action_label(*(int(x) for x in row)) for row in rows]
+
+
+def blue_action_label(kind: int, host: int, source: int, target: int) -> str:
+    name = T.BLUE_NAMES[kind]
+    if host != T.NO_HOST:
+        return f"{name} {T.HOST_NAMES[host]}"
+    if source != T.NO_SUBNET:
+        return f"{name} {T.SUBNETS[target]} <- {T.SUBNETS[source]}"
+    return name
+
+
+def blue_observation_labels(agent: int) -> list[str]:
+    """One label per element of an agent's vector, in index order (§7.2)."""
+    labels = ["mission phase"]
+    for subnet in T.BLUE_SUBNETS[agent]:
+        own = T.SUBNETS[subnet]
+        others = [T.SUBNETS[s] for s in T.ALPHABETICAL]
+        stations = [f"server_host_{i}" for i in range(T.MAX_SERVERS)]
+        stations += [f"user_host_{i}" for i in range(T.MAX_USERS)]
+        labels += [f"{own} is {other}" for other in others]
+        labels += [f"{own}: traffic from {other} blocked" for other in others]
+        labels += [f"{own}: policy forbids {other}" for other in others]
+        labels += [f"{own}_{station}: process event" for station in stations]
+        labels += [f"{own}_{station}: network event" for station in stations]
+    for other in range(T.NUM_BLUE):
+        if other != agent:
+            labels += [f"message of {T.BLUE_AGENTS[other]}, bit {bit}" for bit in range(T.MESSAGE_BITS)]
+    return labels
+
+
+def red_action_label(kind: int, host: int, subnet: int) -> str:
+    if kind in (T.Red.SLEEP, T.Red.INVALID):
+        return T.RED_NAMES[kind]
+    return f"{T.RED_NAMES[kind]} {T.SUBNETS[subnet] if kind == T.Red.DISCOVER else T.HOST_NAMES[host]}"
+
+
+def _numpy(tree: Any) -> Any:
+    return jax.tree.map(np.asarray, tree)
+
+
+def red_sessions(state: Any, agent: int) -> list[dict[str, Any]]:
+    """The sessions of one red agent in CybORG's order."""
+    slots = np.flatnonzero(state.session_kind[agent])
+    slots = slots[np.argsort(state.session_order[agent][slots], kind="stable")]
+    return [
+        {
+            "id": int(state.session_id[agent, k]),
+            "host": T.HOST_NAMES[state.session_host[agent, k]],
+            "user": T.USER_NAMES[state.session_user[agent, k]],
+            "type": T.SESSION_NAMES[state.session_kind[agent, k]],
+            "pid": int(state.session_pid[agent, k]),
+        }
+        for k in slots
+    ]
+
+
+def state_summary(episode: Any) -> dict[str, Any]:
+    """What a person asks first: time, who is where, what is blocked, what is broken. JSON-ready."""
+    episode = _numpy(episode)
+    state, network = episode.state, episode.topology
+    hosts = {}
+    for h in np.flatnonzero(network.host_exists):
+        entry = _host_summary(state, network, h)
+        if entry:
+            hosts[T.HOST_NAMES[h]] = entry
+    return {
+        "step": int(state.step),
+        "phase": int(state.phase),
+        "hosts": int(network.host_exists.sum()),
+        "blocked": [
+            {"from": T.SUBNETS[source], "to": T.SUBNETS[target]}
+            for target, source in zip(*np.nonzero(state.blocked), strict=True)
+        ],
+        "red": {
+            name: {"active": bool(state.red_active[r]), "sessions": red_sessions(state, r)}
+            for r, name in enumerate(T.RED_AGENTS)
+        },
+        "busy": _busy(state),
+        "touched_hosts": hosts,
+    }
+
+
+def _host_summary(state: Any, network: Any, h: int) -> dict[str, Any]:
+    """What differs from a clean host; empty if nothing does."""
+    kinds = network.service_kind[h]
+    worn = {
+        T.SERVICE_NAMES[kind]: int(state.host_reliability[h, i])
+        for i, kind in enumerate(kinds)
+        if kind and state.host_reliability[h, i] < 100
+    }
+    entry = {
+        "decoys": [T.DECOY_NAMES[kind] for kind in state.host_decoy[h] if kind],
+        "worn_services": worn,
+        "ot_stopped": bool(state.host_ot_stopped[h]),
+        "network_events": int(state.host_network_events[h]),
+        "process_events": int(state.host_process_events[h]),
+    }
+    return {name: value for name, value in entry.items() if value}
+
+
+def _busy(state: Any) -> dict[str, Any]:
+    busy = {}
+    for b, name in enumerate(T.BLUE_AGENTS):
+        if state.blue_ticks[b]:
+            row = (int(x) for x in T.BLUE_ACTIONS[b, state.blue_action[b]])
+            busy[name] = {"action": blue_action_label(*row), "ticks_left": int(state.blue_ticks[b])}
+    for r, name in enumerate(T.RED_AGENTS):
+        if state.red_ticks[r]:
+            label = red_action_label(state.red_kind[r], state.red_host[r], state.red_subnet[r])
+            busy[name] = {"action": label, "ticks_left": int(state.red_ticks[r])}
+    return busy
+
+
+_OUTCOMES = {T.Outcome.TRUE: "success", T.Outcome.FALSE: "failed", T.Outcome.UNKNOWN: "done"}
+
+
+def event_list(events: Events) -> list[dict[str, Any]]:
+    """A step's events as JSON-ready records; sleeping and busy agents are left out."""
+    events = _numpy(events)
+    return _blue_events(events) + _green_events(events) + _red_events(events)
+
+
+def _blue_events(events: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "agent": name,
+            "action": T.BLUE_NAMES[events.blue_kind[b]],
+            **_where(events.blue_host[b], events.blue_from[b], events.blue_to[b]),
+            "result": _OUTCOMES[events.blue_outcome[b]],
+        }
+        for b, name in enumerate(T.BLUE_AGENTS)
+        if events.blue_kind[b] != T.Blue.SLEEP
+    ]
+
+
+def _where(host: int, source: int, target: int) -> dict[str, str]:
+    if host != T.NO_HOST:
+        return {"host": T.HOST_NAMES[host]}
+    return {"from": T.SUBNETS[source], "to": T.SUBNETS[target]} if source != T.NO_SUBNET else {}
+
+
+def _green_events(events: Any) -> list[dict[str, Any]]:
+    """Users matter to people when something went wrong: failures, false alarms, phishing."""
+    failed = events.green_outcome == T.Outcome.FALSE
+    return [
+        {
+            "agent": f"user of {T.HOST_NAMES[T.GREEN_HOST[g]]}",
+            "action": T.GREEN_NAMES[events.green_kind[g]],
+            "host": T.HOST_NAMES[events.green_target[g]],
+            "result": "failed" if failed[g] else "success",
+            "false_alarm": bool(events.green_alarm[g]),
+            "phished": bool(events.green_phished[g]),
+        }
+        for g in np.flatnonzero(failed | events.green_alarm | events.green_phished)
+    ]
+
+
+def _red_events(events: Any) -> list[dict[str, Any]]:
+    records = []
+    for r, name in enumerate(T.RED_AGENTS):
+        kind = events.red_kind[r]
+        if kind == T.Red.SLEEP:
+            continue
+        place = T.SUBNETS[events.red_subnet[r]] if kind == T.Red.DISCOVER else None
+        place = place or (T.HOST_NAMES[events.red_host[r]] if kind != T.Red.INVALID else None)
+        record = {"agent": name, "action": T.RED_NAMES[kind], "session": int(events.red_session[r])}
+        if place:
+            record["subnet" if kind == T.Red.DISCOVER else "host"] = place
+        if events.red_exploit[r]:
+            record["exploit"] = T.EXPLOIT_NAMES[events.red_exploit[r]]
+        if events.red_trapped[r]:
+            record["trapped_by_decoy"] = True
+        dropped = not events.red_ran[r]
+        record["result"] = "dropped: its session is gone" if dropped else _OUTCOMES[events.red_outcome[r]]
+        records.append(record)
+    return records
+
+
+def event_lines(before: Any, after: Any, events: Events) -> list[str]:
+    """A step in sentences: what agents did, and which hosts red gained or lost."""
+    lines = [_sentence(record) for record in event_list(events)]
+    held_before, held_after = _footholds(before), _footholds(after)
+    lines += [
+        f"{host}: red has {held_after[host]}" + (f" (was {held_before[host]})" if host in held_before else "")
+        for host in sorted(held_after)
+        if held_after[host] != held_before.get(host)
+    ]
+    lines += [f"{host}: red is out" for host in sorted(held_before.keys() - held_after.keys())]
+    phase = int(np.asarray(after.state.phase))
+    if phase != int(np.asarray(before.state.phase)):
+        lines.insert(0, f"mission phase {phase} begins")
+    return lines
+
+
+def _sentence(record: dict[str, Any]) -> str:
+    where = record.get("host") or record.get("subnet") or ""
+    if "from" in record:
+        where = f"{record['from']} -> {record['to']}"
+    notes = [record["exploit"]] if "exploit" in record else []
+    notes += ["trapped by a decoy"] if record.get("trapped_by_decoy") else []
+    notes += ["false alarm"] if record.get("false_alarm") else []
+    notes += ["opened a phishing mail"] if record.get("phished") else []
+    detail = f" ({', '.join(notes)})" if notes else ""
+    return f"{record['agent']}: {record['action']}{' ' + where if where else ''}{detail}: {record['result']}"
+
+
+def _footholds(episode: Any) -> dict[str, str]:
+    """Hosts with red sessions: "root" or "a shell"."""
+    state = _numpy(episode.state)
+    held: dict[str, str] = {}
+    for r, k in zip(*np.nonzero(state.session_kind), strict=True):
+        host = T.HOST_NAMES[state.session_host[r, k]]
+        if state.session_user[r, k] == T.User.ROOT or host not in held:
+            held[host] = "root" if state.session_user[r, k] == T.User.ROOT else "a shell"
+    return held
