@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from garrison.worlds.cc4 import red_view
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.events import Events
 
@@ -49,6 +50,18 @@ def red_action_label(kind: int, host: int, subnet: int) -> str:
     if kind in (T.Red.SLEEP, T.Red.INVALID):
         return T.RED_NAMES[kind]
     return f"{T.RED_NAMES[kind]} {T.SUBNETS[subnet] if kind == T.Red.DISCOVER else T.HOST_NAMES[host]}"
+
+
+def red_action_labels(agent: int) -> list[str]:
+    """One label per action of a learning red in index order (:mod:`red_view`)."""
+    rows = red_view.ACTIONS[agent, : red_view.ACTION_COUNTS[agent]]
+    return [red_action_label(*(int(x) for x in row)) for row in rows]
+
+
+def red_observation_labels(agent: int) -> list[str]:
+    """One label per element of a learning red's vector, in index order."""
+    hosts = [T.HOST_NAMES[h] for h in red_view.targets(agent)]
+    return list(red_view.GENERAL) + [f"{host}: {name}" for host in hosts for name in red_view.PER_TARGET]
 
 
 def _numpy(tree: Any) -> Any:

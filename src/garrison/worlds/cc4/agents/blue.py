@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.core.struct import struct
+from garrison.core.struct import static, struct
 from garrison.worlds.cc4 import tables as T
 
 _SUBNETS = max(len(s) for s in T.BLUE_SUBNETS)
@@ -82,23 +82,31 @@ def firewall(obs: jax.Array, mask: jax.Array) -> jax.Array:
     return action.astype(jnp.int32)
 
 
+def idle(obs: jax.Array, mask: jax.Array) -> jax.Array:
+    """Sleep."""
+    return jnp.array(SLEEP, jnp.int32)
+
+
+def random(key: jax.Array, mask: jax.Array) -> jax.Array:
+    """Uniform over the unmasked actions of each agent."""
+    return jax.random.categorical(key, jnp.where(mask, 0.0, -jnp.inf)).astype(jnp.int32)
+
+
 @struct
-class Reactive:
-    """See :func:`reactive`. A player: ``init`` and ``act`` for one lane."""
+class Rule:
+    """A player by a rule of this module that keeps no memory: ``init`` and ``act`` are for one lane."""
+
+    name: str = static()
 
     def init(self, key: jax.Array, num_agents: int) -> tuple[()]:
         return ()
 
-    def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: tuple[()]):
-        return reactive(obs, mask), memory
+    def act(
+        self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: tuple[()]
+    ) -> tuple[jax.Array, tuple[()]]:
+        if self.name == "random":
+            return random(key, mask), memory
+        return {"idle": idle, "reactive": reactive, "firewall": firewall}[self.name](obs, mask), memory
 
 
-@struct
-class Firewall(Reactive):
-    """See :func:`firewall`."""
-
-    def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: tuple[()]):
-        return firewall(obs, mask), memory
-
-
-PLAYERS = {"reactive": Reactive(), "firewall": Firewall()}
+PLAYERS = {name: Rule(name) for name in ("idle", "random", "reactive", "firewall")}
