@@ -6,7 +6,8 @@
 Importing this package loads neither JAX nor any world: both come with the first :func:`make`.
 """
 
-from garrison.core.registry import make, register, worlds
+from garrison import worlds
+from garrison.core.registry import make, register
 
 __version__ = "0.1.0"
 

@@ -3,7 +3,7 @@
 De Witt et al. 2020, "Is independent learning all you need in the StarCraft multi-agent challenge?", with the
 clipped objective of Schulman et al. 2017.
 
-    state = init(config, world, key)
+    state = jax.jit(init, static_argnames="world")(config, world, key)
     step = jax.jit(iteration, static_argnames="world", donate_argnames="state")
     for _ in range(num_iterations(config, world)):
         state, metrics = step(config, world, state)
@@ -38,7 +38,7 @@ class IPPO:
     lanes: int = static(default=16)
     """Environments that are played side by side."""
     rollout_steps: int | None = static(default=None)
-    """Steps of each lane between updates; None plays whole episodes (worlds with a fixed horizon only)."""
+    """Steps of each lane between updates; None stands for as many as the longest episode has."""
     epochs: int = static(default=2)
     """Passes over each rollout."""
     minibatches: int = static(default=4)
@@ -72,18 +72,19 @@ class TrainState:
     scale: norm.RewardScale
     key: jax.Array
     iteration: jax.Array  # int32[]: iterations done
-    obs: jax.Array | None  # f32[lane, agent, feature]; None if each rollout starts with a reset
+    obs: jax.Array | None  # f32[lane, agent, feature]; None where rollouts are whole episodes
     world: State | None  # likewise
 
 
 def init(config: IPPO, world: World, key: jax.Array) -> TrainState:
     """A fresh train state. Raises ``ValueError`` for settings that do not fit together or to the world."""
     _check(config, world)
-    whole = config.rollout_steps is None
-    lanes = rollout.lanes_of(world, config.lanes, whole)
+    steps = _steps(config, world)
     key, net_key, reset_key = jax.random.split(key, 3)
     net = ActorCritic(net_key, world.observation_size, world.num_agents, world.num_actions, config.hidden)
-    obs, state = (None, None) if whole else lanes.reset(reset_key)
+    obs, state = None, None
+    if not rollout.whole_episodes(world, steps):
+        obs, state = rollout.lanes_of(world, config.lanes, steps).reset(reset_key)
     return TrainState(
         net=net,
         opt=optim.init(net),
@@ -122,19 +123,20 @@ def num_iterations(config: IPPO, world: World) -> int:
 
 def collect(config: IPPO, world: World, state: TrainState) -> tuple[TrainState, Rollout]:
     """Play one rollout with the current policy."""
-    net, whole = state.net, config.rollout_steps is None
-    lanes = rollout.lanes_of(world, config.lanes, whole)
+    net, steps = state.net, _steps(config, world)
+    whole = rollout.whole_episodes(world, steps)
+    lanes = rollout.lanes_of(world, config.lanes, steps)
     key, reset_key, play_key = jax.random.split(state.key, 3)
 
     def act(key: jax.Array, obs: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        logits, value = net(obs)
+        logits, value = jax.vmap(net)(obs)
         log_probs = dists.masked_categorical(logits, mask)
         action = dists.sample(key, log_probs)
         return action, dists.log_prob(log_probs, action), value
 
     obs, world_state = lanes.reset(reset_key) if whole else (state.obs, state.world)
     obs, world_state, batch = rollout.play(
-        lanes, act, lambda obs: net(obs)[1], play_key, obs, world_state, _steps(config, world), resets=not whole
+        lanes, act, lambda obs: jax.vmap(net)(obs)[1], play_key, obs, world_state, steps
     )
     if not whole:
         state = state.replace(obs=obs, world=world_state)
@@ -155,7 +157,7 @@ class Sample:
 
 def loss(net: ActorCritic, config: IPPO, batch: Sample) -> tuple[jax.Array, Metrics]:
     """Clipped policy loss, squared value error and entropy bonus; means over rows and agents."""
-    logits, value = net(batch.obs)
+    logits, value = jax.vmap(net)(batch.obs)
     log_probs = dists.masked_categorical(logits, batch.mask)
     log_ratio = dists.log_prob(log_probs, batch.action) - batch.log_prob
     ratio = jnp.exp(log_ratio)
@@ -174,7 +176,9 @@ def loss(net: ActorCritic, config: IPPO, batch: Sample) -> tuple[jax.Array, Metr
     return policy_loss + config.value_coef * value_loss - config.entropy_coef * entropy, metrics
 
 
-def update(config: IPPO, state: TrainState, batch: Rollout, progress: jax.Array) -> tuple[TrainState, Metrics]:
+def update(
+    config: IPPO, state: TrainState, batch: Rollout, progress: jax.Array
+) -> tuple[TrainState, Metrics]:
     """Learn from one rollout. ``progress`` (f32[], 0 to 1) drives the learning-rate schedule."""
     scale, reward = norm.scale_rewards(state.scale, batch.reward, batch.done, config.gamma)
     terminated, done = batch.terminated[..., None], batch.done[..., None]
@@ -186,7 +190,9 @@ def update(config: IPPO, state: TrainState, batch: Rollout, progress: jax.Array)
     rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rows)
     rate = optim.linear(config.learning_rate, progress) if config.anneal else config.learning_rate
 
-    def minibatch(carry: tuple[ActorCritic, Any], index: jax.Array) -> tuple[tuple[ActorCritic, Any], Metrics]:
+    def minibatch(
+        carry: tuple[ActorCritic, Any], index: jax.Array
+    ) -> tuple[tuple[ActorCritic, Any], Metrics]:
         net, opt = carry
         picked = jax.tree.map(lambda x: x[index], rows)
         grads, metrics = jax.grad(loss, has_aux=True)(net, config, picked)
@@ -203,7 +209,7 @@ def update(config: IPPO, state: TrainState, batch: Rollout, progress: jax.Array)
 
 
 def _minibatches(key: jax.Array, rows: int, config: IPPO) -> jax.Array:
-    """Row numbers ``int32[update, row]``: each epoch in an order of its own; what does not divide is left out."""
+    """Row numbers ``int32[update, row]``: each epoch in a new order; what does not divide is left out."""
     size = rows // config.minibatches
     orders = jax.vmap(lambda key: jax.random.permutation(key, rows))(jax.random.split(key, config.epochs))
     return orders[:, : size * config.minibatches].reshape(-1, size)

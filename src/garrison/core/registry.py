@@ -70,7 +70,9 @@ def _factories() -> dict[str, str]:
 def _load(name: str) -> Callable[..., World]:
     factories = _factories()
     if name not in factories:
-        raise ValueError(f"no world {name!r}{_closest(name, factories)}; worlds: {', '.join(sorted(factories))}")
+        raise ValueError(
+            f"no world {name!r}{_closest(name, factories)}; worlds: {', '.join(sorted(factories))}"
+        )
     module, _, attribute = factories[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
 
@@ -82,7 +84,9 @@ def _check_options(name: str, factory: Callable[..., World], given: dict[str, An
     for option in given:
         if option not in parameters:
             possible = f"options: {', '.join(parameters)}" if parameters else "it has none"
-            raise ValueError(f"world {name!r} has no option {option!r}{_closest(option, parameters)}; {possible}")
+            raise ValueError(
+                f"world {name!r} has no option {option!r}{_closest(option, parameters)}; {possible}"
+            )
 
 
 def _closest(word: str, possible: Any) -> str:

@@ -80,8 +80,8 @@ def check_actions(world: World, actions: Any, lead: tuple[int, ...] = ()) -> jax
     shape = (*lead, world.num_agents)
     if np.shape(actions) != shape:
         raise ValueError(
-            f"actions of world {world.name!r} have shape {np.shape(actions)}; it must be {shape}: one for each "
-            f"of the agents {', '.join(world.agents)}" + (" in each lane" if lead else "")
+            f"actions of world {world.name!r} have shape {np.shape(actions)}; it must be {shape}: one for "
+            f"each of the agents {', '.join(world.agents)}" + (" in each lane" if lead else "")
         )
     try:
         values = np.asarray(actions)
@@ -98,6 +98,6 @@ def _check_range(world: World, values: np.ndarray) -> None:
     *lane, agent = np.argwhere(wrong)[0].tolist()
     where = f" in lane {lane[0]}" if lane else ""
     raise ValueError(
-        f"action {values[*lane, agent]} of agent {world.agents[agent]!r}{where} of world {world.name!r} is out of "
-        f"range; it must be in 0 .. {world.action_counts[agent] - 1}"
+        f"action {values[*lane, agent]} of agent {world.agents[agent]!r}{where} of world {world.name!r} "
+        f"is out of range; it must be in 0 .. {world.action_counts[agent] - 1}"
     )

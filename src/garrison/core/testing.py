@@ -37,8 +37,10 @@ def check_world(world: World, key: jax.Array, *, steps: int | None = None, lanes
     _check_structure(world, key)
     played = _play(Vectorize(world, lanes), key, steps)
     _check_end(world, played[-1]["over"], steps)
-    _check_replay(world, key, played[:REPLAYED_STEPS], lanes)
-    _check_eager(world, key, played[0])
+    replayed = played[:REPLAYED_STEPS]
+    _check_repeat(Vectorize(world, lanes), key, replayed)
+    _check_eager(world, key, replayed[0]["actions"][0])
+    _check_lanes(world, key, replayed, lanes)
     _check_bad_actions(world, key)
 
 
@@ -48,7 +50,9 @@ def _require(truth: Any, clause: str, detail: Any = "") -> None:
 
 
 def _check_description(world: World) -> None:
-    _require(isinstance(world.version, str) and world.version, "version is a non-empty string", repr(world.version))
+    _require(
+        isinstance(world.version, str) and world.version, "version is a non-empty string", repr(world.version)
+    )
     _require(isinstance(world.name, str) and world.name, "name is a non-empty string", repr(world.name))
     _require(world.max_steps >= 1, "max_steps is at least 1", world.max_steps)
     again = copy.deepcopy(world)
@@ -104,7 +108,9 @@ def _check_structure(world: World, key: jax.Array) -> None:
         number = not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
         _require(number, "no key is in the state, as randomness is an argument", _name(path))
         same = (leaf.shape, leaf.dtype) == (before[path].shape, before[path].dtype)
-        _require(same, "a step keeps shapes and dtypes of the state", f"{_name(path)}: {before[path]} to {leaf}")
+        _require(
+            same, "a step keeps shapes and dtypes of the state", f"{_name(path)}: {before[path]} to {leaf}"
+        )
         _require(not before[path].weak_type, "no leaf is weakly typed", f"{_name(path)} {before[path]}")
 
 
@@ -145,7 +151,9 @@ def _random_actions(rng: np.random.Generator, legal: np.ndarray) -> np.ndarray:
 def _check_values(world: World, obs: jax.Array, legal: jax.Array, step: Any = None) -> None:
     legal, obs = np.asarray(legal), np.asarray(obs)
     final_obs = obs if step is None else np.asarray(step.final_obs)
-    for agent, (actions, features) in enumerate(zip(world.action_counts, world.observation_sizes, strict=True)):
+    for agent, (actions, features) in enumerate(
+        zip(world.action_counts, world.observation_sizes, strict=True)
+    ):
         who = f"agent {world.agents[agent]!r}"
         _require(not legal[..., agent, actions:].any(), "the padding of legal is False", who)
         _require(legal[..., agent, :].any(-1).all(), "an agent always has a legal action", who)
@@ -153,7 +161,11 @@ def _check_values(world: World, obs: jax.Array, legal: jax.Array, step: Any = No
         _require((final_obs[..., agent, features:] == 0).all(), "the padding of final_obs is zero", who)
     _check_finite((obs, step))
     running = np.ones(obs.shape[:-2], bool) if step is None else ~np.asarray(step.done)
-    _require((obs == final_obs)[running].all(), "final_obs is the observation while the episode runs", "they differ")
+    _require(
+        (obs == final_obs)[running].all(),
+        "final_obs is the observation while the episode runs",
+        "they differ",
+    )
 
 
 def _check_finite(tree: Any) -> None:
@@ -167,28 +179,29 @@ def _check_end(world: World, over: np.ndarray, steps: int | None) -> None:
         _require(over.all(), "episodes end by max_steps", f"lanes over after {world.max_steps} steps: {over}")
 
 
-def _check_replay(world: World, key: jax.Array, played: list[dict[str, Any]], lanes: int) -> None:
-    vectorized = Vectorize(world, lanes)
-    for time, record in enumerate(played):
-        step_key = jax.random.fold_in(key, time)
-        again = _step(vectorized, step_key, record["before"], record["actions"])
+def _check_repeat(world: Vectorize, key: jax.Array, replayed: list[dict[str, Any]]) -> None:
+    for time, record in enumerate(replayed):
+        again = _step(world, jax.random.fold_in(key, time), record["before"], record["actions"])
         _require_same(again, record["result"], "the same key gives the same step", exact=True)
-        for index, lane_key in enumerate(lane_keys(step_key, lanes)):
-            alone = _step(world, lane_key, lane(record["before"], index), record["actions"][index])
-            _require_same(alone, lane(record["result"], index), "a lane steps like a single environment")
-    for index, lane_key in enumerate(lane_keys(key, lanes)):
-        alone = _reset(world, lane_key)
-        in_lane = lane(_reset(vectorized, key), index)
-        _require_same(alone, in_lane, "a lane resets like a single environment")
 
 
-def _check_eager(world: World, key: jax.Array, first: dict[str, Any]) -> None:
-    actions = first["actions"][0]
+def _check_eager(world: World, key: jax.Array, actions: np.ndarray) -> None:
     obs, state = world.reset(key)
     _require_same((obs, state, world.legal(state)), _reset(world, key), "reset is the same without jit")
     obs, after, step = world.step(key, state, actions)
     eager = (obs, after, step, world.legal(after))
     _require_same(eager, _step(world, key, state, actions), "step is the same without jit")
+
+
+def _check_lanes(world: World, key: jax.Array, replayed: list[dict[str, Any]], lanes: int) -> None:
+    together = _reset(Vectorize(world, lanes), key)
+    for index, lane_key in enumerate(lane_keys(key, lanes)):
+        alone = _reset(world, lane_key)
+        _require_same(alone, lane(together, index), "a lane resets like a single environment")
+    for time, record in enumerate(replayed):
+        for index, lane_key in enumerate(lane_keys(jax.random.fold_in(key, time), lanes)):
+            alone = _step(world, lane_key, lane(record["before"], index), record["actions"][index])
+            _require_same(alone, lane(record["result"], index), "a lane steps like a single environment")
 
 
 def _check_bad_actions(world: World, key: jax.Array) -> None:
@@ -205,10 +218,14 @@ def _check_bad_actions(world: World, key: jax.Array) -> None:
         for value in (-1, count):
             bad = good.copy()
             bad[agent] = value
-            _require_error(world, key, state, bad, "an action out of range raises ValueError", world.agents[agent])
+            _require_error(
+                world, key, state, bad, "an action out of range raises ValueError", world.agents[agent]
+            )
 
 
-def _require_error(world: World, key: jax.Array, state: State, actions: Any, clause: str, naming: str = "") -> None:
+def _require_error(
+    world: World, key: jax.Array, state: State, actions: Any, clause: str, naming: str = ""
+) -> None:
     try:
         world.step(key, state, actions)
     except ValueError as error:

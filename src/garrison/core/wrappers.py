@@ -35,7 +35,9 @@ class Wrapper(World):
 
     def __post_init__(self) -> None:
         if isinstance(self.world, Vectorize):
-            raise ValueError(f"{type(self).__name__} cannot wrap Vectorize; Vectorize must be the outermost wrapper")
+            raise ValueError(
+                f"{type(self).__name__} cannot wrap Vectorize; Vectorize must be the outermost wrapper"
+            )
 
     def __getattr__(self, attribute: str) -> Any:
         # Reached only for what neither this class nor its bases have. Names with an underscore are asked
@@ -148,7 +150,9 @@ class Vectorize(Wrapper):
     def legal(self, state: State) -> jax.Array:
         return jax.vmap(self.world.legal)(state)
 
-    def reset_done(self, key: jax.Array, obs: jax.Array, state: State, done: jax.Array) -> tuple[jax.Array, State]:
+    def reset_done(
+        self, key: jax.Array, obs: jax.Array, state: State, done: jax.Array
+    ) -> tuple[jax.Array, State]:
         """Start new episodes in the lanes where ``done`` (bool[lane]), leave the others as they are."""
         return jax.vmap(_select)(done, self.reset(key), (obs, state))
 

@@ -58,4 +58,5 @@ def scale_rewards(
 
     running, totals = jax.lax.scan(forward, scale.running, (reward, done))
     moments = add(scale.moments, totals)
-    return RewardScale(moments, running), reward / jnp.sqrt(moments.variance + 1e-8)
+    deviation = jnp.where(moments.variance > 1e-8, jnp.sqrt(moments.variance), 1.0)  # 1 while nothing varies
+    return RewardScale(moments, running), reward / deviation

@@ -25,7 +25,7 @@ def apply(
 
     Returns the new parameters, the new state and the norm of the gradients before clipping (f32[]).
     """
-    norm = optax.global_norm(grads)
+    norm = optax.tree.norm(grads)
     factor = max_grad_norm / jax.numpy.maximum(norm, max_grad_norm)
     grads = jax.tree.map(lambda grad: grad * factor, grads)
     updates, state = _ADAM.update(grads, state)

@@ -8,9 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from garrison.core.struct import struct
-from garrison.core.world import State
+from garrison.core.world import State, World
 from garrison.core.wrappers import AutoReset, EpisodeStats, Vectorize
-from garrison.core.world import World
 
 #: key, obs, mask -> action, its log-probability, value; all [lane, agent, ...]
 Act = Callable[[jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array, jax.Array]]
@@ -34,32 +33,32 @@ class Rollout:
     episode_return: jax.Array  # f32[step, lane, agent]: of the running episode, this step included
 
 
-def lanes_of(world: World, lanes: int, whole_episodes: bool) -> Vectorize:
-    """The world as :func:`play` needs it: many lanes, with statistics.
+def whole_episodes(world: World, steps: int) -> bool:
+    """Whether rollouts of ``steps`` steps are whole episodes in every lane, so that no step needs a reset.
 
-    With ``whole_episodes`` all lanes end together, at the end of a rollout, and the compiled step holds no
-    reset; else each lane starts anew when its episode ends.
-
-    Raises ``ValueError`` for whole episodes in a world that has no ``fixed_horizon = True``.
+    A world says with ``fixed_horizon = True`` that all its episodes have ``max_steps`` steps.
     """
-    if not whole_episodes:
-        return Vectorize(EpisodeStats(AutoReset(world)), lanes)
-    if not getattr(world, "fixed_horizon", False):
-        raise ValueError(
-            f"world {world.name!r} does not say that its episodes all have the same length (fixed_horizon = True): "
-            "rollouts of whole episodes are not possible; give a number of rollout steps"
-        )
-    return Vectorize(EpisodeStats(world), lanes)
+    return getattr(world, "fixed_horizon", False) and steps == world.max_steps
+
+
+def lanes_of(world: World, lanes: int, steps: int) -> Vectorize:
+    """The world as :func:`play` needs it for rollouts of ``steps`` steps: many lanes, with statistics.
+
+    Each lane starts anew when its episode ends, unless rollouts are whole episodes.
+    """
+    inner = world if whole_episodes(world, steps) else AutoReset(world)
+    return Vectorize(EpisodeStats(inner), lanes)
 
 
 def play(
-    world: Vectorize, act: Act, value: Value, key: jax.Array, obs: jax.Array, state: State, steps: int, resets: bool
+    world: Vectorize, act: Act, value: Value, key: jax.Array, obs: jax.Array, state: State, steps: int
 ) -> tuple[jax.Array, State, Rollout]:
-    """Play ``steps`` steps from ``obs`` and ``state`` on. Returns the next of both, and the rollout.
+    """Play ``steps`` steps from ``obs`` and ``state`` on, in what :func:`lanes_of` returned for ``steps``.
 
-    ``resets`` says that episodes may end within the rollout. Then what followed a step is valued on its own;
-    else it is simply what was observed next, which saves that work.
+    Returns the next observation and state, and the rollout.
     """
+    # Where no reset comes between, what a step led to is seen next: its value need not be computed twice.
+    resets = not whole_episodes(world, steps)
 
     def one(carry: tuple[jax.Array, State], key: jax.Array) -> tuple[tuple[jax.Array, State], Rollout]:
         obs, state = carry
@@ -70,7 +69,16 @@ def play(
         next_value = value(step.final_obs) if resets else None
         returns = step.info["episode_return"]
         row = Rollout(
-            obs, mask, action, log_prob, value_now, next_value, step.reward, step.terminated, step.done, returns
+            obs,
+            mask,
+            action,
+            log_prob,
+            value_now,
+            next_value,
+            step.reward,
+            step.terminated,
+            step.done,
+            returns,
         )
         return (next_obs, state), row
 

@@ -13,6 +13,11 @@ import numpy as np
 from garrison.worlds.cc4 import tables as T
 
 
+def is_index(index: jax.Array, size: int) -> jax.Array:
+    """``bool[..., size]``: True where the new last axis equals ``index``. Beyond the end: nowhere."""
+    return index[..., None] == jnp.arange(size).reshape((1,) * index.ndim + (size,))
+
+
 def pick(u: jax.Array, count: jax.Array) -> jax.Array:
     """Rank in 0..count-1 that the uniform ``u`` chooses (0 where there is nothing to choose)."""
     rank = jnp.floor(u * count).astype(jnp.int32)
@@ -22,7 +27,7 @@ def pick(u: jax.Array, count: jax.Array) -> jax.Array:
 def running_sum(values: jax.Array) -> jax.Array:
     """Sum of all entries up to and with each one, on the last axis (a short one)."""
     size = values.shape[-1]
-    upto = np.tril(np.ones((size, size), bool))
+    upto = np.tril(np.ones((size, size), bool)).reshape((1,) * (values.ndim - 1) + (size, size))
     kind = jnp.float32 if jnp.issubdtype(values.dtype, jnp.floating) else jnp.int32
     return jnp.sum(jnp.where(upto, values[..., None, :], 0), axis=-1, dtype=kind)
 
@@ -47,6 +52,6 @@ def nth_host(mask: jax.Array, u: jax.Array) -> jax.Array:
     passed = until <= rank
     zone = jnp.minimum(jnp.sum(passed, axis=-1, dtype=jnp.int32), T.NUM_ZONES - 1)
     rank = rank - jnp.max(jnp.where(passed, until, 0), axis=-1, keepdims=True)
-    here = jnp.arange(T.NUM_ZONES)[:, None] == zone[..., None, None]
+    here = is_index(zone, T.NUM_ZONES)[..., None]
     slots = running_sum(jnp.any(zones & here, axis=-2))
     return zone * T.ZONE_SLOTS + jnp.argmax(slots > rank, axis=-1)

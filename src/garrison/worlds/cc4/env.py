@@ -9,9 +9,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from garrison.core.spaces import check_actions
 from garrison.core.struct import struct
 from garrison.core.world import Step, World
-from garrison.core.spaces import check_actions
 from garrison.worlds.cc4 import draws as draw
 from garrison.worlds.cc4 import observe, topology
 from garrison.worlds.cc4 import tables as T
@@ -135,12 +135,16 @@ class CC4(World):
         )
         obs = self.observe(episode, messages)
         reward = sum(parts.values())
-        return obs, episode, Step(
-            reward=jnp.broadcast_to(reward, (T.NUM_BLUE,)),
-            terminated=done,
-            truncated=done,
-            final_obs=obs,
-            info={"events": events, "reward_parts": parts},
+        return (
+            obs,
+            episode,
+            Step(
+                reward=jnp.broadcast_to(reward, (T.NUM_BLUE,)),
+                terminated=done,
+                truncated=done,
+                final_obs=obs,
+                info={"events": events, "reward_parts": parts},
+            ),
         )
 
     def observe(self, episode: Episode, messages: jax.Array | None = None) -> jax.Array:

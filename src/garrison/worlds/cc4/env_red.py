@@ -83,12 +83,16 @@ class CC4Red(World):
         )
         obs = red_view.vectors(episode.state)
         blue_obs = self.game.observe(episode)
-        return obs, RedEpisode(episode=episode, blue_obs=blue_obs, blue_memory=memory), Step(
-            reward=jnp.broadcast_to(-sum(parts.values()), (T.NUM_RED,)),
-            terminated=done,
-            truncated=done,
-            final_obs=obs,
-            info={"events": events, "reward_parts": {name: -value for name, value in parts.items()}},
+        return (
+            obs,
+            RedEpisode(episode=episode, blue_obs=blue_obs, blue_memory=memory),
+            Step(
+                reward=jnp.broadcast_to(-sum(parts.values()), (T.NUM_RED,)),
+                terminated=done,
+                truncated=done,
+                final_obs=obs,
+                info={"events": events, "reward_parts": {name: -value for name, value in parts.items()}},
+            ),
         )
 
     def legal(self, state: RedEpisode) -> jax.Array:

@@ -23,7 +23,7 @@ class Events:
     blue_from: jax.Array  # uint8[blue]: subnet, of traffic actions
     blue_to: jax.Array  # uint8[blue]
     blue_outcome: jax.Array  # uint8[blue]
-    blue_submitted: jax.Array  # uint8[blue]: kind of what the caller submitted; a Restore costs even while busy
+    blue_submitted: jax.Array  # uint8[blue]: kind of what was submitted, busy or not
 
     green_kind: jax.Array  # uint8[green]: tables.Green; green agents are the user-host slots in order
     green_target: jax.Array  # uint8[green]: server accessed, own host for local work

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from garrison.core.struct import struct
 from garrison.worlds.cc4 import processes, sessions
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions import discover, exploit, takeover
 from garrison.worlds.cc4.actions.red import RedAction, source_of
+from garrison.worlds.cc4.choose import is_index
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.report import Findings
@@ -41,8 +43,8 @@ def act_red(
     kind = jnp.where(ran, action.kind, T.Red.SLEEP).astype(jnp.uint8)
     target = jnp.minimum(action.host, T.NUM_HOSTS - 1).astype(jnp.int32)
     source = source_of(state, action.session, target)
-    together = target[:, None] == target  # [agent, agent]
-    lower = jnp.arange(T.NUM_RED)[:, None] < jnp.arange(T.NUM_RED)  # [earlier, later]
+    together = target[:, None] == target[None]  # [agent, agent]
+    lower = jnp.asarray(np.tri(T.NUM_RED, k=-1, dtype=bool).T)  # [earlier, later]
 
     ot_stopped, stopped, ot_ran = takeover.impact(topology, state, source, kind, target)
     ot_gone = jnp.any(together & lower & stopped[:, None], axis=0)
@@ -54,9 +56,7 @@ def act_red(
     deceived, reported = discover.deceive(
         draws, topology, options, state, source, kind, target, there.count + made_there, ot_gone
     )
-    state, scanned, found = discover.scan(
-        draws, topology, options, state, source, kind, target, ot_gone
-    )
+    state, scanned, found = discover.scan(draws, topology, options, state, source, kind, target, ot_gone)
     state, escalated, shown = takeover.escalate(draws, state, source, kind, target)
     state, degraded = takeover.degrade(topology, state, kind, target)
     state = state.replace(host_ot_stopped=ot_stopped)
@@ -99,10 +99,8 @@ class _There:
 
 def _sessions_there(before: State, after: State, lower: jax.Array, target: jax.Array) -> _There:
     """Lower agents have withdrawn by then (``after``), higher ones not yet (``before``)."""
-    on_target = before.session_host[:, None, :] == target[:, None]  # [owner, agent, session]
-    still = jnp.where(
-        lower[:, :, None], sessions.live(after)[:, None, :], sessions.live(before)[:, None, :]
-    )
+    on_target = before.session_host[:, None, :] == target[None, :, None]  # [owner, agent, session]
+    still = jnp.where(lower[:, :, None], sessions.live(after)[:, None, :], sessions.live(before)[:, None, :])
     here = on_target & still
     pids = jnp.where(here, before.session_pid[:, None, :], 0)
     return _There(
@@ -126,12 +124,14 @@ def _add_exploited(state: State, hit: exploit.ExploitResult, target: jax.Array, 
     return state
 
 
-def _further_hosts(topology, action, source, target, discovered, hit, escalated) -> tuple[jax.Array, jax.Array]:
+def _further_hosts(
+    topology, action, source, target, discovered, hit, escalated
+) -> tuple[jax.Array, jax.Array]:
     """Hosts reported beside the target, ``bool[red, host]``, and whether they are given by name."""
     answers = topology.host_exists & (T.IS_USER | T.IS_SERVER)
-    in_subnet = answers & (jnp.asarray(T.HOST_SUBNET) == action.subnet[:, None])
+    in_subnet = answers[None] & (jnp.asarray(T.HOST_SUBNET)[None] == action.subnet[:, None])
     others = in_subnet & discovered[:, None]
-    own_end = jnp.arange(T.NUM_HOSTS) == source.host[:, None]
+    own_end = is_index(source.host, T.NUM_HOSTS)
     others = others | (own_end & hit.success[:, None])
     explored = escalated & source.exists
     others = others | (jnp.asarray(T.REVEALS)[target] & explored[:, None])

@@ -14,6 +14,7 @@ import numpy as np
 from garrison.worlds.cc4 import processes, sessions
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction, own_sessions_on
+from garrison.worlds.cc4.choose import is_index
 from garrison.worlds.cc4.state import NO_RANK, State
 
 # kinds that name a host, in the order of the list
@@ -88,7 +89,7 @@ def _source(state: State, kind: jax.Array, host: jax.Array) -> jax.Array:
     known = state.red_known_session[agents[:, None], state.session_id] != NO_RANK
     able = able & known
     on_target = state.scan_host == host[:, None]
-    scanned = on_target[:, :, None] & (state.scan_session[:, :, None] == jnp.arange(T.MAX_SESSIONS))
+    scanned = on_target[:, :, None] & is_index(state.scan_session, T.MAX_SESSIONS)
     scanned = able & jnp.any(scanned, axis=1)
     use_scan = (kind == T.Red.EXPLOIT) & jnp.any(scanned, axis=1)
     able = jnp.where(use_scan[:, None], scanned, jnp.where(jnp.any(able, axis=1)[:, None], able, live))
@@ -108,7 +109,7 @@ def masks(state: State) -> jax.Array:
     known = jnp.where(kind == T.Red.WITHDRAW, ip & name, known)
     free = state.red_active & (state.red_ticks == 0)
     first = np.arange(ACTIONS.shape[1]) == 0
-    return first | (known & free[:, None] & (kind != T.Red.SLEEP))
+    return first[None] | (known & free[:, None] & (kind != T.Red.SLEEP))
 
 
 def vectors(state: State) -> jax.Array:
@@ -123,7 +124,7 @@ def vectors(state: State) -> jax.Array:
 def _general(state: State) -> jax.Array:
     phase = jnp.broadcast_to(jnp.arange(T.NUM_PHASES) == state.phase, (T.NUM_RED, T.NUM_PHASES))
     held = jnp.sum(sessions.live(state), axis=1)
-    last = state.seen_kind[:, None] == np.arange(1, 1 + T.NUM_RED_KINDS)
+    last = is_index(state.seen_kind - 1, T.NUM_RED_KINDS)
     acted = state.seen_kind > 0
     success = acted & (state.seen_outcome == T.Outcome.TRUE)
     columns = [state.red_active, state.red_ticks / 4.0, held / 10.0]

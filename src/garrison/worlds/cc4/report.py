@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from garrison.core.struct import struct
 from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.choose import is_index
 from garrison.worlds.cc4.state import NO_RANK, State
 
 # places in the order of entries
@@ -45,8 +46,7 @@ def inform(
         before: the state at the start of the step; tickets from its ``red_next_order`` on are new.
         given_host, given_id: from :func:`sessions.reassign`.
     """
-    hosts = jnp.arange(T.NUM_HOSTS)
-    target = findings.target[:, None] & (findings.host[:, None] == hosts)
+    target = findings.target[:, None] & is_index(findings.host, T.NUM_HOSTS)
     since = state.session_order - before.red_next_order[:, None]
     place = OWN + jnp.clip(since, 0, 126).astype(jnp.uint8)
     used = sessions.live(state)

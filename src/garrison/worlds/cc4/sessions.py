@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.choose import pick
+from garrison.worlds.cc4.choose import is_index, pick
 from garrison.worlds.cc4.state import State
 
 
@@ -64,7 +64,7 @@ def add(
     no_id = enable & (new_id >= T.MAX_SESSION_ID)
     enable = enable & ~full & ~no_id
     slot = jnp.argmin(used, axis=1)
-    at = enable[:, None] & (jnp.arange(T.MAX_SESSIONS) == slot[:, None])
+    at = enable[:, None] & is_index(slot, T.MAX_SESSIONS)
 
     def put(array: jax.Array, value: jax.Array | int) -> jax.Array:
         value = jnp.broadcast_to(jnp.asarray(value), (T.NUM_RED,))[:, None]
@@ -120,7 +120,7 @@ def reassign(state: State) -> tuple[State, jax.Array, jax.Array]:
         order = jnp.where(left[agent], state.session_order[agent], jnp.iinfo(jnp.int16).max)
         slot = jnp.argmin(order)
         host, kind = state.session_host[agent, slot], state.session_kind[agent, slot]
-        moved = (agents[:, None] == agent) & (jnp.arange(T.MAX_SESSIONS) == slot)
+        moved = (agents == agent)[:, None] & is_index(slot, T.MAX_SESSIONS)[None]
         row = {
             "pid": state.session_pid[agent, slot],
             "user": state.session_user[agent, slot],
@@ -128,13 +128,11 @@ def reassign(state: State) -> tuple[State, jax.Array, jax.Array]:
         }
         state = remove(state, moved)
         owner = agents == owners[host]
-        state, new_id = add(
-            state, owner, host=host, kind=jnp.uint8(T.Session.ABSTRACT), parent=False, **row
-        )
+        state, new_id = add(state, owner, host=host, kind=jnp.uint8(T.Session.ABSTRACT), parent=False, **row)
         told = owner & (kind != T.Session.ABSTRACT)
         place = place + 1
-        at_host = told[:, None] & (jnp.arange(T.NUM_HOSTS) == host) & (given_host == 0)
-        at_id = told[:, None] & (jnp.arange(T.MAX_SESSION_ID) == new_id[:, None]) & (given_id == 0)
+        at_host = told[:, None] & is_index(host, T.NUM_HOSTS)[None] & (given_host == 0)
+        at_id = told[:, None] & is_index(new_id, T.MAX_SESSION_ID) & (given_id == 0)
         given_host = jnp.where(at_host, place, given_host)
         given_id = jnp.where(at_id, place, given_id)
         return state, left & ~moved, place, given_host, given_id
@@ -177,7 +175,7 @@ def _bit_of(mask: jax.Array, index: jax.Array) -> jax.Array:
     """``mask[r, index[r, k]]`` by packed words instead of a gather; False for indices past the end."""
     pad = -mask.shape[1] % 32
     words = jnp.pad(mask, ((0, 0), (0, pad))).reshape(mask.shape[0], -1, 32).astype(jnp.uint32)
-    words = jnp.sum(words << jnp.arange(32, dtype=jnp.uint32), axis=2, dtype=jnp.uint32)
+    words = jnp.sum(words << jnp.arange(32, dtype=jnp.uint32)[None, None], axis=2, dtype=jnp.uint32)
     index = index.astype(jnp.uint32)
     word = jnp.zeros(index.shape, jnp.uint32)
     for i in range(words.shape[1]):

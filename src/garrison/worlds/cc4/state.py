@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from garrison.core.struct import struct
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.choose import is_index
 from garrison.worlds.cc4.topology import Topology
 
 NO_RANK = 255
@@ -98,15 +99,14 @@ class State:
     fsm_hostname: jax.Array  # bool[red, host]
 
 
-
 def initial_state(topology: Topology) -> State:
     """The state at reset (§1.7, §3.1): red_agent_0 on its starting host, everything else untouched."""
     red, hosts = T.NUM_RED, T.NUM_HOSTS
     first = jnp.arange(red) == 0
-    start = first[:, None] & (jnp.arange(hosts) == topology.red_start[0])
-    known = jnp.arange(hosts) == jnp.asarray(topology.red_start)[:, None]
+    known = is_index(jnp.asarray(topology.red_start), hosts)
+    start = first[:, None] & known
     home = jnp.asarray(T.HOST_SUBNET)[topology.red_start]
-    slot = first[:, None] & (jnp.arange(T.MAX_SESSIONS) == 0)
+    slot = first[:, None] & (jnp.arange(T.MAX_SESSIONS) == 0)[None]
 
     def zeros(dtype, *shape: int):
         return jnp.zeros(shape, dtype)
@@ -150,9 +150,9 @@ def initial_state(topology: Topology) -> State:
         red_session_count=first.astype(jnp.int16),
         red_next_order=first.astype(jnp.int16),
         red_known_session=jnp.where(
-            first[:, None] & (jnp.arange(T.MAX_SESSION_ID) == 0), 0, NO_RANK
+            first[:, None] & (jnp.arange(T.MAX_SESSION_ID) == 0)[None], 0, NO_RANK
         ).astype(jnp.uint8),
-        red_known_subnet=jnp.arange(T.NUM_SUBNETS) == home[:, None],
+        red_known_subnet=is_index(home, T.NUM_SUBNETS),
         red_known_ip=known,
         red_known_hostname=known,
         blue_action=zeros(jnp.int16, T.NUM_BLUE),

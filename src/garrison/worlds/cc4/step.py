@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from garrison.core.struct import struct
 from garrison.worlds.cc4 import report, sessions
@@ -158,9 +159,7 @@ def is_valid(state: State, action: RedAction) -> jax.Array:
     return (kind == T.Red.SLEEP) | (named & knows_session)
 
 
-def act_blue(
-    draws: Draws, topology: Topology, state: State, action: BlueAction
-) -> tuple[State, jax.Array]:
+def act_blue(draws: Draws, topology: Topology, state: State, action: BlueAction) -> tuple[State, jax.Array]:
     """Traffic first (Q26), then the others; agents own different hosts, so their order is free."""
     state, moved = traffic.control_traffic(state, action.kind, action.source, action.target)
     state = remove.remove(draws, topology, state, action.kind == T.Blue.REMOVE, action.host)
@@ -176,15 +175,13 @@ def monitor(state: State, reds: RedResult) -> State:
     """The end-turn Monitor: pids of this step's process events join blue's lists, in order (Q6)."""
     blue = jnp.asarray(T.HOST_BLUE)[reds.target]
     seen = reds.alert & (blue != T.NO_AGENT)
-    same = seen[:, None] & (blue[:, None] == blue) & (jnp.arange(T.NUM_RED)[:, None] < jnp.arange(T.NUM_RED))
+    same = seen[:, None] & (blue[:, None] == blue[None]) & np.tri(T.NUM_RED, k=-1, dtype=bool).T
     used = jnp.sum(state.suspicious_host != T.NO_HOST, axis=1, dtype=jnp.int32)
     place = used[jnp.minimum(blue, T.NUM_BLUE - 1)] + jnp.sum(same, axis=0, dtype=jnp.int32)
     full = jnp.any(seen & (place >= T.MAX_SUSPICIOUS))
     rows = jnp.where(seen, blue, T.NUM_BLUE).astype(jnp.int32)
     return state.replace(
-        suspicious_host=state.suspicious_host.at[rows, place].set(
-            reds.target.astype(jnp.uint8), mode="drop"
-        ),
+        suspicious_host=state.suspicious_host.at[rows, place].set(reds.target.astype(jnp.uint8), mode="drop"),
         suspicious_pid=state.suspicious_pid.at[rows, place].set(reds.pid.astype(jnp.int16), mode="drop"),
         overflow=state.overflow | (full * T.Overflow.SUSPICIOUS).astype(jnp.uint8),
     )

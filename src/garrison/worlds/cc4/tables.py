@@ -316,9 +316,7 @@ for _a in range(NUM_BLUE):
 
 MESSAGE_BITS = 8
 BLOCK_SIZE = 9 * 3 + 16 * 2
-BLUE_OBSERVATION_SIZES = tuple(
-    1 + BLOCK_SIZE * len(s) + MESSAGE_BITS * (NUM_BLUE - 1) for s in BLUE_SUBNETS
-)
+BLUE_OBSERVATION_SIZES = tuple(1 + BLOCK_SIZE * len(s) + MESSAGE_BITS * (NUM_BLUE - 1) for s in BLUE_SUBNETS)
 MAX_BLUE_OBSERVATION = max(BLUE_OBSERVATION_SIZES)
 
 # ---------------------------------------------------------------- phases (§6.1, §6.2, §7.2)

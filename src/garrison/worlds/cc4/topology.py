@@ -60,9 +60,9 @@ def generate(key: jax.Array, options: Options) -> Topology:
     green_pid = jnp.where(exists & T.IS_USER, base + _session_delta(u["green_pid"]), 0)
     base = jnp.maximum(base, green_pid)
 
-    owned = exists & (T.HOST_BLUE == np.arange(T.NUM_BLUE, dtype=np.uint8)[:, None])
+    owned = exists[None] & (T.HOST_BLUE[None] == np.arange(T.NUM_BLUE, dtype=np.uint8)[:, None])
     subnet = nth(jnp.asarray(T.RED_OWNS_SUBNET), u["red_subnet"])
-    station = exists & ~T.IS_ROUTER & (jnp.asarray(T.HOST_SUBNET) == subnet[:, None])
+    station = (exists & ~T.IS_ROUTER)[None] & (jnp.asarray(T.HOST_SUBNET)[None] == subnet[:, None])
     red_start = nth_host(station, u["red_host"])
     red_pid = base[red_start[0]] + _session_delta(u["red_pid"][0])
     return Topology(
@@ -113,7 +113,7 @@ def _hosts(u_users: jax.Array, u_servers: jax.Array, options: Options) -> tuple[
 
     users = count(u_users, jnp.asarray(options.users))
     servers = count(u_servers, jnp.asarray(options.servers))
-    slot = jnp.arange(T.ZONE_SLOTS) - 1
+    slot = jnp.arange(T.ZONE_SLOTS)[None] - 1
     is_user = (slot >= 0) & (slot < users[:, None])
     is_server = (slot >= T.MAX_USERS) & (slot - T.MAX_USERS < servers[:, None])
     exists = (slot < 0) | is_user | is_server
@@ -123,7 +123,7 @@ def _hosts(u_users: jax.Array, u_servers: jax.Array, options: Options) -> tuple[
 def _services(u_order: jax.Array, u_extras: jax.Array, exists: jax.Array) -> jax.Array:
     """Services per host in CybORG's order: SSHD, OTSERVICE where there is one, then 0..3 extras."""
     extras = jnp.asarray(_EXTRA_ORDERS)[pick(u_order, jnp.int32(len(_EXTRA_ORDERS)))]
-    extras = jnp.where(jnp.arange(3) < pick(u_extras, jnp.int32(4))[:, None], extras, 0)
+    extras = jnp.where(jnp.arange(3)[None] < pick(u_extras, jnp.int32(4))[:, None], extras, 0)
     sshd = jnp.full((T.NUM_HOSTS, 1), T.Service.SSHD, jnp.uint8)
     ot = jnp.full((T.NUM_HOSTS, 1), T.Service.OTSERVICE, jnp.uint8)
     with_ot = jnp.concatenate([sshd, ot, extras], axis=1)
@@ -134,22 +134,18 @@ def _services(u_order: jax.Array, u_extras: jax.Array, exists: jax.Array) -> jax
 
 def _addresses(drawn: jax.Array, users: jax.Array, exists: jax.Array, u_root: jax.Array) -> jax.Array:
     """Router and users have drawn theirs; servers take the highest that are free, the root any."""
-    drawn = jnp.where(jnp.arange(_DRAWN) <= users[:, None], drawn, 0)
+    drawn = jnp.where(jnp.arange(_DRAWN)[None] <= users[:, None], drawn, 0)
     top = jnp.arange(_ADDRESSES, _ADDRESSES - _DRAWN - T.MAX_SERVERS, -1)  # more than can be taken
-    free = ~jnp.any(drawn[:, :, None] == top, axis=1)
+    free = ~jnp.any(drawn[:, :, None] == top[None, None], axis=1)
     until = running_sum(free)
-    server = jnp.arange(T.MAX_SERVERS)[:, None]
+    server = jnp.arange(T.MAX_SERVERS)[None, :, None]
     highest = top[jnp.argmax(until[:, None] > server, axis=2)]
     zones = jnp.concatenate([drawn, highest], axis=1).reshape(-1)
     return jnp.where(exists, jnp.append(zones, 1 + pick(u_root, jnp.int32(_ADDRESSES))), 0)
 
 
 # groups of values that must differ: (how many, out of how many)
-_GROUPS = (
-    [(T.NUM_SUBNETS, 256)]
-    + [(_DRAWN, _ADDRESSES)] * T.NUM_ZONES
-    + [(T.NUM_HOSTS * T.NUM_REAL, 9000)]
-)
+_GROUPS = [(T.NUM_SUBNETS, 256)] + [(_DRAWN, _ADDRESSES)] * T.NUM_ZONES + [(T.NUM_HOSTS * T.NUM_REAL, 9000)]
 _COUNT = np.array([count for count, _ in _GROUPS])
 _SPAN = np.repeat([span for _, span in _GROUPS], _COUNT)
 _BIN = np.repeat(np.cumsum([0] + [span for _, span in _GROUPS[:-1]]), _COUNT)

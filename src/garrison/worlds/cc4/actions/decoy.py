@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from garrison.worlds.cc4 import processes, sessions
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.choose import nth
+from garrison.worlds.cc4.choose import is_index, nth
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
@@ -20,22 +20,22 @@ def deploy(draws: Draws, topology: Topology, state: State, acting: jax.Array, ho
     """Start one compatible decoy, chosen at random, on each acting agent's host ``uint8[blue]``."""
     row = jnp.minimum(host, T.NUM_HOSTS - 1)
     ports = processes.real_ports(topology, state, row) | processes.decoy_ports(state, row)
-    fits = (ports[:, None] & jnp.array(_NEEDS_FREE, jnp.uint8)) == 0
+    fits = (ports[:, None] & jnp.array([_NEEDS_FREE], jnp.uint8)) == 0
     kind = 1 + nth(fits, draws.blue_decoy)
 
     pid = (_max_pid(topology, state, row) + draws.blue_pid).astype(jnp.int16)
     kinds, pids = state.host_decoy[row], state.host_decoy_pid[row]
     again = kinds == kind[:, None]  # the service entry exists and gets the new process
     slot = jnp.where(jnp.any(again, axis=1), jnp.argmax(again, axis=1), jnp.argmax(kinds == 0, axis=1))
-    state = _orphan(state, acting & jnp.any(again, axis=1), row, processes.or_reduce(jnp.where(again, pids, 0)))
+    state = _orphan(
+        state, acting & jnp.any(again, axis=1), row, processes.or_reduce(jnp.where(again, pids, 0))
+    )
 
     rows = jnp.where(acting, row, T.NUM_HOSTS)
     return state.replace(
         host_decoy=state.host_decoy.at[rows, slot].set(kind.astype(jnp.uint8), mode="drop"),
         host_decoy_pid=state.host_decoy_pid.at[rows, slot].set(pid, mode="drop"),
-        host_reliability=state.host_reliability.at[rows, T.NUM_REAL + slot].set(
-            jnp.uint8(100), mode="drop"
-        ),
+        host_reliability=state.host_reliability.at[rows, T.NUM_REAL + slot].set(jnp.uint8(100), mode="drop"),
     )
 
 
@@ -50,7 +50,7 @@ def _orphan(state: State, enable: jax.Array, host: jax.Array, pid: jax.Array) ->
     free = state.orphan_host == T.NO_HOST
     slot = jnp.argmax(free, axis=1)
     full = enable & ~jnp.any(free, axis=1)
-    at = (enable & ~full)[:, None] & (jnp.arange(T.MAX_ORPHANS) == slot[:, None])
+    at = (enable & ~full)[:, None] & is_index(slot, T.MAX_ORPHANS)
     suspicious = processes.is_suspicious(state, host, pid)
     return state.replace(
         orphan_host=jnp.where(at, host[:, None], state.orphan_host),

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from garrison.worlds.cc4 import processes
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import Source
+from garrison.worlds.cc4.choose import is_index
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import State
@@ -41,18 +42,14 @@ def scan(
     decoys = jnp.sum(state.host_decoy[target] > 0, axis=1, dtype=jnp.int32)
     decoys = decoys + processes.orphans_on(state, target)
 
-    rate = jnp.where(
-        kind == T.Red.AGGRESSIVE, options.red_scan_detection[0], options.red_scan_detection[1]
-    )
+    rate = jnp.where(kind == T.Red.AGGRESSIVE, options.red_scan_detection[0], options.red_scan_detection[1])
     noticed = draws.red_scan <= rate
     # one event per listening process; decoys notice always
     events = decoys + jnp.where(noticed, processes.count_bits(real), 0)
     events = jnp.where(success, events, 0).astype(jnp.int16)
     found = success & (ports > 0)
     state = _remember(state, source, found, target, ports)
-    return state.replace(
-        host_network_events=state.host_network_events.at[target].add(events)
-    ), success, found
+    return state.replace(host_network_events=state.host_network_events.at[target].add(events)), success, found
 
 
 def remembered(state: State, source: Source, target: jax.Array) -> jax.Array:
@@ -63,16 +60,14 @@ def remembered(state: State, source: Source, target: jax.Array) -> jax.Array:
     return jnp.where(source.exists, ports, 0)
 
 
-def _remember(
-    state: State, source: Source, enable: jax.Array, target: jax.Array, ports: jax.Array
-) -> State:
+def _remember(state: State, source: Source, enable: jax.Array, target: jax.Array, ports: jax.Array) -> State:
     slot = jnp.argmax(source.slot, axis=1)
     match = (state.scan_session == slot[:, None]) & (state.scan_host == target[:, None])
     free = state.scan_session == T.NO_HOST
     known = jnp.any(match, axis=1)
     entry = jnp.where(known, jnp.argmax(match, axis=1), jnp.argmax(free, axis=1))
     full = enable & ~known & ~jnp.any(free, axis=1)
-    at = (enable & ~full)[:, None] & (jnp.arange(T.MAX_SCANS) == entry[:, None])
+    at = (enable & ~full)[:, None] & is_index(entry, T.MAX_SCANS)
     return state.replace(
         scan_session=jnp.where(at, slot[:, None], state.scan_session).astype(jnp.uint8),
         scan_host=jnp.where(at, target[:, None], state.scan_host).astype(jnp.uint8),

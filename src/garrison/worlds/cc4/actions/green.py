@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from garrison.core.struct import struct
 from garrison.worlds.cc4 import processes, sessions
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.choose import nth, nth_host, pick, running_sum
+from garrison.worlds.cc4.choose import is_index, nth, nth_host, pick, running_sum
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import State
@@ -60,8 +60,7 @@ def act(
     access_failed = accessing & blocked
     access_alarm = accessing & ~blocked & (draws.green_alarm < options.green_access_alarm)
     noticed = access_failed | access_alarm
-    station = jnp.arange(T.NUM_ZONES * T.MAX_SERVERS)
-    hits = noticed[:, None] & ((zone * T.MAX_SERVERS + server)[:, None] == station)
+    hits = noticed[:, None] & is_index(zone * T.MAX_SERVERS + server, T.NUM_ZONES * T.MAX_SERVERS)
     events = jnp.sum(hits, axis=0, dtype=jnp.int16).reshape(T.NUM_ZONES, T.MAX_SERVERS)
 
     state = state.replace(
@@ -85,7 +84,7 @@ def _work_fails(draws: Draws, topology: Topology, state: State) -> jax.Array:
     real = users(topology.service_kind)
     stopped = (real == T.Service.OTSERVICE) & users(state.host_ot_stopped)[:, None]
     active = jnp.concatenate([(real > 0) & ~stopped, users(state.host_decoy) > 0], axis=1)
-    chosen = jnp.arange(active.shape[1]) == nth(active, draws.green_pick)[:, None]
+    chosen = is_index(nth(active, draws.green_pick), active.shape[1])
     reliability = jnp.sum(jnp.where(chosen, users(state.host_reliability), 0), axis=1, dtype=jnp.int32)
     return draws.green_reliability >= reliability
 
@@ -95,7 +94,7 @@ def _destination(draws: Draws, topology: Topology, state: State) -> tuple[jax.Ar
     zones = topology.host_exists[: T.ROOT_HOST].reshape(T.NUM_ZONES, T.ZONE_SLOTS)
     servers = jnp.sum(zones[:, 1 + T.MAX_USERS :], axis=1, dtype=jnp.int32)
     reach = jnp.asarray(T.GREEN_REACH)[state.phase]  # [own, destination]
-    until = running_sum(jnp.where(reach, servers, 0))  # servers up to and with each destination
+    until = running_sum(jnp.where(reach, servers[None], 0))  # servers up to and with each destination
     until = jnp.repeat(until, T.MAX_USERS, axis=0, total_repeat_length=T.NUM_GREEN)
     rank = pick(draws.green_pick, until[:, -1])
     passed = until <= rank[:, None]
@@ -103,16 +102,14 @@ def _destination(draws: Draws, topology: Topology, state: State) -> tuple[jax.Ar
     server = rank - jnp.max(jnp.where(passed, until, 0), axis=1)
     either = (state.blocked | state.blocked.T)[: T.NUM_ZONES, : T.NUM_ZONES]
     either = jnp.repeat(either, T.MAX_USERS, axis=0, total_repeat_length=T.NUM_GREEN)
-    blocked = jnp.any(either & (jnp.arange(T.NUM_ZONES) == zone[:, None]), axis=1)
+    blocked = jnp.any(either & is_index(zone, T.NUM_ZONES), axis=1)
     return zone, server, blocked
 
 
 _NOBODY = T.NO_AGENT
 
 
-def _phish(
-    draws: Draws, topology: Topology, state: State, mail: jax.Array
-) -> tuple[State, jax.Array]:
+def _phish(draws: Draws, topology: Topology, state: State, mail: jax.Array) -> tuple[State, jax.Array]:
     """PhishingEmail: a new session on the reader's host, sent by a red agent that is already somewhere.
 
     The sender is the agent on the last infected host of the reader's subnet, else one of all (agent, host)
@@ -123,8 +120,10 @@ def _phish(
     live = sessions.live(state)
     agents = jnp.arange(T.NUM_RED, dtype=jnp.uint8)[:, None]
     there = jnp.where(live, state.session_host, T.NUM_HOSTS)
-    present = jnp.full(T.NUM_HOSTS, _NOBODY, jnp.uint8).at[there].set(
-        jnp.broadcast_to(agents, there.shape), mode="drop"
+    present = (
+        jnp.full(T.NUM_HOSTS, _NOBODY, jnp.uint8)
+        .at[there]
+        .set(jnp.broadcast_to(agents, there.shape), mode="drop")
     )
     hosts = jnp.arange(T.NUM_HOSTS)
     green_host = jnp.asarray(T.GREEN_HOST)

@@ -53,12 +53,12 @@ def _restart_decoys(
     def find(pids: jax.Array, start: jax.Array) -> jax.Array:
         """``bool[blue, entry, decoy]``: entries from ``start`` on that name a decoy's pid."""
         match = (entry_pid[:, :, None] == pids[:, None, :]) & (pids[:, None, :] > 0)
-        return match & (listed & (entry >= start[:, None]))[:, :, None]
+        return match & (listed & (entry[None] >= start[:, None]))[:, :, None]
 
     def left_at(k: jax.Array, present: jax.Array, doomed: jax.Array, pid: jax.Array) -> jax.Array:
         """Largest pid of the ``present`` that no entry before ``k`` has removed."""
         named = listed[:, None, :] & (entry_pid[:, None, :] == pid[:, :, None])
-        gone = doomed & jnp.any(named & (entry < k[:, None])[:, None, :], axis=2)
+        gone = doomed & jnp.any(named & (entry[None] < k[:, None])[:, None, :], axis=2)
         return jnp.max(jnp.where(present & ~gone, pid, 0), axis=1).astype(jnp.int32)
 
     def hit(carry: tuple) -> tuple:

@@ -7,13 +7,14 @@ import jax.numpy as jnp
 
 from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.choose import is_index
 from garrison.worlds.cc4.state import State
 
 
 def restore(state: State, acting: jax.Array, host: jax.Array) -> State:
     """Put the hosts ``uint8[blue]`` of the ``acting`` agents back as they were at reset."""
     target = jnp.where(acting, host, T.NO_HOST)
-    restored = jnp.any(target[:, None] == jnp.arange(T.NUM_HOSTS), axis=0)
+    restored = jnp.any(is_index(target, T.NUM_HOSTS), axis=0)
     # on a blue agent's hosts only the red agent of the same subnets has sessions
     lost = state.session_host[1:] == target[:, None]
     state = sessions.drop(state, jnp.pad(lost, ((1, 0), (0, 0))) & sessions.live(state))

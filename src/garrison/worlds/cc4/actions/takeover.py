@@ -29,10 +29,14 @@ def escalate(
     raised = jnp.any(here, axis=1) & ~had_root & source.exists & source.abstract
     becomes = chosen & raised[:, None]
     first_root = sessions.nth_by_order(root, state.session_order, jnp.zeros(T.NUM_RED))
-    return state.replace(
-        session_user=jnp.where(becomes, T.User.ROOT, state.session_user).astype(jnp.uint8),
-        host_escalate_files=state.host_escalate_files.at[target].add(raised.astype(jnp.uint8)),
-    ), had_root | raised, jnp.where(had_root[:, None], first_root, becomes)
+    return (
+        state.replace(
+            session_user=jnp.where(becomes, T.User.ROOT, state.session_user).astype(jnp.uint8),
+            host_escalate_files=state.host_escalate_files.at[target].add(raised.astype(jnp.uint8)),
+        ),
+        had_root | raised,
+        jnp.where(had_root[:, None], first_root, becomes),
+    )
 
 
 def _has_root(state: State, target: jax.Array) -> jax.Array:
@@ -40,9 +44,7 @@ def _has_root(state: State, target: jax.Array) -> jax.Array:
     return jnp.any(root, axis=1)
 
 
-def degrade(
-    topology: Topology, state: State, kind: jax.Array, target: jax.Array
-) -> tuple[State, jax.Array]:
+def degrade(topology: Topology, state: State, kind: jax.Array, target: jax.Array) -> tuple[State, jax.Array]:
     """DegradeServices: every active service on the target loses 20 points of reliability (Q17)."""
     active = jnp.concatenate([topology.service_kind[target] > 0, state.host_decoy[target] > 0], axis=1)
     stopped = (topology.service_kind[target] == T.Service.OTSERVICE) & state.host_ot_stopped[target][:, None]
@@ -60,8 +62,9 @@ def impact(
     """Impact: stops the OT service for good, until Restore.
 
     Returns:
-        The new ``host_ot_stopped``, the success ``bool[red]``, and whether root was there and OT ran ``bool[red]``: then the
-        target is reported even if the source session is gone and the action fails (Q24).
+        The new ``host_ot_stopped``, the success ``bool[red]``, and whether root was there and OT ran
+        ``bool[red]``: then the target is reported even if the source session is gone and the action
+        fails (Q24).
     """
     running = jnp.any(topology.service_kind[target] == T.Service.OTSERVICE, axis=1)
     running = running & ~state.host_ot_stopped[target]
@@ -71,9 +74,7 @@ def impact(
     return state.host_ot_stopped.at[rows].set(True, mode="drop"), success, possible
 
 
-def withdraw(
-    state: State, source: Source, kind: jax.Array, hostname: jax.Array
-) -> tuple[State, jax.Array]:
+def withdraw(state: State, source: Source, kind: jax.Array, hostname: jax.Array) -> tuple[State, jax.Array]:
     """Withdraw from a host ``[red]``: with a source other than 0 on it, it stops at the source itself.
 
     The list is: sessions with a parent, then those without except id 0, then the source if it is there.

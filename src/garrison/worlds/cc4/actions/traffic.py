@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.choose import is_index
 from garrison.worlds.cc4.state import State
 
 
@@ -16,9 +17,8 @@ def control_traffic(
 
     Agents own different target subnets, so their changes never meet.
     """
-    subnet = jnp.arange(T.NUM_SUBNETS)
-    pair = (target[:, None, None] == subnet[:, None]) & (source[:, None, None] == subnet)
-    already = jnp.any(pair & state.blocked, axis=(1, 2))
+    pair = is_index(target, T.NUM_SUBNETS)[:, :, None] & is_index(source, T.NUM_SUBNETS)[:, None, :]
+    already = jnp.any(pair & state.blocked[None], axis=(1, 2))
     block = (kind == T.Blue.BLOCK) & ~already
     allow = (kind == T.Blue.ALLOW) & already
     added = jnp.any(pair & block[:, None, None], axis=0)

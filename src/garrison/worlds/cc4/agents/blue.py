@@ -25,7 +25,7 @@ SLEEP = tuple(int(i) for i in _first(T.Blue.SLEEP))
 
 
 def _places(width: int, offset: int) -> np.ndarray:
-    """Observation indices ``[blue, own subnet · width]`` of a part of each subnet's block; absent ones: last."""
+    """Observation indices ``[blue, own subnet · width]`` of a part of each subnet's block."""
     out = np.full((T.NUM_BLUE, _SUBNETS, width), T.MAX_BLUE_OBSERVATION, int)
     for agent, subnets in enumerate(T.BLUE_SUBNETS):
         for k in range(len(subnets)):
@@ -60,7 +60,7 @@ def _read(obs: jax.Array, places: np.ndarray) -> jax.Array:
 
 
 def reactive(obs: jax.Array, mask: jax.Array) -> jax.Array:
-    """Restore the first host with a process flag, else a decoy on the first with a network flag, else Sleep."""
+    """Restore the first host with a process flag, else a decoy on the first with a network flag."""
     station = np.arange(16 * _SUBNETS)
     action = jnp.array(SLEEP, jnp.int32)
     for places, kind in ((_NETWORK, T.Blue.DECOY), (_PROCESS, T.Blue.RESTORE)):

@@ -7,11 +7,10 @@ import jax.numpy as jnp
 
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
-from garrison.worlds.cc4.choose import nth, nth_host, pick, weighted
+from garrison.worlds.cc4.choose import is_index, nth, nth_host, pick, weighted
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import NO_RANK, State
-
 
 
 def remember(state: State) -> State:
@@ -26,7 +25,9 @@ def remember(state: State) -> State:
     fsm = jnp.where(shell & ~state.seen_session, T.Fsm.KD, fsm)
 
     # hosts that share a place in the report come in host order
-    place = jnp.where(state.seen_order == 2, 2 + jnp.arange(T.NUM_HOSTS), state.seen_order.astype(jnp.int32))
+    place = jnp.where(
+        state.seen_order == 2, 2 + jnp.arange(T.NUM_HOSTS)[None], state.seen_order.astype(jnp.int32)
+    )
     place = jnp.where(state.seen_order > 2, T.NUM_HOSTS + place, place)
     last = jnp.max(state.fsm_order, axis=1, keepdims=True).astype(jnp.int32)
     return state.replace(
@@ -39,11 +40,10 @@ def remember(state: State) -> State:
 def _transition(state: State) -> jax.Array:
     """States after the result of the last action; a plain U on a foreign host becomes F (Q15)."""
     kind = state.seen_kind
-    hosts = jnp.arange(T.NUM_HOSTS)
-    at_target = state.seen_host[:, None] == hosts
+    at_target = is_index(state.seen_host, T.NUM_HOSTS)
     by_name = (kind == T.Red.ESCALATE) | (kind == T.Red.IMPACT) | (kind == T.Red.DEGRADE)
     at_target = at_target & (~by_name[:, None] | state.fsm_hostname)
-    in_subnet = jnp.asarray(T.HOST_SUBNET) == state.seen_subnet[:, None]
+    in_subnet = jnp.asarray(T.HOST_SUBNET)[None] == state.seen_subnet[:, None]
     affected = jnp.where((kind == T.Red.DISCOVER)[:, None], in_subnet, at_target)
     affected = affected & (kind != T.Red.SLEEP)[:, None]
 
@@ -95,13 +95,12 @@ def choose_kind(options: Options, at: jax.Array, u: jax.Array) -> jax.Array:
 
 def _look_first(draws: Draws, options: Options, state: State, candidates: jax.Array) -> jax.Array:
     """The discovery variant: first a state by priority, then servers before others (§5.5)."""
-    states = jnp.arange(len(T.Fsm))
-    present = jnp.any(candidates[:, :, None] & (state.fsm_state[:, :, None] == states), axis=1)
-    weight = present * jnp.asarray(options.red_priority)
+    present = jnp.any(candidates[:, :, None] & is_index(state.fsm_state, len(T.Fsm)), axis=1)
+    weight = present * jnp.asarray(options.red_priority)[None]
     weight = jnp.where(jnp.sum(weight, axis=1, keepdims=True) > 0, weight, present)
     chosen = weighted(weight, draws.red_group)
     group = candidates & (state.fsm_state == chosen[:, None])
-    servers = group & state.fsm_hostname & jnp.asarray(T.IS_SERVER)
+    servers = group & state.fsm_hostname & jnp.asarray(T.IS_SERVER)[None]
     rest = group & ~servers
     prefer = (draws.red_server <= options.red_server_preference)[:, None]
     some, others = jnp.any(servers, axis=1, keepdims=True), jnp.any(rest, axis=1, keepdims=True)

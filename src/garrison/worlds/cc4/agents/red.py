@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
 from garrison.worlds.cc4 import tables as T
@@ -45,7 +44,9 @@ def random_select(draws: Draws, state: State) -> RedAction:
         T.Red.IMPACT: name,
         T.Red.WITHDRAW: ip & name,
     }
-    commands = jnp.stack([session & possible.get(kind, ip) for kind in T.RED_ORDER] + [jnp.ones_like(ip)], axis=1)
+    commands = jnp.stack(
+        [session & possible.get(kind, ip) for kind in T.RED_ORDER] + [jnp.ones_like(ip)], axis=1
+    )
     kind = jnp.array([*T.RED_ORDER, T.Red.SLEEP])[nth(commands, draws.red_action)]
     by_name = (kind == T.Red.ESCALATE) | (kind == T.Red.DEGRADE) | (kind == T.Red.IMPACT)
     known = jnp.where(by_name[:, None], state.red_known_hostname, state.red_known_ip)

@@ -1,0 +1,52 @@
+# Each target sets up .venv by itself, once, and again when pyproject.toml or constraints.txt change.
+
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
+# A found name may be a shim that cannot run, or lack what makes virtual environments: so each is tried.
+SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTEST_MARKERS := not slow and not gpu and not cyborg
+
+.PHONY: help demo test lint format clean
+
+help:
+	@echo "make demo    train a blue team on CAGE Challenge 4, judge it, and show what it does"
+	@echo "make test    run the tests that are neither slow nor need special equipment"
+	@echo "make lint    check style and format"
+	@echo "make format  mend what of that can be mended"
+	@echo "make clean   remove the environment and all caches"
+
+demo: $(INSTALLED)
+	$(VENV)/bin/garrison demo
+
+test: $(INSTALLED)
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "$(PYTEST_MARKERS)"
+
+lint: $(INSTALLED)
+	$(VENV)/bin/python -m ruff check
+	$(VENV)/bin/python -m ruff format --check
+
+format: $(INSTALLED)
+	$(VENV)/bin/python -m ruff check --fix
+	$(VENV)/bin/python -m ruff format
+
+clean:
+	rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache
+
+# PYTHON=/path/to/python chooses one by hand.
+$(INSTALLED): pyproject.toml constraints.txt
+	@if ! test -x $(VENV)/bin/pip; then \
+	    for python in $(or $(PYTHON),$(CANDIDATES)); do \
+	        if "$$python" -c "$(SUITABLE)" >/dev/null 2>&1; then found="$$python"; break; fi; \
+	    done; \
+	    if test -z "$$found"; then \
+	        echo "Garrison needs Python 3.11 or newer with the modules venv and ensurepip." >&2; \
+	        echo "None of these is that: $(or $(PYTHON),$(CANDIDATES))." >&2; \
+	        echo "Install one (on Debian and Ubuntu: apt install python3-venv), or name it: make PYTHON=..." >&2; \
+	        exit 1; \
+	    fi; \
+	    echo "Creating $(VENV) with $$("$$found" --version)"; \
+	    "$$found" -m venv --clear $(VENV); \
+	fi
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[train,test,dev]'
+	@touch $@

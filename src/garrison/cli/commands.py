@@ -1,0 +1,50 @@
+"""All commands, and how one of them is chosen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import jax
+import tyro
+
+from garrison.cli.common import INTERRUPTED, log
+from garrison.cli.demo import Demo
+from garrison.cli.evaluate import Evaluate
+from garrison.cli.info import Info
+from garrison.cli.train import Train
+from garrison.cli.worlds import Worlds
+
+Command = (
+    Annotated[Demo, tyro.conf.subcommand("demo")]
+    | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Evaluate, tyro.conf.subcommand("eval")]
+    | Annotated[Worlds, tyro.conf.subcommand("worlds")]
+    | Annotated[Info, tyro.conf.subcommand("info")]
+)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse the arguments and run the command; returns the exit status."""
+    command = tyro.cli(
+        Command,
+        prog="garrison",
+        description="Train, play and judge teams that defend networks.",
+        args=arguments,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.CascadeSubcommandArgs),
+    )
+    use_compilation_cache()
+    try:
+        return command.run()
+    except KeyboardInterrupt:
+        log.print("Interrupted.")
+        return INTERRUPTED
+
+
+def use_compilation_cache() -> None:
+    """Keep compiled programs under ``$XDG_CACHE_HOME``, unless JAX has been told where to keep them."""
+    if jax.config.jax_compilation_cache_dir is None:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        jax.config.update("jax_compilation_cache_dir", str(base / "garrison" / "jax"))

@@ -1,0 +1,1 @@
+"""How players are measured: the same episodes for all, with the uncertainty of every figure."""

@@ -1,0 +1,99 @@
+"""Is a difference more than chance allows? Tests of one law each, and of many at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from scipy import stats
+
+_LEAST_EXPECTED = 5.0  # below it the chi-square approximation is poor (Cochran 1954)
+
+
+def adjusted(p_values: Mapping[str, float]) -> dict[str, float]:
+    """p-values adjusted by Holm's procedure (1979), in the order given.
+
+    Calling those below ``a`` wrong calls any right hypothesis wrong with a chance of at most ``a``,
+    however the p-values depend on each other.
+    """
+    if odd := {name: p for name, p in p_values.items() if not 0 <= p <= 1}:
+        raise ValueError(f"p-values must lie in 0..1, not {odd}")
+    result, least = {}, 0.0
+    for rank, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
+        least = max(least, min(1.0, (len(p_values) - rank) * p_values[name]))
+        result[name] = least
+    return {name: result[name] for name in p_values}
+
+
+def rejected(p_values: Mapping[str, float], level: float) -> dict[str, float]:
+    """The hypotheses that Holm's procedure rejects at a family-wise ``level``, with adjusted p-values."""
+    return {name: p for name, p in adjusted(p_values).items() if p < level}
+
+
+def fit(counts: np.ndarray, chances: np.ndarray) -> float:
+    """p-value of Pearson's chi-square test that ``counts`` (int[k]) fall with ``chances`` (f[k]).
+
+    Categories in which little is expected are counted as one. A count where the chance is 0 gives 0;
+    a single category left gives 1.
+    """
+    counts, chances = np.asarray(counts, float), np.asarray(chances, float)
+    if counts.shape != chances.shape or counts.ndim != 1 or not counts.sum():
+        raise ValueError(f"counts {counts.shape} and chances {chances.shape} must be one list of categories")
+    if counts[chances == 0].any():
+        return 0.0
+    expected = counts.sum() * chances / chances.sum()
+    order = np.argsort(expected)
+    few = order[: np.searchsorted(np.cumsum(expected[order]), _LEAST_EXPECTED) + 1]
+    counts = np.append(np.delete(counts, few), counts[few].sum())
+    expected = np.append(np.delete(expected, few), expected[few].sum())
+    if len(counts) == 1:
+        return 1.0
+    return float(stats.chisquare(counts, expected).pvalue)
+
+
+def share(hits: int, n: int, chance: float) -> float:
+    """p-value of the exact binomial test that ``hits`` of ``n`` happen with ``chance``."""
+    return float(stats.binomtest(int(hits), int(n), chance).pvalue)
+
+
+def uniform(values: np.ndarray) -> float:
+    """p-value of the Kolmogorov–Smirnov test that ``values`` are uniform in [0, 1)."""
+    return float(stats.kstest(np.asarray(values, float).ravel(), "uniform").pvalue)
+
+
+def spread(low: np.ndarray, high: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Uniforms for discrete outcomes, each anywhere in the interval ``low..high`` that is its own in [0, 1).
+
+    If the chances are those that the intervals say, the result is uniform, whatever was to choose from each
+    time (randomised probability integral transform, Brockwell 2007).
+    """
+    low, high = np.asarray(low, float), np.asarray(high, float)
+    return low + (high - low) * rng.random(low.shape)
+
+
+def spread_choices(index: np.ndarray, count: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """:func:`spread` for choices of ``index`` among ``count`` with equal chances."""
+    index, count = np.asarray(index), np.asarray(count)
+    return spread(index / count, (index + 1) / count, rng)
+
+
+def welch(ours: np.ndarray, theirs: np.ndarray) -> tuple[float | None, float]:
+    """Difference of two means in standard errors, and its p-value by Welch's t-test (1947).
+
+    Args:
+        ours, theirs: ``f[n]`` with at least two values each.
+
+    Returns:
+        ``(z, p)``. Where neither side varies: ``z`` is None, and ``p`` 1 for equal means, else 0.
+    """
+    ours, theirs = np.asarray(ours, float), np.asarray(theirs, float)
+    if min(ours.size, theirs.size) < 2:
+        raise ValueError(f"Welch's test needs two values on each side, not {ours.size} and {theirs.size}")
+    a, b = ours.var(ddof=1) / ours.size, theirs.var(ddof=1) / theirs.size
+    difference = float(ours.mean() - theirs.mean())
+    if a + b == 0:
+        return None, float(difference == 0)
+    z = difference / math.sqrt(a + b)
+    freedom = (a + b) ** 2 / (a**2 / (ours.size - 1) + b**2 / (theirs.size - 1))
+    return z, float(2 * stats.t.sf(abs(z), freedom))

@@ -1,0 +1,68 @@
+"""Ours against recorded: both in one plain form, and the differences between them.
+
+Compared after every step: step, phase, blocks, busy (action and ticks), per host services (order, pid,
+active, reliability), processes (order, pid, user, type, decoy, ports), session ids (order), events (counts,
+and pids in order where a blue agent looks), files; sessions of all agents in the order of their maps, with
+red's scanned ports and blue's suspicious pids (order, multiplicity); session counts; red's activity, calls,
+host states (order), known sessions (order), subnets, addresses, host names; executed actions (class,
+target, session, result, dropped, exploit, false alarms, phishing, traps); observations and their padding;
+masks; reward and its parts; done; and that no list of ours overflowed.
+
+Not compared, because nothing in CybORG reads it (``cc4.md`` §12), or because the recording cannot tell:
+
+- order of subnets in ``blocks``, of a scan's ports, of red's known subnets, addresses, host names:
+  only membership counts, or the order is that of generation;
+- process types of sessions: only processes with a listening port are searched by type;
+- pids of process events on hosts that no blue agent watches: they are never read;
+- calls of ``random_select`` and ``sleep`` reds (``fsm_calls``): a counter that decides nothing;
+- the target of DiscoverDeception in ``busy``: its text in CybORG has none (it is compared once executed);
+- the result of a dropped action: CybORG shows that of whatever its agent was told first instead;
+- the session of a green or blue action, always 0; the host name beside the address of a Withdraw: its
+  effect is compared;
+- the escalation's class: there is one; whether it ran shows in files and users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+ABSENT = "(absent)"
+
+
+class Difference(NamedTuple):
+    """One place where a step of ours and the recorded one differ."""
+
+    step: int  # 0-based; -1 is the reset
+    path: str
+    ours: Any
+    recorded: Any
+
+    @property
+    def place(self) -> str:
+        return "reset" if self.step < 0 else f"step {self.step}"
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.path}: ours {_short(self.ours)}, recorded {_short(self.recorded)}"
+
+
+def differences(step: int, ours: Any, recorded: Any, path: str = "") -> Iterator[Difference]:
+    """All differences between two plain values; dicts and lists of one length are entered.
+
+    A key that only one side has counts as :data:`ABSENT` on the other.
+    """
+    if ours == recorded:
+        return
+    if isinstance(ours, dict) and isinstance(recorded, dict):
+        for key in sorted(ours.keys() | recorded.keys()):
+            yield from differences(step, ours.get(key, ABSENT), recorded.get(key, ABSENT), f"{path}/{key}")
+    elif isinstance(ours, list) and isinstance(recorded, list) and len(ours) == len(recorded):
+        for i, (a, b) in enumerate(zip(ours, recorded, strict=True)):
+            yield from differences(step, a, b, f"{path}/{i}")
+    else:
+        yield Difference(step, path or "/", ours, recorded)
+
+
+def _short(value: Any, limit: int = 200) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[:limit]}…"

@@ -1,0 +1,176 @@
+"""The commands, end to end on a toy world."""
+
+import builtins
+import json
+import os
+import signal
+import sys
+
+import jax
+import pytest
+
+from garrison import cli
+from garrison.cli import commands
+from garrison.cli import train as training
+from garrison.learn import run as runs
+
+SMALL = [
+    "--world",
+    "toy/network",
+    "--options",
+    "steps=5",
+    "--lanes",
+    "4",
+    "--hidden",
+    "8",
+    "--total-steps",
+    "60",
+]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> runs.Run:
+    """The run directory that the demo leaves."""
+    path = tmp_path_factory.mktemp("runs") / "demo"
+    assert cli.main(["demo", *SMALL, "--episodes", "6", "--out", str(path)]) == 0
+    return runs.load(path)
+
+
+def json_of(capsys) -> dict:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_demo_leaves_a_run_that_can_be_repeated_and_read(demo):
+    config = demo.config()
+    assert (config["world"], config["options"]) == ("toy/network", ["steps=5"])
+    assert config["ippo"]["hidden"] == [8]
+    metrics = demo.metrics()
+    assert [row["iteration"] for row in metrics] == [1, 2, 3]
+    assert metrics[-1]["env_steps"] == 60
+    figures = json.loads((demo.report / "evaluation.json").read_text())
+    assert list(figures["players"]) == ["random", "ippo"]
+    assert figures["episodes"] == 6
+    assert (demo.report / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
+    assert "## Step 0" in (demo.report / "episode.md").read_text()
+
+
+def test_demo_prints_a_table(tmp_path, capsys):
+    assert cli.main(["demo", *SMALL, "--episodes", "2", "--out", str(tmp_path / "run")]) == 0
+    printed = capsys.readouterr()
+    assert "95%" in printed.out
+    assert "random" in printed.out
+    assert "learning_curve.png" in printed.err
+
+
+def test_eval_of_a_run_agrees_with_the_demo(demo, capsys):
+    assert cli.main(["eval", str(demo.path), "--episodes", "6", "--json"]) == 0
+    figures = json_of(capsys)
+    expected = json.loads((demo.report / "evaluation.json").read_text())
+    for player in ("random", "ippo"):
+        assert figures["players"][player]["return"]["mean"] == pytest.approx(
+            expected["players"][player]["return"]["mean"], rel=1e-5
+        )
+
+
+def test_eval_without_a_run_lets_the_worlds_players_play(capsys):
+    assert (
+        cli.main(["eval", "--world", "toy/credit", "--players", "random", "--episodes", "4", "--json"]) == 0
+    )
+    assert list(json_of(capsys)["players"]) == ["random"]
+
+
+def test_train_stops_cleanly_on_ctrl_c(tmp_path, monkeypatch):
+    log = runs.Run.log
+
+    def log_and_interrupt(run, metrics):
+        log(run, metrics)
+        if metrics["iteration"] == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(runs.Run, "log", log_and_interrupt)
+    path = tmp_path / "run"
+    assert cli.main(["train", "quick", *SMALL, "--out", str(path)]) == 130
+    run = runs.load(path)
+    assert len(run.metrics()) == 2
+    preset = training.Training.from_json(run.config())
+    state = training.load_state(run, preset, training.make_world(preset.world, preset.options))
+    assert state.iteration == 2
+
+
+def test_ctrl_c_outside_of_training_ends_with_a_line(monkeypatch, capsys):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "compiled", interrupt)
+    monkeypatch.setattr(training.runs, "create", lambda *args: None)
+    assert cli.main(["train", "quick", *SMALL]) == 130
+    assert "Interrupted" in capsys.readouterr().err
+
+
+def test_worlds_and_info(capsys):
+    assert cli.main(["worlds", "--json"]) == 0
+    worlds = {row["world"]: row for row in json_of(capsys)}
+    assert worlds["toy/network"]["agents"] == 2
+    assert cli.main(["info", "--json"]) == 0
+    assert json_of(capsys)["packages"]["jax"] == jax.__version__
+    assert cli.main(["worlds"]) == 0
+    assert "toy/network" in capsys.readouterr().out
+    assert cli.main(["info"]) == 0
+    assert jax.__version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["demo", "--world", "toy/nowhere"], "no world 'toy/nowhere'"),
+        (["demo", "--world", "toy/network", "--options", "speed=3"], "has no option 'speed'"),
+        (["demo", "--world", "toy/network", "--options", "steps"], "not written name=value"),
+        (["demo", "--world", "toy/network", "--lanes", "0"], "lanes is 0"),
+        (["demo", "--world", "toy/network", "--episodes", "0"], "episodes is 0"),
+        (["eval", "--world", "toy/credit", "--episodes", "0"], "episodes is 0"),
+        (["eval", "--world", "toy/credit", "--players", "idle"], "no player 'idle' in world 'toy/credit'"),
+        (["eval", "nowhere"], "nowhere is no run directory"),
+    ],
+)
+def test_mistakes_end_with_a_message(arguments, message):
+    with pytest.raises(SystemExit, match=message):
+        cli.main(arguments)
+
+
+def test_a_run_directory_is_not_overwritten(demo):
+    with pytest.raises(SystemExit, match="holds a run already"):
+        cli.main(["train", "quick", *SMALL, "--out", str(demo.path)])
+
+
+def test_unknown_commands_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["conquer"])
+    assert "demo" in capsys.readouterr().err
+
+
+def test_a_missing_extra_is_told(monkeypatch, capsys):
+    real_import = builtins.__import__
+
+    def without_tyro(name, *args, **kwargs):
+        if name.partition(".")[0] == "tyro":
+            raise ModuleNotFoundError("No module named 'tyro'", name="tyro")
+        return real_import(name, *args, **kwargs)
+
+    for name in [name for name in sys.modules if name.startswith("garrison.cli.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(builtins, "__import__", without_tyro)
+    assert cli.main(["info"]) == 1
+    assert "pip install 'garrison[train]'" in capsys.readouterr().err
+
+
+def test_compiled_programs_are_kept_in_the_cache_folder_of_the_user(monkeypatch, tmp_path):
+    before = jax.config.jax_compilation_cache_dir
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    try:
+        commands.use_compilation_cache()
+        assert jax.config.jax_compilation_cache_dir == before  # of whoever has chosen one already
+        jax.config.update("jax_compilation_cache_dir", None)
+        commands.use_compilation_cache()
+        assert jax.config.jax_compilation_cache_dir == str(tmp_path / "garrison" / "jax")
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)

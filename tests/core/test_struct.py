@@ -1,0 +1,30 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from garrison.core.struct import static, struct
+
+
+@struct
+class Point:
+    x: jax.Array
+    name: str = static(default="p")
+
+
+def test_arrays_are_leaves_and_static_fields_are_structure():
+    point = Point(jnp.ones(2), name="q")
+    assert len(jax.tree.leaves(point)) == 1
+    doubled = jax.jit(lambda p: jax.tree.map(lambda leaf: 2 * leaf, p))(point)
+    assert doubled.x.tolist() == [2, 2]
+    assert doubled.name == "q"
+    assert jax.tree.structure(point) != jax.tree.structure(Point(jnp.ones(2)))
+
+
+def test_records_are_frozen_and_replaced():
+    point = Point(jnp.ones(2))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        point.x = jnp.zeros(2)
+    assert point.replace(x=jnp.zeros(2)).x.tolist() == [0, 0]
+    assert point.x.tolist() == [1, 1]

@@ -1,0 +1,156 @@
+"""Evaluation: the same episodes for all players, and the figures that a plain loop gives."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from garrison.core.struct import struct
+from garrison.core.world import Step, World
+from garrison.judge.evaluate import evaluate, known_players, length_of
+from garrison.learn.players import Constant, Random
+from garrison.worlds.toy.network import Network
+
+STEPS, EPISODES = 8, 6
+
+
+@dataclass(frozen=True)
+class Scored(Network):
+    """A network that says what idle is, brings a player, and scores all steps but the last one."""
+
+    steps: int = STEPS
+    idle_actions = (0, 0)
+    score_steps = STEPS - 1
+
+    def players(self):
+        return {"restore": Constant((2, 4))}
+
+
+@dataclass(frozen=True)
+class Countdown(World):
+    """Ends after 1 to 4 steps, drawn at reset; pays 1 in each step, also after the end."""
+
+    name = "countdown"
+    version = "1"
+    agents = ("one", "two")
+    action_counts = (2, 2)
+    observation_sizes = (1, 1)
+    max_steps = 6
+
+    def reset(self, key):
+        left = jax.random.randint(key, (), 1, 5)
+        return jnp.zeros((2, 1)), left
+
+    def step(self, key, state, actions):
+        obs, left = jnp.zeros((2, 1)), state - 1
+        info = {"reward_parts": {"both": jnp.array([1.0, 3.0])}}
+        return obs, left, Step(jnp.array([1.0, 3.0]), left <= 0, jnp.zeros((), bool), obs, info)
+
+    def legal(self, state):
+        return jnp.ones((2, 2), bool)
+
+    def action_labels(self, agent):
+        return ["a", "b"]
+
+    def observation_labels(self, agent):
+        return ["nothing"]
+
+
+@struct
+class Alternating:
+    """Does as it did not the last time: a player with a memory."""
+
+    def init(self, key, num_agents):
+        return jnp.zeros(num_agents, jnp.int32)
+
+    def act(self, key, obs, mask, memory):
+        return memory, 1 - memory
+
+
+@pytest.fixture(scope="module")
+def judged():
+    players = known_players(Scored()) | {"again": Random()}
+    return players, *evaluate(Scored(), players, EPISODES, seed=5, record="restore")
+
+
+def test_the_players_of_a_world(judged):
+    assert list(judged[0]) == ["idle", "random", "restore", "again"]
+    assert list(known_players(Network())) == ["random"]
+
+
+def test_the_same_player_gives_the_same_figures(judged):
+    _, results, _ = judged
+    np.testing.assert_array_equal(results["again"].returns, results["random"].returns)
+    assert (results["idle"].returns != results["random"].returns).any()
+
+
+def test_all_players_meet_the_same_episodes(judged):
+    """Idle as every agent's only choice is Constant((0, 0)), whatever plays beside it."""
+    _, results, _ = judged
+    alone, recording = evaluate(Scored(), {"x": Constant((0, 0))}, EPISODES, seed=5)
+    assert recording is None
+    np.testing.assert_array_equal(alone["x"].returns, results["idle"].returns)
+    other, _ = evaluate(Scored(), {"x": Constant((0, 0))}, EPISODES, seed=6)
+    assert (other["x"].returns != results["idle"].returns).any()
+
+
+def test_episodes_do_not_depend_on_the_batch(judged):
+    _, results, _ = judged
+    batched, _ = evaluate(Scored(), judged[0], EPISODES - 1, seed=5, batch=2)
+    np.testing.assert_allclose(batched["random"].returns, results["random"].returns[:-1], rtol=1e-6)
+    np.testing.assert_allclose(
+        batched["idle"].parts["infected"], results["idle"].parts["infected"][:-1], rtol=1e-6
+    )
+
+
+def test_parts_add_up_and_the_last_step_is_not_scored(judged):
+    _, results, recording = judged
+    figures = results["restore"]
+    assert figures.returns.shape == (EPISODES,)
+    assert (figures.lengths == STEPS).all()
+    np.testing.assert_allclose(sum(figures.parts.values()), figures.returns, rtol=1e-5)
+    rewards = recording.step.reward.mean(axis=-1)
+    np.testing.assert_allclose(rewards.sum(), figures.returns[0], rtol=1e-5)
+    np.testing.assert_allclose(rewards[:-1].sum(), figures.scores[0], rtol=1e-5)
+
+
+def test_the_recording_is_an_episode_of_the_world(judged):
+    _, _, recording = judged
+    assert length_of(recording) == STEPS
+    assert (recording.actions == [2, 4]).all()
+    np.testing.assert_array_equal(recording.state.time, np.arange(STEPS))
+    np.testing.assert_array_equal(recording.after.infected[:-1], recording.state.infected[1:])
+
+
+@pytest.fixture(scope="module")
+def counted():
+    return evaluate(Countdown(), {"player": Alternating()}, 20, seed=0, record="player")
+
+
+def test_nothing_counts_after_the_end(counted):
+    figures, recording = counted[0]["player"], counted[1]
+    assert set(figures.lengths) == {1, 2, 3, 4}
+    np.testing.assert_array_equal(figures.returns, 2.0 * figures.lengths)  # the mean over the agents
+    np.testing.assert_array_equal(figures.scores, figures.returns)
+    np.testing.assert_array_equal(figures.parts["both"], figures.lengths[:, None] * np.array([1.0, 3.0]))
+    assert length_of(recording) == figures.lengths[0]
+
+
+def test_players_remember(counted):
+    actions = counted[1].actions
+    np.testing.assert_array_equal(actions, np.tile(np.arange(len(actions))[:, None] % 2, (1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (partial(evaluate, episodes=0), "episodes is 0"),
+        (partial(evaluate, episodes=1, record="x"), "record 'x'"),
+    ],
+)
+def test_wrong_requests_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        wrong(Network(), {"random": Random()}, seed=0)

@@ -1,0 +1,73 @@
+"""Rollouts: what followed a step is valued before any reset; whole episodes need no reset."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from garrison.learn import rollout
+from garrison.worlds.toy.network import Network
+
+LANES, STEPS = 2, 5
+
+
+@dataclass(frozen=True)
+class FixedNetwork(Network):
+    """All its episodes have the same length, and it says so."""
+
+    fixed_horizon = True
+
+
+def sleep(key, obs, mask):
+    """Everybody sleeps; the value is the last feature that both agents have, the time."""
+    lead = obs.shape[:2]
+    return jnp.zeros(lead, jnp.int32), jnp.zeros(lead), time_of(obs)
+
+
+def time_of(obs):
+    """The fraction of the episode that is over, which is the network's last feature."""
+    return jnp.stack([obs[:, 0, 3], obs[:, 1, 7]], axis=1)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def play(world, steps, key):
+    lanes = rollout.lanes_of(world, LANES, steps)
+    obs, state = lanes.reset(key)
+    return rollout.play(lanes, sleep, time_of, key, obs, state, steps)
+
+
+def test_what_followed_the_last_step_is_valued_before_the_reset():
+    obs, _, batch = play(Network(steps=STEPS), 2 * STEPS + 1, jax.random.key(0))
+    times = np.tile(np.arange(STEPS), 3)[: 2 * STEPS + 1] / STEPS
+    for lane in range(LANES):
+        for agent in range(2):
+            np.testing.assert_allclose(batch.value[:, lane, agent], times, atol=1e-6)
+            np.testing.assert_allclose(batch.next_value[:, lane, agent], times + 1 / STEPS, atol=1e-6)
+    np.testing.assert_array_equal(np.flatnonzero(batch.done[:, 0]), [STEPS - 1, 2 * STEPS - 1])
+    assert not batch.terminated.any()
+    np.testing.assert_allclose(time_of(obs), 1 / STEPS, atol=1e-6)
+
+
+def test_whole_episodes_have_no_reset_and_the_same_values():
+    assert rollout.whole_episodes(FixedNetwork(steps=STEPS), STEPS)
+    assert not rollout.whole_episodes(FixedNetwork(steps=STEPS), STEPS + 1)
+    assert not rollout.whole_episodes(Network(steps=STEPS), STEPS)
+    obs, _, whole = play(FixedNetwork(steps=STEPS), STEPS, jax.random.key(1))
+    np.testing.assert_allclose(time_of(obs), 1.0, atol=1e-6)  # the end of the episode, not a new one
+    np.testing.assert_allclose(whole.next_value[:, 0, 0], np.arange(1, STEPS + 1) / STEPS, atol=1e-6)
+    assert whole.done[-1].all()
+    assert not whole.done[:-1].any()
+
+
+def test_mean_return_is_over_the_episodes_that_ended():
+    _, _, batch = play(Network(steps=STEPS), 2 * STEPS + 1, jax.random.key(0))
+    rewards = np.asarray(batch.reward)[: 2 * STEPS].mean(axis=-1)  # of the two episodes in each lane
+    mean, episodes = rollout.mean_return(batch)
+    assert episodes == 2 * LANES
+    np.testing.assert_allclose(mean, rewards.sum() / (2 * LANES), rtol=1e-5)
+    unfinished = jax.tree.map(lambda x: x[: STEPS - 1], batch)
+    mean, episodes = rollout.mean_return(unfinished)
+    assert episodes == 0
+    assert np.isnan(mean)

@@ -1,0 +1,41 @@
+"""Run directories."""
+
+import json
+import re
+
+import jax
+import pytest
+
+from garrison.learn import run as runs
+
+
+def test_a_run_keeps_configuration_system_and_metrics(tmp_path):
+    run = runs.create(tmp_path / "a" / "run", {"seed": 3})
+    run.log({"iteration": 1, "return": -2.5})
+    run.log({"iteration": 2, "return": float("nan")})
+    run.write_report("text.md", "hello\n")
+    run.write_report("picture.png", b"\x89PNG")
+
+    again = runs.load(tmp_path / "a" / "run")
+    assert again.config() == {"seed": 3}
+    assert again.metrics() == [{"iteration": 1, "return": -2.5}, {"iteration": 2, "return": None}]
+    assert (again.report / "text.md").read_text() == "hello\n"
+    assert (again.report / "picture.png").read_bytes() == b"\x89PNG"
+    system = json.loads((run.path / "system.json").read_text())
+    assert system["packages"]["jax"] == jax.__version__
+    assert system["devices"]
+
+
+def test_a_run_is_never_overwritten(tmp_path):
+    runs.create(tmp_path, {})
+    with pytest.raises(FileExistsError, match="holds a run already"):
+        runs.create(tmp_path, {})
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no run directory"):
+        runs.load(tmp_path)
+
+
+def test_default_path_has_no_slash_of_the_world():
+    assert re.fullmatch(r"runs/toy-credit-\d{8}-\d{6}", runs.default_path("toy/credit").as_posix())

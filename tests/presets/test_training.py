@@ -1,0 +1,32 @@
+"""Configurations: from data to a world, to JSON and back."""
+
+import json
+
+import pytest
+
+from garrison.presets import PRESETS, Training, make_world
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_json_and_back(name):
+    text = json.dumps(PRESETS[name].to_json())
+    assert Training.from_json(json.loads(text)) == PRESETS[name]
+
+
+def test_what_does_not_fit_is_named():
+    data = PRESETS["quick"].to_json()
+    with pytest.raises(ValueError, match=r"unexpected: speed"):
+        Training.from_json(data | {"speed": 1})
+    with pytest.raises(ValueError, match=r"missing: seed"):
+        Training.from_json({name: value for name, value in data.items() if name != "seed"})
+    with pytest.raises(ValueError, match=r"unexpected: ippo\.momentum"):
+        Training.from_json(data | {"ippo": data["ippo"] | {"momentum": 1}})
+
+
+def test_options_are_numbers_or_text():
+    world = make_world("toy/network", ("steps=7", "spread=0.5"))
+    assert (world.steps, world.spread) == (7, 0.5)
+    with pytest.raises(ValueError, match="not written name=value"):
+        make_world("toy/network", ("steps",))
+    with pytest.raises(TypeError):
+        make_world("toy/network", ("steps=soon",))  # text, which is no number of steps
