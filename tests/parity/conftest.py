@@ -17,13 +17,6 @@ from garrison.worlds.cc4.state import initial_state
 DATA = Path(__file__).parents[1] / "data"
 
 
-@pytest.fixture(scope="package", autouse=True)
-def promote_ranks():
-    """The engine of CC4 broadcasts tables over agents and hosts without saying so each time."""
-    with jax.numpy_rank_promotion("allow"):
-        yield
-
-
 @pytest.fixture(scope="session")
 def header():
     return trace.read(DATA / "fsm-heavy-2.jsonl.xz").header
@@ -44,8 +37,8 @@ def options():
     return default_options()
 
 
-@pytest.fixture(scope="package")
-def first_state(network, promote_ranks):
+@pytest.fixture(scope="session")
+def first_state(network):
     """The state at reset, NumPy leaves; replace fields, do not write into them."""
     return jax.device_get(initial_state(network))
 

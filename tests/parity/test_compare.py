@@ -40,7 +40,7 @@ def test_lists_of_different_lengths_are_one_difference():
 # ---------------------------------------------------------------- our state
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def rich_state(first_state):
     """A state in which everything that is compared has something to show."""
     state = {f.name: np.array(getattr(first_state, f.name)) for f in dataclasses.fields(State)}
@@ -144,7 +144,7 @@ def test_events_with_pids_are_those_that_blue_has_not_seen_before(network, names
     assert renderer.render(later)["sessions"]["blue_agent_0"][0][7] == {host: [77, 78, 90]}
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def quiet():
     """Events of a step in which everybody slept."""
     kinds = {field.name: np.zeros(_LENGTH[field.name[:3]], np.uint8) for field in dataclasses.fields(Events)}

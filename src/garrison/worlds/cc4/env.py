@@ -129,7 +129,7 @@ class CC4(World):
         """
         check_actions(self, actions)
         red_action, memory = red.decide(self.red, draws, state.options, state.state)
-        green_kind = green.decide(self.green, draws, state.topology)
+        green_kind = green.decide(self.green, draws)
         episode, events, parts, done = play(
             draws, state.replace(state=memory), jnp.asarray(actions), red_action, green_kind
         )

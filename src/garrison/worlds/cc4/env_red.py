@@ -79,7 +79,7 @@ class CC4Red(World):
             before,
             blue,
             red_view.resolve(before.state, jnp.asarray(actions)),
-            green.decide(self.game.green, draws, before.topology),
+            green.decide(self.game.green, draws),
         )
         obs = red_view.vectors(episode.state)
         blue_obs = self.game.observe(episode)

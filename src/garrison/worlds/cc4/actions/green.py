@@ -50,7 +50,8 @@ def _scatter_servers(values: jax.Array) -> jax.Array:
 def act(
     draws: Draws, topology: Topology, options: Options, state: State, kind: jax.Array
 ) -> tuple[State, GreenResult]:
-    """Carry out green's choices ``uint8[green]`` (tables.Green; SLEEP where there is no user)."""
+    """Carry out green's choices ``uint8[green]`` (tables.Green); where there is no user nothing happens."""
+    kind = jnp.where(users(topology.host_exists), kind, T.Green.SLEEP).astype(jnp.uint8)
     working, accessing = kind == T.Green.WORK, kind == T.Green.ACCESS
     work_failed = working & _work_fails(draws, topology, state)
     work_alarm = working & ~work_failed & (draws.green_alarm < options.green_work_alarm)
