@@ -34,7 +34,7 @@ def rejected(p_values: Mapping[str, float], level: float) -> dict[str, float]:
 def fit(counts: np.ndarray, chances: np.ndarray) -> float:
     """p-value of Pearson's chi-square test that ``counts`` (int[k]) fall with ``chances`` (f[k]).
 
-    Categories in which little is expected are counted as one. A count where the chance is 0 gives 0;
+    Categories in which less than 5 is expected are counted together. A count where the chance is 0 gives 0;
     a single category left gives 1.
     """
     counts, chances = np.asarray(counts, float), np.asarray(chances, float)
@@ -43,13 +43,21 @@ def fit(counts: np.ndarray, chances: np.ndarray) -> float:
     if counts[chances == 0].any():
         return 0.0
     expected = counts.sum() * chances / chances.sum()
-    order = np.argsort(expected)
-    few = order[: np.searchsorted(np.cumsum(expected[order]), _LEAST_EXPECTED) + 1]
-    counts = np.append(np.delete(counts, few), counts[few].sum())
-    expected = np.append(np.delete(expected, few), expected[few].sum())
-    if len(counts) == 1:
+    starts = _groups(order := np.argsort(expected, kind="stable"), expected)
+    if len(starts) == 1:
         return 1.0
-    return float(stats.chisquare(counts, expected).pvalue)
+    together = [np.add.reduceat(values[order], starts) for values in (counts, expected)]
+    return float(stats.chisquare(*together).pvalue)
+
+
+def _groups(order: np.ndarray, expected: np.ndarray) -> list[int]:
+    """Where groups in which enough is expected start, going through the categories in ``order``."""
+    starts, total = [0], 0.0
+    for place, category in enumerate(order):
+        if total >= _LEAST_EXPECTED:
+            starts, total = [*starts, place], 0.0
+        total += expected[category]
+    return starts if total >= _LEAST_EXPECTED or len(starts) == 1 else starts[:-1]
 
 
 def share(hits: int, n: int, chance: float) -> float:
