@@ -245,12 +245,13 @@ def test_all_recorded_draws_have_the_same_laws():
 
 def test_a_wrong_law_of_recorded_draws_is_found(monkeypatch):
     monkeypatch.setitem(ACTIONS, "fsm", ACTIONS["discovery"])
-    monkeypatch.setitem(PRIORITY, "R", 10)
+    for state in PRIORITY:
+        monkeypatch.setitem(PRIORITY, state, 1)
     stock, discovery = (Episode(TESTS / "data" / name).uniforms for name in STOCK_AND_DISCOVERY)
     alarm = np.array(stock["GreenLocalWork.py:112"])
     wrong = {
         "stock red chooses actions as discovery does": stock["FiniteStateRedAgent.py:311"],
-        "discovery looks at R as often as at U": discovery["FiniteStateRedAgent.py:269"],
+        "discovery takes all states equally often": discovery["FiniteStateRedAgent.py:269"],
         "2% of false alarms instead of 1%": np.where(alarm < 0.02, alarm / 2, alarm),
     }
     for name, u in wrong.items():

@@ -1,4 +1,4 @@
-"""Same key, same trajectory: whatever the batch, compiled or not, in this process or another."""
+"""Same key, same trajectory: whatever the batch, in this process or another (for jit or not: test_contract)."""
 
 import hashlib
 import subprocess
@@ -53,15 +53,6 @@ def test_one_lane_by_itself_is_the_lane_of_a_batch(world, played):
         np.testing.assert_array_equal(obs, whole[1][t, 1])
         assert float(result.reward[0]) == whole[2][t, 1]
     assert digest(episode) == digest(jax.tree.map(lambda x: x[1], whole[0]))
-
-
-def test_without_jit_the_same(world, played):
-    keys, actions, whole = played
-    with jax.disable_jit():
-        _, episode = world.reset(keys[0])
-        obs, _, step = world.step(jax.random.fold_in(keys[0], 0), episode, jnp.asarray(actions[0, 0]))
-    np.testing.assert_array_equal(obs, whole[1][0, 0])
-    assert float(step.reward[0]) == whole[2][0, 0]
 
 
 def test_other_keys_other_networks(reset):

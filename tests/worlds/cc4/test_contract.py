@@ -1,0 +1,213 @@
+"""CC4 keeps the world contract, refuses bad input by name, and takes options and networks as data."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import garrison
+from garrison.core.testing import check_world
+from garrison.worlds.cc4 import default_options, topology
+from garrison.worlds.cc4 import tables as T
+
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def short():
+    return garrison.make("cc4", steps=STEPS)
+
+
+@pytest.fixture(scope="module")
+def step(short):
+    return jax.jit(short.step)
+
+
+@pytest.fixture(scope="module")
+def start(short):
+    return jax.jit(short.reset)(jax.random.key(0))[1]
+
+
+SLEEP = jnp.array(garrison.make("cc4").idle_actions, jnp.int32)
+
+
+def test_blue_side_keeps_the_contract(short):
+    check_world(short, jax.random.key(0))
+
+
+def test_red_side_keeps_the_contract():
+    check_world(garrison.make("cc4", side="red", blue="reactive", steps=STEPS), jax.random.key(0), eager=False)
+
+
+def test_one_environment_fits_in_32_kilobytes(start):
+    assert sum(leaf.nbytes for leaf in jax.tree.leaves(start)) <= 32 * 1024
+
+
+def test_sizes_are_the_wrappers(short):
+    assert short.action_counts == (82, 82, 82, 82, 242)
+    assert short.observation_sizes == (92, 92, 92, 92, 210)
+
+
+def test_an_episode_of_500_gives_499_rewards_and_scores_498(world):
+    assert (world.max_steps, world.score_steps) == (499, 498)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"red": "fms"}, ["'fms'", "discovery", "did you mean 'fsm'"]),
+        ({"green": "enterprize"}, ["'enterprize'", "sleep"]),
+        ({"side": "purple"}, ["'purple'", "blue, red"]),
+        ({"side": "red", "red": "fsm"}, ["red='fsm'", "side='blue'"]),
+        ({"side": "red", "blue": "reactiv"}, ["'reactiv'", "firewall"]),
+        ({"blue": "reactive"}, ["blue='reactive'", "side='red'"]),
+        ({"green_phising": 0.1}, ["'green_phising'", "green_phishing"]),
+        ({"green_phishing": 1.5}, ["green_phishing", "0..1", "1.5"]),
+        ({"users": [0, 10]}, ["users", "1..10"]),
+        ({"servers": 7}, ["servers", "1..6"]),
+        ({"steps": 3}, ["steps", "3"]),
+        ({"reward": [1, 2]}, ["reward", "(3, 9, 3)", "(2,)"]),
+        ({"restore_cost": "much"}, ["restore_cost", "'much'"]),
+        ({"phase_start": [200, 100]}, ["phase_start", "[200, 100]"]),
+    ],
+)
+def test_unknown_names_and_values_are_refused(options, words):
+    with pytest.raises(ValueError, match=r".+") as error:
+        garrison.make("cc4", **options)
+    assert all(word.lower() in str(error.value).lower() for word in words), str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("actions", "words"),
+    [
+        (np.array([0, 0, 0, 0, 242]), ["blue_agent_4", "242"]),
+        (np.array([0, 82, 0, 0, 0]), ["blue_agent_1", "82"]),
+        (np.array([-1, 0, 0, 0, 0]), ["blue_agent_0", "-1"]),
+        (np.zeros(4, np.int32), ["(4,)", "5"]),
+        (np.zeros(5, np.float32), ["float32"]),
+    ],
+)
+def test_bad_actions_are_refused_at_the_boundary(short, start, actions, words):
+    with pytest.raises((ValueError, TypeError)) as error:
+        short.step(jax.random.key(0), start, actions)
+    assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_in_jitted_code_an_impossible_action_is_sleep(step, start):
+    """An index past the list, a negative one, and one for a host that does not exist."""
+    absent = int(np.argmin(np.asarray(start.topology.host_exists)))
+    agent = int(T.HOST_BLUE[absent])
+    rows = T.BLUE_ACTIONS[agent]
+    index = int(np.argmax((rows[:, 0] == T.Blue.RESTORE) & (rows[:, 1] == absent)))
+    key = jax.random.key(5)
+    expected = step(key, start, SLEEP)
+    for action in (index, -1, 242, 10_000):
+        got = step(key, start, SLEEP.at[agent].set(action))
+        state = got[1].state.replace(blue_action=expected[1].state.blue_action)
+        for ours, theirs in zip(
+            jax.tree.leaves((got[0], state, got[2])),
+            jax.tree.leaves((expected[0], expected[1].state, expected[2])),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_messages_arrive_in_the_same_step(short, start):
+    """32 bits: the four other agents ascending (§7.5)."""
+    messages = np.zeros((5, 8), np.uint8)
+    for agent in range(5):
+        messages[agent, agent] = 1
+    obs = np.asarray(short.observe(start, jnp.asarray(messages)))
+    for agent, size in enumerate(short.observation_sizes):
+        others = [other for other in range(5) if other != agent]
+        np.testing.assert_array_equal(obs[agent, size - 32 : size], messages[others].reshape(-1))
+        assert not obs[agent, size:].any()
+    assert not np.asarray(short.observe(start))[:, -32:].any()
+
+
+def test_options_differ_per_lane_without_compiling_again():
+    world = garrison.make("cc4")
+    reset = jax.jit(jax.vmap(world.reset))
+    keys = jax.random.split(jax.random.key(1), 3)
+
+    def batch(*options):
+        return jax.tree.map(lambda *x: jnp.stack([jnp.asarray(v) for v in x]), *options)
+
+    small = default_options(users=3, servers=1)
+    large = default_options(users=10, servers=6)
+    _, mixed = reset(keys, batch(small, large, default_options()))
+    hosts = np.asarray(mixed.topology.host_exists).sum(1)
+    assert hosts[0] == 41
+    assert hosts[1] == 137
+    reset(keys, batch(large, large, small))
+    assert reset._cache_size() == 1
+
+
+def test_phases_follow_the_options():
+    assert np.asarray(default_options().phase_start).tolist() == [167, 334]
+    assert np.asarray(default_options(steps=100).phase_start).tolist() == [34, 67]
+    assert np.asarray(default_options(steps=100, phase_start=[10, 20]).phase_start).tolist() == [10, 20]
+
+
+def test_a_saved_network_comes_back(short, start, tmp_path):
+    path = tmp_path / "network.json"
+    topology.save(start.topology, path)
+    again = short.reset(jax.random.key(9), network=topology.load(path))[1]
+    for ours, theirs in zip(jax.tree.leaves(again), jax.tree.leaves(start), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
+    assert [p.name for p in tmp_path.iterdir()] == ["network.json"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda content: "{", ["JSON"]),
+        (lambda content: json.dumps({**content, "format": "else"}), ["CC4 network"]),
+        (lambda content: json.dumps({k: v for k, v in content.items() if k != "base_pid"}), ["base_pid"]),
+        (lambda content: json.dumps({**content, "red_start": [1, 2]}), ["red_start", "(6,)"]),
+        (lambda content: json.dumps({**content, "red_start": [300] * 6}), ["red_start", "uint8"]),
+        (lambda content: json.dumps({**content, "base_pid": ["a"] * 137}), ["base_pid"]),
+    ],
+)
+def test_a_spoilt_network_is_refused(start, tmp_path, spoil, words):
+    path = tmp_path / "network.json"
+    topology.save(start.topology, path)
+    path.write_text(spoil(json.loads(path.read_text())))
+    with pytest.raises(ValueError, match=r"network\.json") as error:
+        topology.load(path)
+    assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_a_batch_of_networks_is_not_saved(start, tmp_path):
+    both = jax.tree.map(lambda x: jnp.stack([x, x]), start.topology)
+    with pytest.raises(ValueError, match="one network"):
+        topology.save(both, tmp_path / "network.json")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_header_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="hosts"):
+        topology.from_header({"subnets": {}})
+
+
+def test_people_can_read_state_and_events(short, step, start):
+    """Text and JSON of an episode in which something happens."""
+    episode, lines = start, []
+    blue = jnp.array([58, 33, 16, 66, 194], jnp.int32)  # block, restore, monitor, two decoys
+    for t in range(STEPS - 1):
+        _, after, result = step(jax.random.fold_in(jax.random.key(2), t), episode, blue)
+        lines += short.narrate(episode, blue, after, result)
+        episode = after
+    assert bool(result.done)
+    text = "\n".join(lines)
+    assert "blue_agent_0: BlockTrafficZone admin_network_subnet -> restricted_zone_a_subnet: success" in text
+    assert "blue_agent_1: Restore operational_zone_a_subnet_server_host_0: success" in text
+    assert "mission phase 1 begins" in text
+    assert "red_agent_0: " in text
+    summary = json.loads(json.dumps(short.describe(episode)))
+    assert summary["step"] == STEPS - 1
+    assert {"from": "admin_network_subnet", "to": "restricted_zone_a_subnet"} in summary["blocked"]
+    assert summary["red"]["red_agent_0"]["sessions"][0]["host"].startswith("contractor")
