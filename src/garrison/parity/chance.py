@@ -105,3 +105,8 @@ def welch(ours: np.ndarray, theirs: np.ndarray) -> tuple[float | None, float]:
     z = difference / math.sqrt(a + b)
     freedom = (a + b) ** 2 / (a**2 / (ours.size - 1) + b**2 / (theirs.size - 1))
     return z, float(2 * stats.t.sf(abs(z), freedom))
+
+
+def resolution(level: float, power: float) -> float:
+    """The true difference of two means, in standard errors, that a test at ``level`` finds with ``power``."""
+    return float(stats.norm.isf(level / 2) + stats.norm.ppf(power))

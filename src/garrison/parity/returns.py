@@ -113,7 +113,7 @@ def sample_of(figures: Mapping[str, Any]) -> Sample:
     for phase, part in np.ndindex(T.NUM_PHASES, len(PARTS)):
         sample[f"phase {phase} {PARTS[part]}"] = figures["parts"][:, phase, part]
     for name in ("infected", "rooted"):
-        sample |= {f"{name} after step {t}": figures[name][:, i] for i, t in enumerate(LOOKS)}
+        sample |= {f"{name} after {t}": figures[name][:, i] for i, t in enumerate(LOOKS)}
     return sample | {name: figures[name] for name in ("hosts", "greens")}
 
 

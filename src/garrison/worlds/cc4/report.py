@@ -92,9 +92,8 @@ def _meet(
     known = state.red_known_session
     new = (order != NO_RANK) & (known == NO_RANK)
     earlier = new[:, None, :] & (order[:, None, :] < order[:, :, None])
-    rank = jnp.sum(known != NO_RANK, axis=1, dtype=jnp.int32)[:, None] + jnp.sum(
-        earlier, axis=2, dtype=jnp.int32
-    )
+    count = jnp.sum(known != NO_RANK, axis=1, dtype=jnp.uint8)
+    rank = count[:, None] + jnp.sum(earlier, axis=2, dtype=jnp.uint8)
     return jnp.where(new, rank, known).astype(jnp.uint8)
 
 

@@ -29,7 +29,7 @@ def nth_by_order(mask: jax.Array, order: jax.Array, u: jax.Array) -> jax.Array:
     The last axis is the session axis; ``u`` lacks it.
     """
     earlier = mask[..., None, :] & (order[..., None, :] < order[..., :, None])
-    rank = jnp.sum(earlier, axis=-1, dtype=jnp.int32)
+    rank = jnp.sum(earlier, axis=-1, dtype=jnp.uint8)
     return mask & (rank == pick(u, jnp.sum(mask, axis=-1, dtype=jnp.int32))[..., None])
 
 

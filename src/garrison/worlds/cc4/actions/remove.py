@@ -57,8 +57,8 @@ def _restart_decoys(
 
     def left_at(k: jax.Array, present: jax.Array, doomed: jax.Array, pid: jax.Array) -> jax.Array:
         """Largest pid of the ``present`` that no entry before ``k`` has removed."""
-        named = listed[:, None, :] & (entry_pid[:, None, :] == pid[:, :, None])
-        gone = doomed & jnp.any(named & (entry[None] < k[:, None])[:, None, :], axis=2)
+        passed = jnp.where(listed & (entry[None] < k[:, None]), entry_pid, -1)
+        gone = doomed & jnp.any(passed[:, None, :] == pid[:, :, None], axis=2)
         return jnp.max(jnp.where(present & ~gone, pid, 0), axis=1).astype(jnp.int32)
 
     def hit(carry: tuple) -> tuple:

@@ -28,7 +28,8 @@ def escalate(
     chosen = sessions.nth_by_order(here, state.session_order, draws.red_escalate)
     raised = jnp.any(here, axis=1) & ~had_root & source.exists & source.abstract
     becomes = chosen & raised[:, None]
-    first_root = sessions.nth_by_order(root, state.session_order, jnp.zeros(T.NUM_RED))
+    order = jnp.where(root, state.session_order, jnp.iinfo(jnp.int16).max)
+    first_root = root & (order == jnp.min(order, axis=1, keepdims=True))
     return (
         state.replace(
             session_user=jnp.where(becomes, T.User.ROOT, state.session_user).astype(jnp.uint8),

@@ -1,0 +1,118 @@
+"""``garrison parity overflow``: how full the engine's bounded lists get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+from rich.table import Table
+
+from garrison.cli import studies
+from garrison.cli.common import log, out, print_json, user_input
+
+if TYPE_CHECKING:
+    from garrison.parity.overflow import Use
+
+BATCH = 250
+
+
+@dataclass(frozen=True)
+class Overflow:
+    """Play random and heavy blue against three reds, and report the largest use of each bounded list.
+
+    Heavy: with probability 0.8 a Remove, Restore or DeployDecoy, on a host where red has a session if there
+    is one; else random. The exit status is 1 if a list overflowed in any episode.
+    """
+
+    episodes: int = 10_000
+    """Episodes in all, shared evenly among the six pairs of red and blue."""
+    seed: int = 0
+    """Which episodes: the same seed gives the same ones."""
+    save: Path | None = None
+    """Write <save>.json and <save>.md as well."""
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print JSON."""
+
+    def run(self) -> int:
+        from garrison.parity import overflow
+
+        each = -(-self.episodes // (2 * len(overflow.REDS)))
+        with user_input():
+            if self.episodes < 1:
+                raise ValueError(f"episodes is {self.episodes}; it must be at least 1")
+        found = []
+        with log.status("playing") as status:
+            for use in overflow.study(each, self.seed, min(BATCH, each)):
+                found.append(use)
+                status.update(
+                    f"playing; done: {len(found)} of {2 * len(overflow.REDS)} pairs of red and blue"
+                )
+        figures = self._figures(found, overflow.CAPACITY)
+        if self.save is not None:
+            studies.save(self.save, figures, markdown(figures, found))
+        if self.json:
+            print_json(figures)
+        else:
+            show(figures, found)
+        return 0 if not figures["overflowed"] else 1
+
+    def _figures(self, found: list[Use], capacity: dict[str, int]) -> dict[str, Any]:
+        command = f"garrison parity overflow --episodes {self.episodes} --seed {self.seed}"
+        return studies.origin(command) | {
+            "episodes": sum(use.episodes for use in found),
+            "seed": self.seed,
+            "overflowed": sum(sum(use.overflowed.values()) for use in found),
+            "capacity": capacity,
+            "largest": {name: max(use.largest[name] for use in found) for name in capacity},
+            "uses": [asdict(use) for use in found],
+        }
+
+
+def show(figures: dict[str, Any], found: list[Use]) -> None:
+    header, *rows = _rows(figures, found)
+    view = Table(box=None)
+    for i, name in enumerate(header):
+        view.add_column(name, justify="right" if i else "left")
+    for row in rows:
+        view.add_row(*row)
+    out.print(view)
+    out.print(summary(figures))
+
+
+def markdown(figures: dict[str, Any], found: list[Use]) -> Iterator[str]:
+    yield "# CC4: how full the bounded lists get"
+    yield ""
+    yield studies.told(figures)
+    yield ""
+    yield (
+        f"{figures['episodes']:,} episodes of 499 steps (seed {figures['seed']}), {found[0].episodes:,} for "
+        "each pair of red and blue. Blue `random`: any legal action. Blue `heavy`: with probability 0.8 a "
+        "Remove, Restore or DeployDecoy, on a host where red has a session if there is one; else random. Each "
+        "cell: the largest use in any episode, in brackets the median of the episodes' largest."
+    )
+    yield ""
+    yield summary(figures)
+    yield ""
+    header, *rows = _rows(figures, found)
+    yield from studies.table(header, rows)
+
+
+def summary(figures: dict[str, Any]) -> str:
+    share = {name: figures["largest"][name] / room for name, room in figures["capacity"].items()}
+    fullest = max(share, key=share.__getitem__)
+    return (
+        f"Overflow flags set: {figures['overflowed']}. Fullest: {fullest}, "
+        f"{figures['largest'][fullest]} of {figures['capacity'][fullest]} ({share[fullest]:.0%})."
+    )
+
+
+def _rows(figures: dict[str, Any], found: list[Use]) -> Iterator[tuple[str, ...]]:
+    yield "list", "room", "share", *(f"{use.red}, {use.blue}" for use in found)
+    for name, room in figures["capacity"].items():
+        cells = [f"{use.largest[name]} ({use.median[name]:g})" for use in found]
+        yield name, str(room), f"{figures['largest'][name] / room:.0%}", *cells
+    flags = [f"{sum(use.overflowed.values())}" for use in found]
+    yield "overflow flags set", "", "", *flags
