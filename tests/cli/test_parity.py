@@ -1,8 +1,11 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from garrison import cli
 from garrison.cli.parity import replay_command
 from garrison.parity import replay as module
 from garrison.parity.compare import Difference
@@ -48,3 +51,30 @@ def test_what_cannot_be_replayed_is_named(tmp_path):
         replay_command([tmp_path / "episode.txt"])
     with pytest.raises(SystemExit, match="at least one recording"):
         replay_command([])
+
+
+def test_replay_is_a_command(replays, capsys):
+    assert cli.main(["parity", "replay", "right.jsonl.gz", "fine.jsonl.xz", "--json"]) == 0
+    assert [report["path"] for report in json.loads(capsys.readouterr().out)] == [
+        "right.jsonl.gz",
+        "fine.jsonl.xz",
+    ]
+    assert cli.main(["parity", "replay", "wrong.jsonl.gz"]) == 1
+    with pytest.raises(SystemExit, match="at least one recording"):
+        cli.main(["parity", "replay"])
+
+
+@pytest.mark.parametrize("command", ["replay", "returns", "overflow"])
+def test_each_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["parity", command, "--help"])
+    assert end.value.code == 0
+    assert "--json" in capsys.readouterr().out
+
+
+def test_reading_the_command_line_loads_no_engine():
+    program = "import sys; from garrison.cli import commands; print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = result.stdout.split()
+    assert "garrison.cli.parity" in loaded
+    assert not {"garrison.parity", "garrison.worlds.cc4", "scipy"} & set(loaded)

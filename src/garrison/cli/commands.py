@@ -14,13 +14,22 @@ from garrison.cli.common import INTERRUPTED, log
 from garrison.cli.demo import Demo
 from garrison.cli.evaluate import Evaluate
 from garrison.cli.info import Info
+from garrison.cli.parity import Replay
+from garrison.cli.parity_overflow import Overflow
+from garrison.cli.parity_returns import Returns
 from garrison.cli.train import Train
 from garrison.cli.worlds import Worlds
 
+Parity = (
+    Annotated[Replay, tyro.conf.subcommand("replay")]
+    | Annotated[Returns, tyro.conf.subcommand("returns")]
+    | Annotated[Overflow, tyro.conf.subcommand("overflow")]
+)
 Command = (
     Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Evaluate, tyro.conf.subcommand("eval")]
+    | Annotated[Parity, tyro.conf.subcommand("parity", description="Compare Garrison with recorded CybORG.")]
     | Annotated[Worlds, tyro.conf.subcommand("worlds")]
     | Annotated[Info, tyro.conf.subcommand("info")]
 )

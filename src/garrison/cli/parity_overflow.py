@@ -56,7 +56,7 @@ class Overflow:
         if self.json:
             print_json(figures)
         else:
-            show(figures, found)
+            show(figures)
         return 0 if not figures["overflowed"] else 1
 
     def _figures(self, found: list[Use], capacity: dict[str, int]) -> dict[str, Any]:
@@ -71,13 +71,13 @@ class Overflow:
         }
 
 
-def show(figures: dict[str, Any], found: list[Use]) -> None:
-    header, *rows = _rows(figures, found)
+def show(figures: dict[str, Any]) -> None:
     view = Table(box=None)
-    for i, name in enumerate(header):
-        view.add_column(name, justify="right" if i else "left")
-    for row in rows:
-        view.add_row(*row)
+    for name in ("list", "largest use", "room", "share"):
+        view.add_column(name, justify="left" if name == "list" else "right")
+    for name, room in figures["capacity"].items():
+        largest = figures["largest"][name]
+        view.add_row(name, str(largest), str(room), f"{largest / room:.0%}")
     out.print(view)
     out.print(summary(figures))
 
@@ -90,8 +90,8 @@ def markdown(figures: dict[str, Any], found: list[Use]) -> Iterator[str]:
     yield (
         f"{figures['episodes']:,} episodes of 499 steps (seed {figures['seed']}), {found[0].episodes:,} for "
         "each pair of red and blue. Blue `random`: any legal action. Blue `heavy`: with probability 0.8 a "
-        "Remove, Restore or DeployDecoy, on a host where red has a session if there is one; else random. Each "
-        "cell: the largest use in any episode, in brackets the median of the episodes' largest."
+        "Remove, Restore or DeployDecoy, on a host where red has a session if there is one; else random. In "
+        "each cell the largest use in any episode, and in brackets the median of the episodes' largest."
     )
     yield ""
     yield summary(figures)

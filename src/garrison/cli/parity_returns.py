@@ -40,12 +40,13 @@ class Returns:
 
     def run(self) -> int:
         from garrison.parity import returns
+        from garrison.worlds import cc4
 
         with user_input():
             reference = returns.read_reference(self.reference)
             if self.episodes < 2:
                 raise ValueError(f"episodes is {self.episodes}; it must be at least 2")
-        player = returns.player(min(BATCH, self.episodes))
+        player = returns.player(cc4.make(), min(BATCH, self.episodes))
         ours = {}
         for policy in returns.POLICIES:
             with log.status(f"playing {self.episodes} episodes of {policy}"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,9 +49,9 @@ class Use:
     median: dict[str, float]  # of each episode's largest
 
 
-def study(episodes: int, seed: int, batch: int) -> Iterator[Use]:
+def study(episodes: int, seed: int, batch: int, reds: Sequence[str] = REDS) -> Iterator[Use]:
     """Play ``episodes`` of each red against each blue policy."""
-    for red in REDS:
+    for red in reds:
         player = Player(cc4.make(red=red), {"random": _random, "heavy": _heavy}, _start, _fold, batch)
         for blue in player.policies:
             figures = player.all(blue, episodes, seed)

@@ -16,8 +16,7 @@ from garrison.core.world import Step
 from garrison.judge.evaluate import known_players
 from garrison.parity import chance
 from garrison.parity.episodes import Act, Player
-from garrison.worlds import cc4
-from garrison.worlds.cc4 import Episode, sessions
+from garrison.worlds.cc4 import CC4, Episode, sessions
 from garrison.worlds.cc4 import tables as T
 
 #: policies by the names of the reference files, and what the judge calls them
@@ -49,9 +48,8 @@ class Comparison:
         return self.adjusted >= LEVEL
 
 
-def player(batch: int) -> Player:
-    """Plays the four policies against the stock red and green; see :func:`sample_of` for the figures."""
-    world = cc4.make()
+def player(world: CC4, batch: int) -> Player:
+    """Plays the four policies; figures as :func:`sample_of` takes them. CybORG's world is ``cc4.make()``."""
     known = known_players(world)
     return Player(world, {name: _act(known[ours]) for name, ours in POLICIES.items()}, _start, _fold, batch)
 

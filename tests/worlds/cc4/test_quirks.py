@@ -148,7 +148,7 @@ def red_due(state, agent: int, kind: int, host=T.NO_HOST, session=0, subnet=T.NO
     )
 
 
-def with_session(state, agent, host, number, *, kind=T.Session.ABSTRACT, user=T.User.USER, parent=False):
+def with_session(state, agent, host, number, *, kind=T.Session.ABSTRACT, login=T.User.USER, parent=False):
     """The agent holds one more session, which it has been told of; its pid is 20000 and so on."""
     slot = int(np.argmin(state.session_kind[agent]))
     at, known = (agent, slot), state.red_known_session[agent]
@@ -159,7 +159,7 @@ def with_session(state, agent, host, number, *, kind=T.Session.ABSTRACT, user=T.
         session_id={at: number},
         session_host={at: host},
         session_pid={at: 20_000 + 100 * agent + slot},
-        session_user={at: user},
+        session_user={at: login},
         session_order={at: state.red_next_order[agent]},
         session_parent={at: parent},
         red_next_order={agent: state.red_next_order[agent] + 1},
@@ -185,11 +185,14 @@ def with_suspicion(state, host: int, pid: int):
 
 def with_scan(state, agent: int, session: int, host: int, ports: int):
     """The session remembers these ports of a host."""
-    slot = slot_of(state, agent, session)
-    place = int(np.argmax(state.scan_session[agent] == T.NO_HOST))
-    at = (agent, place)
-    state = edit(state, red_known_ip={(agent, host): True})
-    return edit(state, scan_session={at: slot}, scan_host={at: host}, scan_ports={at: ports})
+    at = (agent, int(np.argmax(state.scan_session[agent] == T.NO_HOST)))
+    return edit(
+        state,
+        scan_session={at: slot_of(state, agent, session)},
+        scan_host={at: host},
+        scan_ports={at: ports},
+        red_known_ip={(agent, host): True},
+    )
 
 
 def slot_of(state, agent: int, session: int) -> int:
@@ -206,8 +209,8 @@ def sessions_on(state, host: int) -> list[tuple[int, int]]:
 
 def flag(obs: np.ndarray, agent: int, host: int, *, process: bool) -> float:
     """A host's event flag in the vector of an agent with one subnet (offsets 27 and 43 of the block)."""
-    number = (host - 1) % T.ZONE_SLOTS if host % T.ZONE_SLOTS else None
-    place = number + 6 if number < T.MAX_USERS else number - T.MAX_USERS
+    number = host % T.ZONE_SLOTS - 1
+    place = number + 6 if number < 10 else number - 10  # servers first
     return obs[agent, 1 + (27 if process else 43) + place]
 
 
@@ -220,7 +223,7 @@ def test_q01_impact_costs_whatever_its_result(game):
     assert (failed.red[1], failed.parts["RIA"]) == (FALSE, -1)
     dropped = game.play(red_due(state, 1, T.Red.IMPACT, user(RZA, 0), session=7))
     assert (dropped.red[1], dropped.parts["RIA"]) == (DROPPED, -1)
-    root = with_session(game.start, 2, user(OZA, 1), 0, user=T.User.ROOT)
+    root = with_session(game.start, 2, user(OZA, 1), 0, login=T.User.ROOT)
     stopped = game.play(red_due(root, 2, T.Red.IMPACT, user(OZA, 1)))
     assert (stopped.red[2], stopped.parts["RIA"]) == (TRUE, -1)
     office = with_session(game.start, 5, user(OFF, 1), 0)
@@ -459,7 +462,7 @@ def test_q12_blocks_stop_only_scans_and_exploits_between_end_subnets(game):
     state = edit(game.start, blocked={...: True})
     homes = {1: user(RZA, 0), 2: user(OZA, 0), 3: user(RZB, 0), 4: user(OZB, 0), 5: user(PAZ, 0)}
     for agent, home in homes.items():
-        state = with_session(state, agent, home, 0, user=T.User.USER if agent == 2 else T.User.ROOT)
+        state = with_session(state, agent, home, 0, login=T.User.USER if agent == 2 else T.User.ROOT)
     state = red_due(state, 0, T.Red.DISCOVER, subnet=CON)
     state = red_due(state, 1, T.Red.DECEPTION, user(RZA, 1))
     for agent, kind in ((2, T.Red.ESCALATE), (3, T.Red.DEGRADE), (4, T.Red.IMPACT)):
@@ -547,7 +550,7 @@ def test_q17_decoys_are_services_for_green_and_for_degrade(game):
     host = user(RZA, 0)
     g = green_of(host)
     state = _with_decoy(game, game.start, host, T.Decoy.VSFTPD, 1, u=0.99)
-    state = with_session(state, 1, host, 0, user=T.User.ROOT)
+    state = with_session(state, 1, host, 0, login=T.User.ROOT)
     turn = game.play(red_due(state, 1, T.Red.DEGRADE, host))
     assert turn.red[1] == TRUE
     worn = turn.state
@@ -572,6 +575,7 @@ def test_q18_exploits_use_what_was_scanned_however_old(game):
     trapped = game.play(red_due(state, 1, T.Red.EXPLOIT, target), red_exploit={1: 0.0})
     assert trapped.events.red_exploit[1] == T.Exploit.HTTP_RFI
     assert trapped.events.red_trapped[1]
+    assert (trapped.red[1], trapped.state.host_network_events[target]) == (FALSE, 2)
     assert trapped.state.seen_order[1, target] > 0  # the process was found, so the target is reported
 
     state = game.play(blue_due(state, 0, T.Blue.RESTORE, target)).state  # the decoys are gone
@@ -608,7 +612,7 @@ def test_q19_a_brute_forced_login_is_noticed_along_its_route(game):
 def test_q20_restore_is_instantaneous_and_no_outage(game):
     host = user(OZA, 0)
     g = green_of(host)
-    state = with_session(game.start, 2, host, 0, user=T.User.ROOT)
+    state = with_session(game.start, 2, host, 0, login=T.User.ROOT)
     state = edit(state, host_reliability={host: 0}, host_ot_stopped={host: True})
     work = {"green": {host: T.Green.WORK}, "green_pick": {g: 0.99}, "green_reliability": {g: 50}}
     outcomes = []
@@ -675,7 +679,7 @@ def test_q23_the_phase_is_seen_one_step_late(game):
 def test_q24_impact_fails_when_its_source_vanishes_in_the_same_step(game):
     source, target = user(OZA, 0), user(OZA, 1)
     state = with_session(game.start, 2, source, 0)
-    state = with_session(state, 2, target, 1, kind=T.Session.SSH, user=T.User.ROOT)
+    state = with_session(state, 2, target, 1, kind=T.Session.SSH, login=T.User.ROOT)
     state = red_due(state, 2, T.Red.IMPACT, target)
     turn = game.play(blue_due(state, 1, T.Blue.RESTORE, source))
     assert turn.events.red_ran[2]
@@ -718,7 +722,7 @@ def test_q26_blocks_of_this_step_hold_for_green_and_red(game):
 
 def test_q27_blue_comes_first_and_red_checks_again(game):
     host = user(RZA, 0)
-    state = red_due(with_session(game.start, 1, host, 0, user=T.User.ROOT), 1, T.Red.DEGRADE, host)
+    state = red_due(with_session(game.start, 1, host, 0, login=T.User.ROOT), 1, T.Red.DEGRADE, host)
     assert game.play(state).red[1] == TRUE
     late = game.play(blue_due(state, 0, T.Blue.RESTORE, host))
     assert late.events.red_ran[1]  # its session lived when the step began, so it was not dropped
@@ -769,3 +773,169 @@ def test_q30_an_infected_subnet_sends_its_own_mail(game):
     # who has red on the host already gets no mail
     again = game.play(turn.state, **mail)
     assert not again.events.green_phished.any()
+
+
+# ---------------------------------------------------------------- durations, queues, validity, sessions
+
+
+def test_blue_actions_take_their_time(game):
+    state = game.start
+    zones = (RZA, OZA, RZB, OZB)
+    kinds = (T.Blue.ANALYSE, T.Blue.REMOVE, T.Blue.RESTORE, T.Blue.DECOY)
+    chosen = {a: action(a, kind, user(zones[a], 0)) for a, kind in enumerate(kinds)}
+    chosen[4] = action(4, T.Blue.BLOCK, source=CON, target=PAZ)
+    executed = {}
+    for t in range(1, 6):
+        turn = game.play(state, blue=chosen if t == 1 else {})
+        state = turn.state
+        executed |= {T.Blue(int(k)): t for k in turn.events.blue_kind if k != T.Blue.SLEEP}
+        busy = [T.BLUE_DURATION[k] > t for k in (*kinds, T.Blue.BLOCK)]
+        assert (turn.events.blue_outcome == IN_PROGRESS).tolist() == busy
+    assert executed == dict(zip((*kinds, T.Blue.BLOCK), (2, 3, 5, 2, 1), strict=True))
+    once = game.play(game.start, blue={0: action(0, T.Blue.MONITOR)})
+    assert (once.events.blue_kind[0], once.events.blue_outcome[0]) == (T.Blue.MONITOR, TRUE)
+    assert once.events.blue_outcome[1] == UNKNOWN  # Sleep
+
+
+def test_red_actions_take_their_time(game):
+    durations = {
+        T.Red.DISCOVER: 1,
+        T.Red.AGGRESSIVE: 1,
+        T.Red.STEALTH: 3,
+        T.Red.DECEPTION: 2,
+        T.Red.EXPLOIT: 4,
+        T.Red.ESCALATE: 2,
+        T.Red.IMPACT: 2,
+        T.Red.DEGRADE: 2,
+        T.Red.WITHDRAW: 1,
+    }
+    for kind, duration in durations.items():
+        host = int(game.topology.red_start[0])
+        state, outcomes = game.start, []
+        for _ in range(duration):
+            turn = game.play(state, red={0: (kind, 0, host, CON, host)})
+            state = turn.state
+            outcomes.append(int(turn.red[0]))
+        assert outcomes[:-1] == [IN_PROGRESS] * (duration - 1)
+        assert outcomes[-1] in (TRUE, FALSE)
+        assert (turn.events.red_kind[0], state.red_ticks[0]) == (kind, 0)
+
+
+def test_what_a_busy_agent_submits_is_discarded(game):
+    one, other = user(RZA, 0), user(RZA, 1)
+    turn = game.play(game.start, blue={0: action(0, T.Blue.REMOVE, one)})
+    for _ in range(2):
+        turn = game.play(turn.state, blue={0: action(0, T.Blue.DECOY, other)})
+    assert (turn.events.blue_kind[0], turn.events.blue_host[0]) == (T.Blue.REMOVE, one)
+    turn = game.play(turn.state, blue={0: action(0, T.Blue.BLOCK, source=CON, target=RZA)})
+    assert turn.events.blue_kind[0] == T.Blue.BLOCK  # free again in the step after
+
+
+def test_actions_on_what_red_does_not_know_are_invalid(game):
+    home, unknown = int(game.topology.red_start[0]), server(PAZ, 0)
+    nowhere = (T.NO_HOST, T.NO_SUBNET, T.NO_HOST)
+    odd = [(T.Red.DISCOVER, 0, T.NO_HOST, PAZ, T.NO_HOST), (T.Red.WITHDRAW, 0, home, 0, unknown)]
+    by_address = (T.Red.AGGRESSIVE, T.Red.STEALTH, T.Red.DECEPTION, T.Red.EXPLOIT)
+    by_name = (T.Red.ESCALATE, T.Red.IMPACT, T.Red.DEGRADE)
+    odd += [(kind, 0, unknown, 0, unknown) for kind in by_address + by_name]
+    odd += [(T.Red.AGGRESSIVE, 1, home, 0, home), (T.Red.DISCOVER, 0, *nowhere)]  # an unseen session, nowhere
+    for row in odd:
+        turn = game.play(game.start, red={0: row})
+        assert (turn.events.red_kind[0], turn.red[0]) == (T.Red.INVALID, FALSE)
+        assert turn.memory.seen_kind[0] == T.Red.SLEEP  # the finite-state red sees no result
+    # an address alone is enough for a scan, but not for an escalation
+    address = edit(game.start, red_known_ip={(0, unknown): True})
+    for kind in by_address + by_name:
+        executed = game.play(address, red={0: (kind, 0, unknown, 0, unknown)})
+        assert (executed.events.red_kind[0] == T.Red.INVALID) == (kind in by_name)
+
+
+def test_an_inactive_agents_action_keeps_ticking(game):
+    home, target = user(RZA, 1), user(RZA, 0)
+    state = with_session(game.start, 1, home, 0)
+    state = edit(state, red_known_ip={(1, target): True}, blue_ticks={0: 2})
+    state = edit(state, blue_action={0: action(0, T.Blue.RESTORE, home)})
+    scan = (T.Red.STEALTH, 0, target, 0, target)
+    started = game.play(state, red={1: scan}).state
+    lost = game.play(started)  # the Restore executes
+    assert (lost.state.red_active[1], lost.state.red_ticks[1]) == (False, 1)
+    dropped = game.play(lost.state)
+    assert (dropped.events.red_kind[1], dropped.red[1]) == (T.Red.STEALTH, DROPPED)
+    asleep = game.play(dropped.state, red={1: scan})
+    assert (asleep.events.red_kind[1], asleep.state.red_ticks[1]) == (T.Red.SLEEP, 0)
+
+    # a session that takes the number 0 in time carries the action out
+    mail = {"green": {target: T.Green.WORK}, "green_phishing": {green_of(target): 0.0}}
+    back = game.play(started, **mail)
+    assert sessions_on(back.state, target) == [(1, 0)]
+    assert game.play(back.state).red[1] == TRUE
+
+
+def test_session_numbers_are_used_again_from_the_top(game):
+    reader = user(RZA, 0)
+    state = with_session(with_session(game.start, 1, user(RZA, 1), 0), 1, user(RZA, 1), 3)
+    mail = {"green": {reader: T.Green.WORK}, "green_phishing": {green_of(reader): 0.0}}
+    for count in (3, 4):  # CybORG's counter does not go down with Restore
+        state = game.play(state, **mail).state
+        assert sessions_on(state, reader) == [(1, 4)]
+        assert state.red_session_count[1] == count
+        state = game.play(blue_due(state, 0, T.Blue.RESTORE, reader)).state
+
+
+def test_escalation_is_done_where_root_is_already(game):
+    plain, root = user(RZA, 0), user(RZA, 1)
+    state = with_session(game.start, 1, plain, 0, kind=T.Session.SSH)  # cannot escalate
+    state = with_session(state, 1, root, 1, kind=T.Session.SSH, login=T.User.ROOT)
+    assert game.play(red_due(state, 1, T.Red.ESCALATE, root)).red[1] == TRUE
+    assert game.play(red_due(state, 1, T.Red.ESCALATE, plain)).red[1] == FALSE
+    assert game.play(red_due(state, 1, T.Red.ESCALATE, user(RZA, 2))).red[1] == FALSE  # not there
+
+
+LINKS = {
+    CON: [RZA, RZB, PAZ],
+    RZA: [OZA, CON],
+    OZA: [RZA],
+    RZB: [OZB, CON],
+    OZB: [RZB],
+    PAZ: [CON, ADM, OFF],
+    ADM: [PAZ],
+    OFF: [PAZ],
+}
+
+
+@pytest.mark.parametrize("subnet", LINKS)
+def test_root_on_the_first_server_reveals_others_in_order(game, subnet):
+    host, agent = server(subnet, 0), int(T.SUBNET_RED[subnet])
+    own = 1 if agent == 0 else 0
+    state = with_session(game.start, agent, host, own)
+    turn = game.play(red_due(state, agent, T.Red.ESCALATE, host, session=own))
+    order = turn.memory.fsm_order[agent]
+    held = np.isin(range(T.NUM_HOSTS), state.session_host[agent][state.session_kind[agent] > 0])
+    new = np.flatnonzero((turn.memory.fsm_state[agent] > 0) & ~held)
+    assert new[np.argsort(order[new])].tolist() == [server(s, 0) for s in LINKS[subnet]]
+    assert turn.memory.fsm_hostname[agent, new].all()
+
+
+@pytest.mark.parametrize(
+    ("source", "outcome", "left"), [(0, TRUE, []), (3, FALSE, [0, 2]), (2, FALSE, [0]), (4, TRUE, [0])]
+)
+def test_withdraw_stops_at_its_own_source(game, source, outcome, left):
+    host = user(RZA, 0)
+    state = game.start
+    for number, parent in enumerate((False, True, False, True)):
+        state = with_session(state, 1, host, number, parent=parent)
+    state = with_session(state, 1, user(RZA, 1), 4)
+    turn = game.play(red_due(state, 1, T.Red.WITHDRAW, host, session=source))
+    assert turn.red[1] == outcome
+    assert sorted(number for _, number in sessions_on(turn.state, host)) == left
+    nowhere = red_due(state, 1, T.Red.WITHDRAW, user(RZA, 2), session=source)
+    assert game.play(nowhere).red[1] == FALSE
+
+
+def test_a_false_alarm_names_no_process(game):
+    host = user(RZA, 0)
+    alarm = {"green": {host: T.Green.WORK}, "green_alarm": {green_of(host): 0.0}}
+    turn = game.play(with_session(game.start, 1, host, 0), **alarm)
+    assert flag(turn.obs, 0, host, process=True) == 1
+    assert (turn.state.suspicious_host == T.NO_HOST).all()
+    assert sessions_on(game.play(blue_due(turn.state, 0, T.Blue.REMOVE, host)).state, host) == [(1, 0)]

@@ -208,7 +208,9 @@ def _red_events(events: Any) -> list[dict[str, Any]]:
 
 def event_lines(before: Any, after: Any, events: Events) -> list[str]:
     """A step in sentences: what agents did, and which hosts red gained or lost."""
-    lines = [_sentence(record) for record in event_list(events)]
+    events = _numpy(events)
+    lines = [_sentence(record) for record in _blue_events(events)] + _users_in_short(events)
+    lines += [_sentence(record) for record in _red_events(events)]
     held_before, held_after = _footholds(before), _footholds(after)
     lines += [
         f"{host}: red has {held_after[host]}" + (f" (was {held_before[host]})" if host in held_before else "")
@@ -222,14 +224,30 @@ def event_lines(before: Any, after: Any, events: Events) -> list[str]:
     return lines
 
 
+def _users_in_short(events: Any) -> list[str]:
+    """What went wrong for users, one line per kind: an ordinary step has dozens of such events."""
+    failed = events.green_outcome == T.Outcome.FALSE
+    kinds = {
+        "could not do their work": failed & (events.green_kind == T.Green.WORK),
+        "could not reach a server": failed & (events.green_kind == T.Green.ACCESS),
+        "raised a false alarm": events.green_alarm,
+        "opened a phishing mail that let red in": events.green_phished,
+    }
+    lines = []
+    for what, mask in kinds.items():
+        zones = T.HOST_SUBNET[T.GREEN_HOST[np.flatnonzero(mask)]]
+        if zones.size:
+            places = [f"{np.sum(zones == s)} of {T.SUBNETS[s]}" for s in np.unique(zones)]
+            lines.append(f"users: {', '.join(places)} {what}")
+    return lines
+
+
 def _sentence(record: dict[str, Any]) -> str:
     where = record.get("host") or record.get("subnet") or ""
     if "from" in record:
         where = f"{record['from']} -> {record['to']}"
     notes = [record["exploit"]] if "exploit" in record else []
     notes += ["trapped by a decoy"] if record.get("trapped_by_decoy") else []
-    notes += ["false alarm"] if record.get("false_alarm") else []
-    notes += ["opened a phishing mail"] if record.get("phished") else []
     detail = f" ({', '.join(notes)})" if notes else ""
     return f"{record['agent']}: {record['action']}{' ' + where if where else ''}{detail}: {record['result']}"
 

@@ -130,7 +130,7 @@ def reassign(state: State) -> tuple[State, jax.Array, jax.Array]:
         owner = agents == owners[host]
         state, new_id = add(state, owner, host=host, kind=jnp.uint8(T.Session.ABSTRACT), parent=False, **row)
         told = owner & (kind != T.Session.ABSTRACT)
-        place = place + 1
+        place = place + jnp.any(told).astype(jnp.uint8)  # at most one per red agent in a step
         at_host = told[:, None] & is_index(host, T.NUM_HOSTS)[None] & (given_host == 0)
         at_id = told[:, None] & is_index(new_id, T.MAX_SESSION_ID) & (given_id == 0)
         given_host = jnp.where(at_host, place, given_host)

@@ -1,0 +1,143 @@
+"""Deliberately wrong rules of CC4, and whether replays of recorded episodes notice them.
+
+A wrong rule is the engine's own text with a piece replaced (:func:`edit`), a table with another entry
+(:func:`entry`), or another number of the game (:func:`option`). The pieces are taken literally: whoever
+rewrites a function finds here, by an error that quotes the piece, which of its rules were guarded by it.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from garrison.parity.compare import Difference
+from garrison.parity.replay import Engine, engine, replay
+from garrison.worlds import cc4
+from garrison.worlds.cc4 import tables as T
+
+DATA = Path(__file__).parents[2] / "data"
+BESIDE = Path(__file__).parents[4] / "shared" / "traces" / "cc4"  # all recordings, where they are at hand
+
+HEAVY, RANDOM = "fsm-heavy-2", "fsm-random-1"  # those in tests/data
+DISCOVERY, RANDOM_SELECT = "discovery-heavy-0", "random_select-sleep-0"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is done to the engine: an attribute set, or an option of the world given; and how it reads."""
+
+    text: str
+    patch: Callable[[], tuple[Any, str, Any]] | None = None  # -> object, attribute, value
+    options: Mapping[str, Any] | None = None
+
+
+def edit(function: Callable, *pieces: tuple[str, str]) -> Change:
+    """A function with pieces ``(old, new)`` of its text replaced; the first place where each stands."""
+    name = f"{function.__module__.removeprefix('garrison.worlds.')}.{function.__qualname__}"
+    text = "; ".join(f"{' '.join(old.split())} → {' '.join(new.split()) or 'nothing'}" for old, new in pieces)
+    return Change(f"{name}: {text}", lambda: (function, "__code__", _edited(function, pieces)))
+
+
+def entry(table: str, index: Any, value: Any) -> Change:
+    """A table with another value at ``index``; a table of one value if the index is ``...``."""
+
+    def patch() -> tuple[Any, str, Any]:
+        array = np.array(getattr(T, table))
+        array[index] = value
+        return T, table, array
+
+    return Change(f"cc4.tables.{table}[{index if index != ... else ''}] = {value}", patch)
+
+
+def option(name: str, value: Any) -> Change:
+    """A world with another number of the game; nothing is compiled for it."""
+    return Change(f"option {name} = {np.asarray(value).tolist()}", options={name: value})
+
+
+def _edited(function: Callable, pieces: tuple[tuple[str, str], ...]) -> CodeType:
+    """Code that the function can have in place of its own, so that all who hold the function see it."""
+    source = textwrap.dedent(inspect.getsource(function))
+    for old, new in pieces:
+        if old not in source:
+            raise ValueError(f"{function.__module__}.{function.__qualname__} has no {old!r} any more")
+        source = source.replace(old, new, 1)
+    made: dict[str, Any] = {}
+    exec(compile(source, f"<wrong {function.__qualname__}>", "exec"), function.__globals__, made)
+    return made[function.__name__].__code__
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A rule, and what is done instead of it."""
+
+    source: str  # section and quirk of the specification
+    rule: str
+    instead: str
+    change: Change
+    episodes: tuple[str, ...] = (HEAVY, RANDOM)  # recordings to try, in this order
+    held_by: str = ""  # the unit test of a rule that no recording exercises
+
+    @property
+    def name(self) -> str:
+        return f"{self.source.split()[-1]} {self.instead}"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The first difference that a replay reports."""
+
+    episode: str
+    difference: Difference
+
+
+class QuickEngine(Engine):
+    """An engine compiled with little optimisation: made in half the time, and as exact."""
+
+    def __init__(self, world: cc4.CC4):
+        super().__init__(world)
+        little = {"xla_backend_optimization_level": 0}
+        self.after = jax.jit(self.after.__wrapped__, compiler_options=little)
+        self.advance = jax.jit(self.advance.__wrapped__, compiler_options=little)
+
+
+def recordings() -> dict[str, Path]:
+    """All recordings at hand by name, those in tests/data first."""
+    paths = [*sorted(DATA.glob("*.jsonl.xz")), *sorted(BESIDE.glob("*.jsonl.gz"))]
+    found: dict[str, Path] = {}
+    for path in paths:
+        found.setdefault(path.name.partition(".")[0], path)
+    return found
+
+
+def search(wrong: Wrong, episodes: tuple[str, ...]) -> Iterator[Found]:
+    """Replay episodes under a wrong rule, one after the other; yields the first difference of each."""
+    paths = recordings()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        if wrong.change.patch is not None:
+            monkeypatch.setattr(*wrong.change.patch())
+        engines: dict[str, Engine] = {}
+        for episode in episodes:
+            red = episode.split("-")[0]
+            if red not in engines:
+                engines[red] = _engine(wrong.change, red)
+            differences = replay(paths[episode], engines[red]).differences
+            if differences:
+                yield Found(episode, differences[0])
+
+
+def _engine(change: Change, red: str) -> Engine:
+    if change.options is None:
+        return QuickEngine(cc4.make(red=red))
+    other = copy.copy(engine(red))  # options are data: the true engine plays them
+    other.world = cc4.make(red=red, **change.options)
+    return other

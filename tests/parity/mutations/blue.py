@@ -1,0 +1,353 @@
+"""Wrong rules of reward, phases, blue's observation and blue's actions."""
+
+from mutations import DISCOVERY, HEAVY, RANDOM, Wrong, edit, entry, option
+
+from garrison.worlds.cc4 import env, observe, processes, reward, sessions, step
+from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.actions import decoy, green, remove, restore, traffic
+
+_RESTORED = "cc4 restores the host"
+
+REWARD = (
+    Wrong(
+        "§6.3 Q1",
+        "an Impact costs whatever its result",
+        "only a successful one costs",
+        edit(reward.reward_parts, ("& holds", "& holds & (events.red_outcome == T.Outcome.TRUE)")),
+    ),
+    Wrong(
+        "§6.3 Q1",
+        "an Impact costs even if it was dropped",
+        "a dropped one is free",
+        edit(reward.reward_parts, ("& holds", "& holds & events.red_ran")),
+    ),
+    Wrong(
+        "§6.3",
+        "an Impact costs only if its agent holds a session after the step",
+        "it always costs",
+        edit(reward.reward_parts, ("& holds", "")),
+    ),
+    Wrong(
+        "§6.3",
+        "a failed access costs what the user's own subnet says",
+        "what the server's subnet says",
+        edit(
+            reward.reward_parts,
+            (
+                "jnp.sum(per_zone(T.Green.ACCESS) * table[: T.NUM_ZONES, T.Part.ASF])",
+                "jnp.sum(jnp.where(failed & (events.green_kind == T.Green.ACCESS), "
+                "table[jnp.asarray(T.HOST_SUBNET)[events.green_target], T.Part.ASF], 0.0))",
+            ),
+        ),
+    ),
+    Wrong(
+        "§6.4 Q2",
+        "Restore costs with every submission",
+        "only when the agent was idle",
+        edit(
+            reward.reward_parts,
+            (
+                "jnp.sum(events.blue_submitted == T.Blue.RESTORE)",
+                "jnp.sum((events.blue_submitted == T.Blue.RESTORE) & (state.blue_ticks == 4))",
+            ),
+        ),
+    ),
+    Wrong(
+        "§6.3",
+        "the reward is that of the phase of the step",
+        "always that of phase 0",
+        option("reward", T.REWARD[[0, 0, 0]]),
+    ),
+    Wrong(
+        "§7.7 Q28",
+        "the 499th step ends the episode",
+        "the 500th does",
+        edit(env.play, ("jnp.asarray(options.steps) - 1", "jnp.asarray(options.steps)")),
+    ),
+)
+
+OBSERVATION = (
+    Wrong(
+        "§6.1",
+        "phase 1 starts with step 167",
+        "one step later",
+        edit(step.start_step, ("state.step >= starts", "state.step > starts")),
+    ),
+    Wrong(
+        "§7.2 Q23",
+        "a new phase is seen one step late",
+        "it is seen before it takes effect",
+        edit(
+            observe.blue_vectors,
+            (
+                "exists = stations(topology.host_exists)",
+                "state = state.replace(phase=jnp.minimum(state.step // 167, 2).astype(jnp.uint8))\n"
+                "    exists = stations(topology.host_exists)",
+            ),
+        ),
+    ),
+    Wrong(
+        "§7.2 Q22",
+        "a policy row has its own subnet set",
+        "it has not",
+        entry("POLICY", (slice(None), range(9), T.ALPHABETICAL.argsort()), 0),
+    ),
+    Wrong(
+        "§7.2",
+        "the policy is that of the phase",
+        "that of phase 0",
+        edit(observe.blue_vectors, ("[state.phase, : T.NUM_ZONES]", "[0, : T.NUM_ZONES]")),
+    ),
+    Wrong(
+        "§7.3 Q21",
+        "flags show the last step only",
+        "network flags stay",
+        edit(
+            step.start_step, ("jnp.where(watched, 0, state.host_network_events)", "state.host_network_events")
+        ),
+    ),
+    Wrong(
+        "§7.3",
+        "events add up where no blue agent looks",
+        "they are cleared there too",
+        edit(step.start_step, ("jnp.asarray(T.HOST_BLUE != T.NO_AGENT)", "jnp.ones(T.NUM_HOSTS, bool)")),
+    ),
+    Wrong(
+        "§7.2",
+        "blocks are shown from which subnet traffic to this one is stopped",
+        "to which from this one",
+        edit(observe.blue_vectors, ("state.blocked[", "state.blocked.T[")),
+    ),
+    Wrong(
+        "§7.2",
+        "process flags come before network flags",
+        "after",
+        edit(observe.blue_vectors, ("policy, process, network]", "policy, network, process]")),
+    ),
+    Wrong(
+        "§7.2",
+        "flags of servers come before those of users",
+        "after",
+        edit(
+            observe.stations,
+            (
+                "[zones[:, 1 + T.MAX_USERS :], zones[:, 1 : 1 + T.MAX_USERS]]",
+                "[zones[:, 1 : 1 + T.MAX_USERS], zones[:, 1 + T.MAX_USERS :]]",
+            ),
+        ),
+    ),
+    Wrong(
+        "§7.5",
+        "a blue agent hears the four others",
+        "it hears agents 0 to 3, itself included",
+        edit(observe._vector, ("range(T.NUM_BLUE) if other != agent", "range(T.NUM_BLUE - 1)")),
+    ),
+    Wrong(
+        "§7.1",
+        "actions on hosts that do not exist are masked",
+        "they are not",
+        edit(observe.blue_masks, ("stations(topology.host_exists)", "jnp.ones((T.NUM_ZONES, 16), bool)")),
+    ),
+    Wrong(
+        "§7.1",
+        "an action on a host that does not exist is Sleep",
+        "it is carried out",
+        edit(step.decode_blue, ("~inside | absent", "~inside")),
+    ),
+)
+
+ACTIONS = (
+    Wrong(
+        "§4.1",
+        "Remove takes three steps",
+        "two",
+        entry("BLUE_DURATION", T.Blue.REMOVE, 2),
+    ),
+    Wrong(
+        "§3.2",
+        "what a busy agent submits is discarded",
+        "it replaces what is in progress",
+        edit(step.queue_blue, ("state.blue_ticks == 0", "jnp.ones(T.NUM_BLUE, bool)")),
+    ),
+    Wrong(
+        "§3.2 Q26",
+        "blocks are placed before all else in a step",
+        "after it",
+        edit(
+            step.turn,
+            (
+                "act_blue(draws, topology, state, blue_now)",
+                "act_blue(draws, topology, state, blue_now)\n"
+                "    late, state = state.blocked, state.replace(blocked=before.blocked)",
+            ),
+            ("state = state.replace(step=", "state = state.replace(blocked=late, step="),
+        ),
+    ),  # fmt: skip
+    Wrong(
+        "§4.2",
+        "a repeated block fails",
+        "it succeeds",
+        edit(traffic.control_traffic, ("(kind == T.Blue.BLOCK) & ~already", "kind == T.Blue.BLOCK")),
+    ),
+    Wrong(
+        "§4.2 Q6",
+        "Restore leaves the list of suspicious pids alone",
+        "it clears those of the host",
+        edit(
+            restore.restore,
+            (
+                "orphan_host=",
+                "suspicious_host=jnp.where("
+                "state.suspicious_host == target[:, None], T.NO_HOST, state.suspicious_host"
+                ").astype(jnp.uint8), orphan_host=",
+            ),
+        ),
+    ),
+    Wrong(
+        "§4.2 Q6",
+        "the same pid may stand in the list twice",
+        "only once",
+        edit(
+            step.monitor,
+            (
+                "(blue != T.NO_AGENT)",
+                "(blue != T.NO_AGENT) & ~jnp.any("
+                "(state.suspicious_host[None] == reds.target[:, None, None])"
+                " & (state.suspicious_pid[None] == reds.pid[:, None, None]), axis=(1, 2))",
+            ),
+        ),
+    ),
+    Wrong(
+        "§4.2 Q7",
+        "a decoy that Remove hits gets a new pid",
+        "it keeps its pid",
+        edit(
+            remove.remove,
+            (
+                "state = _restart_decoys(draws, topology, state, host, listed, on_host, doomed, orphan)",
+                "pass",
+            ),
+        ),
+    ),
+    Wrong(
+        "§4.2 Q7",
+        "its new pid is drawn when its process is gone",
+        "while it still counts",
+        edit(remove._restart_decoys, ("jnp.where(this, 0, pids)", "pids")),
+    ),
+    Wrong(
+        "§4.2 Q7",
+        "Remove stops an orphaned decoy whose pid is listed",
+        "it leaves orphans alone",
+        edit(remove.remove, ("stopped = orphan & state.orphan_suspicious", "stopped = orphan & False")),
+    ),
+    Wrong(
+        "§4.2 Q8",
+        "Remove leaves sessions of root alone",
+        "it stops them too",
+        edit(remove.remove, ("& (state.session_user[1:] != T.User.ROOT)", "")),
+    ),
+    Wrong(
+        "§4.2",
+        "Remove stops what has a suspicious pid",
+        "every session of a plain user",
+        edit(remove.remove, ("state.session_suspicious[1:] & ", "")),
+    ),
+    Wrong(
+        "§2.2",
+        "Restore does not lower the count of sessions",
+        "it does",
+        edit(restore.restore, ("sessions.drop(", "sessions.remove(")),
+    ),
+    Wrong(
+        "§4.2",
+        "Restore takes away decoys",
+        "they stay",
+        edit(restore.restore, ("clear(state.host_decoy)", "state.host_decoy")),
+    ),
+    Wrong(
+        "§4.2",
+        "Restore brings a stopped OT service back",
+        "it stays stopped",
+        edit(restore.restore, ("clear(state.host_ot_stopped)", "state.host_ot_stopped")),
+    ),
+    Wrong(
+        "§4.2",
+        "Restore brings reliability back",
+        "only of real services",
+        edit(restore.restore, ("clear(state.host_reliability, 100)", "state.host_reliability")),
+    ),
+    Wrong(
+        "§4.2",
+        "Restore removes files",
+        "cmd.sh stays",
+        edit(restore.restore, ("clear(state.host_cmd_files)", "state.host_cmd_files")),
+    ),
+    Wrong(
+        "§4.2 Q20",
+        "users of a host that is being restored go on",
+        "they wait",
+        edit(
+            green.act,
+            (
+                "kind = jnp.where(users(topology.host_exists), kind,",
+                "doing = jnp.asarray(T.BLUE_ACTIONS)[jnp.arange(T.NUM_BLUE), state.blue_action]\n"
+                "    down = (state.blue_ticks > 0) & (doing[:, 0] == T.Blue.RESTORE)\n"
+                "    down = jnp.any(down[:, None] & (doing[:, 1:2] == T.GREEN_HOST[None]), axis=0)\n"
+                "    kind = jnp.where(users(topology.host_exists) & ~down, kind,",
+            ),
+        ),
+    ),
+    Wrong(
+        "§4.2 Q16",
+        "Vsftpd fits wherever port 21 is free",
+        "wherever 80 is, which it opens",
+        edit(decoy.deploy, ("jnp.array([_NEEDS_FREE]", "jnp.array([(*_NEEDS_FREE[:3], T.PORT_WEB)]")),
+    ),
+    Wrong(
+        "§4.2 Q16",
+        "Vsftpd opens port 80",
+        "it opens none that is searched",
+        edit(
+            processes.decoy_ports,
+            ("jnp.asarray(T.DECOY_PORT)", "jnp.asarray(T.DECOY_PORT).at[T.Decoy.VSFTPD].set(0)"),
+        ),
+    ),
+    Wrong(
+        "§4.2 Q16",
+        "the process of a replaced Vsftpd lives on",
+        "it ends",
+        edit(decoy._orphan, ("full = enable &", "enable = enable & False\n    full = enable &")),
+    ),
+    Wrong(
+        "§4.2 Q17",
+        "a redeployed decoy is reliable again",
+        "it stays as worn as it was",
+        edit(
+            decoy.deploy,
+            (
+                '.set(jnp.uint8(100), mode="drop")',
+                ".set(jnp.where(jnp.any(again, axis=1), state.host_reliability[row, T.NUM_REAL + slot], "
+                'jnp.uint8(100)), mode="drop")',
+            ),
+        ),
+    ),
+    Wrong(
+        "§4.1",
+        "a new pid is above the largest on the host",
+        "decoys do not count",
+        edit(processes.static_max_pid, ("jnp.max(state.host_decoy_pid[host], axis=-1)", "jnp.int16(0)")),
+    ),
+    Wrong(
+        "§4.1",
+        "a decoy's pid is above the largest on the host",
+        "sessions do not count",
+        edit(
+            decoy._max_pid,
+            (
+                "jnp.maximum(processes.static_max_pid(topology, state, host), session)",
+                "processes.static_max_pid(topology, state, host)",
+            ),
+        ),
+    ),  # fmt: skip
+)
