@@ -59,17 +59,13 @@ def words(cell: str) -> list[str]:
     return cell.split(", ") if cell else []
 
 
-def test_programs_run(capsys):
-    programs = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
-    assert len(programs) == 2
+def test_programs_print_what_the_page_says(capsys):
+    programs = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", PAGE, flags=re.DOTALL)
+    assert len(programs) == PAGE.count("```python") == 2
     names = {}
-    for program in programs:
+    for program, output in programs:
         exec(program, names)
-    first, parts, *lines = capsys.readouterr().out.splitlines()
-    assert first.startswith("(5, 210)")
-    assert ast.literal_eval(parts)["action_cost"] == -1.0
-    assert any(line.startswith("red_agent_0") for line in lines)
-    assert lines[-1].startswith("99 ('red_agent_0'")
+        assert capsys.readouterr().out == output
 
 
 def test_every_section_and_quirk_that_the_source_names_is_there():
@@ -333,7 +329,7 @@ def test_draws_and_events():
         rows = table(heading, 1 if record is Events else 0)
         assert [row[0] for row in rows] == list(record.__annotations__)
         for name, axes, _ in rows:
-            assert axes.startswith(name.split("_")[0])
+            assert words(axes)[0] == name.split("_")[0]
 
 
 def test_sizes():

@@ -58,10 +58,10 @@ def test_equal_samples_agree():
     rng = np.random.default_rng(0)
     names = [f"q{i}" for i in range(33)]
     wrong = 0
-    for _ in range(100):
+    for _ in range(40):
         theirs = {policy: {name: rng.normal(0, 1, 100) for name in names} for policy in POLICIES}
         wrong += not all(one.agrees for one in returns.compare(alike(theirs, rng, 300), theirs))
-    assert wrong <= 5
+    assert wrong <= 3
 
 
 @pytest.mark.parametrize(

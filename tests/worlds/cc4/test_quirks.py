@@ -241,7 +241,10 @@ def test_q02_restore_costs_per_submission(game):
     last = game.play(blue_due(game.start, 0, T.Blue.RESTORE, server(RZA, 0)))
     assert last.events.blue_kind[0] == T.Blue.RESTORE
     assert last.parts["action_cost"] == 0
-    # an invalid action costs nothing
+    # what cannot be done costs nothing
+    absent = int(np.flatnonzero(~game.topology.host_exists & (T.HOST_BLUE == 0))[0])
+    nowhere = game.play(game.start, blue={0: action(0, T.Blue.RESTORE, absent)})
+    assert (nowhere.parts["action_cost"], nowhere.state.blue_ticks[0]) == (0, 0)
     invalid = game.play(game.start, red={0: (T.Red.IMPACT, 0, user(OZA, 0), 0, 0)})
     assert invalid.events.red_kind[0] == T.Red.INVALID
     assert sum(invalid.parts.values()) == 0

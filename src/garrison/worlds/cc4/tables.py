@@ -252,8 +252,8 @@ USER_NAMES = ("user", "root", "ubuntu")
 # ---------------------------------------------------------------- sizes of the bounded lists
 
 MAX_SESSIONS = 48  # sessions that one red agent holds at a time
-MAX_SESSION_ID = 64  # identifiers that its sessions may take
-MAX_SCANS = 64  # (session, target) pairs whose ports one red agent remembers
+MAX_SESSION_ID = 96  # identifiers that its sessions may take
+MAX_SCANS = 96  # (session, target) pairs whose ports one red agent remembers
 MAX_SUSPICIOUS = 96  # process events with a pid that one blue agent has seen
 MAX_ORPHANS = 64  # replaced vsftpd processes still alive in one blue agent's subnets
 

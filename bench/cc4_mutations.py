@@ -1,0 +1,116 @@
+"""Which wrong rules of CC4 replays notice, and by what: ``python bench/cc4_mutations.py``.
+
+Each of the wrong rules in tests/parity/mutations is replayed until a recording differs; those that no
+recording exercises are replayed through all recordings. ``--out results/cc4_mutations`` writes .json and .md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "parity"))
+
+from mutations import Wrong, recordings, search  # noqa: E402
+from mutations.rules import NOTICED, UNEXERCISED  # noqa: E402
+
+from garrison.cli import studies  # noqa: E402
+
+HEADER = ("§", "rule", "instead", "episode", "step", "field", "ours", "CybORG")
+SHOWN = 60  # characters of a value in the table for people
+
+
+def noticed(wrong: Wrong) -> dict[str, Any]:
+    """What the first recording that differs reports. Raises ``RuntimeError`` if none does."""
+    found = next(search(wrong, wrong.episodes), None)
+    if found is None:
+        raise RuntimeError(f"no replay of {', '.join(wrong.episodes)} notices: {wrong.change.text}")
+    return told(wrong) | found.row()
+
+
+def unexercised(wrong: Wrong) -> dict[str, Any]:
+    """The recordings that replay exactly under a wrong rule. Raises ``RuntimeError`` if one does not."""
+    episodes = tuple(recordings())
+    for found in search(wrong, episodes):
+        raise RuntimeError(f"{wrong.name}: noticed after all, by {found.episode}: {found.difference}")
+    return told(wrong) | {"unit_test": wrong.held_by, "exact_episodes": len(episodes)}
+
+
+def told(wrong: Wrong) -> dict[str, Any]:
+    return {
+        "name": wrong.name,
+        "source": wrong.source,
+        "rule": wrong.rule,
+        "instead": wrong.instead,
+        "change": wrong.change.text,
+    }
+
+
+def markdown(figures: dict[str, Any]) -> Iterator[str]:
+    rows, silent = figures["noticed"], figures["unexercised"]
+    quirks = {quirk for row in rows for quirk in row["source"].split() if quirk.startswith("Q")}
+    yield "# CC4: the comparison can fail"
+    yield ""
+    yield studies.told(figures)
+    yield ""
+    yield (
+        f"{len(rows)} rules of CC4, {len(quirks)} of the quirks among them, were made wrong one at a time, and "
+        "recorded CybORG episodes were replayed under each. Every one was noticed; the first difference that "
+        "the replay reports is shown (step -1 is the reset). What was changed in the code stands in the JSON "
+        "file beside this one. Sections and quirks refer to `docs/worlds/cc4.md`."
+    )
+    yield ""
+    yield from _table(HEADER, (_cells(row) for row in rows))
+    yield ""
+    yield "## Rules that no recorded episode exercises"
+    yield ""
+    yield (
+        f"Under these wrong rules all {figures['recordings']} recordings still replay exactly. Each has a unit "
+        "test made from the text of the specification."
+    )
+    yield ""
+    columns = ("source", "rule", "instead", "unit_test")
+    yield from _table(("§", "rule", "instead", "unit test"), ([row[c] for c in columns] for row in silent))
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    values = [text if len(text) <= SHOWN else f"{text[:SHOWN]}…" for text in (row["ours"], row["recorded"])]
+    return [
+        row["source"],
+        row["rule"],
+        row["instead"],
+        row["episode"],
+        str(row["step"]),
+        f"`{row['field']}`",
+        *(f"`{value}`" for value in values),
+    ]
+
+
+def _table(header: tuple[str, ...], rows: Iterator[list[str]]) -> Iterator[str]:
+    for cells in (header, ["---"] * len(header), *rows):
+        yield "| " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, help="write OUT.json and OUT.md")
+    out = parser.parse_args().out
+    started = time.perf_counter()
+    figures = studies.origin(f"python bench/cc4_mutations.py{f' --out {out}' if out else ''}")
+    figures["recordings"] = len(recordings())
+    for key, rules, study in (("noticed", NOTICED, noticed), ("unexercised", UNEXERCISED, unexercised)):
+        figures[key] = []
+        for wrong in rules:
+            figures[key].append(study(wrong))
+            print(f"{time.perf_counter() - started:6.0f} s  {key}: {wrong.name}", file=sys.stderr, flush=True)
+    print("\n".join(markdown(figures)))
+    if out:
+        studies.save(out, figures, markdown(figures))
+
+
+if __name__ == "__main__":
+    main()
