@@ -317,7 +317,7 @@ DECISIONS = (
         "§5.5",
         "the discovery variant prefers hosts that it knows least",
         "all states alike",
-        option("red_priority", T.DISCOVERY_PRIORITY > 0),
+        option("red_priority", (T.DISCOVERY_PRIORITY > 0) * 10.0),
         (DISCOVERY,),
     ),
     Wrong(

@@ -767,12 +767,12 @@ def test_q30_an_infected_subnet_sends_its_own_mail(game):
     mail["green_phishing"] = dict.fromkeys(greens, 0.0)
     # red_agent_5 sends the first one; now it is in the subnet and sends the second, whatever is drawn
     state = with_session(game.start, 5, user(PAZ, 0), 0)
-    turn = game.play(state, **mail, green_sender={greens[0]: 0.6, greens[1]: 0.0})
+    turn = game.play(state, **mail, green_sender={greens[0]: 0.6, greens[1]: 0.5})
     assert (sessions_on(turn.state, first), sessions_on(turn.state, second)) == ([(1, 0)], [(1, 1)])
-    # the last infected host counts: the owner's, not the one that was just mailed by red_agent_5
-    owner = with_session(state, 1, server(RZA, 0), 0)
-    turn = game.play(owner, **mail, green_sender={greens[0]: 0.6, greens[1]: 0.6})
-    assert (sessions_on(turn.state, first), sessions_on(turn.state, second)) == ([(1, 1)], [(1, 2)])
+    # the last infected host counts: red_agent_1 sends, and is handed red_agent_5's session after that
+    both = with_session(with_session(state, 5, first, 1), 1, server(RZA, 0), 0)
+    turn = game.play(both, **mail)
+    assert (sessions_on(turn.state, first), sessions_on(turn.state, second)) == ([(1, 2)], [(1, 1)])
     # who has red on the host already gets no mail
     again = game.play(turn.state, **mail)
     assert not again.events.green_phished.any()
