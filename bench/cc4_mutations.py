@@ -15,10 +15,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "parity"))
 
-from mutations import Wrong, recordings, search  # noqa: E402
-from mutations.rules import NOTICED, UNEXERCISED  # noqa: E402
+from mutations import Wrong, recordings, search
+from mutations.rules import NOTICED, UNEXERCISED
 
-from garrison.cli import studies  # noqa: E402
+from garrison.cli import studies
 
 HEADER = ("§", "rule", "instead", "episode", "step", "field", "ours", "CybORG")
 SHOWN = 60  # characters of a value in the table for people
@@ -58,8 +58,8 @@ def markdown(figures: dict[str, Any]) -> Iterator[str]:
     yield studies.told(figures)
     yield ""
     yield (
-        f"{len(rows)} rules of CC4, {len(quirks)} of the quirks among them, were made wrong one at a time, and "
-        "recorded CybORG episodes were replayed under each. Every one was noticed; the first difference that "
+        f"{len(rows)} rules of CC4, {len(quirks)} of the quirks among them, were made wrong one at a time, "
+        "and recorded CybORG episodes were replayed under each. Every one was noticed; the first difference that "
         "the replay reports is shown (step -1 is the reset). What was changed in the code stands in the JSON "
         "file beside this one. Sections and quirks refer to `docs/worlds/cc4.md`."
     )
@@ -69,8 +69,8 @@ def markdown(figures: dict[str, Any]) -> Iterator[str]:
     yield "## Rules that no recorded episode exercises"
     yield ""
     yield (
-        f"Under these wrong rules all {figures['recordings']} recordings still replay exactly. Each has a unit "
-        "test made from the text of the specification."
+        f"Under these wrong rules all {figures['recordings']} recordings still replay exactly. Each has a "
+        "unit test made from the text of the specification."
     )
     yield ""
     columns = ("source", "rule", "instead", "unit_test")
@@ -96,7 +96,9 @@ def _table(header: tuple[str, ...], rows: Iterator[list[str]]) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, help="write OUT.json and OUT.md")
     out = parser.parse_args().out
     started = time.perf_counter()

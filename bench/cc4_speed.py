@@ -94,9 +94,7 @@ def sizes(world: Any) -> dict[str, Any]:
     def total(tree: Any) -> int:
         return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
-    traced = jax.make_jaxpr(world.step)(
-        jax.random.key(0), episode, jnp.zeros(world.num_agents, jnp.int32)
-    )
+    traced = jax.make_jaxpr(world.step)(jax.random.key(0), episode, jnp.zeros(world.num_agents, jnp.int32))
     return {
         "bytes": {name: total(getattr(episode, name)) for name in ("state", "topology", "options")},
         "bytes_per_environment": total(episode),
@@ -145,7 +143,9 @@ def markdown(result: dict[str, Any], command: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--lanes", type=int, nargs="+", default=[1, 16, 64, 256, 1024])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, help="write OUT.json and OUT.md")

@@ -1,10 +1,9 @@
 """Wrong rules of reward, phases, blue's observation and blue's actions."""
 
-from mutations import DISCOVERY, HEAVY, RANDOM, Wrong, edit, entry, option
-
-from garrison.worlds.cc4 import env, observe, processes, reward, sessions, step
+from garrison.worlds.cc4 import env, observe, processes, reward, step
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions import decoy, green, remove, restore, traffic
+from mutations import Wrong, edit, entry, option
 
 _RESTORED = "cc4 restores the host"
 
@@ -12,25 +11,25 @@ REWARD = (
     Wrong(
         "§6.3 Q1",
         "an Impact costs whatever its result",
-        "only a successful one costs",
+        "only a successful Impact costs",
         edit(reward.reward_parts, ("& holds", "& holds & (events.red_outcome == T.Outcome.TRUE)")),
     ),
     Wrong(
         "§6.3 Q1",
         "an Impact costs even if it was dropped",
-        "a dropped one is free",
+        "a dropped Impact is free",
         edit(reward.reward_parts, ("& holds", "& holds & events.red_ran")),
     ),
     Wrong(
         "§6.3",
         "an Impact costs only if its agent holds a session after the step",
-        "it always costs",
+        "Impact costs even agents without a session",
         edit(reward.reward_parts, ("& holds", "")),
     ),
     Wrong(
         "§6.3",
         "a failed access costs what the user's own subnet says",
-        "what the server's subnet says",
+        "it costs what the server's subnet says",
         edit(
             reward.reward_parts,
             (
@@ -43,7 +42,7 @@ REWARD = (
     Wrong(
         "§6.4 Q2",
         "Restore costs with every submission",
-        "only when the agent was idle",
+        "Restore costs only agents that were idle",
         edit(
             reward.reward_parts,
             (
@@ -55,13 +54,13 @@ REWARD = (
     Wrong(
         "§6.3",
         "the reward is that of the phase of the step",
-        "always that of phase 0",
+        "rewards stay those of phase 0",
         option("reward", T.REWARD[[0, 0, 0]]),
     ),
     Wrong(
         "§7.7 Q28",
         "the 499th step ends the episode",
-        "the 500th does",
+        "the 500th step does",
         edit(env.play, ("jnp.asarray(options.steps) - 1", "jnp.asarray(options.steps)")),
     ),
 )
@@ -70,13 +69,13 @@ OBSERVATION = (
     Wrong(
         "§6.1",
         "phase 1 starts with step 167",
-        "one step later",
+        "phase 1 starts one step later",
         edit(step.start_step, ("state.step >= starts", "state.step > starts")),
     ),
     Wrong(
         "§7.2 Q23",
         "a new phase is seen one step late",
-        "it is seen before it takes effect",
+        "a phase is seen before it takes effect",
         edit(
             observe.blue_vectors,
             (
@@ -89,13 +88,13 @@ OBSERVATION = (
     Wrong(
         "§7.2 Q22",
         "a policy row has its own subnet set",
-        "it has not",
+        "policy rows lack their own subnet",
         entry("POLICY", (slice(None), range(9), T.ALPHABETICAL.argsort()), 0),
     ),
     Wrong(
         "§7.2",
         "the policy is that of the phase",
-        "that of phase 0",
+        "the policy shown stays that of phase 0",
         edit(observe.blue_vectors, ("[state.phase, : T.NUM_ZONES]", "[0, : T.NUM_ZONES]")),
     ),
     Wrong(
@@ -109,25 +108,25 @@ OBSERVATION = (
     Wrong(
         "§7.3",
         "events add up where no blue agent looks",
-        "they are cleared there too",
+        "events are cleared everywhere",
         edit(step.start_step, ("jnp.asarray(T.HOST_BLUE != T.NO_AGENT)", "jnp.ones(T.NUM_HOSTS, bool)")),
     ),
     Wrong(
         "§7.2",
         "blocks are shown from which subnet traffic to this one is stopped",
-        "to which from this one",
+        "blocks are shown the other way round",
         edit(observe.blue_vectors, ("state.blocked[", "state.blocked.T[")),
     ),
     Wrong(
         "§7.2",
         "process flags come before network flags",
-        "after",
+        "network flags come first",
         edit(observe.blue_vectors, ("policy, process, network]", "policy, network, process]")),
     ),
     Wrong(
         "§7.2",
         "flags of servers come before those of users",
-        "after",
+        "users come before servers",
         edit(
             observe.stations,
             (
@@ -139,19 +138,19 @@ OBSERVATION = (
     Wrong(
         "§7.5",
         "a blue agent hears the four others",
-        "it hears agents 0 to 3, itself included",
+        "agents hear agents 0 to 3, themselves included",
         edit(observe._vector, ("range(T.NUM_BLUE) if other != agent", "range(T.NUM_BLUE - 1)")),
     ),
     Wrong(
         "§7.1",
         "actions on hosts that do not exist are masked",
-        "they are not",
+        "no host is masked",
         edit(observe.blue_masks, ("stations(topology.host_exists)", "jnp.ones((T.NUM_ZONES, 16), bool)")),
     ),
     Wrong(
         "§7.1",
         "an action on a host that does not exist is Sleep",
-        "it is carried out",
+        "an action on a missing host is carried out",
         edit(step.decode_blue, ("~inside | absent", "~inside")),
     ),
 )
@@ -160,19 +159,19 @@ ACTIONS = (
     Wrong(
         "§4.1",
         "Remove takes three steps",
-        "two",
+        "Remove takes two steps",
         entry("BLUE_DURATION", T.Blue.REMOVE, 2),
     ),
     Wrong(
         "§3.2",
         "what a busy agent submits is discarded",
-        "it replaces what is in progress",
+        "a new action replaces the one in progress",
         edit(step.queue_blue, ("state.blue_ticks == 0", "jnp.ones(T.NUM_BLUE, bool)")),
     ),
     Wrong(
         "§3.2 Q26",
         "blocks are placed before all else in a step",
-        "after it",
+        "blocks are placed at the end of the step",
         edit(
             step.turn,
             (
@@ -186,13 +185,13 @@ ACTIONS = (
     Wrong(
         "§4.2",
         "a repeated block fails",
-        "it succeeds",
+        "a repeated block succeeds",
         edit(traffic.control_traffic, ("(kind == T.Blue.BLOCK) & ~already", "kind == T.Blue.BLOCK")),
     ),
     Wrong(
         "§4.2 Q6",
         "Restore leaves the list of suspicious pids alone",
-        "it clears those of the host",
+        "Restore clears the suspicious pids of its host",
         edit(
             restore.restore,
             (
@@ -206,7 +205,7 @@ ACTIONS = (
     Wrong(
         "§4.2 Q6",
         "the same pid may stand in the list twice",
-        "only once",
+        "a pid stands in the list only once",
         edit(
             step.monitor,
             (
@@ -220,7 +219,7 @@ ACTIONS = (
     Wrong(
         "§4.2 Q7",
         "a decoy that Remove hits gets a new pid",
-        "it keeps its pid",
+        "a decoy that Remove hits keeps its pid",
         edit(
             remove.remove,
             (
@@ -232,61 +231,61 @@ ACTIONS = (
     Wrong(
         "§4.2 Q7",
         "its new pid is drawn when its process is gone",
-        "while it still counts",
+        "the old process still counts for the new pid",
         edit(remove._restart_decoys, ("jnp.where(this, 0, pids)", "pids")),
     ),
     Wrong(
         "§4.2 Q7",
         "Remove stops an orphaned decoy whose pid is listed",
-        "it leaves orphans alone",
+        "Remove leaves orphaned decoys alone",
         edit(remove.remove, ("stopped = orphan & state.orphan_suspicious", "stopped = orphan & False")),
     ),
     Wrong(
         "§4.2 Q8",
         "Remove leaves sessions of root alone",
-        "it stops them too",
+        "Remove stops sessions of root",
         edit(remove.remove, ("& (state.session_user[1:] != T.User.ROOT)", "")),
     ),
     Wrong(
         "§4.2",
         "Remove stops what has a suspicious pid",
-        "every session of a plain user",
+        "Remove stops every session of a plain user",
         edit(remove.remove, ("state.session_suspicious[1:] & ", "")),
     ),
     Wrong(
         "§2.2",
         "Restore does not lower the count of sessions",
-        "it does",
+        "Restore lowers the count of sessions",
         edit(restore.restore, ("sessions.drop(", "sessions.remove(")),
     ),
     Wrong(
         "§4.2",
         "Restore takes away decoys",
-        "they stay",
+        "decoys survive Restore",
         edit(restore.restore, ("clear(state.host_decoy)", "state.host_decoy")),
     ),
     Wrong(
         "§4.2",
         "Restore brings a stopped OT service back",
-        "it stays stopped",
+        "a stopped OT service survives Restore",
         edit(restore.restore, ("clear(state.host_ot_stopped)", "state.host_ot_stopped")),
     ),
     Wrong(
         "§4.2",
         "Restore brings reliability back",
-        "only of real services",
+        "worn services survive Restore",
         edit(restore.restore, ("clear(state.host_reliability, 100)", "state.host_reliability")),
     ),
     Wrong(
         "§4.2",
         "Restore removes files",
-        "cmd.sh stays",
+        "files survive Restore",
         edit(restore.restore, ("clear(state.host_cmd_files)", "state.host_cmd_files")),
     ),
     Wrong(
         "§4.2 Q20",
         "users of a host that is being restored go on",
-        "they wait",
+        "users wait while their host is being restored",
         edit(
             green.act,
             (
@@ -301,13 +300,13 @@ ACTIONS = (
     Wrong(
         "§4.2 Q16",
         "Vsftpd fits wherever port 21 is free",
-        "wherever 80 is, which it opens",
+        "Vsftpd fits only where port 80 is free",
         edit(decoy.deploy, ("jnp.array([_NEEDS_FREE]", "jnp.array([(*_NEEDS_FREE[:3], T.PORT_WEB)]")),
     ),
     Wrong(
         "§4.2 Q16",
         "Vsftpd opens port 80",
-        "it opens none that is searched",
+        "Vsftpd opens no port",
         edit(
             processes.decoy_ports,
             ("jnp.asarray(T.DECOY_PORT)", "jnp.asarray(T.DECOY_PORT).at[T.Decoy.VSFTPD].set(0)"),
@@ -316,13 +315,13 @@ ACTIONS = (
     Wrong(
         "§4.2 Q16",
         "the process of a replaced Vsftpd lives on",
-        "it ends",
+        "a replaced Vsftpd ends",
         edit(decoy._orphan, ("full = enable &", "enable = enable & False\n    full = enable &")),
     ),
     Wrong(
         "§4.2 Q17",
         "a redeployed decoy is reliable again",
-        "it stays as worn as it was",
+        "a redeployed decoy stays worn",
         edit(
             decoy.deploy,
             (
@@ -335,13 +334,13 @@ ACTIONS = (
     Wrong(
         "§4.1",
         "a new pid is above the largest on the host",
-        "decoys do not count",
+        "pids of decoys do not count",
         edit(processes.static_max_pid, ("jnp.max(state.host_decoy_pid[host], axis=-1)", "jnp.int16(0)")),
     ),
     Wrong(
         "§4.1",
         "a decoy's pid is above the largest on the host",
-        "sessions do not count",
+        "pids of sessions do not count for a decoy's",
         edit(
             decoy._max_pid,
             (

@@ -1,14 +1,13 @@
 """Wrong rules of green: work, access to services, phishing."""
 
-from mutations import Wrong, edit, option
-
 from garrison.worlds.cc4.actions import green
+from mutations import Wrong, edit, option
 
 GREEN = (
     Wrong(
         "§4.3 Q3",
         "access to a service fails by blocks alone",
-        "it fails if the server's SSHD is worn",
+        "access fails if the server's SSHD is worn",
         edit(
             green.act,
             (
@@ -21,19 +20,19 @@ GREEN = (
     Wrong(
         "§4.3 Q3",
         "a block in either direction is in the way",
-        "only one from the user to the server",
+        "only a block towards the server is in the way",
         edit(green._destination, ("(state.blocked | state.blocked.T)", "state.blocked.T")),
     ),
     Wrong(
         "§4.3",
         "an access that is blocked raises a network event",
-        "it raises none",
+        "a blocked access raises no event",
         edit(green.act, ("access_failed | access_alarm", "access_alarm")),
     ),
     Wrong(
         "§6.2",
         "servers of the headquarters' subnets are not each other's destinations",
-        "they are",
+        "headquarters' users reach servers in all three",
         edit(
             green._destination,
             (
@@ -45,31 +44,31 @@ GREEN = (
     Wrong(
         "§6.2",
         "destinations change with the phase",
-        "they are those of phase 0",
+        "destinations stay those of phase 0",
         edit(green._destination, ("[state.phase]", "[0]")),
     ),
     Wrong(
         "§4.3",
         "local work fails where the number drawn reaches the reliability",
-        "where it exceeds it",
+        "work fails where the number exceeds it",
         edit(green._work_fails, (">= reliability", "> reliability")),
     ),
     Wrong(
         "§4.3 Q17",
         "local work may use a decoy",
-        "only real services",
+        "work never uses a decoy",
         edit(green._work_fails, ("users(state.host_decoy) > 0", "users(state.host_decoy) > 99")),
     ),
     Wrong(
         "§4.3",
         "a stopped OT service is not used",
-        "it is",
+        "work may use a stopped OT service",
         edit(green._work_fails, ("(real > 0) & ~stopped", "real > 0")),
     ),
     Wrong(
         "§4.3",
         "a false alarm of local work is a process event",
-        "a network event",
+        "it is a network event",
         edit(
             green.act,
             (
@@ -83,13 +82,13 @@ GREEN = (
     Wrong(
         "§4.3",
         "one mail in a hundred is opened",
-        "two in a hundred",
+        "two mails in a hundred are opened",
         option("green_phishing", 0.02),
     ),
     Wrong(
         "§4.3 Q9",
         "phishing raises no event",
-        "it raises a process event",
+        "phishing raises a process event",
         edit(
             green._phish,
             (
@@ -102,19 +101,19 @@ GREEN = (
     Wrong(
         "§4.3",
         "a host with a red session gets no mail",
-        "it gets mail",
+        "infected hosts get mail",
         edit(green._phish, ("mail & (users(present) == _NOBODY)", "mail")),
     ),
     Wrong(
         "§4.3 Q30",
         "the last infected host of the subnet sends the mail",
-        "the first one",
+        "the first infected host of the subnet sends it",
         edit(green._phish, ("present[T.ROOT_HOST - jnp.argmax(near[::-1])]", "present[jnp.argmax(near)]")),
     ),
     Wrong(
         "§4.3 Q30",
         "mail to a clean subnet comes from any infected host, drawn",
-        "from the first one",
+        "it comes from the first infected host",
         edit(
             green._phish, ("present[nth_host(pool, draws.green_sender[reader])]", "present[jnp.argmax(pool)]")
         ),
@@ -122,19 +121,19 @@ GREEN = (
     Wrong(
         "§4.3 Q30",
         "without any red session there is no mail",
-        "it is opened all the same",
+        "mail is opened even if there is no red",
         edit(green._phish, ("jnp.any(waiting) & jnp.any(pool)", "jnp.any(waiting)")),
     ),
     Wrong(
         "§4.3 Q7",
         "a mail's session may get a pid that blue suspects",
-        "blue never suspects it",
+        "blue never suspects a mail's session",
         edit(green._phish, ("processes.is_suspicious(state, host, pid)", "jnp.bool_(False)")),
     ),
     Wrong(
         "§4.3",
         "the session of an earlier mail counts for later ones in the step",
-        "it does not",
+        "sessions of earlier mails do not count",
         edit(green._phish, ("jnp.where(send & (hosts == host), sender, present)", "present")),
     ),
 )

@@ -38,7 +38,9 @@ def test_blue_side_keeps_the_contract(short):
 
 
 def test_red_side_keeps_the_contract():
-    check_world(garrison.make("cc4", side="red", blue="reactive", steps=STEPS), jax.random.key(0), eager=False)
+    check_world(
+        garrison.make("cc4", side="red", blue="reactive", steps=STEPS), jax.random.key(0), eager=False
+    )
 
 
 def test_one_environment_fits_in_32_kilobytes(start):

@@ -1,4 +1,4 @@
-"""Same key, same trajectory: whatever the batch, in this process or another (for jit or not: test_contract)."""
+"""Same key, same trajectory: in any batch and process. With and without jit: see test_contract."""
 
 import hashlib
 import subprocess
@@ -70,6 +70,6 @@ print(int(np.asarray(episode.topology.service_pid, np.int64).sum()), episode.top
 
 def test_another_process_draws_the_same_network(world):
     _, episode = jax.jit(world.reset)(jax.random.key(3))
-    here = f"{int(np.asarray(episode.topology.service_pid, np.int64).sum())} {episode.topology.red_start.tolist()}"
+    pids, starts = np.asarray(episode.topology.service_pid, np.int64), episode.topology.red_start
     there = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
-    assert there.stdout.strip() == here
+    assert there.stdout.strip() == f"{int(pids.sum())} {starts.tolist()}"

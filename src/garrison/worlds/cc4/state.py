@@ -1,4 +1,4 @@
-"""What changes in a step: one flat struct of small integers, about 16 KB per environment.
+"""What changes in a step: one flat struct of small integers, about 19 KB per environment.
 
 Axes: ``host`` 137 fixed slots (:mod:`tables`), ``blue`` 5, ``red`` 6, ``session`` a table of slots per red
 agent, ``subnet`` 9 in generation order. Blue and green sessions never change (Restore puts the same objects
