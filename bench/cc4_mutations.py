@@ -59,9 +59,9 @@ def markdown(figures: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         f"{len(rows)} rules of CC4, {len(quirks)} of the quirks among them, were made wrong one at a time, "
-        "and recorded CybORG episodes were replayed under each. Every one was noticed; the first difference "
-        "that the replay reports is shown (step -1 is the reset). What was changed in the code stands in the JSON "
-        "file beside this one. Sections and quirks refer to `docs/worlds/cc4.md`."
+        "and recorded CybORG episodes were replayed under each. Every one was noticed; the first "
+        "difference that the replay reports is shown (step -1 is the reset). What was changed in the code "
+        "stands in the JSON file beside this one. Sections and quirks refer to `docs/worlds/cc4.md`."
     )
     yield ""
     yield from _table(HEADER, (_cells(row) for row in rows))
