@@ -3,6 +3,7 @@
 import gzip
 import json
 import lzma
+import sys
 from pathlib import Path
 
 import jax
@@ -15,6 +16,7 @@ from garrison.worlds.cc4.options import default_options
 from garrison.worlds.cc4.state import initial_state
 
 DATA = Path(__file__).parents[1] / "data"
+sys.path.append(str(Path(__file__).parent))  # for the package ``mutations``
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ def table():
 
 
 def names(rules):
-    return [wrong.name for wrong in rules]
+    return [wrong.instead for wrong in rules]
 
 
 def test_there_are_enough_wrong_rules_each_with_a_name_of_its_own():
@@ -54,8 +54,8 @@ def test_what_no_recording_exercises_has_a_unit_test(wrong):
 
 
 def test_the_table_is_that_of_these_rules(table):
-    assert [row["name"] for row in table["noticed"]] == names(NOTICED)
-    assert [row["name"] for row in table["unexercised"]] == names(UNEXERCISED)
+    assert [row["instead"] for row in table["noticed"]] == names(NOTICED)
+    assert [row["instead"] for row in table["unexercised"]] == names(UNEXERCISED)
 
 
 @pytest.mark.slow
@@ -66,5 +66,5 @@ def test_a_wrong_rule_is_noticed(wrong, table):
         pytest.skip(f"not beside the repository: {', '.join(sorted(missing))}")
     found = next(search(wrong, wrong.episodes), None)
     assert found is not None, f"no replay notices {wrong.change.text}"
-    (row,) = (row for row in table["noticed"] if row["name"] == wrong.name)
+    (row,) = (row for row in table["noticed"] if row["instead"] == wrong.instead)
     assert found.row() == {key: row[key] for key in found.row()}

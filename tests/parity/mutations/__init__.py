@@ -28,6 +28,7 @@ from garrison.worlds.cc4 import tables as T
 DATA = Path(__file__).parents[2] / "data"
 BESIDE = Path(__file__).parents[4] / "shared" / "traces" / "cc4"  # all recordings, where they are at hand
 
+_SHOWN = 200  # characters of a value that is reported
 HEAVY, RANDOM = "fsm-heavy-2", "fsm-random-1"  # those in tests/data
 DISCOVERY, RANDOM_SELECT = "discovery-heavy-0", "random_select-sleep-0"
 
@@ -88,8 +89,9 @@ class Wrong:
     held_by: str = ""  # the unit test of a rule that no recording exercises
 
     @property
-    def name(self) -> str:
-        return f"{self.source.split()[-1]} {self.instead}"
+    def quirk(self) -> str:
+        """As in ``"Q6"``; empty where the rule is none."""
+        return self.source.partition(" ")[2]
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,12 @@ class Found:
 
     episode: str
     difference: Difference
+
+    def row(self) -> dict[str, Any]:
+        """As it stands in the table; long values are cut."""
+        step, field, ours, recorded = self.difference
+        values = {"ours": repr(ours)[:_SHOWN], "recorded": repr(recorded)[:_SHOWN]}
+        return {"episode": self.episode, "step": step, "field": field, **values}
 
 
 class QuickEngine(Engine):
