@@ -1,0 +1,80 @@
+"""Wrong rules of red's sessions: ids, handing over, promotion, and actions that lack one."""
+
+from garrison.worlds.cc4 import sessions, step
+from mutations import Wrong, edit
+
+RULES = (
+    Wrong(
+        "§2.2",
+        "a new id is the largest plus one",
+        "a new id is the least free one",
+        edit(
+            sessions.add,
+            (
+                "largest + 1, 0)",
+                "jnp.argmin(jnp.any(used[:, :, None] & is_index(state.session_id, T.MAX_SESSION_ID), axis=1), axis=1), 0)",
+            ),
+        ),
+    ),
+    Wrong(
+        "§3.2 Q27",
+        "an action is dropped only if its session was gone when the step began",
+        "actions whose session blue removes now are dropped",
+        edit(
+            step.turn,
+            (
+                "state = sessions.forget_scans(state, before)",
+                "ran = (red_now.kind == 0) | jnp.any(sessions.find(state, red_now.session), axis=1)\n"
+                "    state = sessions.forget_scans(state, before)",
+            ),
+        ),
+    ),
+    Wrong(
+        "§3.2 Q10",
+        "an action whose session is gone is dropped",
+        "actions without a session are carried out",
+        edit(
+            step.turn,
+            ("ran = ran | jnp.any(sessions.find(state, red_now.session), axis=1)", "ran = ran | True"),
+        ),
+    ),
+    Wrong(
+        "§3.3",
+        "an action in progress goes on while its agent is inactive",
+        "actions of inactive agents are cancelled",
+        edit(
+            step.queue_red,
+            ("idle = state.red_ticks == 0", "idle = (state.red_ticks == 0) | ~state.red_active"),
+        ),
+    ),
+    Wrong(
+        "§3.3",
+        "a session that is handed over becomes abstract",
+        "a session handed over keeps its type",
+        edit(
+            sessions.reassign, ("kind=jnp.uint8(T.Session.ABSTRACT), parent=False", "kind=kind, parent=False")
+        ),
+    ),
+    Wrong(
+        "§3.3",
+        "sessions are handed over in the order of the map",
+        "sessions are handed over in reverse order",
+        edit(
+            sessions.reassign,
+            ("jnp.iinfo(jnp.int16).max)", "-1)"),
+            ("jnp.argmin(order)", "jnp.argmax(order)"),
+        ),
+    ),
+    Wrong(
+        "§3.3",
+        "an agent is active from the step on in which it got a session",
+        "an agent is active one step later",
+        edit(
+            step.turn,
+            (
+                "red_active=jnp.any(sessions.live(state), axis=1)",
+                "red_active=jnp.any(sessions.live(middle), axis=1)",
+            ),
+        ),
+    ),
+)
