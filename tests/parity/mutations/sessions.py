@@ -1,7 +1,7 @@
 """Wrong rules of red's sessions: ids, handing over, promotion, and actions that lack one."""
 
 from garrison.worlds.cc4 import sessions, step
-from mutations import Wrong, edit
+from mutations import HEAVY, Wrong, edit
 
 RULES = (
     Wrong(
@@ -76,5 +76,39 @@ RULES = (
                 "red_active=jnp.any(sessions.live(middle), axis=1)",
             ),
         ),
+    ),
+    Wrong(
+        "§3.3",
+        "the new owner is told of an exploit's session",
+        "the new owner is told of any session",
+        edit(sessions.reassign, ("owner & (kind != T.Session.ABSTRACT)", "owner")),
+        (HEAVY,),
+    ),
+    Wrong(
+        "§3.4 Q11",
+        "the promoted session goes to the end of the map",
+        "a promoted session keeps its place",
+        edit(
+            sessions.promote,
+            ("jnp.where(chosen, state.red_next_order[:, None], state.session_order)", "state.session_order"),
+        ),
+    ),
+    Wrong(
+        "§3.4 Q11",
+        "the promoted session keeps its type",
+        "a promoted session becomes abstract",
+        edit(
+            sessions.promote,
+            (
+                "session_id=",
+                "session_kind=jnp.where(chosen, T.Session.ABSTRACT, state.session_kind).astype(jnp.uint8), session_id=",
+            ),
+        ),
+    ),
+    Wrong(
+        "§3.4",
+        "a random survivor is promoted",
+        "the oldest survivor is promoted",
+        edit(sessions.promote, ("state.session_order, u)", "state.session_order, 0 * u)")),
     ),
 )
