@@ -81,25 +81,77 @@ def test_the_loss_of_what_was_just_played():
     """With the policy that played, the ratio is 1 and nothing is clipped."""
     state = init(CONFIG, WORLD, jax.random.key(0))
     rng = np.random.default_rng(0)
-    obs = jnp.asarray(rng.normal(size=(32, 2, 8)), jnp.float32)
-    mask = jnp.ones((32, 2, 7), bool)
-    log_probs = jax.nn.log_softmax(jax.vmap(state.net)(obs)[0])
-    action = jnp.asarray(rng.integers(0, 7, (32, 2)), jnp.int32)
+    shape = (8, 4, 2)  # step, lane, agent
+    obs = jnp.asarray(rng.normal(size=(*shape, 8)), jnp.float32)
+    mask = jnp.ones((*shape, 7), bool)
+    log_probs = jax.nn.log_softmax(jax.vmap(jax.vmap(state.net))(obs)[0])
+    action = jnp.asarray(rng.integers(0, 7, shape), jnp.int32)
     log_prob = jnp.take_along_axis(log_probs, action[..., None], -1)[..., 0]
-    advantage = jnp.asarray(rng.normal(3, 2, (32, 2)), jnp.float32)
-    batch = ippo.Sample(obs, mask, action, log_prob, advantage, jnp.ones((32, 2)))
-    _, metrics = ippo.loss(state.net, CONFIG, batch)
+    advantage = jnp.asarray(rng.normal(3, 2, shape), jnp.float32)
+    ones = jnp.ones(shape)
+    batch = ippo.Sample(obs, mask, action, log_prob, advantage, ones, ones)
+    _, metrics = ippo.loss(state.net, CONFIG, 0.01, batch)
     np.testing.assert_allclose(metrics["policy_loss"], 0, atol=1e-5)  # advantages are normalised
     np.testing.assert_allclose(metrics["approx_kl"], 0, atol=1e-6)
     assert metrics["clip_fraction"] == 0
     np.testing.assert_allclose(metrics["entropy"], np.log(7), atol=0.01)
 
-    far = batch.__class__(obs, mask, action, log_prob - 1.0, advantage, jnp.ones((32, 2)))
-    _, metrics = ippo.loss(state.net, CONFIG, far)
+    far = batch.replace(log_prob=log_prob - 1.0)
+    _, metrics = ippo.loss(state.net, CONFIG, 0.01, far)
     assert metrics["clip_fraction"] == 1
     scaled = np.asarray((advantage - advantage.mean()) / advantage.std())
     expected = -np.minimum(np.e * scaled, 1.2 * scaled).mean()
     np.testing.assert_allclose(metrics["policy_loss"], expected, rtol=1e-3)
+
+    # What has no weight does not count, whatever it is.
+    half = jnp.asarray(rng.integers(0, 2, shape), jnp.float32)
+    wrong = jnp.where(half == 1, far.advantage, 1e6)
+    _, metrics = ippo.loss(state.net, CONFIG, 0.01, far.replace(advantage=wrong, weight=half))
+    counted = np.asarray(advantage)[np.asarray(half) == 1]
+    scaled = (counted - counted.mean()) / counted.std()
+    expected = -np.minimum(np.e * scaled, 1.2 * scaled).mean()
+    np.testing.assert_allclose(metrics["policy_loss"], expected, rtol=1e-3)
+
+
+def test_a_minibatch_takes_as_many_steps_of_each_lane_and_an_epoch_each_step_once():
+    config = CONFIG.replace(epochs=3, minibatches=4)
+    order = np.asarray(ippo._minibatches(jax.random.key(0), 13, 5, config))
+    assert order.shape == (12, 3, 5)
+    for epoch in order.reshape(3, 12, 5):
+        for lane in epoch.T:
+            assert len(set(lane)) == 12  # one of the 13 is left out
+    assert (order[:4] != order[4:8]).any()
+    assert (order[..., 0] != order[..., 1]).any()
+
+
+def test_an_update_stops_when_the_policy_has_moved_far_enough():
+    config = CONFIG.replace(learning_rate=0.05, epochs=8)
+    state = init(config, WORLD, jax.random.key(0))
+    free, stopped = (iteration(config.replace(target_kl=limit), WORLD, state)[1] for limit in (1e6, 0.01))
+    assert free["updates"] == 16
+    assert 1 <= stopped["updates"] < 16
+    assert stopped["approx_kl"] < free["approx_kl"]
+    unmoved, metrics = iteration(config.replace(target_kl=-1.0), WORLD, state)
+    assert metrics["updates"] == 0
+    assert_equal(unmoved.net, state.net)
+
+
+def test_the_entropy_bonus_follows_its_schedule():
+    config = CONFIG.replace(total_steps=128, entropy_coef=0.4, entropy_end=0.0)  # four iterations
+    state, seen = init(config, WORLD, jax.random.key(0)), []
+    for _ in range(4):
+        state, metrics = iteration(config, WORLD, state)
+        seen.append(float(metrics["entropy_coef"]))
+    np.testing.assert_allclose(seen, [0.4, 0.3, 0.2, 0.1], rtol=1e-5)
+
+
+def test_broken_numbers_are_counted():
+    state = init(CONFIG, WORLD, jax.random.key(0))
+    assert iteration(CONFIG, WORLD, state)[1]["nonfinite_inputs"] == 0
+    broken = state.replace(obs=state.obs.at[0, 0, 0].set(jnp.nan))
+    metrics = iteration(CONFIG, WORLD, broken)[1]
+    assert metrics["nonfinite_inputs"] == 1
+    assert metrics["finite_updates"] < 4
 
 
 def test_the_learning_rate_falls_to_nothing():
@@ -117,7 +169,8 @@ def test_the_learning_rate_falls_to_nothing():
         ({"lanes": 0}, "lanes is 0"),
         ({"total_steps": 0}, "total_steps is 0"),
         ({"rollout_steps": -1}, "rollout_steps is -1"),
-        ({"minibatches": 33}, "minibatches is 33; a rollout has only 32"),
+        ({"minibatches": 9}, "minibatches is 9; a rollout has only 8 steps of each lane"),
+        ({"policies": "none"}, "policies is 'none'"),
         ({"hidden": ()}, "hidden is"),
     ],
 )

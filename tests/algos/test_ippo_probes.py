@@ -22,20 +22,21 @@ CONFIG = IPPO(
 )
 
 
-def trained(name: str) -> tuple[World, ippo.TrainState, float]:
+def trained(name: str, config: IPPO = CONFIG) -> tuple[World, ippo.TrainState, float]:
     """The world, the state after training, the mean return of the last iteration."""
     world = garrison.make(name)
     step = jax.jit(ippo.iteration, static_argnames="world", donate_argnames="state")
-    state = jax.jit(ippo.init, static_argnames="world")(CONFIG, world, jax.random.key(0))
-    for _ in range(ippo.num_iterations(CONFIG, world)):
-        state, metrics = step(CONFIG, world, state)
+    state = jax.jit(ippo.init, static_argnames="world")(config, world, jax.random.key(0))
+    for _ in range(ippo.num_iterations(config, world)):
+        state, metrics = step(config, world, state)
     return world, state, float(metrics["return"])
 
 
 def value_of(state: ippo.TrainState, obs: jax.Array) -> np.ndarray:
     """Values in units of the world's rewards, ``f32[agent]``."""
-    variance = state.scale.moments.variance
-    return np.asarray(state.net(obs)[1] * (jnp.sqrt(variance) if variance > 1e-8 else 1.0))
+    variance = state.reward_scale.moments.variance
+    value = state.value_scale.to_units(state.net(obs)[1])
+    return np.asarray(value * (jnp.sqrt(variance) if variance > 1e-8 else 1.0))
 
 
 def test_value_is_the_reward():
@@ -57,3 +58,28 @@ def test_value_goes_on_across_a_time_limit():
 @pytest.mark.parametrize("name", ["toy/credit", "toy/masking", "toy/coordination"])
 def test_finds_the_best_actions(name):
     assert trained(name)[2] > 0.97  # random play has 1/2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"policies": "separate"},
+        {"policies": "grouped", "separate_critic": True, "activation": "relu"},
+        {"normalise_values": True, "entropy_end": 0.0, "target_kl": 0.05},
+        {"normalise_rewards": False, "anneal": False},
+    ],
+    ids=lambda change: " ".join(change),
+)
+def test_every_variant_learns(change):
+    config = CONFIG.replace(**change)
+    world, state, _ = trained("toy/discount", config)
+    values = [value_of(state, jnp.eye(3)[time][None])[0] for time in range(3)]
+    np.testing.assert_allclose(values, [GAMMA**2, GAMMA, 1.0], atol=0.06)
+    assert trained("toy/coordination", config)[2] > 0.97
+
+
+@pytest.mark.parametrize(("decisions_only", "reached"), [(True, (0.97, 1.01)), (False, (0.3, 0.7))])
+def test_a_decision_gets_what_it_leads_to(decisions_only, reached):
+    """Without looking ahead (lambda 0) nobody else can tell a right action from a wrong one."""
+    config = CONFIG.replace(decisions_only=decisions_only, gae_lambda=0.0, rollout_steps=15)
+    assert reached[0] < trained("toy/busy", config)[2] < reached[1]

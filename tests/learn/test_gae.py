@@ -48,3 +48,29 @@ def test_truncation_is_bootstrapped_and_termination_is_not():
     terminated = gae.advantages(one, one * 3, one * 10, yes, yes, GAMMA, LAMBDA)
     np.testing.assert_allclose(truncated, 1 + GAMMA * 10 - 3)
     np.testing.assert_allclose(terminated, 1 - 3)
+
+
+def test_what_is_not_decided_belongs_to_the_decision_before():
+    """A decision of three steps, then two of one step, bootstrapped at the end: the same written out."""
+    reward, value = np.array([1.0, 2.0, 3.0, 4.0, 5.0]), np.array([10.0, 20.0, 30.0, 40.0, 50.0])
+    next_value = np.append(value[1:], 60.0)
+    never, decides = np.zeros(5, bool), np.array([True, False, False, True, True])
+    found = gae.advantages(
+        *(jnp.asarray(x) for x in (reward, value, next_value, never, never)),
+        GAMMA,
+        LAMBDA,
+        jnp.asarray(decides),
+    )
+    last = 5 + GAMMA * 60 - 50
+    fourth = 4 + GAMMA * 50 - 40 + GAMMA * LAMBDA * last
+    first = 1 + GAMMA * 2 + GAMMA**2 * 3 + GAMMA**3 * 40 - 10 + GAMMA**3 * LAMBDA * fourth
+    np.testing.assert_allclose(np.asarray(found)[decides], [first, fourth, last], rtol=1e-6)
+
+
+def test_an_episode_that_ends_within_a_long_action_is_not_mixed_with_the_next():
+    reward, value = jnp.array([1.0, 2.0, 100.0]), jnp.array([10.0, 0.0, 0.0])
+    done, decides = jnp.array([False, True, False]), jnp.array([True, False, True])
+    next_value = jnp.array([7.0, 8.0, 9.0])  # the second is that of the last observation of the episode
+    for terminated, bootstrap in ((done, 0.0), (jnp.zeros(3, bool), 8.0)):
+        found = gae.advantages(reward, value, next_value, terminated, done, GAMMA, LAMBDA, decides)
+        np.testing.assert_allclose(found[0], 1 + GAMMA * (2 + GAMMA * bootstrap) - 10, rtol=1e-6)

@@ -59,6 +59,42 @@ def test_works_outside_of_the_main_thread():
     assert results == [(3, 3)]
 
 
-def test_divergence_is_an_error():
-    with pytest.raises(FloatingPointError, match="value_loss is nan in iteration 1"):
-        loop.repeat(lambda state: (state, {"value_loss": jnp.nan}), 0, 0, 3, lambda *_: None)
+def test_sigterm_ends_after_the_running_iteration_too():
+    def terminated_count(state):
+        if state == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return count(state)
+
+    assert loop.repeat(terminated_count, 0, 0, 10, lambda *_: None) == (2, 2)
+
+
+def test_metrics_of_several_teams_are_lists():
+    told = []
+    loop.repeat(
+        lambda state: (state, {"return": jnp.arange(2.0)}), 0, 0, 1, lambda *args: told.append(args[2])
+    )
+    assert told == [{"return": [0.0, 1.0]}]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "state", "message"),
+    [
+        ({"value_loss": jnp.nan}, {}, "value_loss is nan, in iteration 4: training has diverged; a lower"),
+        (
+            {"policy_loss": jnp.array([1.0, jnp.inf]), "finite_updates": jnp.array([8, 2])},
+            {"net": {"weight": jnp.array([0.0, jnp.nan])}, "fine": jnp.ones(2)},
+            r"policy_loss is inf; first in update 3; not finite any more: \['net'\]\['weight'\], "
+            "in iteration 4, team 1",
+        ),
+        (
+            {"value_loss": jnp.array([jnp.nan]), "nonfinite_inputs": jnp.array([5])},
+            {},
+            "value_loss is nan in iteration 4, team 0: the world gave observations or rewards that are not",
+        ),
+    ],
+)
+def test_divergence_is_an_error_that_says_where(metrics, state, message):
+    told = []
+    with pytest.raises(FloatingPointError, match=message):
+        loop.repeat(lambda _: (state, metrics), state, 3, 9, lambda *args: told.append(args))
+    assert not told  # so that what is kept is from before

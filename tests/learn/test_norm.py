@@ -43,3 +43,42 @@ def test_rewards_that_never_vary_are_left_alone():
     reward, done = jnp.ones((5, 2, 1)), jnp.ones((5, 2), bool)
     _, scaled = norm.scale_rewards(norm.RewardScale.zero(2, 1), reward, done, GAMMA)
     np.testing.assert_array_equal(scaled, reward)
+
+
+def test_weighted_moments():
+    values, weight = jnp.array([1.0, 2.0, 4.0, 99.0]), jnp.array([1.0, 1.0, 2.0, 0.0])
+    np.testing.assert_allclose(norm.mean(values, weight), 2.75)
+    np.testing.assert_allclose(
+        norm.variance(values, weight), np.average([1.75**2, 0.75**2, 1.25**2, 1.25**2])
+    )
+    assert norm.mean(values, jnp.zeros(4)) == 0
+
+
+def test_value_scale_is_that_of_the_targets_and_forgets_old_ones():
+    rng = np.random.default_rng(0)
+    scale = norm.ValueScale.zero()
+    assert (scale.shift, scale.deviation) == (0, 1)  # nothing is changed before anything was seen
+    for mean in (1000.0,) + (5.0,) * 200:
+        targets = rng.normal(mean, 3, 1000).astype(np.float32)
+        scale = norm.follow(scale, jnp.asarray(targets), jnp.ones(1000))
+        if mean == 1000:
+            np.testing.assert_allclose(
+                [scale.shift, scale.deviation], [targets.mean(), targets.std()], rtol=0.02
+            )
+    np.testing.assert_allclose([scale.shift, scale.deviation], [5, 3], rtol=0.05)
+    np.testing.assert_allclose(scale.to_network(scale.to_units(jnp.array(0.3))), 0.3, rtol=1e-5)
+
+
+def test_what_the_network_says_stays_the_same_in_units_of_the_reward():
+    rng = np.random.default_rng(0)
+    old = norm.follow(norm.ValueScale.zero(), jnp.asarray(rng.normal(-3, 2, 99)), jnp.ones(99))
+    new = norm.follow(old, jnp.asarray(rng.normal(50, 9, 99)), jnp.ones(99))
+    weight, bias, hidden = (
+        jnp.asarray(rng.normal(size=(4, 1))),
+        jnp.array([0.5]),
+        jnp.asarray(rng.normal(size=4)),
+    )
+    moved = norm.keep_outputs(weight, bias, old, new)
+    np.testing.assert_allclose(
+        new.to_units(hidden @ moved[0] + moved[1]), old.to_units(hidden @ weight + bias), rtol=1e-4
+    )

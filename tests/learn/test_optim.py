@@ -17,7 +17,7 @@ def test_is_adam_on_clipped_gradients(size):
     for i in range(5):
         key = jax.random.key(i)
         grads = jax.tree.map(lambda x, key=key: size * jax.random.normal(key, x.shape), ours)
-        ours, state, norm = optim.apply(grads, state, ours, 1e-2, 0.5)
+        (ours, state), norm = optim.apply(grads, state, ours, 1e-2, 0.5)
         updates, reference_state = reference.update(grads, reference_state)
         theirs = optax.apply_updates(theirs, updates)
         np.testing.assert_allclose(norm, optax.tree.norm(grads), rtol=1e-6)
@@ -25,4 +25,5 @@ def test_is_adam_on_clipped_gradients(size):
 
 
 def test_linear_schedule():
-    assert [optim.linear(2.0, progress) for progress in (0.0, 0.25, 1.0)] == [2.0, 1.5, 0.0]
+    assert [optim.linear(2.0, 0.0, progress) for progress in (0.0, 0.25, 1.0)] == [2.0, 1.5, 0.0]
+    assert [optim.linear(1.0, 3.0, progress) for progress in (0.0, 0.5, 1.0)] == [1.0, 2.0, 3.0]

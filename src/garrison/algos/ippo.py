@@ -1,15 +1,12 @@
-"""Independent PPO: each agent learns from its own observation, all agents share one network.
+"""Independent PPO: each agent learns from its own observation; agents share a network or have their own.
 
 De Witt et al. 2020, "Is independent learning all you need in the StarCraft multi-agent challenge?", with the
-clipped objective of Schulman et al. 2017.
+clipped objective of Schulman et al. 2017. ``docs/algorithms/ippo.md`` tells each detail.
 
     state = jax.jit(init, static_argnames="world")(config, world, key)
     step = jax.jit(iteration, static_argnames="world", donate_argnames="state")
     for _ in range(num_iterations(config, world)):
         state, metrics = step(config, world, state)
-
-An action that takes several steps is treated as any other: the policy chooses in every step, and what the
-world makes of a choice while an agent is busy is the world's affair.
 """
 
 from __future__ import annotations
@@ -21,8 +18,8 @@ import jax.numpy as jnp
 
 from garrison.core.struct import static, struct
 from garrison.core.world import State, World
-from garrison.learn import dists, gae, norm, optim, rollout
-from garrison.learn.nets import ActorCritic
+from garrison.learn import dists, gae, nets, norm, optim, rollout, shard
+from garrison.learn.nets import Net
 from garrison.learn.players import Policy
 from garrison.learn.rollout import Rollout
 
@@ -42,9 +39,26 @@ class IPPO:
     epochs: int = static(default=2)
     """Passes over each rollout."""
     minibatches: int = static(default=4)
-    """Gradient steps per pass."""
+    """Gradient steps per pass; each takes as many steps from every lane."""
     hidden: tuple[int, ...] = static(default=(256, 256))
-    """Widths of the layers that policy and value share."""
+    """Widths of the hidden layers."""
+    activation: str = static(default="tanh")
+    """Of the hidden layers: tanh or relu."""
+    separate_critic: bool = static(default=False)
+    """Give the value hidden layers of its own; else it shares the policy's."""
+    policies: str = static(default="shared")
+    """shared: one network for all agents; grouped: one for those of equal sizes; separate: one for each."""
+    normalise_rewards: bool = static(default=True)
+    """Divide rewards by the running deviation of the discounted return."""
+    normalise_values: bool = static(default=False)
+    """Let the network give values in units of the running deviation of what they should be (Pop-Art)."""
+    decisions_only: bool = static(default=False)
+    """Learn only from steps with a choice of more than one action, and give them the rewards until the next.
+
+    Where a world leaves an agent one legal action while it is busy, as cc4 does with busy=masked, an action
+    that takes several steps is then one decision, and the idle steps after it dilute neither the policy's
+    gradient nor the decay of advantages. Off is the usual treatment: each step is a decision.
+    """
     anneal: bool = static(default=True)
     """Let the learning rate fall linearly to 0."""
     learning_rate: float = 3e-4
@@ -59,6 +73,10 @@ class IPPO:
     """Weight of the value loss."""
     entropy_coef: float = 0.01
     """Weight of the entropy bonus."""
+    entropy_end: float | None = None
+    """Let the weight of the entropy bonus move linearly to this; None keeps it."""
+    target_kl: float | None = None
+    """Leave out the rest of an update once the policy has moved this far (nats, mean over a minibatch)."""
     max_grad_norm: float = 0.5
     """Gradients are clipped to this global norm."""
 
@@ -67,9 +85,10 @@ class IPPO:
 class TrainState:
     """All that changes during training; saved, it can go on bit by bit."""
 
-    net: ActorCritic
+    net: Net
     opt: Any  # state of the optimiser
-    scale: norm.RewardScale
+    reward_scale: norm.RewardScale
+    value_scale: norm.ValueScale
     key: jax.Array
     iteration: jax.Array  # int32[]: iterations done
     obs: jax.Array | None  # f32[lane, agent, feature]; None where rollouts are whole episodes
@@ -81,18 +100,38 @@ def init(config: IPPO, world: World, key: jax.Array) -> TrainState:
     _check(config, world)
     steps = _steps(config, world)
     key, net_key, reset_key = jax.random.split(key, 3)
-    net = ActorCritic(net_key, world.observation_size, world.num_agents, world.num_actions, config.hidden)
+    kinds = tuple(zip(world.observation_sizes, world.action_counts, strict=True))
+    net = nets.make(
+        net_key,
+        nets.policy_groups(config.policies, kinds),
+        world.observation_size,
+        world.num_actions,
+        config.hidden,
+        config.activation,
+        config.separate_critic,
+    )
     obs, state = None, None
     if not rollout.whole_episodes(world, steps):
         obs, state = rollout.lanes_of(world, config.lanes, steps).reset(reset_key)
-    return TrainState(
+    start = TrainState(
         net=net,
         opt=optim.init(net),
-        scale=norm.RewardScale.zero(config.lanes, world.num_agents),
+        reward_scale=norm.RewardScale.zero(config.lanes, world.num_agents),
+        value_scale=norm.ValueScale.zero(),
         key=key,
         iteration=jnp.zeros((), jnp.int32),
         obs=obs,
         world=state,
+    )
+    return _placed(start)
+
+
+def _placed(state: TrainState) -> TrainState:
+    """Where there are several devices: what belongs to a lane on the lane's, the rest on all of them."""
+    running, obs, lanes = shard.over_lanes((state.reward_scale.running, state.obs, state.world))
+    net, opt = shard.everywhere((state.net, state.opt))
+    return state.replace(
+        net=net, opt=opt, reward_scale=state.reward_scale.replace(running=running), obs=obs, world=lanes
     )
 
 
@@ -102,9 +141,11 @@ def _check(config: IPPO, world: World) -> None:
             raise ValueError(f"{name} is {getattr(config, name)}; it must be at least 1")
     if config.rollout_steps is not None and config.rollout_steps < 1:
         raise ValueError(f"rollout_steps is {config.rollout_steps}; it must be at least 1, or None")
-    rows = _steps(config, world) * config.lanes
-    if rows < config.minibatches:
-        raise ValueError(f"minibatches is {config.minibatches}; a rollout has only {rows} steps to share out")
+    steps = _steps(config, world)
+    if steps < config.minibatches:
+        raise ValueError(
+            f"minibatches is {config.minibatches}; a rollout has only {steps} steps of each lane to share out"
+        )
 
 
 def _steps(config: IPPO, world: World) -> int:
@@ -135,84 +176,124 @@ def collect(config: IPPO, world: World, state: TrainState) -> tuple[TrainState, 
         return action, dists.log_prob(log_probs, action), value
 
     obs, world_state = lanes.reset(reset_key) if whole else (state.obs, state.world)
+    obs, world_state = shard.over_lanes((obs, world_state))  # which whole episodes have just begun
     obs, world_state, batch = rollout.play(
         lanes, act, lambda obs: jax.vmap(net)(obs)[1], play_key, obs, world_state, steps
     )
     if not whole:
         state = state.replace(obs=obs, world=world_state)
-    return state.replace(key=key), batch
+    return state.replace(key=key), shard.over_lanes(batch, axis=1)
 
 
 @struct
 class Sample:
-    """What the loss needs of a rollout; axes [row, agent, ...] with a row per step and lane."""
+    """What the loss needs of a rollout; axes [step, lane, agent, ...]."""
 
     obs: jax.Array
     mask: jax.Array
     action: jax.Array
     log_prob: jax.Array
     advantage: jax.Array
-    target: jax.Array  # what the value should have been
+    target: jax.Array  # what the network should have said of the value
+    weight: jax.Array  # f32: 1 for what counts, 0 for what does not
 
 
-def loss(net: ActorCritic, config: IPPO, batch: Sample) -> tuple[jax.Array, Metrics]:
-    """Clipped policy loss, squared value error and entropy bonus; means over rows and agents."""
-    logits, value = jax.vmap(net)(batch.obs)
+def loss(net: Net, config: IPPO, entropy_coef: jax.Array | float, batch: Sample) -> tuple[jax.Array, Metrics]:
+    """Clipped policy loss, squared value error and entropy bonus; means over steps, lanes and agents."""
+    logits, value = jax.vmap(jax.vmap(net))(batch.obs)
     log_probs = dists.masked_categorical(logits, batch.mask)
     log_ratio = dists.log_prob(log_probs, batch.action) - batch.log_prob
     ratio = jnp.exp(log_ratio)
-    advantage = (batch.advantage - jnp.mean(batch.advantage)) / (jnp.std(batch.advantage) + 1e-8)
+
+    def mean(x: jax.Array) -> jax.Array:
+        return norm.mean(x, batch.weight)
+
+    deviation = jnp.sqrt(norm.variance(batch.advantage, batch.weight))
+    advantage = (batch.advantage - mean(batch.advantage)) / (deviation + 1e-8)
     clipped = jnp.clip(ratio, 1 - config.clip, 1 + config.clip)
-    policy_loss = -jnp.mean(jnp.minimum(ratio * advantage, clipped * advantage))
-    value_loss = 0.5 * jnp.mean((value - batch.target) ** 2)
-    entropy = jnp.mean(dists.entropy(log_probs))
+    policy_loss = -mean(jnp.minimum(ratio * advantage, clipped * advantage))
+    value_loss = 0.5 * mean((value - batch.target) ** 2)
+    entropy = mean(dists.entropy(log_probs))
     metrics = {
         "policy_loss": policy_loss,
         "value_loss": value_loss,
         "entropy": entropy,
-        "approx_kl": jnp.mean(ratio - 1 - log_ratio),  # Schulman 2020, estimator k3
-        "clip_fraction": jnp.mean(jnp.abs(ratio - 1) > config.clip),
+        "approx_kl": mean(ratio - 1 - log_ratio),  # Schulman 2020, estimator k3
+        "clip_fraction": mean(jnp.abs(ratio - 1) > config.clip),
     }
-    return policy_loss + config.value_coef * value_loss - config.entropy_coef * entropy, metrics
+    return policy_loss + config.value_coef * value_loss - entropy_coef * entropy, metrics
+
+
+def samples(config: IPPO, state: TrainState, batch: Rollout) -> tuple[TrainState, Sample, Metrics]:
+    """What to learn from a rollout: advantages and value targets, by the scales that it renews."""
+    reward_scale, reward = norm.scale_rewards(state.reward_scale, batch.reward, batch.done, config.gamma)
+    if not config.normalise_rewards:
+        reward_scale, reward = state.reward_scale, batch.reward
+    decides = jnp.ones(reward.shape, bool)
+    if config.decisions_only:
+        decides = jnp.sum(batch.mask, axis=-1) > 1
+    value, next_value = (state.value_scale.to_units(x) for x in (batch.value, batch.next_value))
+    terminated, done = batch.terminated[..., None], batch.done[..., None]
+    advantage = gae.advantages(
+        reward, value, next_value, terminated, done, config.gamma, config.gae_lambda, decides
+    )
+    target, weight = advantage + value, decides.astype(jnp.float32)
+    unexplained, all_there_is = norm.variance(advantage, weight), norm.variance(target, weight)
+    metrics = {"explained_variance": 1 - unexplained / (all_there_is + 1e-8)}
+    if config.normalise_values:
+        old, new = state.value_scale, norm.follow(state.value_scale, target, weight)
+        net = nets.change_value_head(state.net, lambda w, b: norm.keep_outputs(w, b, old, new))
+        state = state.replace(value_scale=new, net=net)
+    target = state.value_scale.to_network(target)
+    rows = Sample(batch.obs, batch.mask, batch.action, batch.log_prob, advantage, target, weight)
+    return state.replace(reward_scale=reward_scale), rows, metrics
 
 
 def update(
     config: IPPO, state: TrainState, batch: Rollout, progress: jax.Array
 ) -> tuple[TrainState, Metrics]:
-    """Learn from one rollout. ``progress`` (f32[], 0 to 1) drives the learning-rate schedule."""
-    scale, reward = norm.scale_rewards(state.scale, batch.reward, batch.done, config.gamma)
-    terminated, done = batch.terminated[..., None], batch.done[..., None]
-    advantage = gae.advantages(
-        reward, batch.value, batch.next_value, terminated, done, config.gamma, config.gae_lambda
-    )
-    target = advantage + batch.value
-    rows = Sample(batch.obs, batch.mask, batch.action, batch.log_prob, advantage, target)
-    rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rows)
-    rate = optim.linear(config.learning_rate, progress) if config.anneal else config.learning_rate
+    """Learn from one rollout. ``progress`` (f32[], 0 to 1) drives the schedules."""
+    state, rows, about = samples(config, state, batch)
+    rate = optim.linear(config.learning_rate, 0.0 if config.anneal else config.learning_rate, progress)
+    entropy_end = config.entropy_coef if config.entropy_end is None else config.entropy_end
+    entropy_coef = optim.linear(config.entropy_coef, entropy_end, progress)
 
     def minibatch(
-        carry: tuple[ActorCritic, Any], index: jax.Array
-    ) -> tuple[tuple[ActorCritic, Any], Metrics]:
-        net, opt = carry
-        picked = jax.tree.map(lambda x: x[index], rows)
-        grads, metrics = jax.grad(loss, has_aux=True)(net, config, picked)
-        net, opt, grad_norm = optim.apply(grads, opt, net, rate, config.max_grad_norm)
-        return (net, opt), metrics | {"grad_norm": grad_norm}
+        carry: tuple[Net, Any, jax.Array], index: jax.Array
+    ) -> tuple[Any, tuple[Metrics, jax.Array]]:
+        net, opt, going_on = carry
+        picked = jax.tree.map(lambda x: jax.vmap(lambda y, i: y[i], 1, 1)(x, index), rows)
+        grads, metrics = jax.grad(loss, has_aux=True)(net, config, entropy_coef, picked)
+        if config.target_kl is not None:
+            going_on = going_on & (metrics["approx_kl"] <= config.target_kl)
+        (new_net, new_opt), grad_norm = optim.apply(grads, opt, net, rate, config.max_grad_norm)
+        if config.target_kl is not None:
+            new_net, new_opt = jax.tree.map(
+                lambda new, old: jnp.where(going_on, new, old), (new_net, new_opt), (net, opt)
+            )
+        return (new_net, new_opt, going_on), (metrics | {"grad_norm": grad_norm}, going_on)
 
     key, order_key = jax.random.split(state.key)
-    order = _minibatches(order_key, advantage.shape[0] * advantage.shape[1], config)
-    (net, opt), metrics = jax.lax.scan(minibatch, (state.net, state.opt), order)
-    metrics = jax.tree.map(jnp.mean, metrics)
-    metrics["explained_variance"] = 1 - jnp.var(target - batch.value) / (jnp.var(target) + 1e-8)
-    metrics["learning_rate"] = jnp.asarray(rate)
-    return state.replace(net=net, opt=opt, scale=scale, key=key), metrics
+    order = _minibatches(order_key, *rows.weight.shape[:2], config)
+    start = (state.net, state.opt, jnp.ones((), bool))
+    (net, opt, _), (metrics, made) = jax.lax.scan(minibatch, start, order)
+    finite = jnp.cumprod(jnp.isfinite(metrics["grad_norm"]))  # until the first that is not
+    metrics = jax.tree.map(jnp.mean, metrics) | about
+    metrics |= {"learning_rate": rate, "entropy_coef": entropy_coef}
+    metrics |= {"updates": jnp.sum(made), "finite_updates": jnp.sum(finite)}
+    return state.replace(net=net, opt=opt, key=key), metrics
 
 
-def _minibatches(key: jax.Array, rows: int, config: IPPO) -> jax.Array:
-    """Row numbers ``int32[update, row]``: each epoch in a new order; what does not divide is left out."""
-    size = rows // config.minibatches
-    orders = jax.vmap(lambda key: jax.random.permutation(key, rows))(jax.random.split(key, config.epochs))
-    return orders[:, : size * config.minibatches].reshape(-1, size)
+def _minibatches(key: jax.Array, steps: int, lanes: int, config: IPPO) -> jax.Array:
+    """Step numbers ``int32[update, step, lane]``: each epoch shuffles the steps of each lane anew.
+
+    A minibatch holds as many steps of one lane as of another, so that no row has to move between devices.
+    What does not divide is left out, anew in each epoch.
+    """
+    size = steps // config.minibatches
+    numbers = jax.random.uniform(key, (config.epochs, steps, lanes))
+    order = jnp.argsort(numbers, axis=1)[:, : size * config.minibatches]
+    return order.reshape(-1, size, lanes)
 
 
 def iteration(config: IPPO, world: World, state: TrainState) -> tuple[TrainState, Metrics]:
@@ -221,10 +302,11 @@ def iteration(config: IPPO, world: World, state: TrainState) -> tuple[TrainState
     state, batch = collect(config, world, state)
     state, metrics = update(config, state, batch, progress)
     mean_return, episodes = rollout.mean_return(batch)
-    metrics = {"return": mean_return, "episodes": episodes, **metrics}
-    return state.replace(iteration=state.iteration + 1), metrics
+    inputs = sum(jnp.sum(~jnp.isfinite(x)) for x in (batch.obs, batch.reward))
+    metrics = {"return": mean_return, "episodes": episodes, **metrics, "nonfinite_inputs": inputs}
+    return _placed(state.replace(iteration=state.iteration + 1)), metrics
 
 
-def player(state: TrainState, greedy: bool = False) -> Policy:
-    """The learned policy as a player."""
-    return Policy(state.net, greedy)
+def player(state: TrainState, world: World, greedy: bool = False) -> Policy:
+    """The policy that was learned in ``world`` as a player."""
+    return Policy(state.net, greedy, getattr(world, "observation", None), world.observation_size)

@@ -1,26 +1,27 @@
-"""``garrison train PRESET``: train a team and leave a run directory."""
+"""``garrison train PRESET`` and ``garrison resume RUN``: train teams and leave a run directory."""
 
 from __future__ import annotations
 
-import time
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
+import numpy as np
 import tyro
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from garrison.algos import ippo
 from garrison.cli.common import INTERRUPTED, log, user_input
 from garrison.core.world import World
-from garrison.learn import checkpoint, loop
+from garrison.learn import checkpoint, loop, shard, sinks
 from garrison.learn import run as runs
+from garrison.learn.keep import Keeper
 from garrison.learn.run import Run
-from garrison.presets import DESCRIPTIONS, PRESETS, Training, make_world
-
-CHECKPOINT_SECONDS = 60.0
+from garrison.presets import DESCRIPTIONS, PRESETS, Training, make_world, teams
 
 if TYPE_CHECKING:
     Preset = Training
@@ -30,7 +31,7 @@ else:
 
 @dataclass(frozen=True)
 class Train:
-    """Train a team by a preset, any part of which can be changed."""
+    """Train teams by a preset, any part of which can be changed."""
 
     preset: Preset
     out: Path | None = None
@@ -39,48 +40,121 @@ class Train:
     def run(self) -> int:
         with user_input():
             world = make_world(self.preset.world, self.preset.options)
-            run, state = start(self.preset, world, self.out)
-        _, finished = train(self.preset, world, run, state)
-        log.print(f"The run is in {run.path}; judge it with: garrison eval {run.path}", soft_wrap=True)
-        return 0 if finished else INTERRUPTED
+            run = start(self.preset, world, self.out)
+        return report(run, train(self.preset, world, run)[1])
 
 
-def start(training: Training, world: World, out: Path | None) -> tuple[Run, ippo.TrainState]:
-    """Check the training and make its run directory and first train state."""
-    init = jax.jit(ippo.init, static_argnames="world")
-    state = init(training.ippo, world, jax.random.key(training.seed))
-    run = runs.create(out or runs.default_path(training.world), training.to_json())
-    return run, state
+@dataclass(frozen=True)
+class Resume:
+    """Go on with a run that was stopped or killed, bit by bit as if it had not been."""
+
+    path: tyro.conf.Positional[Path]
+    """Run directory."""
+
+    def run(self) -> int:
+        with user_input():
+            run = runs.load(self.path)
+            training = Training.from_json(run.config())
+            world = make_world(training.world, training.options)
+        return report(run, train(training, world, run)[1])
 
 
-def train(training: Training, world: World, run: Run, state: ippo.TrainState) -> tuple[ippo.TrainState, bool]:
-    """Train until the preset's steps are done or Ctrl-C; a checkpoint is saved either way.
+def report(run: Run, finished: bool) -> int:
+    """Say where the run is and what can be done with it; returns the exit status."""
+    more = (
+        f"judge it with: garrison eval {run.path}" if finished else f"go on with: garrison resume {run.path}"
+    )
+    log.print(f"The run is in {run.path}; {more}", soft_wrap=True)
+    return 0 if finished else INTERRUPTED
 
-    Returns the train state, and whether it is the final one.
+
+def start(training: Training, world: World, out: Path | None) -> Run:
+    """Check the training and make its run directory."""
+    training.check()
+    sinks.check(training.sinks)
+    jax.eval_shape(partial(ippo.init, training.ippo, world), jax.random.key(0))
+    return runs.create(out or runs.default_path(training.world), training.to_json())
+
+
+def train(training: Training, world: World, run: Run) -> tuple[ippo.TrainState, bool]:
+    """Train until the preset's steps are done or Ctrl-C, from where the run stopped if it began before.
+
+    A checkpoint is saved either way. Returns the train states of the teams, and whether they are final.
+
+    Raises:
+        SystemExit: with a message, where training diverges or the run directory cannot be written.
     """
-    config = training.ippo
-    total = ippo.num_iterations(config, world)
-    with log.status(f"compiling the training on {world.name}"):
-        step = compiled(config, world, state)
-    with Progress(*_columns(), console=log) as bar:
-        watcher = _Watcher(run, training, bar, total, ippo.steps_per_iteration(config, world))
-        state, done = loop.repeat(step, state, 0, total, watcher)
-    watcher.save(state, done)
+    with user_input(), run.locked(), shard.devices(training.ippo.lanes):
+        total = ippo.num_iterations(training.ippo, world)
+        done, rows = _begun(run)
+        states = teams.load_state(run, training, world) if done else teams.init(training, world)
+        if done >= total:
+            return states, True
+        keeper = Keeper(run, partial(teams.about, training, world), total, training.keep_every)
+        keeper.resume(rows)
+        with log.status(f"compiling the training on {world.name}; it is kept for the next time"):
+            step = compiled(training, world, states)
+        with _watcher(training, world, run, keeper, done, total) as watcher, _told_what_is_left(run):
+            states, done = loop.repeat(step, states, done, total, watcher)
+            keeper.latest(done, states)
     if done < total:
         log.print(f"Stopped after iteration {done} of {total}; the checkpoint is saved.")
-    return state, done == total
+    return states, done == total
 
 
-def compiled(config: ippo.IPPO, world: World, state: ippo.TrainState) -> loop.Step[ippo.TrainState]:
-    """One iteration, compiled ahead of time so that the first one takes no longer than the others."""
-    step = jax.jit(ippo.iteration, static_argnames="world", donate_argnames="state")
-    return partial(step.lower(config, world, state).compile(), config)
+def compiled(training: Training, world: World, states: ippo.TrainState) -> loop.Step[ippo.TrainState]:
+    """One iteration of all teams, compiled ahead of time so that the first takes no longer than others."""
+    step = jax.jit(teams.iteration, static_argnames=("world", "at_once"), donate_argnames="states")
+    at_once = teams.at_once(training, world)
+    return partial(step.lower(training.ippo, world, at_once, states).compile(), training.ippo)
 
 
-def load_state(run: Run, training: Training, world: World) -> ippo.TrainState:
-    """The train state saved in a run directory."""
-    like = jax.eval_shape(partial(ippo.init, training.ippo, world), jax.random.key(0))
-    return checkpoint.load(run.checkpoint, like)
+def _begun(run: Run) -> tuple[int, list[dict[str, Any]]]:
+    """Iterations done before, and their metrics; what was logged after the last checkpoint is dropped."""
+    try:
+        done = checkpoint.about(run.checkpoint())["iteration"]
+    except FileNotFoundError:
+        done = 0
+    rows = run.rewind(done)
+    if done:
+        run.resumed(done)
+    return done, rows
+
+
+@contextlib.contextmanager
+def _told_what_is_left(run: Run) -> Iterator[None]:
+    """Errors within the block end the program, and say what of the run is safe."""
+    try:
+        yield
+    except (FloatingPointError, OSError) as error:
+        saved = run.checkpoints()
+        left = "there is no checkpoint yet"
+        if "latest" in saved:
+            iteration = checkpoint.about(run.checkpoint())["iteration"]
+            left = f"the checkpoint of iteration {iteration} is kept; go on with: garrison resume {run.path}"
+        raise SystemExit(f"garrison: {error}\n{run.path}: {left}") from error
+
+
+@contextlib.contextmanager
+def _watcher(
+    training: Training, world: World, run: Run, keeper: Keeper, done: int, total: int
+) -> Iterator[loop.Report]:
+    """What is told of each iteration: a line of metrics, the sinks, the progress bar, checkpoints."""
+    steps = ippo.steps_per_iteration(training.ippo, world)
+    with sinks.opened(training.sinks, run, done) as others, Progress(*_columns(), console=log) as bar:
+        task = bar.add_task("training", total=total, completed=done, mean_return=float("nan"), speed=0.0)
+
+        def watch(done: int, states: ippo.TrainState, metrics: loop.Metrics, seconds: float) -> None:
+            speed = steps * training.seeds / seconds
+            row = {"iteration": done, "env_steps": done * steps, "seconds": seconds, **metrics}
+            run.log(row)
+            others.log(row)
+            keeper(done, states, metrics["return"])
+            bar.update(task, completed=done, speed=speed)
+            if all(metrics["episodes"]):
+                bar.update(task, mean_return=float(np.mean(metrics["return"])))
+
+        yield watch
 
 
 def _columns() -> list[TextColumn | BarColumn | TimeElapsedColumn | TimeRemainingColumn]:
@@ -94,26 +168,3 @@ def _columns() -> list[TextColumn | BarColumn | TimeElapsedColumn | TimeRemainin
         TextColumn("ETA"),
         TimeRemainingColumn(),
     ]
-
-
-class _Watcher:
-    """Logs each iteration, moves the progress bar, and saves a checkpoint now and then."""
-
-    def __init__(self, run: Run, training: Training, bar: Progress, total: int, steps: int):
-        self.run, self.training, self.bar, self.steps = run, training, bar, steps
-        self.task = bar.add_task("training", total=total, mean_return=float("nan"), speed=0.0)
-        self.saved = time.monotonic()
-
-    def __call__(self, done: int, state: ippo.TrainState, metrics: dict[str, float], seconds: float) -> None:
-        speed = self.steps / seconds
-        self.run.log({"iteration": done, "env_steps": done * self.steps, "seconds": seconds, **metrics})
-        self.bar.update(self.task, completed=done, speed=speed)
-        if metrics["episodes"]:
-            self.bar.update(self.task, mean_return=metrics["return"])
-        if time.monotonic() - self.saved > CHECKPOINT_SECONDS:
-            self.save(state, done)
-
-    def save(self, state: ippo.TrainState, done: int) -> None:
-        about = {"iteration": done, "env_steps": done * self.steps, "training": self.training.to_json()}
-        checkpoint.save(self.run.checkpoint, state, done, about)
-        self.saved = time.monotonic()

@@ -27,6 +27,7 @@ _BUILT_IN = {
     "toy/masking": "garrison.worlds.toy.probes:Masking",
     "toy/truncation": "garrison.worlds.toy.probes:Truncation",
     "toy/coordination": "garrison.worlds.toy.probes:Coordination",
+    "toy/busy": "garrison.worlds.toy.probes:Busy",
     "toy/memory": "garrison.worlds.toy.probes:Memory",
     "toy/network": "garrison.worlds.toy.network:Network",
 }

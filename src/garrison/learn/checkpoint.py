@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,8 +25,16 @@ INDEX = "checkpoint.json"
 def write(path: Path, data: str | bytes) -> None:
     """Write a file so that it is either the old one or the new one, never half of it."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data.encode() if isinstance(data, str) else data)
-    os.replace(temporary, path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())  # so that a power cut cannot make the name outlive the contents
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
 
 
 def save(directory: Path, tree: Any, step: int, about: dict[str, Any]) -> None:
@@ -55,7 +64,7 @@ def load(directory: Path, like: Tree) -> Tree:
     Raises ``FileNotFoundError`` if there is no checkpoint, and ``ValueError`` naming each leaf that is
     missing, that is too many, or whose shape or dtype is another.
     """
-    saved = safetensors.numpy.load_file(directory / _index(directory)["arrays"])
+    saved = _arrays(directory / _index(directory)["arrays"])
     wanted = _leaves(like)
     wrong = [f"missing: {name}" for name in wanted if name not in saved]
     wrong += [f"unexpected: {name}" for name in saved if name not in wanted]
@@ -69,12 +78,25 @@ def load(directory: Path, like: Tree) -> Tree:
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise FileNotFoundError(f"the checkpoint in {path.parent} lacks its file {path.name}")
+    try:
+        return safetensors.numpy.load_file(path)
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise ValueError(f"{path} is damaged ({error}); use another checkpoint of the run") from error
+
+
 def _index(directory: Path) -> dict[str, Any]:
     path = directory / INDEX
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint in {directory}: it has no {INDEX}")
-    index = json.loads(path.read_text(encoding="utf-8"))
-    if index.get("format") != FORMAT:
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}); use another checkpoint of the run") from error
+    if not isinstance(index, dict) or index.get("format") != FORMAT:
+        index = index if isinstance(index, dict) else {}
         raise ValueError(f"{path} has format {index.get('format')!r}; this version reads format {FORMAT}")
     return index
 

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
+
+
+class _Later(NamedTuple):
+    """What a step has to know of the steps after it; all [...]."""
+
+    advantage: jax.Array  # of the next decision, discounted to the step after this one
+    value: jax.Array  # of the step after this one, where nothing is decided there
+    decides: jax.Array  # bool: something is
 
 
 def advantages(
@@ -14,21 +24,33 @@ def advantages(
     done: jax.Array,
     gamma: jax.Array | float,
     gae_lambda: jax.Array | float,
+    decides: jax.Array | None = None,
 ) -> jax.Array:
     """Advantages ``f32[step, ...]`` (Schulman et al. 2016, equation 16).
 
     ``next_value`` is the value of what was observed *after* the step and before any reset. It counts unless
     the episode terminated: an episode cut by its time limit is bootstrapped (Pardo et al. 2018). ``done`` is
     terminated or truncated: no advantage flows back over it. All arrays broadcast against ``reward``.
+
+    ``decides`` (bool, shaped as ``reward``; all True by default) marks steps in which there was something to
+    decide. The others belong to the decision before them: its advantage takes in their rewards, discounted
+    step by step, and is bootstrapped where the next decision is taken, as in a semi-Markov decision process
+    (Sutton, Precup and Singh 1999, equation 3 for the option's model). What is returned for them means
+    nothing.
     """
-    going_on = 1.0 - terminated.astype(reward.dtype)
-    same_episode = 1.0 - done.astype(reward.dtype)
-    delta = reward + gamma * next_value * going_on - value
+    going_on = jnp.broadcast_to(1.0 - terminated.astype(reward.dtype), reward.shape)
+    same_episode = jnp.broadcast_to(1.0 - done.astype(reward.dtype), reward.shape)
+    decides = jnp.ones(reward.shape, bool) if decides is None else decides
 
-    def backward(later: jax.Array, step: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        delta_t, same_episode_t = step
-        advantage = delta_t + gamma * gae_lambda * same_episode_t * later
-        return advantage, advantage
+    def backward(later: _Later, step: tuple[jax.Array, ...]) -> tuple[_Later, jax.Array]:
+        reward_t, value_t, next_value_t, going_on_t, same_episode_t, decides_t = step
+        bootstrap = later.decides | (same_episode_t == 0)
+        ahead = reward_t + gamma * jnp.where(bootstrap, next_value_t * going_on_t, later.value)
+        carried = gamma * same_episode_t * later.advantage
+        advantage = jnp.where(decides_t, ahead - value_t + gae_lambda * carried, carried)
+        return _Later(advantage, ahead, decides_t), advantage
 
-    same_episode = jnp.broadcast_to(same_episode, delta.shape)
-    return jax.lax.scan(backward, jnp.zeros_like(delta[0]), (delta, same_episode), reverse=True)[1]
+    nothing = jnp.zeros_like(reward[0])
+    start = _Later(nothing, nothing, jnp.ones(nothing.shape, bool))
+    steps = (reward, value, next_value, going_on, same_episode, decides)
+    return jax.lax.scan(backward, start, steps, reverse=True)[1]

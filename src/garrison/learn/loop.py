@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -10,37 +9,43 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import jax
+import numpy as np
 
 State = TypeVar("State")
 
-#: One iteration: a state to the next one and metrics, which are scalars.
+#: What one iteration tells: a number, or a list of them, one per team.
+Metrics = dict[str, Any]
+#: One iteration: a state to the next one and metrics.
 Step = Callable[[State], tuple[State, dict[str, jax.Array]]]
 #: Told after each iteration: its number from 1 on, the state after it, its metrics, the seconds it took.
-Report = Callable[[int, Any, dict[str, float], float], None]
+Report = Callable[[int, Any, Metrics, float], None]
+
+_SHOWN = 3  # leaves named when numbers stop being finite
 
 
 def repeat(step: Step[State], state: State, done: int, iterations: int, report: Report) -> tuple[State, int]:
     """Call ``step`` until ``iterations`` are done, of which ``done`` are already; returns the same two anew.
 
-    Ctrl-C lets the running iteration end and returns what there is then; a second one interrupts at once.
-    Raises ``FloatingPointError`` if the losses stop being numbers.
+    Ctrl-C or SIGTERM let the running iteration end and return what there is then; a second Ctrl-C interrupts
+    at once. Raises ``FloatingPointError`` if the losses stop being numbers; ``report`` is not told of that
+    iteration.
     """
     with interruptible() as interrupted:
         while done < iterations and not interrupted():
             start = time.perf_counter()
             state, metrics = step(state)
-            metrics = {name: float(value) for name, value in jax.device_get(metrics).items()}
+            metrics = {name: np.asarray(value).tolist() for name, value in jax.device_get(metrics).items()}
+            _check(done + 1, state, metrics)
             done += 1
-            _check(done, metrics)
             report(done, state, metrics, time.perf_counter() - start)
     return state, done
 
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Within the block, the first Ctrl-C only makes the function that is yielded return True.
+    """Within the block, SIGTERM and the first Ctrl-C only make the function that is yielded return True.
 
-    Outside of the main thread, where Python lets nobody handle signals, Ctrl-C works as always.
+    Outside of the main thread, where Python lets nobody handle signals, both work as always.
     """
     caught: list[int] = []
 
@@ -50,20 +55,41 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         caught.append(number)
 
     try:
-        before = signal.signal(signal.SIGINT, handle)
+        before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     except ValueError:
         yield lambda: False
         return
     try:
         yield lambda: bool(caught)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _check(iteration: int, metrics: dict[str, float]) -> None:
-    for name, value in metrics.items():
-        if name.endswith("loss") and not math.isfinite(value):
-            raise FloatingPointError(
-                f"{name} is {value} in iteration {iteration}: training has diverged; "
-                "a lower learning rate or max_grad_norm may help"
-            )
+def _check(iteration: int, state: Any, metrics: Metrics) -> None:
+    broken = [
+        name for name, value in metrics.items() if name.endswith("loss") and not np.isfinite(value).all()
+    ]
+    if not broken:
+        return
+    teams = np.flatnonzero(~np.isfinite(np.atleast_1d(metrics[broken[0]])))
+    where = f"iteration {iteration}" + (f", team {teams[0]}" if np.ndim(metrics[broken[0]]) else "")
+    about = [f"{name} is {np.atleast_1d(metrics[name])[teams[0]]}" for name in broken]
+    if np.any(metrics.get("nonfinite_inputs", 0)):
+        raise FloatingPointError(
+            f"{', '.join(about)} in {where}: the world gave observations or rewards that are not finite"
+        )
+    if "finite_updates" in metrics:
+        about.append(f"first in update {int(np.atleast_1d(metrics['finite_updates'])[teams[0]]) + 1}")
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    bad = [jax.tree_util.keystr(path) for path, leaf in leaves if _not_finite(leaf)]
+    if bad:
+        about.append(f"not finite any more: {', '.join(bad[:_SHOWN])}{' …' if len(bad) > _SHOWN else ''}")
+    raise FloatingPointError(
+        f"{'; '.join(about)}, in {where}: training has diverged; "
+        "a lower learning rate or max_grad_norm may help"
+    )
+
+
+def _not_finite(leaf: Any) -> bool:
+    return np.issubdtype(getattr(leaf, "dtype", int), np.floating) and not np.isfinite(leaf).all()

@@ -8,6 +8,16 @@ import jax.numpy as jnp
 from garrison.core.struct import struct
 
 
+def mean(values: jax.Array, weight: jax.Array) -> jax.Array:
+    """Mean ``f32[]`` of ``values`` by ``weight`` (both of one shape); 0 if nothing has a weight."""
+    return jnp.sum(weight * values) / jnp.maximum(jnp.sum(weight), 1e-8)
+
+
+def variance(values: jax.Array, weight: jax.Array) -> jax.Array:
+    """Variance ``f32[]`` likewise, of the population."""
+    return mean((values - mean(values, weight)) ** 2, weight)
+
+
 @struct
 class Moments:
     """Mean and variance of all numbers seen so far."""
@@ -60,3 +70,55 @@ def scale_rewards(
     moments = add(scale.moments, totals)
     deviation = jnp.where(moments.variance > 1e-8, jnp.sqrt(moments.variance), 1.0)  # 1 while nothing varies
     return RewardScale(moments, running), reward / deviation
+
+
+@struct
+class ValueScale:
+    """Running mean and deviation of value targets, older ones forgotten."""
+
+    mean: jax.Array  # f32[]
+    square: jax.Array  # f32[]: mean of squares
+    weight: jax.Array  # f32[]: how much of the averages is not yet the zeros that they began with
+
+    @staticmethod
+    def zero() -> ValueScale:
+        return ValueScale(jnp.zeros(()), jnp.zeros(()), jnp.zeros(()))
+
+    @property
+    def shift(self) -> jax.Array:
+        return self.mean / jnp.maximum(self.weight, 1e-8)
+
+    @property
+    def deviation(self) -> jax.Array:
+        """Standard deviation; 1 as long as nothing was taken in."""
+        variance = self.square / jnp.maximum(self.weight, 1e-8) - self.shift**2
+        return jnp.where(self.weight > 0, jnp.sqrt(jnp.maximum(variance, 1e-4)), 1.0)
+
+    def to_units(self, value: jax.Array) -> jax.Array:
+        """Values as the network gives them, in units of the reward."""
+        return self.shift + self.deviation * value
+
+    def to_network(self, value: jax.Array) -> jax.Array:
+        """The inverse of :meth:`to_units`."""
+        return (value - self.shift) / self.deviation
+
+
+VALUE_MEMORY = 0.9  # share of the averages that one more rollout leaves as it was
+
+
+def follow(scale: ValueScale, targets: jax.Array, weight: jax.Array) -> ValueScale:
+    """Take in the targets of a rollout, with their weights (both of one shape)."""
+    new = (mean(targets, weight), mean(targets**2, weight), 1.0)
+    old = (scale.mean, scale.square, scale.weight)
+    return ValueScale(*(VALUE_MEMORY * o + (1 - VALUE_MEMORY) * n for o, n in zip(old, new, strict=True)))
+
+
+def keep_outputs(
+    weight: jax.Array, bias: jax.Array, old: ValueScale, new: ValueScale
+) -> tuple[jax.Array, jax.Array]:
+    """The last layer, changed so that what it says is the same in units of the reward.
+
+    Van Hasselt et al. 2016, "Learning values across many orders of magnitude", equation 3 (Pop-Art).
+    """
+    ratio = old.deviation / new.deviation
+    return weight * ratio, bias * ratio + (old.shift - new.shift) / new.deviation

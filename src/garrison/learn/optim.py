@@ -20,18 +20,18 @@ def init(params: Any) -> Any:
 
 def apply(
     grads: Any, state: Any, params: Any, learning_rate: Number, max_grad_norm: Number
-) -> tuple[Any, Any, jax.Array]:
+) -> tuple[tuple[Any, Any], jax.Array]:
     """One Adam step on gradients clipped by their global norm.
 
-    Returns the new parameters, the new state and the norm of the gradients before clipping (f32[]).
+    Returns the new parameters and state, and the norm of the gradients before clipping (f32[]).
     """
     norm = optax.tree.norm(grads)
     factor = max_grad_norm / jax.numpy.maximum(norm, max_grad_norm)
     grads = jax.tree.map(lambda grad: grad * factor, grads)
     updates, state = _ADAM.update(grads, state)
-    return jax.tree.map(lambda p, u: p - learning_rate * u, params, updates), state, norm
+    return (jax.tree.map(lambda p, u: p - learning_rate * u, params, updates), state), norm
 
 
-def linear(start: Number, progress: Number) -> Number:
-    """A schedule from ``start`` to 0 as ``progress`` goes from 0 to 1."""
-    return start * (1.0 - progress)
+def linear(start: Number, end: Number, progress: Number) -> jax.Array:
+    """A schedule ``f32[]`` from ``start`` to ``end`` as ``progress`` goes from 0 to 1."""
+    return jax.numpy.asarray(start + (end - start) * progress, jax.numpy.float32)

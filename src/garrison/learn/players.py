@@ -7,6 +7,10 @@ A player has two functions, and is a pytree or hashable:
 
 Both are for one lane: ``obs`` is f32[agent, feature], ``mask`` bool[agent, action], ``actions`` int32[agent];
 ``memory`` is a pytree of arrays, ``()`` if there is none. Use ``jax.vmap`` for many lanes.
+
+A player may say what it reads, so that players of several kinds can be judged in one world: ``observation``
+names one of the world's observation contracts, ``observation_size`` is a number of features, of which it gets
+the first.
 """
 
 from __future__ import annotations
@@ -56,6 +60,8 @@ class Policy(_Memoryless):
 
     net: Callable[[jax.Array], tuple[jax.Array, jax.Array]]
     greedy: bool = static(default=False)
+    observation: str | None = static(default=None)  # contract that it reads; None: what the world gives
+    observation_size: int | None = static(default=None)  # features that it reads; None: all
 
     def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
         log_probs = dists.masked_categorical(self.net(obs)[0], mask)

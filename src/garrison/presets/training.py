@@ -1,4 +1,4 @@
-"""What a training is: a world, an algorithm with its hyperparameters, and a seed."""
+"""What a training is: a world, an algorithm with its hyperparameters, and seeds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ class Training:
     options: tuple[str, ...] = ()
     """Options of the world, as in red=discovery."""
     seed: int = 0
-    """Seed of everything random."""
+    """Seed of everything random; of the first team, where there are several."""
+    seeds: int = 1
+    """Teams to train side by side, with the seeds from `seed` on."""
+    keep_every: int | None = None
+    """Keep a checkpoint for good after every so many iterations."""
+    sinks: tuple[str, ...] = ()
+    """Where metrics go as well: tensorboard, wandb."""
     ippo: IPPO = IPPO()
     """Hyperparameters."""
 
@@ -33,6 +39,13 @@ class Training:
         """Read what :meth:`to_json` gave. Raises ``ValueError`` naming fields that are missing or unknown."""
         ippo = _fields(IPPO, data.get("ippo", {}), "ippo.")
         return Training(**{**_fields(Training, data, ""), "ippo": IPPO(**ippo)})
+
+    def check(self) -> None:
+        """Raise ``ValueError`` for what does not make sense in any world."""
+        if self.seeds < 1:
+            raise ValueError(f"seeds is {self.seeds}; it must be at least 1")
+        if self.keep_every is not None and self.keep_every < 1:
+            raise ValueError(f"keep_every is {self.keep_every}; it must be at least 1, or None")
 
 
 def _fields(cls: type, data: dict[str, Any], prefix: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ A learner that fails one of them is wrong in that part, provided that it solves 
 | ``toy/masking`` | return 1 (random: 1/2), never more | illegal actions, which pay 2, are masked everywhere |
 | ``toy/truncation`` | value ``1 / (1 - gamma)`` | the value goes on across a time limit |
 | ``toy/coordination`` | return 1 for both (random: 1/2) | two agents learn at once |
+| ``toy/busy`` | return 1 (random: 1/2), without looking ahead (lambda 0) | a decision gets what it leads to while busy |
 | ``toy/memory`` | return 1 (random: 1/2) | a recurrent policy carries what it saw to the end |
 
 An action out of range in compiled code matches nothing: it pays what a wrong action does.
@@ -172,6 +173,38 @@ class Coordination(Probe):
 
     def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
         return jnp.tile(actions[0] == actions[1], self.num_agents)
+
+
+@dataclass(frozen=True)
+class Busy(Probe):
+    """The action of the first step takes three; the last pays 1 if it was the one shown.
+
+    While busy the agent can only wait, and sees nothing of what it is busy with.
+    """
+
+    name = "toy/busy"
+    max_steps = 3
+    cues = 2
+    actions = ("left", "right", "wait")
+    features = ("left will pay", "right will pay")
+
+    def observe(self, state: ProbeState) -> jax.Array:
+        return jax.nn.one_hot(state.cue, self.cues) * (state.time == 0)
+
+    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+        return ((state.time == self.max_steps - 1) & (state.cue == 1))[None]
+
+    def legal(self, state: ProbeState) -> jax.Array:
+        waiting = state.time > 0
+        return jnp.stack([~waiting, ~waiting, waiting])[None]
+
+    def step(
+        self, key: jax.Array, state: ProbeState, actions: jax.Array
+    ) -> tuple[jax.Array, ProbeState, Step]:
+        obs, after, step = super().step(key, state, actions)
+        right = (jnp.asarray(actions)[0] == state.cue).astype(jnp.int32)
+        # From the first action on the cue says whether that was the right one.
+        return obs, after.replace(cue=jnp.where(state.time == 0, right, state.cue)), step
 
 
 @dataclass(frozen=True)

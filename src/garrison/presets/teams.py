@@ -1,0 +1,114 @@
+"""The teams of a training: one per seed, an array axis of the train state."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from garrison.algos import ippo
+from garrison.core.world import World
+from garrison.learn import checkpoint
+from garrison.learn.players import Policy
+from garrison.learn.run import Run
+from garrison.presets.training import Training, make_world
+
+#: The share of the memory that is free which rollouts may fill, and how many times a rollout's own size the
+#: learning from it needs: minibatches, gradients, copies (measured on cc4-ippo: 1.6).
+FREE, COPIES = 0.5, 2.0
+
+
+def init(training: Training, world: World) -> ippo.TrainState:
+    """The first train states, stacked: leaves [team, ...]."""
+    keys = jax.vmap(jax.random.key)(training.seed + jnp.arange(training.seeds))
+    start = jax.jit(lambda config, keys: jax.lax.map(partial(ippo.init, config, world), keys))
+    return start(training.ippo, keys)
+
+
+def iteration(
+    config: ippo.IPPO, world: World, at_once: int, states: ippo.TrainState
+) -> tuple[ippo.TrainState, ippo.Metrics]:
+    """One iteration of each team, ``at_once`` of them side by side; states and metrics have a [team] axis."""
+    step = partial(ippo.iteration, config, world)
+    if at_once == 1:
+        return jax.lax.map(step, states)
+    return jax.lax.map(step, states, batch_size=at_once)
+
+
+def at_once(training: Training, world: World) -> int:
+    """How many teams to train side by side: as many as fit into memory."""
+    one = jax.eval_shape(
+        lambda key: ippo.collect(training.ippo, world, ippo.init(training.ippo, world, key))[1],
+        jax.random.key(0),
+    )
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(one))
+    return max(1, min(training.seeds, int(FREE * free_memory() / (COPIES * size))))
+
+
+def free_memory() -> int:
+    """Bytes that are free on the first device; on a CPU, of the machine."""
+    device = jax.devices()[0]
+    stats = device.memory_stats()
+    if stats and "bytes_limit" in stats:
+        return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
+    pages = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
+    return os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def about(training: Training, world: World, done: int) -> dict[str, Any]:
+    """What a checkpoint says of itself."""
+    steps = done * ippo.steps_per_iteration(training.ippo, world)
+    return {
+        "iteration": done,
+        "env_steps": steps,
+        "world_version": world.version,
+        "training": training.to_json(),
+    }
+
+
+def load_state(run: Run, training: Training, world: World, which: str = "latest") -> ippo.TrainState:
+    """The train states of one of a run's checkpoints, stacked.
+
+    Raises ``FileNotFoundError`` if there is no such checkpoint, and ``ValueError`` if it is of another
+    version of the world or of another architecture.
+    """
+    directory = run.checkpoint(which)
+    version = checkpoint.about(directory).get("world_version")
+    if version != world.version:
+        raise ValueError(
+            f"the checkpoint in {directory} is of version {version} of world {world.name!r}, now at version "
+            f"{world.version}: train again, or use the release of Garrison that "
+            f"{run.path / 'system.json'} names"
+        )
+    return checkpoint.load(directory, jax.eval_shape(partial(init, training, world)))
+
+
+def team(states: ippo.TrainState, number: int) -> ippo.TrainState:
+    """The train state of one team."""
+    return jax.tree.map(lambda leaf: leaf[number], states)
+
+
+def load_teams(run: Run, which: str = "latest", greedy: bool = False) -> tuple[Training, World, list[Policy]]:
+    """What a run trained, the world it trained in, and a player for each of its teams.
+
+    ``which`` names a checkpoint: "latest", "best", or one kept for good, such as "step-00000100".
+    """
+    training = Training.from_json(run.config())
+    world = make_world(training.world, training.options)
+    states = load_state(run, training, world, which)
+    players = [ippo.player(team(states, number), world, greedy) for number in range(training.seeds)]
+    return training, world, players
+
+
+def progress(run: Run) -> tuple[int, int]:
+    """Iterations that the latest checkpoint has done, and how many there are in all."""
+    training = Training.from_json(run.config())
+    world = make_world(training.world, training.options)
+    try:
+        done = checkpoint.about(run.checkpoint("latest"))["iteration"]
+    except FileNotFoundError:
+        done = 0
+    return done, ippo.num_iterations(training.ippo, world)

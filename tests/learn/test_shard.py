@@ -1,0 +1,55 @@
+"""Two devices learn what one does, up to the order of sums."""
+
+import os
+import subprocess
+import sys
+
+import jax
+import pytest
+
+from garrison.learn import shard
+
+# Devices can only be multiplied before JAX starts, so a process of its own does both trainings.
+PROGRAM = """
+import jax, numpy as np
+from garrison.algos import ippo
+from garrison.learn import shard
+from garrison.worlds.toy.network import Network
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class FixedNetwork(Network):
+    fixed_horizon = True
+
+assert jax.device_count() == 2
+def trained(world, rollout_steps):
+    config = ippo.IPPO(total_steps=500, lanes=4, rollout_steps=rollout_steps, hidden=(8,))
+    state = jax.jit(ippo.init, static_argnames="world")(config, world, jax.random.key(0))
+    step = jax.jit(ippo.iteration, static_argnames="world").lower(config, world, state).compile()
+    for _ in range(ippo.num_iterations(config, world)):
+        state, metrics = step(config, state)
+    return step, state, metrics
+
+for world, rollout_steps in ((Network(steps=6), 8), (FixedNetwork(steps=6), None)):
+    _, one, _ = trained(world, rollout_steps)
+    with shard.devices(4):
+        step, two, _ = trained(world, rollout_steps)
+    assert len(jax.tree.leaves(two.net)[0].sharding.device_set) == 2
+    assert "all-reduce" in step.as_text()  # gradients are summed over the devices
+    for a, b in zip(jax.tree.leaves(one.net), jax.tree.leaves(two.net), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+print("equal")
+"""
+
+
+def test_two_devices_learn_what_one_does():
+    flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
+    environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True)
+    assert done.stdout == "equal\n", done.stderr
+
+
+@pytest.mark.parametrize(("there", "lanes", "used"), [(1, 5, 1), (4, 8, 4), (4, 6, 3), (8, 7, 7), (2, 5, 1)])
+def test_as_many_devices_as_share_the_lanes_evenly(monkeypatch, there, lanes, used):
+    monkeypatch.setattr(jax, "device_count", lambda: there)
+    assert shard.usable(lanes) == used
