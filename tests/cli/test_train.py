@@ -1,0 +1,262 @@
+"""Training at the command line: it can be stopped, killed, resumed and trusted."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from garrison import cli
+from garrison.algos import ippo
+from garrison.cli import train as training
+from garrison.core.wrappers import Wrapper
+from garrison.learn import checkpoint, keep
+from garrison.learn import run as runs
+from garrison.presets import Training, make_world, teams
+
+SMALL = ["--world", "toy/network", "--options", "steps=5", "--lanes", "4", "--hidden", "8", "--seeds", "2"]
+
+
+def train(path: Path, *more: str) -> int:
+    return cli.main(["train", "quick", *SMALL, *more, "--out", str(path)])
+
+
+def states(run: runs.Run, which: str = "latest") -> ippo.TrainState:
+    preset = Training.from_json(run.config())
+    return teams.load_state(run, preset, make_world(preset.world, preset.options), which)
+
+
+def assert_same(left: runs.Run, right: runs.Run) -> None:
+    """The same train states bit by bit, and the same metrics but for the time they took."""
+    for a, b in zip(jax.tree.leaves(states(left)), jax.tree.leaves(states(right)), strict=True):
+        a, b = (
+            jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x
+            for x in (a, b)
+        )
+        np.testing.assert_array_equal(a, b)
+    rows = [[{**row, "seconds": 0} for row in run.metrics()] for run in (left, right)]
+    assert rows[0] == rows[1]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> runs.Run:
+    """A run of 40 iterations of two teams that nobody disturbed."""
+    path = tmp_path_factory.mktemp("runs") / "whole"
+    assert train(path, "--total-steps", "800", "--keep-every", "15") == 0
+    return runs.load(path)
+
+
+def test_a_run_leaves_metrics_and_checkpoints_of_all_teams(whole):
+    metrics = whole.metrics()
+    assert [row["iteration"] for row in metrics] == list(range(1, 41))
+    assert metrics[-1]["env_steps"] == 800
+    assert all(len(row["return"]) == 2 for row in metrics)
+    assert set(whole.checkpoints()) == {"latest", "best", "step-00000015", "step-00000030"}
+    assert states(whole).iteration.tolist() == [40, 40]
+    assert states(whole, "step-00000015").iteration.tolist() == [15, 15]
+    assert teams.progress(whole) == (40, 40)
+    _, world, players = teams.load_teams(whole)
+    obs, state = world.reset(jax.random.key(0))
+    actions = [player.act(jax.random.key(0), obs, world.legal(state), ())[0] for player in players]
+    assert [action.shape for action in actions] == [(2,), (2,)]
+
+
+def test_a_team_is_the_same_alone(whole, tmp_path):
+    assert train(tmp_path, "--seeds", "1", "--seed", "1", "--total-steps", "800") == 0
+    alone, together = states(runs.load(tmp_path)).net, states(whole).net
+    for a, b in zip(jax.tree.leaves(alone), jax.tree.leaves(together), strict=True):
+        np.testing.assert_allclose(a[0], b[1], rtol=2e-3, atol=1e-4)
+
+
+def test_teams_one_after_the_other_are_those_side_by_side(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(teams, "free_memory", lambda: 1)
+    assert train(tmp_path, "--total-steps", "800") == 0
+    for a, b in zip(
+        jax.tree.leaves(states(runs.load(tmp_path)).net), jax.tree.leaves(states(whole).net), strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-4)
+
+
+def stop_after(monkeypatch, iteration: int, what: int) -> None:
+    """Send this process a signal when the metrics of an iteration have been written."""
+    log = runs.Run.log
+
+    def log_and_stop(run, metrics):
+        log(run, metrics)
+        if metrics["iteration"] == iteration:
+            os.kill(os.getpid(), what)
+
+    monkeypatch.setattr(runs.Run, "log", log_and_stop)
+
+
+@pytest.mark.parametrize("what", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_was_stopped_is_resumed_bit_by_bit(whole, tmp_path, monkeypatch, capsys, what):
+    path = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        stop_after(patch, 23, what)
+        assert train(path, "--total-steps", "800", "--keep-every", "15") == 130
+    assert f"garrison resume {path}" in capsys.readouterr().err
+    assert teams.progress(runs.load(path)) == (23, 40)
+    assert cli.main(["resume", str(path)]) == 0
+    assert_same(runs.load(path), whole)
+    assert [entry["iteration"] for entry in runs.load(path).system()["resumed"]] == [23]
+    before = (path / "metrics.jsonl").read_bytes()
+    assert cli.main(["resume", str(path)]) == 0  # there is nothing left to do
+    assert (path / "metrics.jsonl").read_bytes() == before
+
+
+KILLED = """
+import sys
+from garrison import cli
+from garrison.learn import keep
+import jax
+jax.config.update("jax_compilation_cache_dir", {cache!r})
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+keep.SECONDS = 0.0  # save after each iteration, so that most of the time a file is being written
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def killed(arguments: list[str], run: Path, after: int) -> None:
+    """Train in a process of its own, and kill it some time after ``after`` lines of metrics."""
+    program = KILLED.format(cache=jax.config.jax_compilation_cache_dir)
+    process = subprocess.Popen([sys.executable, "-c", program, *arguments], stderr=subprocess.DEVNULL)
+    metrics, deadline = run / "metrics.jsonl", time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if metrics.exists() and metrics.read_bytes().count(b"\n") >= after:
+            break
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_a_run_that_was_killed_again_and_again_is_resumed_bit_by_bit(whole, tmp_path):
+    """Killed with SIGKILL at moments that nothing prepares for."""
+    path = tmp_path / "run"
+    killed(["train", "quick", *SMALL, "--total-steps", "800", "--out", str(path)], path, after=3)
+    for after in (9, 17):
+        killed(["resume", str(path)], path, after)
+    done, total = teams.progress(runs.load(path))
+    assert 0 < done <= total
+    assert cli.main(["resume", str(path)]) == 0
+    assert_same(runs.load(path), whole)
+
+
+def test_one_process_trains_a_run_at_a_time(whole):
+    with whole.locked(), pytest.raises(SystemExit, match="is being trained by another process"):
+        cli.main(["resume", str(whole.path)])
+
+
+class Broken(Wrapper):
+    """A world whose rewards stop being numbers in the second iteration."""
+
+    def step(self, key, state, actions):
+        obs, state, step = self.world.step(key, state, actions)
+        return obs, state, step.replace(reward=jnp.full_like(step.reward, jnp.nan))
+
+
+def test_numbers_that_break_stop_the_run_and_keep_the_last_good_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        stop_after(patch, 5, signal.SIGINT)
+        assert train(path, "--total-steps", "800") == 130
+    world = make_world("toy/network", ("steps=5",))
+    monkeypatch.setattr(training, "make_world", lambda *_: Broken(world))
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["resume", str(path)])
+    assert "value_loss is nan in iteration 6, team 0: the world gave" in str(stopped.value)
+    assert f"the checkpoint of iteration 5 is kept; go on with: garrison resume {path}" in str(stopped.value)
+    assert teams.progress(runs.load(path)) == (5, 40)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(states(runs.load(path)).net))
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost(whole, tmp_path, monkeypatch):
+    path = tmp_path / "run"
+    replace, full = os.replace, []
+
+    def fail(source, target):
+        if full and "checkpoint" in str(target):
+            raise OSError(28, "No space left on device", str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(keep, "SECONDS", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", fail)
+        patch.setattr(runs.Run, "resumed", lambda *_: None)
+        log = runs.Run.log
+        patch.setattr(
+            runs.Run, "log", lambda run, row: (log(run, row), full.append(1) if row["iteration"] == 7 else 0)
+        )
+        with pytest.raises(
+            SystemExit, match=r"(?s)No space left on device.*the checkpoint of iteration 6 is kept"
+        ):
+            train(path, "--total-steps", "800", "--keep-every", "15")
+    assert not list(path.rglob("*.tmp"))
+    assert teams.progress(runs.load(path)) == (6, 40)
+    assert cli.main(["resume", str(path)]) == 0
+    assert_same(runs.load(path), whole)
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit, match="Not a directory|File exists"):
+        train(tmp_path / "file" / "run", "--total-steps", "100")
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused(whole, tmp_path):
+    run = runs.create(tmp_path, whole.config() | {"ippo": whole.config()["ippo"] | {"hidden": [9]}})
+    like = states(whole)
+    checkpoint.save(run.checkpoint(), like, 40, checkpoint.about(whole.checkpoint()))
+    with pytest.raises(SystemExit, match=r"net/trunk/layers/0/weight is float32\[2, 8, 8\], expected"):
+        cli.main(["resume", str(tmp_path)])
+    checkpoint.save(run.checkpoint(), like, 40, {"iteration": 40, "world_version": "0"})
+    with pytest.raises(SystemExit, match=r"is of version 0 of world 'toy/network', now at version 1"):
+        cli.main(["resume", str(tmp_path)])
+    arrays = next(run.checkpoint().glob("*.safetensors"))
+    arrays.write_bytes(arrays.read_bytes()[:100])
+    checkpoint.write(
+        run.checkpoint() / checkpoint.INDEX,
+        json.dumps({"format": 1, "arrays": arrays.name, "about": {"iteration": 40, "world_version": "1"}}),
+    )
+    with pytest.raises(SystemExit, match="is damaged"):
+        cli.main(["resume", str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--seeds", "0"], "seeds is 0"),
+        (["--keep-every", "0"], "keep_every is 0"),
+        (["--sinks", "paper"], "no sink 'paper'"),
+        (["--policies", "none"], "policies is 'none'"),
+        (["--activation", "step"], "activation is 'step'"),
+    ],
+)
+def test_impossible_trainings_are_refused_before_anything_is_written(tmp_path, arguments, message):
+    with pytest.raises(SystemExit, match=message):
+        train(tmp_path / "run", *arguments)
+    assert not (tmp_path / "run").exists()
+
+
+def test_presets_are_listed_with_their_sources(capsys):
+    assert cli.main(["presets", "--json"]) == 0
+    table = {row["preset"]: row for row in json.loads(capsys.readouterr().out)}
+    assert {"quick", "cc4-ippo", "cc4-ippo-bigbatch", "cc4-ippo-1024"} <= table.keys()
+    assert table["cc4-ippo"]["training"]["ippo"]["lanes"] == 48
+    assert cli.main(["presets"]) == 0
+    assert "The matched baseline" in capsys.readouterr().out
+
+
+def test_the_published_baseline_has_182_thousand_parameters():
+    preset = Training.from_json(json.loads(json.dumps(training.PRESETS["cc4-ippo"].to_json())))
+    world = make_world(preset.world, preset.options)
+    net = jax.eval_shape(partial(ippo.init, preset.ippo, world), jax.random.key(0)).net
+    assert sum(leaf.size for leaf in jax.tree.leaves(net)) == 183_539
