@@ -1,0 +1,38 @@
+"""Optional packages: which extra of Garrison brings what, and what to say where one is missing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+
+#: The packages that each extra brings, as they are imported.
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "train": ("equinox", "matplotlib", "optax", "rich", "safetensors", "scipy", "tyro"),
+    "tensorboard": ("tensorboardX",),
+    "wandb": ("wandb",),
+    "ray": ("ray",),
+}
+
+
+def remedy(extra: str) -> str:
+    """The command that installs an extra."""
+    return f"pip install 'garrison[{extra}]'"
+
+
+def require(extra: str) -> None:
+    """Raise ``ValueError`` with the remedy if a package of an extra is not installed; nothing is imported."""
+    missing = [package for package in EXTRAS[extra] if importlib.util.find_spec(package) is None]
+    if missing:
+        raise ValueError(f"not installed: {', '.join(missing)}; install with: {remedy(extra)}")
+
+
+def installed(extra: str) -> dict[str, str | None]:
+    """The version of each package of an extra; None for one that is not installed."""
+    return {package: _version(package) for package in EXTRAS[extra]}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
