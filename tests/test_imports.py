@@ -50,7 +50,8 @@ def imported(module: str, source: str) -> Iterator[str]:
 
 def violations(module: str, source: str) -> list[str]:
     """What ``garrison/<module>`` imports against the rules, each with the reason."""
-    package = "worlds" if module == "__init__.py" else module.removesuffix(".py").split("/")[0]
+    package = module.removesuffix(".py").split("/")[0]
+    package = {"__init__": "worlds", "__main__": "cli"}.get(package, package)
     found = []
     for name in imported(module, source):
         top, *rest = name.split(".")

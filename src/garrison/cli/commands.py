@@ -11,13 +11,18 @@ import jax
 import tyro
 
 from garrison.cli.common import INTERRUPTED, log
+from garrison.cli.compare import Compare
 from garrison.cli.demo import Demo
 from garrison.cli.evaluate import Evaluate
 from garrison.cli.info import Info
 from garrison.cli.parity import Replay
 from garrison.cli.parity_overflow import Overflow
 from garrison.cli.parity_returns import Returns
-from garrison.cli.train import Train
+from garrison.cli.presets import Presets
+from garrison.cli.report import Report
+from garrison.cli.runs import Runs
+from garrison.cli.sweep import Sweep
+from garrison.cli.train import Resume, Train
 from garrison.cli.worlds import Worlds
 
 Parity = (
@@ -28,8 +33,14 @@ Parity = (
 Command = (
     Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Resume, tyro.conf.subcommand("resume")]
+    | Annotated[Sweep, tyro.conf.subcommand("sweep")]
+    | Annotated[Runs, tyro.conf.subcommand("runs")]
     | Annotated[Evaluate, tyro.conf.subcommand("eval")]
+    | Annotated[Compare, tyro.conf.subcommand("compare")]
+    | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Parity, tyro.conf.subcommand("parity", description="Compare Garrison with recorded CybORG.")]
+    | Annotated[Presets, tyro.conf.subcommand("presets")]
     | Annotated[Worlds, tyro.conf.subcommand("worlds")]
     | Annotated[Info, tyro.conf.subcommand("info")]
 )

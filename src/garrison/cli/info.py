@@ -1,35 +1,62 @@
-"""``garrison info``: what is installed and what it runs on."""
+"""``garrison info``: what is installed, what is missing, and what it runs on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import tyro
 from rich.table import Table
+from rich.text import Text
 
 from garrison.cli.common import out, print_json
+from garrison.learn import extras
 from garrison.learn.run import system
 
 
 @dataclass(frozen=True)
 class Info:
-    """Show versions, devices and the folder of compiled programs."""
+    """Show versions, devices, the folder of compiled programs, and which extras are missing."""
 
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON."""
 
     def run(self) -> int:
-        facts = system() | {"compilation_cache": jax.config.jax_compilation_cache_dir}
+        facts = collect()
         if self.json:
             print_json(facts)
-            return 0
-        view = Table(show_header=False, box=None)
-        packages = facts.pop("packages")
-        for name in ("python", "platform", "cpu_count", "devices", "compilation_cache"):
-            value = facts[name]
-            view.add_row(name.replace("_", " "), ", ".join(value) if isinstance(value, list) else str(value))
-        for name, version in packages.items():
-            view.add_row(name, version)
-        out.print(view)
+        else:
+            out.print(_table(facts))
         return 0
+
+
+def collect() -> dict[str, Any]:
+    """All that the command tells, JSON-ready.
+
+    ``extras`` has for each one whether it is ``installed``, the ``packages`` it brings with their versions
+    (None: missing), and the ``remedy``, which is a command (None: nothing is missing).
+    """
+    told = {}
+    for extra in extras.EXTRAS:
+        packages = extras.installed(extra)
+        complete = None not in packages.values()
+        remedy = None if complete else extras.remedy(extra)
+        told[extra] = {"installed": complete, "packages": packages, "remedy": remedy}
+    return system() | {"compilation_cache": jax.config.jax_compilation_cache_dir, "extras": told}
+
+
+def _table(facts: dict[str, Any]) -> Table:
+    view = Table(show_header=False, box=None)
+    for name in ("python", "platform", "cpu_count", "devices", "compilation_cache"):
+        value = facts[name]
+        view.add_row(name.replace("_", " "), ", ".join(value) if isinstance(value, list) else str(value))
+    packages = dict(facts["packages"])
+    for told in facts["extras"].values():
+        packages |= {name: version for name, version in told["packages"].items() if version is not None}
+    for name, version in packages.items():
+        view.add_row(name, version)
+    for extra, told in facts["extras"].items():
+        state = "installed" if told["installed"] else f"missing: {told['remedy']}"
+        view.add_row(f"extra {extra}", Text(state))  # no markup: the remedy has square brackets
+    return view

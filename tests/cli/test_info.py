@@ -1,0 +1,55 @@
+import json
+import tomllib
+from pathlib import Path
+
+import jax
+import pytest
+
+from garrison.cli.info import Info
+from garrison.learn import extras
+
+PYPROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+FOR_DEVELOPERS = {"test", "dev"}
+
+
+def told(capsys):
+    assert Info(json=True).run() == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_versions_and_devices(capsys):
+    facts = told(capsys)
+    assert facts["packages"]["jax"] == jax.__version__
+    assert facts["devices"] == [device.device_kind for device in jax.devices()]
+    assert facts["extras"]["train"]["installed"]
+
+
+def test_a_missing_extra_comes_with_its_remedy(capsys, monkeypatch):
+    monkeypatch.setitem(extras.EXTRAS, "wandb", ("there_is_no_such_package",))
+    extra = told(capsys)["extras"]["wandb"]
+    assert not extra["installed"]
+    assert extra["packages"] == {"there_is_no_such_package": None}
+    assert extra["remedy"] == "pip install 'garrison[wandb]'"
+    assert Info().run() == 0
+    assert "missing: pip install 'garrison[wandb]'" in capsys.readouterr().out
+
+
+def test_the_table_has_what_is_installed(capsys):
+    assert Info().run() == 0
+    printed = capsys.readouterr().out
+    assert extras.installed("train")["tyro"] in printed
+    assert jax.__version__ in printed
+
+
+def test_the_extras_are_those_of_the_project():
+    declared = PYPROJECT["project"]["optional-dependencies"]
+    assert set(extras.EXTRAS) == declared.keys() - FOR_DEVELOPERS
+    for extra, packages in extras.EXTRAS.items():
+        assert [requirement.partition(">=")[0] for requirement in declared[extra]] == list(packages)
+
+
+def test_what_is_required_and_missing_is_an_error_with_the_remedy(monkeypatch):
+    extras.require("train")
+    monkeypatch.setitem(extras.EXTRAS, "ray", ("json", "there_is_no_such_package"))
+    with pytest.raises(ValueError, match=r"there_is_no_such_package; install with: .*garrison\[ray\]"):
+        extras.require("ray")
