@@ -1,17 +1,19 @@
 """Evaluation: the same episodes for all players, and the figures that a plain loop gives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from garrison.core.struct import struct
+from garrison.core.struct import static, struct
 from garrison.core.world import Step, World
 from garrison.judge.evaluate import evaluate, known_players, length_of
-from garrison.learn.players import Constant, Random
+from garrison.judge.lineup import grouped
+from garrison.learn.players import Constant, Policy, Random
 from garrison.worlds.toy.network import Network
 
 STEPS, EPISODES = 8, 6
@@ -93,28 +95,43 @@ def test_all_players_meet_the_same_episodes(judged):
     alone, recording = evaluate(Scored(), {"x": Constant((0, 0))}, EPISODES, seed=5)
     assert recording is None
     np.testing.assert_array_equal(alone["x"].returns, results["idle"].returns)
-    other, _ = evaluate(Scored(), {"x": Constant((0, 0))}, EPISODES, seed=6)
+    other, _ = evaluate(Scored(), {"x": Constant((0, 0))}, EPISODES, seed=50)
     assert (other["x"].returns != results["idle"].returns).any()
+
+
+def test_the_same_episode_begins_alike_for_all(judged):
+    players = judged[0]
+    first = [evaluate(Scored(), players, 1, seed=5, record=name)[1] for name in ("idle", "restore")]
+    np.testing.assert_array_equal(first[0].state.infected[0], first[1].state.infected[0])
+    assert (first[0].state.infected[-1] != first[1].state.infected[-1]).any()
+
+
+def test_an_episode_is_that_of_its_seed(judged):
+    _, results, _ = judged
+    later, _ = evaluate(Scored(), {"x": Constant((0, 0))}, 2, seed=7)
+    np.testing.assert_array_equal(later["x"].returns, results["idle"].returns[:, 2:4])
 
 
 def test_episodes_do_not_depend_on_the_batch(judged):
     _, results, _ = judged
-    batched, _ = evaluate(Scored(), judged[0], EPISODES - 1, seed=5, batch=2)
-    np.testing.assert_allclose(batched["random"].returns, results["random"].returns[:-1], rtol=1e-6)
+    done = []
+    batched, _ = evaluate(Scored(), judged[0], EPISODES - 1, seed=5, batch=2, watch=done.append)
+    assert done == [2, 4, 5]
+    np.testing.assert_allclose(batched["random"].returns, results["random"].returns[:, :-1], rtol=1e-6)
     np.testing.assert_allclose(
-        batched["idle"].parts["infected"], results["idle"].parts["infected"][:-1], rtol=1e-6
+        batched["idle"].parts["infected"], results["idle"].parts["infected"][:, :-1], rtol=1e-6
     )
 
 
 def test_parts_add_up_and_the_last_step_is_not_scored(judged):
     _, results, recording = judged
     figures = results["restore"]
-    assert figures.returns.shape == (EPISODES,)
+    assert figures.returns.shape == (1, EPISODES)
     assert (figures.lengths == STEPS).all()
-    np.testing.assert_allclose(sum(figures.parts.values()), figures.returns, rtol=1e-5)
+    np.testing.assert_allclose(sum(figures.parts.values())[..., 0], figures.returns, rtol=1e-5)
     rewards = recording.step.reward.mean(axis=-1)
-    np.testing.assert_allclose(rewards.sum(), figures.returns[0], rtol=1e-5)
-    np.testing.assert_allclose(rewards[:-1].sum(), figures.scores[0], rtol=1e-5)
+    np.testing.assert_allclose(rewards.sum(), figures.returns[0, 0], rtol=1e-5)
+    np.testing.assert_allclose(rewards[:-1].sum(), figures.scores[0, 0], rtol=1e-5)
 
 
 def test_the_recording_is_an_episode_of_the_world(judged):
@@ -132,11 +149,13 @@ def counted():
 
 def test_nothing_counts_after_the_end(counted):
     figures, recording = counted[0]["player"], counted[1]
-    assert set(figures.lengths) == {1, 2, 3, 4}
+    assert set(figures.lengths[0]) == {1, 2, 3, 4}
     np.testing.assert_array_equal(figures.returns, 2.0 * figures.lengths)  # the mean over the agents
     np.testing.assert_array_equal(figures.scores, figures.returns)
-    np.testing.assert_array_equal(figures.parts["both"], figures.lengths[:, None] * np.array([1.0, 3.0]))
-    assert length_of(recording) == figures.lengths[0]
+    expected = figures.lengths[0, :, None, None] * np.array([[[1.0, 3.0]]])
+    np.testing.assert_array_equal(figures.parts["both"][0], expected)
+    np.testing.assert_array_equal(figures.decisions.sum(axis=(2, 3)), 2 * figures.lengths)
+    assert length_of(recording) == figures.lengths[0, 0]
 
 
 def test_players_remember(counted):
@@ -144,13 +163,100 @@ def test_players_remember(counted):
     np.testing.assert_array_equal(actions, np.tile(np.arange(len(actions))[:, None] % 2, (1, 2)))
 
 
+class Net(eqx.Module):
+    """Logits and a value from the first ``size`` features."""
+
+    linear: eqx.nn.Linear
+
+    def __init__(self, size: int, seed: int):
+        self.linear = eqx.nn.Linear(size, Network().num_actions, key=jax.random.key(seed))
+
+    def __call__(self, obs):
+        return 3 * jax.vmap(self.linear)(obs), jnp.zeros(len(obs))
+
+
+def test_teams_of_a_training_play_as_each_alone():
+    size = Network().observation_size
+    teams = [Policy(Net(size, seed), greedy=True) for seed in range(3)]
+    together, recording = evaluate(
+        Scored(),
+        {"first": teams[:2], "random": Random(), "last": teams[2]},
+        EPISODES,
+        seed=5,
+        record="last",
+    )
+    assert together["first"].returns.shape == (2, EPISODES)
+    for team, (name, row) in zip(teams, [("first", 0), ("first", 1), ("last", 0)], strict=True):
+        alone, _ = evaluate(Scored(), {"x": team}, EPISODES, seed=5)
+        np.testing.assert_allclose(together[name].returns[row], alone["x"].returns[0], rtol=1e-5)
+        np.testing.assert_array_equal(together[name].decisions[row], alone["x"].decisions[0])
+    assert (together["first"].returns[0] != together["first"].returns[1]).any()
+    rewards = recording.step.reward.mean(axis=-1)
+    np.testing.assert_allclose(rewards.sum(), together["last"].returns[0, 0], rtol=1e-5)
+
+
+def test_players_of_one_structure_are_one_group():
+    teams = [Policy(Net(4, seed)) for seed in range(3)]
+    groups, places = grouped([teams[0], Random(), teams[1], Policy(Net(5, 0)), teams[2]])
+    assert [group.size for group in groups] == [3, 1, 1]
+    assert places == [0, 3, 1, 4, 2]
+    assert groups[0].players.net.linear.weight.shape[0] == 3
+
+
+@struct
+class Counts:
+    """Takes the action that has the number of the features it sees."""
+
+    observation_size: int = static()
+
+    def init(self, key, num_agents):
+        return ()
+
+    def act(self, key, obs, mask, memory):
+        return jnp.full(len(obs), obs.shape[-1], jnp.int32), memory
+
+
+@dataclass(frozen=True)
+class Wider(Scored):
+    """A world that can show more."""
+
+    wide: bool = False
+
+    @property
+    def observation_size(self):
+        return 8 if not self.wide else 12
+
+    def _observe(self, state):
+        obs = super()._observe(state)
+        return obs if obs.shape[-1] == self.observation_size else jnp.pad(obs, ((0, 0), (0, 4)))
+
+    def seen_by(self, players):
+        return replace(self, wide=any(getattr(player, "observation", "") == "wide" for player in players))
+
+
+@struct
+class Wide(Random):
+    observation: str = static(default="wide")
+
+
+def test_players_see_as_many_features_as_they_read():
+    _, recording = evaluate(Wider(), {"few": Counts(2), "all": Wide()}, 1, seed=5, record="few")
+    assert (recording.actions == 2).all()
+    assert recording.step.final_obs.shape[-1] == 12  # the world shows what the other one needs
+    _, recording = evaluate(Wider(), {"few": Counts(2)}, 1, seed=5, record="few")
+    assert recording.step.final_obs.shape[-1] == 8
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         (partial(evaluate, episodes=0), "episodes is 0"),
         (partial(evaluate, episodes=1, record="x"), "record 'x'"),
+        (partial(evaluate, episodes=1, seed=-1), "seed is -1"),
+        (partial(evaluate, episodes=2, seed=2**31 - 2), "it must be in 0 .. 2147483645"),
     ],
 )
 def test_wrong_requests_are_refused(wrong, message):
+    wrong = partial(wrong, **{"seed": 0, **wrong.keywords})
     with pytest.raises(ValueError, match=message):
-        wrong(Network(), {"random": Random()}, seed=0)
+        wrong(Network(), {"random": Random()})

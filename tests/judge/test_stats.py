@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from garrison.judge.stats import estimate, paired_difference
+from garrison.judge.stats import (
+    estimate,
+    interquartile_mean,
+    paired_difference,
+    probability_of_improvement,
+)
 
 
 def test_estimate_agrees_with_the_t_interval_on_normal_data():
@@ -41,5 +46,76 @@ def test_one_value_has_no_spread():
 def test_what_cannot_be_estimated_is_refused():
     with pytest.raises(ValueError, match="at least one number"):
         estimate(np.array([]))
-    with pytest.raises(ValueError, match="cannot pair"):
+    with pytest.raises(ValueError, match="cannot pair 3 with 4 episodes"):
         paired_difference(np.zeros(3), np.zeros(4))
+    with pytest.raises(ValueError, match="cannot pair"):
+        probability_of_improvement(np.zeros((2, 3)), np.zeros((2, 4)))
+
+
+def test_interquartile_mean_leaves_out_a_quarter_at_each_end():
+    # Of ten values two are left out at each end: 1, 2 and 90, 1000.
+    values = np.array([1000.0, 3, 1, 4, 8, 2, 5, 6, 90, 7])
+    assert interquartile_mean(values).value == (3 + 4 + 5 + 6 + 7 + 8) / 6
+    teams = np.random.default_rng(3).normal(size=(3, 21))
+    found = interquartile_mean(teams)
+    np.testing.assert_allclose(found.value, scipy.stats.trim_mean(teams, 0.25, axis=None))
+    assert found.low < found.value < found.high
+
+
+def test_interquartile_means_are_resampled_as_a_plain_bootstrap_would():
+    rng = np.random.default_rng(4)
+    values = rng.exponential(size=60)
+    found = interquartile_mean(values)
+    plain = scipy.stats.trim_mean(values[rng.integers(0, 60, (20_000, 60))], 0.25, axis=1)
+    np.testing.assert_allclose([found.low, found.high], np.quantile(plain, [0.025, 0.975]), rtol=0.03)
+
+
+def test_probability_of_improvement_counts_pairs_of_teams_in_the_same_episode():
+    ours = np.array([[1.0, 5.0, 3.0], [2.0, 0.0, 9.0]])
+    theirs = np.array([[1.0, 4.0, 10.0]])
+    # Episode by episode: tie and win; win and loss; loss and loss.
+    assert probability_of_improvement(ours, theirs).value == pytest.approx((1.5 + 1 + 0) / 6)
+    assert probability_of_improvement(theirs, ours).value == pytest.approx(1 - 2.5 / 6)
+    same = probability_of_improvement(ours, ours)
+    assert same.value == 0.5
+    sure = probability_of_improvement(theirs + 100, theirs)
+    assert (sure.value, sure.low, sure.high) == (1, 1, 1)
+
+
+def test_pairs_of_teams_are_averaged():
+    ours, theirs = np.array([[1.0, 2.0], [3.0, 6.0]]), np.array([[0.0, 1.0]])
+    found = paired_difference(ours, theirs)
+    assert (found.mean, found.n, found.teams) == (2.5, 4, 2)
+    assert found.team_sd == pytest.approx(np.std([1, 4], ddof=1))
+
+
+def teams_of(rng: np.random.Generator, teams: int, episodes: int, spread: float) -> np.ndarray:
+    """Returns of teams that differ by ``spread`` on networks that differ by 1, with noise of 0.5."""
+    network = rng.normal(size=(1, episodes))
+    return rng.normal(0, spread, (teams, 1)) + network + rng.normal(0, 0.5, (teams, episodes))
+
+
+@pytest.mark.parametrize(("teams", "spread"), [(5, 1.0), (5, 0.0), (10, 0.3)])
+def test_intervals_of_several_teams_cover_the_mean_of_all_possible_teams(teams, spread):
+    rng = np.random.default_rng(5)
+    found = [estimate(teams_of(rng, teams, 40, spread), seed) for seed in range(200)]
+    covered = sum(e.low <= 0.0 <= e.high for e in found)
+    assert 0.89 * 200 <= covered <= 0.995 * 200
+
+
+def test_episodes_alone_would_be_too_sure_of_several_teams():
+    """The mean of five teams, taken as one team, has an interval that misses the truth most of the time."""
+    rng = np.random.default_rng(6)
+    found = [estimate(teams_of(rng, 5, 40, 1.0).mean(axis=0), seed) for seed in range(100)]
+    assert sum(e.low <= 0.0 <= e.high for e in found) < 75
+
+
+def test_differences_of_teams_cover_the_truth():
+    rng = np.random.default_rng(7)
+    covered = 0
+    for seed in range(200):
+        network = rng.normal(0, 5, (1, 30))
+        ours, theirs = (network + mean + teams_of(rng, 5, 30, 0.5) for mean in (1.0, 0.0))
+        found = paired_difference(ours, theirs, seed)
+        covered += found.low <= 1.0 <= found.high
+    assert 0.89 * 200 <= covered <= 0.995 * 200

@@ -2,84 +2,179 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import tyro
 
-from garrison.algos import ippo
 from garrison.cli.common import log, out, print_json, user_input
-from garrison.cli.train import load_state
 from garrison.core.world import World
 from garrison.judge import report
-from garrison.judge.evaluate import Recording, evaluate, known_players
+from garrison.judge.evaluate import Episodes, Recording, check_seeds, evaluate, known_players, seen_by
+from garrison.judge.summary import summary
 from garrison.learn import run as runs
 from garrison.learn.players import Player
 from garrison.presets import Training, make_world
+from garrison.presets.teams import load_teams
 
-TRAINED = "ippo"
 EPISODES = 100
 SEED = 1_000_000  # far from the seeds that people train with
+Which = Literal["latest", "best"]
+
+#: The players of a contest: one each, or the teams of a run.
+Players = dict[str, Player | list[Player]]
 
 
 @dataclass(frozen=True)
-class Evaluate:
-    """Judge a trained team, or a world's scripted players, on the same episodes."""
+class Contest:
+    """Who plays what: the arguments that `eval` and `compare` share."""
 
-    trained: tyro.conf.Positional[Path | None] = None
-    """Run directory of a trained team; without one, only the world's own players play."""
-    world: str = "cc4"
-    """World to play; that of the run, if one is given."""
+    names: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Run directories, and names of the world's own players."""
+    world: str | None = None
+    """World to play; by default that of the runs, or cc4."""
     options: tuple[str, ...] = ()
-    """Options of the world, as in red=discovery; those of the run, if one is given."""
-    players: tuple[str, ...] = ()
-    """Which of the world's own players play as well; all, if none is named."""
-    episodes: int = EPISODES
-    """Episodes of each player."""
-    seed: int = SEED
-    """Which episodes: the same seed gives the same ones."""
+    """Options of the world, as in green=sleep; what is not named stays as the runs have it."""
+    red: str | None = None
+    """The attacker; short for an option red=..."""
+    episodes: int | None = None
+    """Episodes of each player; 100 by default."""
+    seed: int | None = None
+    """Seed of the first episode; the others have the next ones. 1,000,000 by default."""
+    seeds: str | None = None
+    """Seeds of the episodes, as in 0-99, in place of --episodes and --seed."""
+    which: Which = "latest"
+    """Which checkpoint of the runs plays."""
     greedy: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Let the trained team take its most probable actions instead of sampling."""
+    """Let trained teams take their most probable actions instead of sampling."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON."""
 
+    def opened(self) -> tuple[World, Players, tuple[str, ...]]:
+        """The world, all that are named (the teams of each run, the world's own players), and its options.
+
+        Raises ``ValueError`` or ``OSError`` for what is unknown or does not fit together.
+        """
+        paths = [name for name in self.names if (Path(name) / "config.json").exists()]
+        loaded = {path: load_teams(runs.load(Path(path)), self.which, self.greedy) for path in paths}
+        world, options = self._world({path: training for path, (training, _, _) in loaded.items()})
+        for path, (training, trained_in, _) in loaded.items():
+            check_fit(path, training, trained_in, world)
+        known = known_players(world)
+        shown = labels(paths, known)
+        for name in self.names:
+            if name not in loaded and name not in known:
+                raise ValueError(
+                    f"{name} is no run directory, and no player of world {world.name!r}; its players: "
+                    + ", ".join(known)
+                )
+        players = {
+            shown.get(name, name): loaded[name][2] if name in loaded else known[name] for name in self.names
+        }
+        return world, players, options
+
+    def range(self) -> tuple[int, int]:
+        """Number of episodes, and the seed of the first one. Raises ``ValueError`` if they make no sense."""
+        episodes = EPISODES if self.episodes is None else self.episodes
+        seed = SEED if self.seed is None else self.seed
+        if self.seeds is not None:
+            if self.episodes is not None or self.seed is not None:
+                raise ValueError("give either --seeds, or --episodes and --seed")
+            found = re.fullmatch(r"(\d+)(?:-(\d+))?", self.seeds)
+            seed, last = (int(found[1]), int(found[2] or found[1])) if found else (0, -1)
+            episodes = last - seed + 1
+            if episodes < 1:
+                raise ValueError(f"seeds is {self.seeds!r}; write it as FIRST-LAST, as in 0-99")
+        check_seeds(episodes, seed)
+        return episodes, seed
+
+    def _world(self, trainings: dict[str, Training]) -> tuple[World, tuple[str, ...]]:
+        """The world to play, the one that is named or that in which all runs trained, and its options."""
+        asked = (*self.options, *(() if self.red is None else (f"red={self.red}",)))
+        if self.world is not None or not trainings:
+            return make_world(self.world or "cc4", asked), asked
+        options = {path: overridden(training.options, asked) for path, training in trainings.items()}
+        worlds = {path: make_world(trainings[path].world, one) for path, one in options.items()}
+        alike = {path: seen_by(world, list(worlds.values())) for path, world in worlds.items()}
+        if len(set(alike.values())) > 1:
+            told = [f"{path}: {' '.join((t.world, *t.options))}" for path, t in trainings.items()]
+            raise ValueError(
+                f"the runs were trained in different worlds ({'; '.join(told)}); "
+                "name the one to play with --world, and its options with --options"
+            )
+        return next(iter(alike.values())), next(iter(options.values()))
+
+
+@dataclass(frozen=True)
+class Evaluate(Contest):
+    """Judge trained teams and a world's scripted players on the same episodes.
+
+    If no scripted player is named, all of them play.
+    """
+
+    players: tuple[str, ...] = ()
+    """More names of the world's own players."""
+
     def run(self) -> int:
         with user_input():
-            world, learned = self._open()
-            players = choose(world, self.players) | learned
-            if self.episodes < 1:
-                raise ValueError(f"episodes is {self.episodes}; it must be at least 1")
-        figures, _ = judged(world, players, self.episodes, self.seed)
+            world, players, options = replace(self, names=(*self.names, *self.players)).opened()
+            episodes, seed = self.range()
+            trained = [name for name, player in players.items() if isinstance(player, list)]
+            if len(trained) == len(players):
+                players = known_players(world) | players
+        results, _ = played(world, players, episodes, seed)
+        figures = summary(world, results, seed, trained[0] if trained else None, options)
+        figures |= {"which": self.which, "greedy": self.greedy}
         if self.json:
             print_json(figures)
         else:
             out.print(report.table(figures))
+            out.print()
+            out.print(report.behaviour_table(figures))
         return 0
 
-    def _open(self) -> tuple[World, dict[str, Player]]:
-        if self.trained is None:
-            return make_world(self.world, self.options), {}
-        run = runs.load(self.trained)
-        training = Training.from_json(run.config())
-        world = make_world(training.world, training.options)
-        return world, {TRAINED: ippo.player(load_state(run, training, world), self.greedy)}
+
+def played(
+    world: World, players: Players, episodes: int, seed: int, record: str | None = None
+) -> tuple[dict[str, Episodes], Recording | None]:
+    """:func:`garrison.judge.evaluate.evaluate`, while it is said what is going on."""
+    told = f"playing {episodes} episodes of {world.name} each: {', '.join(players)}"
+    with log.status(told) as status:
+        return evaluate(
+            world, players, episodes, seed, record, watch=lambda done: status.update(f"{told} ({done} done)")
+        )
 
 
-def choose(world: World, names: tuple[str, ...]) -> dict[str, Player]:
-    """The world's own players with these names, all if there are none. Raises ``ValueError`` for others."""
-    known = known_players(world)
-    for name in names:
-        if name not in known:
-            raise ValueError(f"no player {name!r} in world {world.name!r}; players: {', '.join(known)}")
-    return {name: known[name] for name in names} if names else known
+def labels(paths: Sequence[str], taken: Container[str] = ()) -> dict[str, str]:
+    """What runs are called: by the last part of their path, where nobody else is, or by the whole path."""
+    short = {path: Path(path).resolve().name for path in paths}
+    names = list(short.values())
+    whole = {path: f"./{path}" if path in taken else path for path in paths}
+    return {
+        path: name if names.count(name) == 1 and name not in taken else whole[path]
+        for path, name in short.items()
+    }
 
 
-def judged(
-    world: World, players: dict[str, Player], episodes: int, seed: int, record: str | None = None
-) -> tuple[dict[str, Any], Recording | None]:
-    """Evaluate and sum up. If a trained team plays, the others are compared with it."""
-    names = ", ".join(players)
-    with log.status(f"playing {episodes} episodes of {world.name} each: {names}"):
-        results, recording = evaluate(world, players, episodes, seed, record)
-    return report.summary(world, results, seed, versus=TRAINED if TRAINED in players else None), recording
+def overridden(options: tuple[str, ...], asked: tuple[str, ...]) -> tuple[str, ...]:
+    """``options`` with those of ``asked`` in place of the ones of the same name."""
+    return tuple({option.partition("=")[0]: option for option in (*options, *asked)}.values())
+
+
+def check_fit(path: str, training: Training, trained_in: World, world: World) -> None:
+    """Raise ``ValueError`` if the teams of a run cannot play in ``world``."""
+    world = seen_by(world, [trained_in])
+    if (world.agents, world.action_counts) != (trained_in.agents, trained_in.action_counts):
+        what = f"{world.num_agents} agents with {world.action_counts} actions"
+        other = f"{trained_in.num_agents} with {trained_in.action_counts}"
+    elif world.observation_size < trained_in.observation_size:
+        what, other = f"{world.observation_size} features", f"{trained_in.observation_size}"
+    else:
+        return
+    raise ValueError(
+        f"the teams of {path} cannot play {world.name!r}: it has {what}, "
+        f"and {training.world!r}, in which they were trained, {other}"
+    )

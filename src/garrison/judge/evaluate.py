@@ -1,12 +1,13 @@
 """Playing several players on the same episodes.
 
-Episode ``i`` of a seed starts in the same state for every player, on every machine and whatever the batch:
-differences between players are taken episode by episode.
+An episode has a seed: it starts in the same state, and chance has the same numbers, for every player, on
+every machine and whatever is played beside it. So differences between players are taken episode by episode.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -16,19 +17,23 @@ import numpy as np
 
 from garrison.core.struct import struct
 from garrison.core.world import State, Step, World
+from garrison.judge.behaviour import Behaviour, behaviour_of
+from garrison.judge.lineup import Group, act, begin, grouped
 from garrison.learn.players import Constant, Player, Random
+
+#: Seeds of episodes must fit into what a random key is made from.
+MAX_SEED = 2**31 - 1
 
 
 @struct
 class Episodes:
-    """Figures of one player; axes [episode, ...]. Rewards are means over the agents."""
+    """Figures of one player; axes [team, episode, ...]. Rewards are means over the agents."""
 
-    returns: Any  # f32[episode]: sum of all rewards
-    scores: (
-        Any  # f32[episode]: sum of the first `world.score_steps` rewards; all, where a world has no such rule
-    )
-    lengths: Any  # int32[episode]: steps
-    parts: dict[str, Any]  # f32[episode, ...]: sums of the rewards' parts, where the world tells them
+    returns: Any  # f32[team, episode]: sum of all rewards
+    scores: Any  # f32[team, episode]: sum of the first `world.score_steps` rewards; else of all
+    lengths: Any  # int32[team, episode]: steps
+    parts: dict[str, Any]  # f32[team, episode, phase, ...]: sums of the rewards' parts; "reward" where untold
+    decisions: Any  # int32[team, episode, *axes]: see garrison.judge.behaviour
 
 
 @struct
@@ -55,104 +60,160 @@ def known_players(world: World) -> dict[str, Player]:
     return players
 
 
+def seen_by(world: World, players: Sequence[Any]) -> World:
+    """The world with observations that serve all players, where it has several kinds of them."""
+    return world.seen_by(players) if hasattr(world, "seen_by") else world
+
+
 def evaluate(
     world: World,
-    players: Mapping[str, Player],
+    players: Mapping[str, Player | Sequence[Player]],
     episodes: int,
     seed: int,
     record: str | None = None,
     batch: int = 128,
+    watch: Callable[[int], None] = lambda done: None,
 ) -> tuple[dict[str, Episodes], Recording | None]:
-    """Let each player play the same ``episodes`` episodes; at most ``batch`` at a time, to bound memory.
+    """Let each player play the same episodes, those of the seeds ``seed .. seed + episodes - 1``.
 
-    Returns numpy figures by player, and the first episode of the player called ``record``, if one is named.
+    Args:
+        players: by name; a list is the teams of one training. Those that differ in their parameters alone are
+            compiled as one, and the world is compiled once for all.
+        record: player whose first episode is returned step by step as well, if it is named.
+        batch: episodes that are played at a time, to bound memory.
+        watch: told, after each batch, how many episodes are done.
+
+    Returns:
+        NumPy figures by player, and the recording, of the first team.
+
+    Raises:
+        ValueError: for no episodes, seeds that do not fit, or an unknown ``record``.
     """
-    if episodes < 1:
-        raise ValueError(f"episodes is {episodes}; it must be at least 1")
+    check_seeds(episodes, seed)
     if record is not None and record not in players:
         raise ValueError(f"cannot record {record!r}; players: {', '.join(players)}")
+    teams = {name: tuple(one) if isinstance(one, (list, tuple)) else (one,) for name, one in players.items()}
+    lineup = [team for one in teams.values() for team in one]
+    world = seen_by(world, lineup)
+    groups, places = grouped(lineup)
+    numbers = iter(places)
+    places_of = {name: [next(numbers) for _ in one] for name, one in teams.items()}
+    recorded = None if record is None else places_of[record][0]
+    together, recording = _batches(world, groups, episodes, seed, recorded, batch, watch)
+    return {
+        name: jax.tree.map(lambda x, own=own: x[own], together) for name, own in places_of.items()
+    }, recording
+
+
+def check_seeds(episodes: int, seed: int) -> None:
+    """Raise ``ValueError`` if there are no such episodes."""
+    if episodes < 1:
+        raise ValueError(f"episodes is {episodes}; it must be at least 1")
+    if not 0 <= seed <= MAX_SEED - episodes:
+        raise ValueError(f"seed is {seed}; with {episodes} episodes it must be in 0 .. {MAX_SEED - episodes}")
+
+
+def _batches(
+    world: World,
+    groups: tuple[Group, ...],
+    episodes: int,
+    seed: int,
+    recorded: int | None,
+    batch: int,
+    watch: Callable[[int], None],
+) -> tuple[Episodes, Recording | None]:
     batches = -(-episodes // batch)
     size = -(-episodes // batches)
-    recorded = None if record is None else list(players).index(record)
-    key = jax.random.key(seed)
     done, recording = [], None
     for number in range(batches):
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(number * size, (number + 1) * size))
-        figures, first = _play(world, tuple(players.values()), keys, recorded)
+        seeds = jnp.arange(seed + number * size, seed + (number + 1) * size, dtype=jnp.uint32)
+        figures, first = _play(world, groups, seeds, recorded)
         done.append(jax.device_get(figures))
         recording = jax.device_get(first) if number == 0 else recording
-    together = jax.tree.map(lambda *x: np.concatenate(x, axis=1)[:, :episodes], *done)
-    return {name: jax.tree.map(lambda x, i=i: x[i], together) for i, name in enumerate(players)}, recording
+        watch(min(episodes, (number + 1) * size))
+    return jax.tree.map(lambda *x: np.concatenate(x, axis=1)[:, :episodes], *done), recording
 
 
 @eqx.filter_jit
 def _play(
-    world: World, players: tuple[Player, ...], keys: jax.Array, recorded: int | None
+    world: World, groups: tuple[Group, ...], seeds: jax.Array, recorded: int | None
 ) -> tuple[Episodes, Recording | None]:
     """All players at once, so that the world is compiled once; figures have axes [player, episode, ...]."""
-    keys = jax.vmap(lambda key: jax.random.split(key, 4))(keys)
+    keys = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed), 4))(seeds)
     reset_keys, step_keys, init_keys, act_keys = (keys[:, i] for i in range(4))
+    count = sum(group.size for group in groups)
     obs, state = jax.vmap(world.reset)(reset_keys)
-    obs, state = jax.tree.map(lambda x: jnp.broadcast_to(x, (len(players), *x.shape)), (obs, state))
-    memories = tuple(jax.vmap(lambda key, p=p: p.init(key, world.num_agents))(init_keys) for p in players)
+    obs, state = jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), (obs, state))
     # The same key for all players, and a lane for each player and episode.
     legal = jax.vmap(jax.vmap(world.legal))
     step_world = jax.vmap(jax.vmap(world.step), in_axes=(None, 0, 0))
     score_steps = getattr(world, "score_steps", world.max_steps)
+    behaviour = behaviour_of(world)
 
     def one(carry: Any, t: jax.Array) -> tuple[Any, Any]:
         obs, state, memories, alive, figures = carry
         at = jax.vmap(jax.random.fold_in, (0, None))
-        actions, memories = _act(players, at(act_keys, t), obs, legal(state), memories)
+        actions, memories = act(groups, at(act_keys, t), obs, legal(state), memories)
         next_obs, after, step = step_world(at(step_keys, t), state, actions)
-        figures = _add(figures, step, alive, t < score_steps)
+        account = jax.vmap(jax.vmap(partial(_account, behaviour, t < score_steps)))
+        figures = account(figures, alive, state, actions, after, step)
         seen = None
         if recorded is not None:
             seen = jax.tree.map(lambda x: x[recorded, 0], Recording(state, actions, after, step))
         return (next_obs, after, memories, alive & ~step.done, figures), seen
 
     lanes = obs.shape[:2]
-    parts = _parts(
-        jax.eval_shape(step_world, step_keys, state, jnp.zeros((*lanes, world.num_agents), jnp.int32))[2]
+    actions = jnp.zeros((*lanes, world.num_agents), jnp.int32)
+    step = jax.eval_shape(step_world, step_keys, state, actions)[2]
+    carry = (obs, state, begin(groups, init_keys, world.num_agents), jnp.ones(lanes, bool))
+    carry, recording = jax.lax.scan(
+        one, (*carry, _nothing(behaviour, lanes, step)), jnp.arange(world.max_steps)
     )
-    start = Episodes(
-        jnp.zeros(lanes),
-        jnp.zeros(lanes),
-        jnp.zeros(lanes, jnp.int32),
-        {k: jnp.zeros(v.shape) for k, v in parts.items()},
-    )
-    carry = (obs, state, memories, jnp.ones(lanes, bool), start)
-    carry, recording = jax.lax.scan(one, carry, jnp.arange(world.max_steps))
     return carry[-1], recording
 
 
-def _act(
-    players: tuple[Player, ...], keys: jax.Array, obs: jax.Array, mask: jax.Array, memories: tuple[Any, ...]
-) -> tuple[jax.Array, tuple[Any, ...]]:
-    """Each player decides in its own lanes: ``int32[player, episode, agent]``, and the new memories."""
-    chosen = [
-        jax.vmap(player.act)(keys, obs[i], mask[i], memory)
-        for i, (player, memory) in enumerate(zip(players, memories, strict=True))
-    ]
-    return jnp.stack([actions for actions, _ in chosen]), tuple(memory for _, memory in chosen)
-
-
 def _parts(step: Step) -> dict[str, Any]:
-    return step.info.get("reward_parts", {})
+    """What the world tells of its reward, or all of it; axes [...] of one lane."""
+    return step.info.get("reward_parts") or {"reward": jnp.mean(step.reward, axis=-1)}
 
 
-def _add(figures: Episodes, step: Step, alive: jax.Array, scored: jax.Array) -> Episodes:
-    """Count a step in the lanes that are still in their first episode."""
-    reward = jnp.where(alive, jnp.mean(step.reward, axis=-1), 0.0)
+def _nothing(behaviour: Behaviour, lanes: tuple[int, int], step: Step) -> Episodes:
+    """Figures before the first step; ``step`` tells shapes [*lanes, ...]."""
+    phases = len(behaviour.phases)
+    axes = tuple(map(len, behaviour.axes.values()))
+    parts = jax.eval_shape(jax.vmap(jax.vmap(_parts)), step)
+    return Episodes(
+        returns=jnp.zeros(lanes),
+        scores=jnp.zeros(lanes),
+        lengths=jnp.zeros(lanes, jnp.int32),
+        parts={name: jnp.zeros((*lanes, phases, *x.shape[2:])) for name, x in parts.items()},
+        decisions=jnp.zeros((*lanes, *axes), jnp.int32),
+    )
 
-    def part(total: jax.Array, value: jax.Array) -> jax.Array:
-        return total + jnp.where(alive.reshape(alive.shape + (1,) * (value.ndim - alive.ndim)), value, 0)
 
+def _account(
+    behaviour: Behaviour,
+    scored: jax.Array,
+    figures: Episodes,
+    alive: jax.Array,
+    state: State,
+    actions: jax.Array,
+    after: State,
+    step: Step,
+) -> Episodes:
+    """Count a step of one lane, if it is still in its first episode."""
+    reward = jnp.where(alive, jnp.mean(step.reward), 0.0)
+    phase = behaviour.phase(state, after)
+    decided, places = behaviour.decisions(state, actions, after, step)
     return Episodes(
         returns=figures.returns + reward,
         scores=figures.scores + jnp.where(scored, reward, 0.0),
         lengths=figures.lengths + alive,
-        parts=jax.tree.map(part, figures.parts, _parts(step)),
+        parts={
+            name: figures.parts[name].at[phase].add(jnp.where(alive, part, 0))
+            for name, part in _parts(step).items()
+        },
+        decisions=figures.decisions.at[places].add((decided & alive).astype(jnp.int32)),
     )
 
 

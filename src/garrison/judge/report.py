@@ -1,60 +1,20 @@
-"""What people read: tables, learning curves, the account of an episode."""
+"""Tables for the terminal."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
-import jax
-import numpy as np
-from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from garrison.core.world import World
-from garrison.judge.evaluate import Episodes, Recording, length_of
-from garrison.judge.stats import estimate, paired_difference
-
-
-def summary(
-    world: World, results: Mapping[str, Episodes], seed: int, versus: str | None = None
-) -> dict[str, Any]:
-    """All figures, JSON-ready. ``versus`` names the player that the others are subtracted from, if any."""
-    players = {}
-    for name, episodes in results.items():
-        players[name] = {
-            "return": asdict(estimate(episodes.returns)),
-            "score": asdict(estimate(episodes.scores)),
-            "length": float(np.mean(episodes.lengths)),
-            "reward_parts": {part: np.mean(x, axis=0).tolist() for part, x in episodes.parts.items()},
-        }
-        if versus is not None and name != versus:
-            players[name]["advantage_of_" + versus] = asdict(
-                paired_difference(results[versus].returns, episodes.returns)
-            )
-    return {
-        "world": world.name,
-        "world_version": world.version,
-        "seed": seed,
-        "episodes": len(next(iter(results.values())).returns),
-        "versus": versus,
-        "max_steps": world.max_steps,
-        "score_steps": getattr(world, "score_steps", world.max_steps),
-        "players": players,
-    }
+from garrison.judge.words import interval, mean, number
 
 
 def table(figures: dict[str, Any]) -> Table:
-    """The figures of :func:`summary` as a table, at most 80 columns wide."""
+    """The figures of :func:`~garrison.judge.summary.summary`; at most 80 columns wide for short names."""
     versus, scored = figures["versus"], figures["score_steps"] < figures["max_steps"]
-    title = f"{figures['world']}: {figures['episodes']} episodes each, all the same (seed {figures['seed']})"
-    caption = "in brackets: 95% bootstrap interval"
-    if scored:
-        caption += f"; score: the first {figures['score_steps']} of {figures['max_steps']} rewards"
-    view = Table(title=title, caption=caption, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    view.add_column("player")
+    teams = any(player["teams"] > 1 for player in figures["players"].values())
+    view = _view(_title(figures), _caption(figures, scored, teams), "player")
     view.add_column("return", justify="right", no_wrap=True)
     view.add_column("sd", justify="right")
     if scored:
@@ -62,77 +22,83 @@ def table(figures: dict[str, Any]) -> Table:
     if versus is not None:
         view.add_column(f"{versus} minus this", justify="right", no_wrap=True)
     for name, player in figures["players"].items():
-        row = [name, _interval(player["return"]), _number(player["return"]["sd"])]
+        row = [_named(name, player), mean(player["return"]), number(player["return"]["sd"])]
         if scored:
-            row.append(_number(player["score"]["mean"]))
+            row.append(number(player["score"]["mean"]))
         if versus is not None:
             difference = player.get("advantage_of_" + versus)
-            row.append(_interval(difference, sign="+") if difference else "")
+            row.append(mean(difference, sign="+") if difference else "")
         view.add_row(*row)
     return view
 
 
-def _number(value: float, sign: str = "") -> str:
-    return f"{value:{sign},.{0 if abs(value) >= 100 else 2}f}"
+def behaviour_table(figures: dict[str, Any]) -> Table:
+    """Shares of each player's decisions by kind of action; entropy in nats."""
+    view = _view("what the players decide", "busy steps left out", "action")
+    profiles = {name: player["behaviour"] for name, player in figures["players"].items()}
+    for name in profiles:
+        view.add_column(name, justify="right")
+    for kind in next(iter(profiles.values()))["shares"]:
+        view.add_row(kind, *(f"{one['shares'][kind]['value']:.1%}" for one in profiles.values()))
+    view.add_section()
+    view.add_row("entropy", *(f"{one['entropy']['value']:.2f}" for one in profiles.values()))
+    view.add_row("Hill number", *(f"{one['hill']['value']:.1f}" for one in profiles.values()))
+    view.add_row("decisions", *(number(one["decisions"]) for one in profiles.values()))
+    if figures.get("versus") is not None:
+        view.add_row(f"L1 to {figures['versus']}", *distances(figures))
+    return view
 
 
-def _interval(estimate: dict[str, Any], sign: str = "") -> str:
-    mean, low, high = (_number(estimate[name], sign) for name in ("mean", "low", "high"))
-    return f"{mean} [{low}, {high}]"
+def distances(figures: dict[str, Any]) -> list[str]:
+    """Distance of each player's behaviour to that of the player that all are compared with."""
+    key = "behaviour_distance_to_" + figures["versus"]
+    return [f"{player[key]['value']:.2f}" if key in player else "" for player in figures["players"].values()]
 
 
-def learning_curve(metrics: list[dict[str, Any]], levels: Mapping[str, float], title: str) -> bytes:
-    """A PNG picture: mean return over environment steps, with a dashed line per player in ``levels``."""
-    rows = [(row["env_steps"], row["return"]) for row in metrics if row["return"] is not None]
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    if rows:
-        steps, returns = np.asarray(rows).T
-        axes.plot(steps, returns, color="C0", alpha=0.35, label="training, each iteration")
-        axes.plot(steps, _smooth(returns), color="C0", label="training, moving average")
-    for number, (name, level) in enumerate(levels.items(), start=1):
-        axes.axhline(level, color=f"C{number}", linestyle="--", linewidth=1, label=name)
-    axes.set(xlabel="environment steps", ylabel="return per episode", title=title)
-    if rows or levels:
-        axes.legend()
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=120)
-    return picture.getvalue()
+def comparison_tables(figures: dict[str, Any]) -> list[Table]:
+    """The figures of :func:`~garrison.judge.summary.comparison`: players, then pairs."""
+    teams = any(player["teams"] > 1 for player in figures["players"].values())
+    players = _view(_title(figures), _caption(figures, False, teams), "player")
+    for name in ("return", "interquartile mean", "sd"):
+        players.add_column(name, justify="right", no_wrap=True)
+    for name, player in figures["players"].items():
+        spread = number(player["return"]["sd"])
+        middle = interval(player["interquartile_mean"])
+        players.add_row(_named(name, player), mean(player["return"]), middle, spread)
+    caption = "P(better): of the first in the same episode; L1: of shares of decisions, 0 alike, 2 disjoint"
+    pairs = _view("pair by pair", caption, "first minus second")
+    for name in ("difference", "P(better)", "L1"):
+        pairs.add_column(name, justify="right", no_wrap=True)
+    for pair in figures["pairs"]:
+        pairs.add_row(
+            f"{pair['first']} − {pair['second']}",
+            mean(pair["difference"], sign="+"),
+            interval(pair["probability_of_improvement"]),
+            interval(pair["behaviour_distance"]),
+        )
+    return [players, pairs]
 
 
-def _smooth(values: np.ndarray) -> np.ndarray:
-    """Mean of the last tenth of the curve up to each point."""
-    window = max(1, len(values) // 10)
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    ends = np.arange(1, len(values) + 1)
-    starts = np.maximum(0, ends - window)
-    return (sums[ends] - sums[starts]) / (ends - starts)
+def _view(title: str, caption: str, first: str) -> Table:
+    view = Table(title=title, caption=caption, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    view.add_column(first)
+    return view
 
 
-def account(world: World, player: str, recording: Recording) -> str | None:
-    """One episode in words, as Markdown; None if the world does not narrate."""
-    length = length_of(recording)
-    rewards = np.mean(recording.step.reward[:length], axis=-1)
-    lines = [
-        f"# One episode of {world.name}",
-        "",
-        f"Player: {player}. Steps: {length}. Return: {rewards.sum():g}{_parts(recording, length)}.",
-        "Steps in which nothing is told and nothing is lost are left out.",
-    ]
-    for t in range(length):
-        now = jax.tree.map(lambda x, t=t: x[t], recording)
-        try:
-            told = world.narrate(now.state, now.actions, now.after, now.step)
-        except NotImplementedError:
-            return None
-        if told or rewards[t]:
-            lines += ["", f"## Step {t}: reward {rewards[t]:g}, so far {rewards[: t + 1].sum():g}", ""]
-            lines += [f"- {line}" for line in told]
-    return "\n".join(lines) + "\n"
+def _named(name: str, player: dict[str, Any]) -> str:
+    return name if player["teams"] == 1 else f"{name} ×{player['teams']}"
 
 
-def _parts(recording: Recording, length: int) -> str:
-    """The parts of an episode's return in brackets, where the world tells them."""
-    parts = recording.step.info.get("reward_parts", {})
-    sums = ", ".join(f"{name} {np.sum(x[:length]):g}" for name, x in parts.items())
-    return f" ({sums})" if sums else ""
+def _title(figures: dict[str, Any]) -> str:
+    last = figures["seed"] + figures["episodes"] - 1
+    world = " ".join((figures["world"], *figures["options"]))
+    return f"{world}: {figures['episodes']} episodes each (seeds {figures['seed']}-{last})"
+
+
+def _caption(figures: dict[str, Any], scored: bool, teams: bool) -> str:
+    caption = "in brackets: 95% bootstrap interval"
+    if teams:
+        caption += " over episodes and teams; ×n: n teams"
+    if scored:
+        caption += f"; score: the first {figures['score_steps']} of {figures['max_steps']} rewards"
+    return caption

@@ -1,0 +1,70 @@
+"""One episode told step by step, in the words of its world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from garrison.core.world import World
+from garrison.judge.behaviour import behaviour_of
+from garrison.judge.evaluate import Recording, length_of
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One step in words."""
+
+    step: int
+    reward: float  # mean over the agents
+    total: float  # of all rewards so far
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Story:
+    """An episode of one player. Steps in which nothing is told and nothing is lost or won are left out."""
+
+    world: str
+    player: str
+    rewards: np.ndarray  # f64[step]: of all steps, means over the agents
+    parts: dict[str, np.ndarray]  # f64[step, ...]: the rewards' parts, where the world tells them
+    phases: np.ndarray  # int[step]: phase in which each step was done
+    moments: tuple[Moment, ...]
+
+
+def tell(world: World, player: str, recording: Recording) -> Story | None:
+    """The story of a recording; None if the world does not narrate."""
+    length = length_of(recording)
+    recording = jax.tree.map(lambda x: np.asarray(x[:length]), recording)
+    rewards = np.mean(recording.step.reward, axis=-1, dtype=np.float64)
+    totals = np.cumsum(rewards)
+    moments = []
+    for t in range(length):
+        now = jax.tree.map(lambda x, t=t: x[t], recording)
+        try:
+            told = world.narrate(now.state, now.actions, now.after, now.step)
+        except NotImplementedError:
+            return None
+        if told or rewards[t]:
+            moments.append(Moment(t, float(rewards[t]), float(totals[t]), tuple(told)))
+    parts = recording.step.info.get("reward_parts", {})
+    phases = jax.vmap(behaviour_of(world).phase)(recording.state, recording.after)
+    return Story(world.name, player, rewards, parts, np.asarray(phases), tuple(moments))
+
+
+def markdown(story: Story) -> str:
+    """The story as Markdown."""
+    sums = ", ".join(f"{name} {np.sum(x):g}" for name, x in story.parts.items())
+    lines = [
+        f"# One episode of {story.world}",
+        "",
+        f"Player: {story.player}. Steps: {len(story.rewards)}. Return: {story.rewards.sum():g}"
+        + (f" ({sums})." if sums else "."),
+        "Steps in which nothing is told and nothing is lost are left out.",
+    ]
+    for moment in story.moments:
+        head = f"## Step {moment.step}: reward {moment.reward:g}, so far {moment.total:g}"
+        lines += ["", head, "", *(f"- {line}" for line in moment.lines)]
+    return "\n".join(lines) + "\n"

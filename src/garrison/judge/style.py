@@ -1,0 +1,91 @@
+"""The looks of report pages."""
+
+CSS = """
+:root {
+  color-scheme: light dark;
+  --font: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
+  --mono: ui-monospace, "SF Mono", Menlo, Consolas, monospace;
+  --page: #f5f6f8; --card: #ffffff; --ink: #14181f; --ink-soft: #57606d; --line: #dfe3e8;
+  --c0: #2563c9; --c1: #d9822b; --c2: #2a9d6e; --c3: #c2413b; --c4: #8257c9;
+  --c5: #8a6d3b; --c6: #cf5f9f; --c7: #6b7785; --c8: #a3a021; --c9: #1f9eb5;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #0f1217; --card: #181c23; --ink: #e8ebf0; --ink-soft: #9ba5b3; --line: #2c323c;
+    --c0: #6ea3f7; --c1: #f0a75c; --c2: #5ec79b; --c3: #ee7b74; --c4: #b596f0;
+    --c5: #c5a572; --c6: #ee95c6; --c7: #94a0af; --c8: #cfcc58; --c9: #5cc9dc;
+  }
+}
+* { box-sizing: border-box; }
+body {
+  margin: 0; background: var(--page); color: var(--ink);
+  font: 15px/1.5 var(--font); font-variant-numeric: tabular-nums;
+}
+main { max-width: 1080px; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
+header { margin-bottom: 1.75rem; }
+.eyebrow {
+  color: var(--c0); font-size: .8rem; font-weight: 600; letter-spacing: .08em; text-transform: uppercase;
+}
+h1 {
+  font-size: clamp(1.6rem, 4vw, 2.3rem); line-height: 1.15; margin: .25rem 0 .5rem; overflow-wrap: anywhere;
+}
+h2 { font-size: 1.2rem; margin: 0 0 .75rem; }
+h3 { font-size: .95rem; margin: 1.5rem 0 .5rem; }
+p { margin: .4rem 0 .8rem; max-width: 75ch; }
+.soft, figcaption, .note { color: var(--ink-soft); }
+.note { font-size: .87rem; }
+:is(section, .kpi, figure) > .note:last-child { margin-bottom: 0; }
+section, .kpi {
+  background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1.25rem 1.4rem;
+}
+section { margin-top: 1.1rem; }
+.kpis { display: grid; grid-template-columns: repeat(auto-fit, minmax(172px, 1fr)); gap: .9rem; }
+.kpi .name { color: var(--ink-soft); font-size: .85rem; }
+.kpi .value { font-size: 1.6rem; font-weight: 650; line-height: 1.25; letter-spacing: -.01em; }
+.scroll { overflow-x: auto; }
+figure { margin: 0; }
+figure svg { display: block; width: 100%; height: auto; min-width: 560px; }
+table { border-collapse: collapse; width: 100%; font-size: .9rem; }
+th, td {
+  padding: .38rem .65rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line);
+}
+th { color: var(--ink-soft); font-weight: 550; font-size: .82rem; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; }
+tbody tr:last-child td { border-bottom: 0; }
+tr.ours td { font-weight: 600; }
+td.bar {
+  background: linear-gradient(color-mix(in srgb, var(--c0) 22%, transparent) 0 0) no-repeat right center;
+  background-size: calc(var(--size) * .9) 70%;
+}
+td.heat { background: color-mix(in srgb, var(--c0) calc(var(--size) * .6), transparent); }
+td.words { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+.dense th, .dense td { padding: .34rem .42rem; font-size: .82rem; }
+.dense th:first-child, .dense td:first-child { padding-left: 0; }
+.stack {
+  display: grid; grid-template-columns: minmax(5rem, max-content) 1fr; gap: .45rem .9rem; align-items: center;
+}
+.stack .name { overflow-wrap: anywhere; font-size: .9rem; }
+.strip { display: flex; height: 26px; border-radius: 6px; overflow: hidden; background: var(--line); }
+.strip i { display: block; min-width: 0; }
+.legend { display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; margin: .9rem 0 1.1rem; font-size: .85rem; }
+.legend i { display: inline-block; width: .8em; height: .8em; border-radius: 3px; margin-right: .4em; }
+details { border-top: 1px solid var(--line); }
+details > summary { cursor: pointer; padding: .55rem 0; }
+details > summary .right { float: right; color: var(--ink-soft); }
+details[open] > summary { font-weight: 600; }
+.told td { vertical-align: top; font-size: .85rem; }
+.told th:last-child { text-align: left; }
+.told td ul { margin: 0; padding-left: 1.1rem; }
+.told td.loss { color: var(--c3); }
+code { font-family: var(--mono); font-size: .86em; }
+footer { margin-top: 1.5rem; color: var(--ink-soft); font-size: .85rem; }
+@media (max-width: 640px) {
+  main { padding: 1.5rem .75rem 3rem; }
+  section, .kpi { padding: 1rem; border-radius: 10px; }
+  .dense th, .dense td { padding: .34rem .42rem; font-size: .82rem; }
+.dense th:first-child, .dense td:first-child { padding-left: 0; }
+.stack { grid-template-columns: 1fr; gap: .15rem; }
+  .stack .strip { margin-bottom: .5rem; }
+}
+@media print { body { background: none; } section, .kpi { break-inside: avoid; } }
+"""
