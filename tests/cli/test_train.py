@@ -77,8 +77,9 @@ def test_a_team_is_the_same_alone(whole, tmp_path):
 
 
 def test_teams_one_after_the_other_are_those_side_by_side(whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(teams, "free_memory", lambda: 1)
+    monkeypatch.setattr(teams, "memory", lambda: 1)
     assert train(tmp_path, "--total-steps", "800") == 0
+    assert (whole.config()["at_once"], runs.load(tmp_path).config()["at_once"]) == (2, 1)
     for a, b in zip(
         jax.tree.leaves(states(runs.load(tmp_path)).net), jax.tree.leaves(states(whole).net), strict=True
     ):
@@ -235,6 +236,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(whole, tmp_path):
     [
         (["--seeds", "0"], "seeds is 0"),
         (["--keep-every", "0"], "keep_every is 0"),
+        (["--at-once", "3"], "at_once is 3; it must be from 1 to seeds, 2"),
         (["--sinks", "paper"], "no sink 'paper'"),
         (["--policies", "none"], "policies is 'none'"),
         (["--activation", "step"], "activation is 'step'"),

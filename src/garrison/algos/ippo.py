@@ -123,16 +123,13 @@ def init(config: IPPO, world: World, key: jax.Array) -> TrainState:
         obs=obs,
         world=state,
     )
-    return _placed(start)
+    return placed(start)
 
 
-def _placed(state: TrainState) -> TrainState:
+def placed(state: TrainState) -> TrainState:
     """Where there are several devices: what belongs to a lane on the lane's, the rest on all of them."""
-    running, obs, lanes = shard.over_lanes((state.reward_scale.running, state.obs, state.world))
-    net, opt = shard.everywhere((state.net, state.opt))
-    return state.replace(
-        net=net, opt=opt, reward_scale=state.reward_scale.replace(running=running), obs=obs, world=lanes
-    )
+    obs, lanes = shard.over_lanes((state.obs, state.world))
+    return shard.everywhere(state.replace(obs=None, world=None)).replace(obs=obs, world=lanes)
 
 
 def _check(config: IPPO, world: World) -> None:
@@ -304,7 +301,7 @@ def iteration(config: IPPO, world: World, state: TrainState) -> tuple[TrainState
     mean_return, episodes = rollout.mean_return(batch)
     inputs = sum(jnp.sum(~jnp.isfinite(x)) for x in (batch.obs, batch.reward))
     metrics = {"return": mean_return, "episodes": episodes, **metrics, "nonfinite_inputs": inputs}
-    return _placed(state.replace(iteration=state.iteration + 1)), metrics
+    return placed(state.replace(iteration=state.iteration + 1)), metrics
 
 
 def player(state: TrainState, world: World, greedy: bool = False) -> Policy:

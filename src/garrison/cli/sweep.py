@@ -16,19 +16,18 @@ from typing import Annotated, Any
 import jax
 import tyro
 
-from garrison.algos import ippo
 from garrison.cli.common import INTERRUPTED, out, print_json, user_input
 from garrison.cli.sweep_watch import Watcher, say
 from garrison.cli.train import Train
 from garrison.judge import sweeps
-from garrison.learn import launch, sinks
+from garrison.learn import launch
 from garrison.learn import run as runs
 from garrison.learn import sweep as plans
 from garrison.learn.run import Run
 from garrison.learn.sweep import Sweep as Plan
 from garrison.learn.trials import Trial
 from garrison.learn.trials import plan as plan_trials
-from garrison.presets import PRESETS, make_world
+from garrison.presets import PRESETS, teams
 
 
 @dataclass(frozen=True)
@@ -145,11 +144,7 @@ def _check_values(plan: Plan, trial: Trial) -> None:
         )
     except SystemExit as error:  # its reason stands on standard error
         raise ValueError(f"garrison train does not take {plan.arguments(trial)}") from error
-    training = asked.preset
-    training.check()
-    sinks.check(training.sinks)
-    world = make_world(training.world, training.options)
-    jax.eval_shape(lambda: ippo.init(training.ippo, world, jax.random.key(0)))
+    teams.world_of(asked.preset)
 
 
 def fields(training: Any) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -17,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from garrison.algos import ippo
 from garrison.cli.common import INTERRUPTED, log, user_input
 from garrison.core.world import World
-from garrison.learn import checkpoint, loop, shard, sinks
+from garrison.learn import checkpoint, hosts, loop, shard, sinks
 from garrison.learn import run as runs
 from garrison.learn.keep import Keeper
 from garrison.learn.run import Run
@@ -36,12 +37,15 @@ class Train:
     preset: Preset
     out: Path | None = None
     """Run directory; by default a new one under runs/."""
+    hosts: str | None = None
+    """Train on several hosts: auto under Slurm, Open MPI and on TPUs, else ADDRESS:PORT,COUNT,INDEX."""
 
     def run(self) -> int:
         with user_input():
-            world = make_world(self.preset.world, self.preset.options)
-            run = start(self.preset, world, self.out)
-        return report(run, train(self.preset, world, run)[1])
+            if self.hosts is not None:
+                hosts.join(self.hosts)
+            training, world, run = start(self.preset, self.out)
+        return report(run, train(training, world, run)[1])
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,13 @@ class Resume:
 
     path: tyro.conf.Positional[Path]
     """Run directory."""
+    hosts: str | None = None
+    """Train on several hosts: auto under Slurm, Open MPI and on TPUs, else ADDRESS:PORT,COUNT,INDEX."""
 
     def run(self) -> int:
         with user_input():
+            if self.hosts is not None:
+                hosts.join(self.hosts)
             run = runs.load(self.path)
             training = Training.from_json(run.config())
             world = make_world(training.world, training.options)
@@ -68,12 +76,14 @@ def report(run: Run, finished: bool) -> int:
     return 0 if finished else INTERRUPTED
 
 
-def start(training: Training, world: World, out: Path | None) -> Run:
-    """Check the training and make its run directory."""
-    training.check()
-    sinks.check(training.sinks)
-    jax.eval_shape(partial(ippo.init, training.ippo, world), jax.random.key(0))
-    return runs.create(out or runs.default_path(training.world), training.to_json())
+def start(training: Training, out: Path | None) -> tuple[Training, World, Run]:
+    """Check the training, settle what it leaves open, and make its world and run directory."""
+    world = teams.world_of(training)
+    # Written down, so that whoever resumes or repeats the run rounds as it does.
+    training = dataclasses.replace(training, at_once=teams.at_once(training, world))
+    if not hosts.first():
+        return training, world, hosts.temporary(training.to_json())
+    return training, world, runs.create(out or runs.default_path(training.world), training.to_json())
 
 
 def train(training: Training, world: World, run: Run) -> tuple[ippo.TrainState, bool]:
@@ -84,12 +94,16 @@ def train(training: Training, world: World, run: Run) -> tuple[ippo.TrainState, 
     Raises:
         SystemExit: with a message, where training diverges or the run directory cannot be written.
     """
-    with user_input(), run.locked(), shard.devices(training.ippo.lanes):
+    with user_input(), hosts.written(run) as written, shard.devices(training.ippo.lanes):
         total = ippo.num_iterations(training.ippo, world)
-        done, rows = _begun(run)
+        done = _done(run)
         states = teams.load_state(run, training, world) if done else teams.init(training, world)
         if done >= total:
             return states, True
+        states, run = teams.placed(states), written
+        rows = run.rewind(done)
+        if done:
+            run.resumed(done)
         keeper = Keeper(run, partial(teams.about, training, world), total, training.keep_every)
         keeper.resume(rows)
         with log.status(f"compiling the training on {world.name}; it is kept for the next time"):
@@ -109,16 +123,12 @@ def compiled(training: Training, world: World, states: ippo.TrainState) -> loop.
     return partial(step.lower(training.ippo, world, at_once, states).compile(), training.ippo)
 
 
-def _begun(run: Run) -> tuple[int, list[dict[str, Any]]]:
-    """Iterations done before, and their metrics; what was logged after the last checkpoint is dropped."""
+def _done(run: Run) -> int:
+    """Iterations that the latest checkpoint has done."""
     try:
-        done = checkpoint.about(run.checkpoint())["iteration"]
+        return checkpoint.about(run.checkpoint())["iteration"]
     except FileNotFoundError:
-        done = 0
-    rows = run.rewind(done)
-    if done:
-        run.resumed(done)
-    return done, rows
+        return 0
 
 
 @contextlib.contextmanager
@@ -141,7 +151,8 @@ def _watcher(
 ) -> Iterator[loop.Report]:
     """What is told of each iteration: a line of metrics, the sinks, the progress bar, checkpoints."""
     steps = ippo.steps_per_iteration(training.ippo, world)
-    with sinks.opened(training.sinks, run, done) as others, Progress(*_columns(), console=log) as bar:
+    names = training.sinks if hosts.first() else ()
+    with sinks.opened(names, run, done) as others, Progress(*_columns(), console=log) as bar:
         task = bar.add_task("training", total=total, completed=done, mean_return=float("nan"), speed=0.0)
 
         def watch(done: int, states: ippo.TrainState, metrics: loop.Metrics, seconds: float) -> None:

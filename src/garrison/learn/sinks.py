@@ -180,7 +180,7 @@ def opened(names: Sequence[str], run: Run, done: int) -> Sinks:
     Raises ``ValueError`` as :func:`check` does, and for a sink that does not open.
     """
     check(names)
-    env_steps = run.metrics()[-1]["env_steps"] if done else 0
+    env_steps = run.metrics()[-1]["env_steps"] if done and names else 0
     sinks = Sinks()
     for name in dict.fromkeys(names):
         try:

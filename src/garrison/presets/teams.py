@@ -11,14 +11,27 @@ import jax.numpy as jnp
 
 from garrison.algos import ippo
 from garrison.core.world import World
-from garrison.learn import checkpoint
+from garrison.learn import checkpoint, sinks
 from garrison.learn.players import Policy
 from garrison.learn.run import Run
 from garrison.presets.training import Training, make_world
 
-#: The share of the memory that is free which rollouts may fill, and how many times a rollout's own size the
-#: learning from it needs: minibatches, gradients, copies (measured on cc4-ippo: 1.6).
-FREE, COPIES = 0.5, 2.0
+#: The share of the memory that rollouts may fill, and how many times a rollout's own size learning from it
+#: needs: minibatches, gradients, copies (cc4-ippo: 195 MB for rollouts of 103 MB).
+SHARE, COPIES = 0.5, 2.0
+
+
+def world_of(training: Training) -> World:
+    """The world to train in, made after all that can be checked before anything is computed.
+
+    Raises ``ValueError`` for settings that do not fit together or to the world, and for a sink whose package
+    is missing.
+    """
+    training.check()
+    sinks.check(training.sinks)
+    world = make_world(training.world, training.options)
+    jax.eval_shape(partial(ippo.init, training.ippo, world), jax.random.key(0))
+    return world
 
 
 def init(training: Training, world: World) -> ippo.TrainState:
@@ -39,23 +52,21 @@ def iteration(
 
 
 def at_once(training: Training, world: World) -> int:
-    """How many teams to train side by side: as many as fit into memory."""
+    """How many teams to train side by side: as many as was asked for, else as fit into memory."""
+    if training.at_once is not None:
+        return training.at_once
     one = jax.eval_shape(
         lambda key: ippo.collect(training.ippo, world, ippo.init(training.ippo, world, key))[1],
         jax.random.key(0),
     )
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(one))
-    return max(1, min(training.seeds, int(FREE * free_memory() / (COPIES * size))))
+    return max(1, min(training.seeds, int(SHARE * memory() / (COPIES * size))))
 
 
-def free_memory() -> int:
-    """Bytes that are free on the first device; on a CPU, of the machine."""
-    device = jax.devices()[0]
-    stats = device.memory_stats()
-    if stats and "bytes_limit" in stats:
-        return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
-    pages = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
-    return os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE")
+def memory() -> int:
+    """Bytes of memory of the first device; on a CPU, of the machine."""
+    stats = jax.local_devices()[0].memory_stats() or {}
+    return stats.get("bytes_limit") or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def about(training: Training, world: World, done: int) -> dict[str, Any]:
@@ -84,6 +95,11 @@ def load_state(run: Run, training: Training, world: World, which: str = "latest"
             f"{run.path / 'system.json'} names"
         )
     return checkpoint.load(directory, jax.eval_shape(partial(init, training, world)))
+
+
+def placed(states: ippo.TrainState) -> ippo.TrainState:
+    """Loaded states on the devices of the block that :func:`garrison.learn.shard.devices` opened."""
+    return jax.jit(jax.vmap(ippo.placed))(states)
 
 
 def team(states: ippo.TrainState, number: int) -> ippo.TrainState:

@@ -24,6 +24,8 @@ class Training:
     """Seed of everything random; of the first team, where there are several."""
     seeds: int = 1
     """Teams to train side by side, with the seeds from `seed` on."""
+    at_once: int | None = None
+    """Teams to train at a time; None stands for as many as fit into memory. Their number decides rounding."""
     keep_every: int | None = None
     """Keep a checkpoint for good after every so many iterations."""
     sinks: tuple[str, ...] = ()
@@ -44,6 +46,8 @@ class Training:
         """Raise ``ValueError`` for what does not make sense in any world."""
         if self.seeds < 1:
             raise ValueError(f"seeds is {self.seeds}; it must be at least 1")
+        if self.at_once is not None and not 1 <= self.at_once <= self.seeds:
+            raise ValueError(f"at_once is {self.at_once}; it must be from 1 to seeds, {self.seeds}, or None")
         if self.keep_every is not None and self.keep_every < 1:
             raise ValueError(f"keep_every is {self.keep_every}; it must be at least 1, or None")
 

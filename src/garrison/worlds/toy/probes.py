@@ -10,7 +10,7 @@ A learner that fails one of them is wrong in that part, provided that it solves 
 | ``toy/masking`` | return 1 (random: 1/2), never more | illegal actions, which pay 2, are masked everywhere |
 | ``toy/truncation`` | value ``1 / (1 - gamma)`` | the value goes on across a time limit |
 | ``toy/coordination`` | return 1 for both (random: 1/2) | two agents learn at once |
-| ``toy/busy`` | return 1 (random: 1/2), without looking ahead (lambda 0) | a decision gets what it leads to while busy |
+| ``toy/busy`` | return 1 with lambda 0 (random: 1/2) | a decision gets what it leads to while busy |
 | ``toy/memory`` | return 1 (random: 1/2) | a recurrent policy carries what it saw to the end |
 
 An action out of range in compiled code matches nothing: it pays what a wrong action does.
@@ -41,6 +41,7 @@ class Probe(World):
     version = "1"
     agents: tuple[str, ...] = ("learner",)
     max_steps = 1
+    fixed_horizon = True
     #: how many cues there are to draw from
     cues = 1
     #: action labels, the same for each agent
