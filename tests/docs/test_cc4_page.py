@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import garrison
-from garrison.worlds.cc4 import default_options, red_view
+from garrison.worlds.cc4 import default_options, red_view, rich
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import blue, green, red
 from garrison.worlds.cc4.draws import Draws
+from garrison.worlds.cc4.env import OBSERVATIONS
 from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.options import FIELDS
 
@@ -106,6 +107,7 @@ def test_arguments_of_make():
         "red": red.POLICIES,
         "green": green.POLICIES,
         "blue": tuple(blue.PLAYERS),
+        "observation": OBSERVATIONS,
     }
     rows = {name: tuple(v.strip("`") for v in words(values)) for name, values in table("Quick start")}
     assert rows == known
@@ -304,6 +306,19 @@ def test_observation_of_blue(agent):
         assert indices(index) == range(len(labels), len(labels) + len(more))
         labels += more
     assert labels == garrison.make("cc4").observation_labels(agent)
+
+
+def test_rich_observation():
+    of_agent, of_host = table("7.6 The rich observation"), table("7.6 The rich observation", 1)
+    assert indices(of_agent[0][0]) == range(rich.START)
+    assert [(int(index), name) for index, name, _ in of_agent[1:]] == list(
+        enumerate(rich.OF_AGENT, rich.START)
+    )
+    assert [(int(offset), name) for offset, name, _ in of_host] == list(enumerate(rich.OF_HOST))
+    text = " ".join(SECTIONS["7.6 The rich observation"])
+    first, second = rich.HOSTS, rich.HOSTS + len(rich.OF_HOST)
+    assert f"begin at {first}, of the second at {second}" in text
+    assert f"end at {rich.OBSERVATION_SIZES[0] - 1}, agent 4 at {rich.OBSERVATION_SIZES[4] - 1}" in text
 
 
 @pytest.mark.parametrize("agent", range(T.NUM_RED))

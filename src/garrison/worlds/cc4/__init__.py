@@ -8,7 +8,7 @@ from typing import Any
 from garrison.worlds.cc4.agents.blue import PLAYERS as BLUE_PLAYERS
 from garrison.worlds.cc4.agents.green import POLICIES as GREEN_POLICIES
 from garrison.worlds.cc4.agents.red import POLICIES as RED_POLICIES
-from garrison.worlds.cc4.env import CC4, Episode, play
+from garrison.worlds.cc4.env import BUSY, CC4, OBSERVATIONS, Episode, play
 from garrison.worlds.cc4.env_red import CC4Red
 from garrison.worlds.cc4.options import Options, default_options
 
@@ -20,6 +20,8 @@ def make(
     green: str = "enterprise",
     side: str = "blue",
     blue: str | None = None,
+    observation: str | None = None,
+    busy: str | None = None,
     **options: Any,
 ) -> CC4 | CC4Red:
     """The CC4 world.
@@ -28,24 +30,39 @@ def make(
         red: ``"fsm"`` (stock, the default), ``"discovery"``, ``"random_select"`` or ``"sleep"``.
         green: ``"enterprise"`` (stock) or ``"sleep"``.
         side: who learns: ``"blue"``, against a scripted ``red``, or ``"red"``, against a scripted ``blue``.
-        blue: ``"idle"`` (the default), ``"random"``, ``"reactive"`` or ``"firewall"``; with ``side="red"``.
+        blue: ``"idle"`` (the default), ``"random"``, ``"reactive"``, ``"firewall"`` or ``"guard"``; with
+            ``side="red"``.
+        observation: ``"stock"`` (the default), the wrapper's vector, or ``"rich"``, which adds what else
+            CybORG tells a blue agent; with ``side="blue"``.
+        busy: ``"free"`` (the default): choices of an agent whose action goes on are legal and discarded, as
+            in CybORG, or ``"masked"``: only Sleep is legal then; with ``side="blue"``.
         **options: fields of :class:`Options`, e.g. ``steps=100``, ``green_phishing=0.05``, ``users=4``.
 
     Raises:
-        ValueError: for an unknown red, green or option, or a value outside its range.
+        ValueError: for an unknown red, green, blue, observation or option, or a value outside its range.
     """
     _check("side", side, ("blue", "red"))
     if side == "red" and red is not None:
         raise ValueError(f"cc4: red={red!r} cannot be scripted where it learns; leave it out or side='blue'")
     if side == "blue" and blue is not None:
         raise ValueError(f"cc4: blue={blue!r} cannot be scripted where it learns; leave it out or side='red'")
-    red, blue = red or "fsm", blue or "idle"
+    if side == "red" and observation is not None:
+        raise ValueError(
+            f"cc4: observation={observation!r} is of blue, and red learns; leave it out or side='blue'"
+        )
+    if side == "red" and busy is not None:
+        raise ValueError(f"cc4: busy={busy!r} is of blue, and red learns; leave it out or side='blue'")
+    red, blue, observation = red or "fsm", blue or "idle", observation or "stock"
+    busy = busy or "free"
     _check("red player", red, RED_POLICIES)
     _check("green player", green, GREEN_POLICIES)
     _check("blue player", blue, tuple(BLUE_PLAYERS))
+    _check("observation", observation, OBSERVATIONS)
+    _check("busy", busy, BUSY)
     default_options(red, **options)  # checks
-    game = CC4(red=red, green=green, overrides=tuple(sorted((k, _frozen(v)) for k, v in options.items())))
-    return game if side == "blue" else CC4Red(game=game, blue=blue)
+    overrides = tuple(sorted((k, _frozen(v)) for k, v in options.items()))
+    game = CC4(red=red, green=green, overrides=overrides, observation=observation, busy=busy)
+    return game if side == "blue" else CC4Red(game=game.seen_by([BLUE_PLAYERS[blue]]), blue=blue)
 
 
 def _check(what: str, name: str, known: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from garrison.worlds.cc4 import red_view
+from garrison.worlds.cc4 import red_view, rich
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.events import Events
 
@@ -27,8 +27,8 @@ def blue_action_label(kind: int, host: int, source: int, target: int) -> str:
     return name
 
 
-def blue_observation_labels(agent: int) -> list[str]:
-    """One label per element of an agent's vector, in index order (§7.2)."""
+def blue_observation_labels(agent: int, contract: str = "stock") -> list[str]:
+    """One label per element of an agent's vector, in index order (§7.2, §7.6)."""
     labels = ["mission phase"]
     for subnet in T.BLUE_SUBNETS[agent]:
         own = T.SUBNETS[subnet]
@@ -43,6 +43,8 @@ def blue_observation_labels(agent: int) -> list[str]:
     for other in range(T.NUM_BLUE):
         if other != agent:
             labels += [f"message of {T.BLUE_AGENTS[other]}, bit {bit}" for bit in range(T.MESSAGE_BITS)]
+    if contract == "rich":
+        labels += ["padding"] * (T.MAX_BLUE_OBSERVATION - len(labels)) + rich.labels(agent)
     return labels
 
 

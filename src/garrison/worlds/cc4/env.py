@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -13,15 +14,17 @@ from garrison.core.spaces import check_actions
 from garrison.core.struct import struct
 from garrison.core.world import Step, World
 from garrison.worlds.cc4 import draws as draw
-from garrison.worlds.cc4 import observe, topology
+from garrison.worlds.cc4 import observe, rich, topology
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue as blue_players
 from garrison.worlds.cc4.agents import green, red
+from garrison.worlds.cc4.behaviour import BLUE
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.options import Options, default_options
 from garrison.worlds.cc4.reward import reward_parts
+from garrison.worlds.cc4.rich import BlueMemory
 from garrison.worlds.cc4.state import State, initial_state
 from garrison.worlds.cc4.step import turn
 from garrison.worlds.cc4.topology import Topology
@@ -34,6 +37,11 @@ class Episode:
     state: State
     topology: Topology
     options: Options
+    blue_memory: BlueMemory | None = None  # what the rich observation adds; None under stock
+
+
+OBSERVATIONS = ("stock", "rich")
+BUSY = ("free", "masked")
 
 
 def play(
@@ -52,7 +60,15 @@ def play(
     options = episode.options
     state, events = turn(draws, episode.topology, options, episode.state, blue, red_action, green_kind)
     done = state.step >= jnp.asarray(options.steps) - 1
-    return episode.replace(state=state), events, reward_parts(options, state, events), done
+    memory = episode.blue_memory
+    if memory is not None:
+        memory = rich.remember(memory, episode.state, events, state)
+    return (
+        episode.replace(state=state, blue_memory=memory),
+        events,
+        reward_parts(options, state, events),
+        done,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,19 +81,25 @@ class CC4(World):
     red: str = "fsm"
     green: str = "enterprise"
     overrides: tuple[tuple[str, Any], ...] = ()
+    observation: str = "stock"  # "rich" adds what CybORG tells beside the vector (§7.6)
+    busy: str = "free"  # "masked" leaves an agent Sleep alone while its action is in progress
 
     name = "cc4"
     version = "1"
     agents = T.BLUE_AGENTS
     action_counts = T.BLUE_ACTION_COUNTS
-    observation_sizes = T.BLUE_OBSERVATION_SIZES
     fixed_horizon = True  # all lanes end together, so resets can stay outside the step graph
 
     idle_actions = blue_players.SLEEP  # what the field calls idle: each agent's Sleep
+    behaviour = BLUE  # what the judges count
 
     @property
     def max_steps(self) -> int:  # type: ignore[override]
         return int(self.options.steps) - 1
+
+    @property
+    def observation_sizes(self) -> tuple[int, ...]:  # type: ignore[override]
+        return T.BLUE_OBSERVATION_SIZES if self.observation == "stock" else rich.OBSERVATION_SIZES
 
     @property
     def score_steps(self) -> int:
@@ -106,7 +128,8 @@ class CC4(World):
     def begin(self, network: Topology, options: Options | None = None) -> Episode:
         """The first state of an episode on a given network."""
         options = self.options if options is None else options
-        episode = Episode(state=initial_state(network), topology=network, options=options)
+        memory = rich.initial_memory() if self.observation == "rich" else None
+        episode = Episode(initial_state(network), network, options, memory)
         return jax.tree.map(jnp.asarray, episode)
 
     def step(
@@ -148,13 +171,29 @@ class CC4(World):
         )
 
     def observe(self, episode: Episode, messages: jax.Array | None = None) -> jax.Array:
-        """Blue's observations ``float32[blue, 210]``."""
+        """Blue's observations ``float32[blue, 210]``, under the rich contract ``float32[blue, 892]``."""
         if messages is None:
             messages = jnp.zeros((T.NUM_BLUE, T.MESSAGE_BITS), jnp.uint8)
-        return observe.blue_vectors(episode.topology, episode.state, messages)
+        vectors = observe.blue_vectors(episode.topology, episode.state, messages)
+        if self.observation == "stock":
+            return vectors
+        return rich.rich_vectors(
+            vectors, episode.topology, episode.options, episode.state, episode.blue_memory
+        )
+
+    def seen_by(self, players: Iterable[Any]) -> CC4:
+        """This world with observations that serve all ``players``: same keys, same trajectories.
+
+        Rich ones begin with the stock ones, so whoever reads those reads ``obs[..., :210]``.
+        """
+        wanted = {getattr(player, "observation", "stock") for player in players}
+        return dataclasses.replace(self, observation="rich") if "rich" in wanted else self
 
     def legal(self, state: Episode) -> jax.Array:
-        return observe.blue_masks(state.topology)
+        mask = observe.blue_masks(state.topology)
+        if self.busy == "free":
+            return mask
+        return observe.sleep_while_busy(mask, state.state)
 
     def players(self) -> dict[str, Any]:
         """Fixed blue policies by name: ``init(key, agents)`` and ``act(key, obs, mask, memory)``."""
@@ -168,7 +207,7 @@ class CC4(World):
     def observation_labels(self, agent: int | str) -> list[str]:
         from garrison.worlds.cc4 import describe
 
-        return describe.blue_observation_labels(self.agent_index(agent))
+        return describe.blue_observation_labels(self.agent_index(agent), self.observation)
 
     def describe(self, state: Episode) -> dict[str, Any]:
         from garrison.worlds.cc4 import describe

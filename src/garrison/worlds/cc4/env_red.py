@@ -26,7 +26,7 @@ class RedEpisode:
     """The game, and what its scripted blue sees and remembers."""
 
     episode: Episode
-    blue_obs: jax.Array  # float32[blue, 210]
+    blue_obs: jax.Array  # float32[blue, 210], float32[blue, 892] where the player reads rich ones
     blue_memory: Any
 
 

@@ -39,3 +39,6 @@ class Events:
     red_ran: jax.Array  # bool[red]
     red_exploit: jax.Array  # uint8[red]: tables.Exploit that was tried
     red_trapped: jax.Array  # bool[red]: the exploit hit a decoy
+    red_alert: jax.Array  # bool[red]: a process event with the number of its new session
+    red_source: jax.Array  # uint8[red]: host of the source session, where there is one
+    red_noticed: jax.Array  # bool[red, host]: hosts with a network event that it caused

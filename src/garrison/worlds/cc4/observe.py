@@ -57,6 +57,12 @@ def blue_masks(topology: Topology) -> jax.Array:
     return jnp.stack([_mask(agent, exists) for agent in range(T.NUM_BLUE)])
 
 
+def sleep_while_busy(mask: jax.Array, state: State) -> jax.Array:
+    """``mask`` (bool[blue, 242]), but Sleep alone for agents whose action goes on: no choice counts."""
+    sleep = jnp.asarray(T.BLUE_ACTIONS[:, :, 0] == T.Blue.SLEEP)
+    return jnp.where((state.blue_ticks > 0)[:, None], mask & sleep, mask)
+
+
 def _mask(agent: int, exists: jax.Array) -> jax.Array:
     hosts = jnp.concatenate([exists[s] for s in T.BLUE_SUBNETS[agent]])
     one = jnp.ones(1, bool)

@@ -33,6 +33,8 @@ class RedResult:
     alert: jax.Array  # bool: the new process was noticed with its pid
     exploit: jax.Array  # uint8
     trapped: jax.Array  # bool
+    source: jax.Array  # int32: host that it came from
+    noticed: jax.Array  # bool[red, host]: a network event of its own there
     findings: Findings
 
 
@@ -56,7 +58,9 @@ def act_red(
     deceived, reported = discover.deceive(
         draws, topology, options, state, source, kind, target, there.count + made_there, ot_gone
     )
-    state, scanned, found = discover.scan(draws, topology, options, state, source, kind, target, ot_gone)
+    state, scanned, found, seen = discover.scan(
+        draws, topology, options, state, source, kind, target, ot_gone
+    )
     state, escalated, shown = takeover.escalate(draws, state, source, kind, target)
     state, degraded = takeover.degrade(topology, state, kind, target)
     state = state.replace(host_ot_stopped=ot_stopped)
@@ -85,7 +89,14 @@ def act_red(
         exploited=hit.success,
     )
     return state, RedResult(
-        target=target, pid=pid, alert=hit.alert, exploit=hit.exploit, trapped=hit.trapped, findings=findings
+        target=target,
+        pid=pid,
+        alert=hit.alert,
+        exploit=hit.exploit,
+        trapped=hit.trapped,
+        source=source.host,
+        noticed=hit.noticed | (is_index(target, T.NUM_HOSTS) & seen[:, None]),
+        findings=findings,
     )
 
 

@@ -210,4 +210,7 @@ def _events(topology, blue, blue_now, blue_outcome, greens, red_now, ran, busy, 
         red_ran=ran | busy,
         red_exploit=reds.exploit,
         red_trapped=reds.trapped,
+        red_alert=reds.alert,
+        red_source=reds.source.astype(jnp.uint8),
+        red_noticed=reds.noticed,
     )

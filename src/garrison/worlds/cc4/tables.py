@@ -311,6 +311,8 @@ BLUE_ACTIONS = np.zeros((NUM_BLUE, MAX_BLUE_ACTIONS, 4), np.uint8)
 BLUE_ACTIONS[:, :] = (Blue.SLEEP, NO_HOST, NO_SUBNET, NO_SUBNET)
 for _a in range(NUM_BLUE):
     BLUE_ACTIONS[_a, : BLUE_ACTION_COUNTS[_a]] = _blue_actions(_a)
+# [kind, agent]: index of the first action of a kind; those of a host kind go on in the order of the hosts
+FIRST_BLUE_ACTION = np.array([np.argmax(BLUE_ACTIONS[:, :, 0] == kind, axis=1) for kind in Blue])
 
 # ---------------------------------------------------------------- blue's observation (§7.2)
 

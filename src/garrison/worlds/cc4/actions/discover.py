@@ -24,7 +24,7 @@ def scan(
     kind: jax.Array,
     target: jax.Array,
     ot_gone: jax.Array,
-) -> tuple[State, jax.Array, jax.Array]:
+) -> tuple[State, jax.Array, jax.Array, jax.Array]:
     """Aggressive and stealth service discovery.
 
     Args:
@@ -32,7 +32,7 @@ def scan(
 
     Returns:
         The state with the ports remembered and the events raised; success ``bool[red]``; whether any port
-        was found ``bool[red]``.
+        was found ``bool[red]``; whether the target noticed ``bool[red]``.
     """
     scanning = (kind == T.Red.AGGRESSIVE) | (kind == T.Red.STEALTH)
     success = scanning & source.exists & source.abstract & ~source.blocked
@@ -49,7 +49,8 @@ def scan(
     events = jnp.where(success, events, 0).astype(jnp.int16)
     found = success & (ports > 0)
     state = _remember(state, source, found, target, ports)
-    return state.replace(host_network_events=state.host_network_events.at[target].add(events)), success, found
+    network = state.host_network_events.at[target].add(events)
+    return state.replace(host_network_events=network), success, found, events > 0
 
 
 def remembered(state: State, source: Source, target: jax.Array) -> jax.Array:

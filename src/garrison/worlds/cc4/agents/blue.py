@@ -1,4 +1,4 @@
-"""Fixed blue policies that see only the observation vector and the action mask (§7).
+"""Fixed blue policies that see only the observation vector and the action mask (§7), and their names.
 
 They choose in every step, busy or not; what is submitted while busy is discarded by the engine, but a
 Restore still costs its −1 (Q2).
@@ -12,16 +12,12 @@ import numpy as np
 
 from garrison.core.struct import static, struct
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.agents.guard import Guard
 
 _SUBNETS = max(len(s) for s in T.BLUE_SUBNETS)
 
 
-def _first(kind: int) -> np.ndarray:
-    """Index of the first action of a kind in each agent's list."""
-    return np.argmax(T.BLUE_ACTIONS[:, :, 0] == kind, axis=1)
-
-
-SLEEP = tuple(int(i) for i in _first(T.Blue.SLEEP))
+SLEEP = tuple(int(i) for i in T.FIRST_BLUE_ACTION[T.Blue.SLEEP])
 
 
 def _places(width: int, offset: int) -> np.ndarray:
@@ -45,7 +41,7 @@ def _traffic_index(kind: int) -> np.ndarray:
             sources = [s for s in T.ALPHABETICAL if s != target]
             for rank, source in enumerate(sources):
                 column = int(np.argmax(T.ALPHABETICAL == source))
-                out[agent, k, column] = _first(kind)[agent] + 8 * k + rank
+                out[agent, k, column] = T.FIRST_BLUE_ACTION[kind][agent] + 8 * k + rank
     return out.reshape(T.NUM_BLUE, -1)
 
 
@@ -54,8 +50,8 @@ _FOREIGN = _BLOCK != np.array(SLEEP)[:, None]  # pairs that an agent can block a
 
 
 def _read(obs: jax.Array, places: np.ndarray) -> jax.Array:
-    """Bits ``bool[blue, place]`` of the observation; False in the padding."""
-    padded = jnp.pad(obs, ((0, 0), (0, 1)))
+    """Bits ``bool[blue, place]`` of the stock observation, with which a rich one begins; past it: False."""
+    padded = jnp.pad(obs[:, : T.MAX_BLUE_OBSERVATION], ((0, 0), (0, 1)))
     return jnp.take_along_axis(padded, jnp.asarray(places), axis=1) > 0
 
 
@@ -64,9 +60,9 @@ def reactive(obs: jax.Array, mask: jax.Array) -> jax.Array:
     station = np.arange(16 * _SUBNETS)
     action = jnp.array(SLEEP, jnp.int32)
     for places, kind in ((_NETWORK, T.Blue.DECOY), (_PROCESS, T.Blue.RESTORE)):
-        index = np.minimum(_first(kind)[:, None] + station, T.MAX_BLUE_ACTIONS - 1)
+        index = np.minimum(T.FIRST_BLUE_ACTION[kind][:, None] + station, T.MAX_BLUE_ACTIONS - 1)
         flagged = _read(obs, places) & jnp.take_along_axis(mask, jnp.asarray(index), axis=1)
-        chosen = _first(kind) + jnp.argmax(flagged, axis=1)
+        chosen = T.FIRST_BLUE_ACTION[kind] + jnp.argmax(flagged, axis=1)
         action = jnp.where(jnp.any(flagged, axis=1), chosen, action)
     return action.astype(jnp.int32)
 
@@ -98,6 +94,9 @@ class Rule:
 
     name: str = static()
 
+    observation = "stock"
+    observation_size = T.MAX_BLUE_OBSERVATION
+
     def init(self, key: jax.Array, num_agents: int) -> tuple[()]:
         return ()
 
@@ -109,4 +108,4 @@ class Rule:
         return {"idle": idle, "reactive": reactive, "firewall": firewall}[self.name](obs, mask), memory
 
 
-PLAYERS = {name: Rule(name) for name in ("idle", "random", "reactive", "firewall")}
+PLAYERS = {name: Rule(name) for name in ("idle", "random", "reactive", "firewall")} | {"guard": Guard()}

@@ -1,0 +1,214 @@
+"""The rich observation: what CybORG tells its blue agents beyond the vector (``docs/worlds/cc4.md`` §7.6).
+
+A wrapped CybORG agent gets the vector of §7.2. The same agent's raw observations, its own actions and their
+outcomes tell more: what Analyse found, which process events carry a number and which connections are no
+user's, where those came from, which decoys it has placed, what it is busy with. :func:`remember` keeps that
+from step to step, :func:`rich_vectors` lays it out behind the padded vector.
+
+Each host belongs to at most one blue agent, so one entry per host holds what its owner remembers.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from garrison.core.struct import struct
+from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.choose import is_index
+from garrison.worlds.cc4.events import Events
+from garrison.worlds.cc4.observe import stations
+from garrison.worlds.cc4.options import Options
+from garrison.worlds.cc4.state import State
+from garrison.worlds.cc4.topology import Topology
+
+OLDEST = 100  # ages in steps count up to here, which is also the age of what never was
+
+# bits of BlueMemory.told: what the last Analyse showed
+TOLD, SHELL, ROOT = 1, 2, 4
+# bits of BlueMemory.evidence
+PROCESS, TARGET, SOURCE = 1, 2, 4
+
+
+@struct
+class BlueMemory:
+    """What the blue agents remember of what they were told."""
+
+    told: jax.Array  # uint8[host]: bits TOLD, SHELL, ROOT
+    told_age: jax.Array  # uint8[host]: steps since, 0..OLDEST
+    evidence: jax.Array  # uint8[host]: bits PROCESS, TARGET, SOURCE
+    evidence_age: jax.Array  # uint8[host]: steps since the last of any kind, 0..OLDEST
+    outcome: jax.Array  # uint8[blue]: tables.Outcome of the last step
+
+
+def initial_memory() -> BlueMemory:
+    """Nothing was ever told."""
+    nothing, old = jnp.zeros(T.NUM_HOSTS, jnp.uint8), jnp.full(T.NUM_HOSTS, OLDEST, jnp.uint8)
+    return BlueMemory(
+        told=nothing,
+        told_age=old,
+        evidence=nothing,
+        evidence_age=old,
+        outcome=jnp.full(T.NUM_BLUE, T.Outcome.UNKNOWN, jnp.uint8),
+    )
+
+
+def remember(memory: BlueMemory, before: State, events: Events, after: State) -> BlueMemory:
+    """The memory after a step.
+
+    Blue acts first in a step, so Analyse shows the files of ``before``, and Remove and Restore clear what
+    was known before what the Monitor reports of this step is added.
+    """
+    done = is_index(events.blue_host, T.NUM_HOSTS)
+
+    def did(kind: int) -> jax.Array:
+        return jnp.any(done & (events.blue_kind == kind)[:, None], axis=0)
+
+    analysed, restored = did(T.Blue.ANALYSE), did(T.Blue.RESTORE)
+    found = TOLD + SHELL * (before.host_cmd_files > 0) + ROOT * (before.host_escalate_files > 0)
+    told = jnp.where(analysed, found, memory.told)
+    told = jnp.where(restored, TOLD, told)  # back to the backup: as good as looked at and found clean
+
+    kept = jnp.where(restored | did(T.Blue.REMOVE), 0, memory.evidence)
+    fresh = _reported(events)
+    return BlueMemory(
+        told=told.astype(jnp.uint8),
+        told_age=_age(memory.told_age, analysed | restored),
+        evidence=(kept | fresh).astype(jnp.uint8),
+        evidence_age=jnp.where(
+            (kept | fresh) > 0, _age(memory.evidence_age, fresh > 0), jnp.uint8(OLDEST)
+        ).astype(jnp.uint8),
+        outcome=events.blue_outcome,
+    )
+
+
+def _age(age: jax.Array, now: jax.Array) -> jax.Array:
+    return jnp.where(now, 0, jnp.minimum(age + 1, OLDEST)).astype(jnp.uint8)
+
+
+def _reported(events: Events) -> jax.Array:
+    """Evidence ``int32[host]`` in the Monitors' reports of a step.
+
+    Users' process events have no number, and users' connections none of the ports that red's have (§7.6),
+    so that the two are told apart. A source is told by its address, which only its owner can place: it
+    counts if it belongs to an agent that one of the connections was reported to.
+    """
+    owner = jnp.asarray(T.HOST_BLUE)
+    process = is_index(events.red_host, T.NUM_HOSTS) & events.red_alert[:, None]
+    to_owner = events.red_noticed & (owner[events.red_source][:, None] == owner[None])
+    source = is_index(events.red_source, T.NUM_HOSTS) & jnp.any(to_owner, axis=1, keepdims=True)
+    parts = ((PROCESS, process), (TARGET, events.red_noticed), (SOURCE, source))
+    return sum(bit * jnp.any(mask, axis=0).astype(jnp.int32) for bit, mask in parts)
+
+
+# ---------------------------------------------------------------- layout
+
+OF_AGENT = (
+    "last action succeeded",
+    "last action failed",
+    "busy",
+    "busy with Analyse",
+    "busy with Remove",
+    "busy with Restore",
+    "busy with DeployDecoy",
+    "steps left of it",
+    "steps of the mission",
+    "steps of the phase",
+)
+OF_HOST = (
+    "exists",
+    "looked at",
+    "cmd.sh found",
+    "escalate.sh found",
+    "age of that",
+    "process with a number",
+    "connection of no user to it",
+    "connection of no user from it",
+    "age of these",
+    "decoy apache2",
+    "decoy tomcat",
+    "decoy haraka",
+    "decoy vsftpd",
+    "steps left of the action on it",
+)
+MAX_STATIONS = max(len(s) for s in T.BLUE_SUBNETS) * (T.MAX_SERVERS + T.MAX_USERS)
+START = T.MAX_BLUE_OBSERVATION  # index of the first of OF_AGENT
+HOSTS = START + len(OF_AGENT)  # index of the first host's first feature
+OBSERVATION_SIZES = tuple(HOSTS + len(OF_HOST) * 16 * len(s) for s in T.BLUE_SUBNETS)
+SIZE = max(OBSERVATION_SIZES)
+_LONGEST = float(T.BLUE_DURATION.max())
+
+
+def _zone_rows() -> np.ndarray:
+    """Zones ``[blue, 3]`` of the agents' hosts; past the end where an agent has fewer."""
+    rows = np.full((T.NUM_BLUE, max(len(s) for s in T.BLUE_SUBNETS)), T.NUM_ZONES)
+    for agent, subnets in enumerate(T.BLUE_SUBNETS):
+        rows[agent, : len(subnets)] = subnets
+    return rows
+
+
+def host_features(topology: Topology, state: State, memory: BlueMemory) -> jax.Array:
+    """``float32[blue, 48, len(OF_HOST)]``: per agent and host, in the order of its actions (§7.1).
+
+    Hosts that do not exist, and those from 16 on of agents 0–3, are zero.
+    """
+    kinds = jnp.asarray(T.BLUE_ACTIONS)[jnp.arange(T.NUM_BLUE), state.blue_action]
+    on = is_index(kinds[:, 1], T.NUM_HOSTS) & (state.blue_ticks > 0)[:, None]
+    left = jnp.max(jnp.where(on, state.blue_ticks[:, None], 0), axis=0)
+
+    def bit(flags: jax.Array, mask: int) -> jax.Array:
+        return ((flags & mask) > 0).astype(jnp.float32)
+
+    columns = [
+        topology.host_exists.astype(jnp.float32),
+        bit(memory.told, TOLD),
+        bit(memory.told, SHELL),
+        bit(memory.told, ROOT),
+        memory.told_age / OLDEST,
+        bit(memory.evidence, PROCESS),
+        bit(memory.evidence, TARGET),
+        bit(memory.evidence, SOURCE),
+        memory.evidence_age / OLDEST,
+        *(jnp.any(state.host_decoy == kind, axis=1).astype(jnp.float32) for kind in list(T.Decoy)[1:]),
+        left / _LONGEST,
+    ]
+    table = jnp.stack([stations(jnp.where(topology.host_exists, column, 0.0)) for column in columns], axis=-1)
+    table = jnp.pad(table, ((0, 1), (0, 0), (0, 0)))  # the zone past the end
+    return table[_zone_rows()].reshape(T.NUM_BLUE, MAX_STATIONS, len(OF_HOST))
+
+
+def agent_features(options: Options, state: State, memory: BlueMemory) -> jax.Array:
+    """``float32[blue, len(OF_AGENT)]``."""
+    busy = state.blue_ticks > 0
+    kind = jnp.asarray(T.BLUE_ACTIONS)[jnp.arange(T.NUM_BLUE), state.blue_action, 0]
+    longer = (T.Blue.ANALYSE, T.Blue.REMOVE, T.Blue.RESTORE, T.Blue.DECOY)
+    steps = jnp.asarray(options.steps, jnp.float32)
+    ends = jnp.append(jnp.asarray(options.phase_start, jnp.float32), steps)
+    start = jnp.append(jnp.zeros(1), ends[:-1])[state.phase]
+    length = jnp.maximum(ends[state.phase] - start, 1.0)
+    columns = [
+        memory.outcome == T.Outcome.TRUE,
+        memory.outcome == T.Outcome.FALSE,
+        busy,
+        *(busy & (kind == k) for k in longer),
+        state.blue_ticks / _LONGEST,
+        jnp.broadcast_to(state.step / steps, busy.shape),
+        jnp.broadcast_to(jnp.clip((state.step - start) / length, 0.0, 1.0), busy.shape),
+    ]
+    return jnp.stack([column.astype(jnp.float32) for column in columns], axis=-1)
+
+
+def rich_vectors(
+    vectors: jax.Array, topology: Topology, options: Options, state: State, memory: BlueMemory
+) -> jax.Array:
+    """Observations ``float32[blue, 892]``: ``vectors`` (§7.2, padded), then agents' and hosts' features."""
+    of_agent = agent_features(options, state, memory)
+    of_hosts = host_features(topology, state, memory).reshape(T.NUM_BLUE, -1)
+    return jnp.concatenate([vectors, of_agent, of_hosts], axis=1)
+
+
+def labels(agent: int) -> list[str]:
+    """Names of the elements from :data:`START` on, in index order."""
+    hosts = [T.HOST_NAMES[h] for h in T.BLUE_ACTIONS[agent, : 16 * len(T.BLUE_SUBNETS[agent]), 1]]
+    return list(OF_AGENT) + [f"{host}: {name}" for host in hosts for name in OF_HOST]
