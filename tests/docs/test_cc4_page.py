@@ -14,7 +14,7 @@ from garrison.worlds.cc4 import default_options, red_view, rich
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import blue, green, red
 from garrison.worlds.cc4.draws import Draws
-from garrison.worlds.cc4.env import OBSERVATIONS
+from garrison.worlds.cc4.env import BUSY, OBSERVATIONS
 from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.options import FIELDS
 
@@ -108,6 +108,7 @@ def test_arguments_of_make():
         "green": green.POLICIES,
         "blue": tuple(blue.PLAYERS),
         "observation": OBSERVATIONS,
+        "busy": BUSY,
     }
     rows = {name: tuple(v.strip("`") for v in words(values)) for name, values in table("Quick start")}
     assert rows == known

@@ -65,6 +65,8 @@ def test_an_episode_of_500_gives_499_rewards_and_scores_498(world):
         ({"side": "red", "red": "fsm"}, ["red='fsm'", "side='blue'"]),
         ({"side": "red", "blue": "reactiv"}, ["'reactiv'", "firewall"]),
         ({"blue": "reactive"}, ["blue='reactive'", "side='red'"]),
+        ({"busy": "mask"}, ["'mask'", "free, masked"]),
+        ({"side": "red", "busy": "masked"}, ["busy='masked'", "side='blue'"]),
         ({"green_phising": 0.1}, ["'green_phising'", "green_phishing"]),
         ({"green_phishing": 1.5}, ["green_phishing", "0..1", "1.5"]),
         ({"users": [0, 10]}, ["users", "1..10"]),
@@ -79,6 +81,18 @@ def test_unknown_names_and_values_are_refused(options, words):
     with pytest.raises(ValueError, match=r".+") as error:
         garrison.make("cc4", **options)
     assert all(word.lower() in str(error.value).lower() for word in words), str(error.value)
+
+
+def test_the_busy_may_only_sleep_where_they_are_masked(short, step, start):
+    masked = garrison.make("cc4", steps=STEPS, busy="masked")
+    every = np.asarray(short.legal(start))
+    np.testing.assert_array_equal(masked.legal(start), every)  # nobody is busy at the start
+    restore = short.action_labels(4).index("Restore office_network_subnet_server_host_0")
+    _, after, _ = step(jax.random.key(0), start, SLEEP.at[4].set(restore))
+    mask = np.asarray(masked.legal(after))
+    np.testing.assert_array_equal(mask[:4], every[:4])
+    assert np.flatnonzero(mask[4]).tolist() == [SLEEP[4]]
+    np.testing.assert_array_equal(short.legal(after), every)
 
 
 @pytest.mark.parametrize(
