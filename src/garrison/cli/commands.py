@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import jax
 import tyro
@@ -48,19 +48,24 @@ Command = (
 
 def run(arguments: Sequence[str]) -> int:
     """Parse the arguments and run the command; returns the exit status."""
-    command = tyro.cli(
-        Command,
-        prog="garrison",
-        description="Train, play and judge teams that defend networks.",
-        args=arguments,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.CascadeSubcommandArgs),
-    )
+    command = parse(arguments)
     use_compilation_cache()
     try:
         return command.run()
     except KeyboardInterrupt:
         log.print("Interrupted.")
         return INTERRUPTED
+
+
+def parse(arguments: Sequence[str]) -> Any:
+    """The command that arguments ask for, to be ``run()``. Raises ``SystemExit`` for wrong ones."""
+    return tyro.cli(
+        Command,
+        prog="garrison",
+        description="Train, play and judge teams that defend networks.",
+        args=arguments,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.CascadeSubcommandArgs),
+    )
 
 
 def use_compilation_cache() -> None:
