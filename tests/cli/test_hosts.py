@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from garrison import cli
+from garrison.algos import ippo
 from garrison.learn import hosts
 from garrison.learn import run as runs
 from garrison.presets import Training, make_world, teams
@@ -67,6 +68,23 @@ def test_two_hosts_train_what_one_does_and_go_on_with_it(tmp_path):
     on_two_hosts("resume", str(together))
     assert len(runs.load(together).metrics()) == 40
     assert teams.progress(runs.load(together)) == (40, 40)
+
+
+@pytest.mark.parametrize(
+    ("lanes", "rollout_steps", "message"),
+    [
+        (7, None, "lanes is 7; the 2 devices of all hosts must share them evenly"),
+        (8, 5, "only where rollouts are whole episodes"),
+    ],
+)
+def test_what_hosts_cannot_share_is_refused(monkeypatch, lanes, rollout_steps, message):
+    config = ippo.IPPO(lanes=lanes, rollout_steps=rollout_steps, minibatches=1)
+    training = Training(world="toy/coordination", ippo=config)
+    teams.world_of(training)  # one host can
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(jax, "device_count", lambda: 2)
+    with pytest.raises(ValueError, match=message):
+        teams.world_of(training)
 
 
 @pytest.mark.parametrize("where", ["somewhere", "address:1,two,0", "address:1,2"])

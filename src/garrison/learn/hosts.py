@@ -41,6 +41,21 @@ def join(where: str) -> None:
     jax.distributed.initialize(address, *hosts)
 
 
+def check(lanes: int, whole_episodes: bool) -> None:
+    """Raise ``ValueError`` for what several hosts cannot train together; one host can train anything."""
+    if jax.process_count() == 1:
+        return
+    if lanes % jax.device_count():
+        raise ValueError(
+            f"lanes is {lanes}; the {jax.device_count()} devices of all hosts must share them evenly"
+        )
+    if not whole_episodes:
+        raise ValueError(
+            "several hosts train together only where rollouts are whole episodes, as one cannot save the "
+            "environments of another: leave out rollout_steps, in a world whose episodes have one length"
+        )
+
+
 def first() -> bool:
     """Whether this host is the one that writes."""
     return jax.process_index() == 0

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from garrison.algos import ippo
 from garrison.core.world import World
-from garrison.learn import checkpoint, sinks
+from garrison.learn import checkpoint, hosts, sinks
 from garrison.learn.players import Policy
 from garrison.learn.run import Run
 from garrison.presets.training import Training, make_world
@@ -30,7 +30,8 @@ def world_of(training: Training) -> World:
     training.check()
     sinks.check(training.sinks)
     world = make_world(training.world, training.options)
-    jax.eval_shape(partial(ippo.init, training.ippo, world), jax.random.key(0))
+    start = jax.eval_shape(partial(ippo.init, training.ippo, world), jax.random.key(0))
+    hosts.check(training.ippo.lanes, whole_episodes=start.world is None)
     return world
 
 
