@@ -10,6 +10,9 @@ import os
 import tempfile
 from pathlib import Path
 
+# Tests compile much and run little: the compiler need not try hard. It changes no result but in rounding.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
+
 import jax
 import pytest
 
