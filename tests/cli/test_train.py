@@ -170,7 +170,7 @@ def test_numbers_that_break_stop_the_run_and_keep_the_last_good_checkpoint(tmp_p
         stop_after(patch, 5, signal.SIGINT)
         assert train(path, "--total-steps", "800") == 130
     world = make_world("toy/network", ("steps=5",))
-    monkeypatch.setattr(training, "make_world", lambda *_: Broken(world))
+    monkeypatch.setattr(teams, "make_world", lambda *_: Broken(world))
     with pytest.raises(SystemExit) as stopped:
         cli.main(["resume", str(path)])
     assert "value_loss is nan in iteration 6, team 0: the world gave" in str(stopped.value)

@@ -28,7 +28,6 @@ MARKS = {
     "system.json",
     "metrics.jsonl",
 }  # a folder with two of them is a run, or was to be one
-QUIET = 60.0  # seconds without a word after which a run counts as stopped, if its iterations are no longer
 FIELDS = (
     *("run", "path", "algorithm", "world", "options", "seed", "teams", "iterations", "iterations_in_all"),
     *("env_steps", "return_last", "return_best", "steps_per_second", "started", "changed"),
@@ -60,10 +59,6 @@ class Runs:
         else:
             out.print(f"There are no runs in {self.folder}.", markup=False, soft_wrap=True)
         return 0
-
-
-def _say(line: str) -> None:
-    out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def table_rows(folder: Path) -> list[dict[str, Any]]:

@@ -18,11 +18,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from garrison.algos import ippo
 from garrison.cli.common import INTERRUPTED, log, user_input
 from garrison.core.world import World
-from garrison.learn import checkpoint, hosts, loop, shard, sinks
+from garrison.learn import hosts, loop, shard, sinks
 from garrison.learn import run as runs
 from garrison.learn.keep import Keeper
 from garrison.learn.run import Run
-from garrison.presets import DESCRIPTIONS, PRESETS, Training, make_world, teams
+from garrison.presets import DESCRIPTIONS, PRESETS, Training, teams
 
 if TYPE_CHECKING:
     Preset = Training
@@ -62,8 +62,7 @@ class Resume:
             if self.hosts is not None:
                 hosts.join(self.hosts)
             run = runs.load(self.path)
-            training = Training.from_json(run.config())
-            world = make_world(training.world, training.options)
+            training, world = teams.opened(run)
         return report(run, train(training, world, run)[1])
 
 
@@ -96,7 +95,7 @@ def train(training: Training, world: World, run: Run) -> tuple[ippo.TrainState, 
     """
     with user_input(), hosts.written(run) as written, shard.devices(training.ippo.lanes):
         total = ippo.num_iterations(training.ippo, world)
-        done = _done(run)
+        done = teams.iterations_done(run)
         states = teams.load_state(run, training, world) if done else teams.init(training, world)
         if done >= total:
             return states, True
@@ -123,24 +122,14 @@ def compiled(training: Training, world: World, states: ippo.TrainState) -> loop.
     return partial(step.lower(training.ippo, world, at_once, states).compile(), training.ippo)
 
 
-def _done(run: Run) -> int:
-    """Iterations that the latest checkpoint has done."""
-    try:
-        return checkpoint.about(run.checkpoint())["iteration"]
-    except FileNotFoundError:
-        return 0
-
-
 @contextlib.contextmanager
 def _told_what_is_left(run: Run) -> Iterator[None]:
     """Errors within the block end the program, and say what of the run is safe."""
     try:
         yield
     except (FloatingPointError, OSError) as error:
-        saved = run.checkpoints()
         left = "there is no checkpoint yet"
-        if "latest" in saved:
-            iteration = checkpoint.about(run.checkpoint())["iteration"]
+        if iteration := teams.iterations_done(run):
             left = f"the checkpoint of iteration {iteration} is kept; go on with: garrison resume {run.path}"
         raise SystemExit(f"garrison: {error}\n{run.path}: {left}") from error
 

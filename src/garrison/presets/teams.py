@@ -35,6 +35,12 @@ def world_of(training: Training) -> World:
     return world
 
 
+def opened(run: Run) -> tuple[Training, World]:
+    """What a run trains, and in which world. Raises ``ValueError`` if its configuration does not fit."""
+    training = Training.from_json(run.config())
+    return training, make_world(training.world, training.options)
+
+
 def init(training: Training, world: World) -> ippo.TrainState:
     """The first train states, stacked: leaves [team, ...]."""
     keys = jax.vmap(jax.random.key)(training.seed + jnp.arange(training.seeds))
@@ -113,8 +119,7 @@ def load_teams(run: Run, which: str = "latest", greedy: bool = False) -> tuple[T
 
     ``which`` names a checkpoint: "latest", "best", or one kept for good, such as "step-00000100".
     """
-    training = Training.from_json(run.config())
-    world = make_world(training.world, training.options)
+    training, world = opened(run)
     states = load_state(run, training, world, which)
     players = [ippo.player(team(states, number), world, greedy) for number in range(training.seeds)]
     return training, world, players
@@ -122,10 +127,13 @@ def load_teams(run: Run, which: str = "latest", greedy: bool = False) -> tuple[T
 
 def progress(run: Run) -> tuple[int, int]:
     """Iterations that the latest checkpoint has done, and how many there are in all."""
-    training = Training.from_json(run.config())
-    world = make_world(training.world, training.options)
+    training, world = opened(run)
+    return iterations_done(run), ippo.num_iterations(training.ippo, world)
+
+
+def iterations_done(run: Run) -> int:
+    """Iterations that the latest checkpoint has done; 0 if there is none."""
     try:
-        done = checkpoint.about(run.checkpoint("latest"))["iteration"]
+        return checkpoint.about(run.checkpoint())["iteration"]
     except FileNotFoundError:
-        done = 0
-    return done, ippo.num_iterations(training.ippo, world)
+        return 0
