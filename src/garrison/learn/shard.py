@@ -4,13 +4,20 @@
         state, metrics = step(config, world, state)
 
 JAX partitions the program and sums gradients over the devices by itself; what is computed is the same as on
-one device, up to the order of sums.
+one device, up to the order of sums. A program whose lanes have nothing to do with each other, such as a rollout
+with fixed players, runs on each device alone, and its results are the same bit by bit:
+
+    shard.cores_as_devices(2)  # on a CPU, before anything else: each core is a device
+    with shard.devices(lanes):
+        returns = jax.jit(shard.map_lanes(play))(keys)  # keys, returns: [lane, ...]
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 from jax.sharding import AxisType, PartitionSpec
@@ -20,18 +27,53 @@ Tree = TypeVar("Tree")
 AXIS = "lanes"
 
 
-def devices(lanes: int) -> AbstractContextManager[object]:
-    """Within the block, programs that are compiled use all devices that can share ``lanes`` evenly."""
-    count = usable(lanes)
+def cores_as_devices(count: int) -> None:
+    """Let JAX take the CPU for ``count`` devices; changes nothing where there is an accelerator.
+
+    XLA makes little use of a second core in programs of many small operations, such as simulators; a device
+    per core does. Raises ``RuntimeError`` if JAX has computed something already.
+    """
+    jax.config.update("jax_num_cpu_devices", count)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def devices(lanes: int, most: int | None = None) -> AbstractContextManager[object]:
+    """Within the block, programs that are compiled use all devices that can share ``lanes`` evenly.
+
+    ``most`` limits their number.
+    """
+    count = usable(lanes, most)
     if count == 1:
         return nullcontext()
     chosen = jax.devices()[:count]
     return jax.set_mesh(jax.make_mesh((count,), (AXIS,), axis_types=(AxisType.Auto,), devices=chosen))
 
 
-def usable(lanes: int) -> int:
-    """The largest number of devices, of all hosts, that divides ``lanes``."""
-    return max(count for count in range(1, jax.device_count() + 1) if lanes % count == 0)
+def usable(lanes: int, most: int | None = None) -> int:
+    """The largest number of devices, of all hosts and up to ``most``, that divides ``lanes``."""
+    there = jax.device_count() if most is None else min(most, jax.device_count())
+    return max(count for count in range(1, there + 1) if lanes % count == 0)
+
+
+def map_lanes(function: Callable[..., Tree]) -> Callable[..., Tree]:
+    """``function`` on each device of the block, with the device's share of the lanes; to be jitted in the block.
+
+    Args and results of ``function`` are trees of arrays [lane, ...]; no lane may depend on another. Outside of
+    a block it is called as it is.
+    """
+
+    def mapped(*lanes: Any) -> Tree:
+        if AXIS not in jax.sharding.get_abstract_mesh().axis_names:
+            return function(*lanes)
+        share = PartitionSpec(AXIS)
+        # Nothing is the same on all devices, so there is nothing for the check of replication to find.
+        return jax.shard_map(function, in_specs=share, out_specs=share, check_vma=False)(*lanes)
+
+    return mapped
 
 
 def over_lanes(tree: Tree, axis: int = 0) -> Tree:

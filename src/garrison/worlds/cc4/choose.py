@@ -32,6 +32,17 @@ def running_sum(values: jax.Array) -> jax.Array:
     return jnp.sum(jnp.where(upto, values[..., None, :], 0), axis=-1, dtype=kind)
 
 
+def rank(values: jax.Array) -> jax.Array:
+    """For each entry the number of lower ones on the last axis (a short one), ``uint8``.
+
+    Written out entry by entry: one fused loop, where comparing all pairs at once would go through memory.
+    """
+    lower = jnp.zeros(values.shape, jnp.uint8)
+    for i in range(values.shape[-1]):
+        lower = lower + (values[..., i : i + 1] < values)
+    return lower
+
+
 def nth(mask: jax.Array, u: jax.Array) -> jax.Array:
     """Index on the last axis (a short one) of the True that ``u`` picks; 0 where there is none."""
     until = running_sum(mask)

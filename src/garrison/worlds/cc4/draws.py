@@ -10,6 +10,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from garrison.core import random
 from garrison.core.struct import struct
 from garrison.worlds.cc4 import tables as T
 
@@ -83,7 +84,7 @@ def sample(key: jax.Array) -> Draws:
     """The draws of one step, from one call of the generator."""
     shapes = {**_UNIFORM, **{name: spec[0] for name, spec in _INTEGER.items()}}
     sizes = {name: _size(shape) for name, shape in shapes.items()}
-    bits = jax.random.bits(key, (sum(sizes.values()),), jnp.uint32)
+    bits = random.bits(key, sum(sizes.values()))
     fields, start = {}, 0
     for name, size in sizes.items():
         uniform = to_uniform(bits[start : start + size])

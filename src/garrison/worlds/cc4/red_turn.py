@@ -122,7 +122,7 @@ def _sessions_there(before: State, after: State, lower: jax.Array, target: jax.A
 
 def _add_exploited(state: State, hit: exploit.ExploitResult, target: jax.Array, pid: jax.Array) -> State:
     ssh = hit.exploit == T.Exploit.SSH_BRUTE_FORCE
-    state, _ = sessions.add(
+    return sessions.add(
         state,
         hit.success,
         host=target,
@@ -132,7 +132,6 @@ def _add_exploited(state: State, hit: exploit.ExploitResult, target: jax.Array, 
         parent=True,
         suspicious=hit.alert | processes.is_suspicious(state, target, pid),
     )
-    return state
 
 
 def _further_hosts(

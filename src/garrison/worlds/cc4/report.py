@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from garrison.core.struct import struct
 from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.choose import is_index
+from garrison.worlds.cc4.choose import is_index, rank
 from garrison.worlds.cc4.state import NO_RANK, State
 
 # places in the order of entries
@@ -37,28 +37,25 @@ class Findings:
     exploited: jax.Array  # bool[red]: a new session on the target
 
 
-def inform(
-    state: State, before: State, findings: Findings, given_host: jax.Array, given_id: jax.Array
-) -> State:
+def inform(state: State, before: State, findings: Findings, given: jax.Array) -> State:
     """Write the reports and extend red's knowledge.
 
     Args:
         before: the state at the start of the step; tickets from its ``red_next_order`` on are new.
-        given_host, given_id: from :func:`sessions.reassign`.
+        given: from :func:`sessions.reassign`.
     """
     target = findings.target[:, None] & is_index(findings.host, T.NUM_HOSTS)
     since = state.session_order - before.red_next_order[:, None]
     place = OWN + jnp.clip(since, 0, 126).astype(jnp.uint8)
+    place = jnp.where(given > 0, HANDED + given, place)
     used = sessions.live(state)
     own_order = _least(jnp.where(used, place, NO_RANK), state.session_host, T.NUM_HOSTS)
     own = own_order != NO_RANK
-    handed = given_host > 0
 
     order = jnp.where(own, own_order, 0)
-    order = jnp.where(handed, HANDED + given_host, order)
     order = jnp.where(findings.others, OTHERS, order)
     order = jnp.where(target, TARGET, order)
-    named = own | handed | (target & findings.target_named[:, None])
+    named = own | (target & findings.target_named[:, None])
     named = named | (findings.others & findings.others_named[:, None])
     exploited = target & findings.exploited[:, None]
     subnets = jnp.any(own[:, :, None] & jnp.asarray(_IN_SUBNET), axis=1)
@@ -69,32 +66,27 @@ def inform(
         seen_subnet=findings.subnet,
         seen_order=order.astype(jnp.uint8),
         seen_hostname=named,
-        seen_session=own | handed | (target & findings.target_session[:, None]),
+        seen_session=own | (target & findings.target_session[:, None]),
         red_known_ip=state.red_known_ip | (order > 0),
-        red_known_hostname=state.red_known_hostname | own | handed | exploited,
+        red_known_hostname=state.red_known_hostname | own | exploited,
         red_known_subnet=state.red_known_subnet | subnets,
-        red_known_session=_meet(state, findings, used, place, given_id),
+        red_known_session=_meet(state, findings, used, place),
     )
 
 
 _IN_SUBNET = (T.HOST_SUBNET[:, None] == range(T.NUM_SUBNETS))[None]
 
 
-def _meet(
-    state: State, findings: Findings, used: jax.Array, place: jax.Array, given_id: jax.Array
-) -> jax.Array:
+def _meet(state: State, findings: Findings, used: jax.Array, place: jax.Array) -> jax.Array:
     """Ranks of first sight with the abstract sessions of this report added, in its order (Q25)."""
-    abstract = used & (state.session_kind == T.Session.ABSTRACT)
-    order = jnp.where(abstract, place, NO_RANK)
-    order = jnp.where(abstract & findings.reported, TARGET, order)
-    order = _least(order, state.session_id, T.MAX_SESSION_ID)
-    order = jnp.where((given_id > 0) & (order != TARGET), HANDED + given_id, order)
     known = state.red_known_session
-    new = (order != NO_RANK) & (known == NO_RANK)
-    earlier = new[:, None, :] & (order[:, None, :] < order[:, :, None])
+    abstract = used & (state.session_kind == T.Session.ABSTRACT)
+    new = abstract & ~sessions.bit_of(known != NO_RANK, state.session_id)
+    order = jnp.where(findings.reported, TARGET, place)
     count = jnp.sum(known != NO_RANK, axis=1, dtype=jnp.uint8)
-    rank = count[:, None] + jnp.sum(earlier, axis=2, dtype=jnp.uint8)
-    return jnp.where(new, rank, known).astype(jnp.uint8)
+    ranks = count[:, None] + rank(jnp.where(new, order, NO_RANK))
+    rows = jnp.arange(T.NUM_RED)[:, None]
+    return known.at[rows, state.session_id].min(jnp.where(new, ranks, NO_RANK))
 
 
 def _least(values: jax.Array, index: jax.Array, size: int) -> jax.Array:

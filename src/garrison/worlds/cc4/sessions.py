@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.choose import is_index, pick
+from garrison.worlds.cc4.choose import is_index, pick, rank
 from garrison.worlds.cc4.state import State
 
 
@@ -28,9 +28,8 @@ def nth_by_order(mask: jax.Array, order: jax.Array, u: jax.Array) -> jax.Array:
 
     The last axis is the session axis; ``u`` lacks it.
     """
-    earlier = mask[..., None, :] & (order[..., None, :] < order[..., :, None])
-    rank = jnp.sum(earlier, axis=-1, dtype=jnp.uint8)
-    return mask & (rank == pick(u, jnp.sum(mask, axis=-1, dtype=jnp.int32))[..., None])
+    place = rank(jnp.where(mask, order, jnp.iinfo(order.dtype).max))
+    return mask & (place == pick(u, jnp.sum(mask, axis=-1, dtype=jnp.int32))[..., None])
 
 
 def pick_value(mask: jax.Array, values: jax.Array) -> jax.Array:
@@ -48,14 +47,11 @@ def add(
     user: jax.Array,
     parent: jax.Array | bool,
     suspicious: jax.Array,
-) -> tuple[State, jax.Array]:
+) -> State:
     """Give each enabled agent a new session. Arguments broadcast to ``[red]``.
 
-    The id is 0 for the first session, else the largest id plus one (State.py:312).
-
-    Returns:
-        The state and the new ids ``int32[red]``. Where the table or the ids are full, nothing is added
-        and the overflow flag is set.
+    The id is 0 for the first session, else the largest id plus one (State.py:312). Where the table or the
+    ids are full, nothing is added and the overflow flag is set.
     """
     used = live(state)
     largest = jnp.max(jnp.where(used, state.session_id, 0), axis=1).astype(jnp.int32)
@@ -83,7 +79,7 @@ def add(
         red_next_order=state.red_next_order + enable.astype(jnp.int16),
         red_session_count=state.red_session_count + enable.astype(jnp.int16),
         overflow=state.overflow | overflow.astype(jnp.uint8),
-    ), new_id
+    )
 
 
 def remove(state: State, mask: jax.Array) -> State:
@@ -97,16 +93,15 @@ def drop(state: State, mask: jax.Array) -> State:
     return state.replace(session_kind=jnp.where(mask, T.Session.NONE, state.session_kind).astype(jnp.uint8))
 
 
-def reassign(state: State) -> tuple[State, jax.Array, jax.Array]:
+def reassign(state: State) -> tuple[State, jax.Array]:
     """Hand every session on a foreign host to the red agent that owns the host's subnet (§3.3).
 
     Agents in order, their sessions in the order of the map, one after the other, because each new id
     depends on what the new owner holds at that moment.
 
     Returns:
-        The state; ``uint8[red, host]`` the place (1, 2, …) at which an agent was given an exploit's
-        session on a host, 0 = not; and ``uint8[red, id]`` likewise for the session ids so given. Only
-        exploits leave such a record, phishing does not.
+        The state, and ``uint8[red, session]`` the place (1, 2, …) at which an agent was given the session of
+        an exploit, 0 = not. Only exploits leave such a record, phishing does not.
     """
     owners = jnp.asarray(T.HOST_RED)
     agents = jnp.arange(T.NUM_RED)
@@ -115,7 +110,7 @@ def reassign(state: State) -> tuple[State, jax.Array, jax.Array]:
         return live(state) & (owners[state.session_host] != agents[:, None])
 
     def move(carry):
-        state, left, place, given_host, given_id = carry
+        state, left, place, given = carry
         agent = jnp.argmax(jnp.any(left, axis=1))
         order = jnp.where(left[agent], state.session_order[agent], jnp.iinfo(jnp.int16).max)
         slot = jnp.argmin(order)
@@ -128,24 +123,16 @@ def reassign(state: State) -> tuple[State, jax.Array, jax.Array]:
         }
         state = remove(state, moved)
         owner = agents == owners[host]
-        state, new_id = add(state, owner, host=host, kind=jnp.uint8(T.Session.ABSTRACT), parent=False, **row)
+        held = live(state)
+        state = add(state, owner, host=host, kind=jnp.uint8(T.Session.ABSTRACT), parent=False, **row)
         told = owner & (kind != T.Session.ABSTRACT)
         place = place + jnp.any(told).astype(jnp.uint8)  # at most one per red agent in a step
-        at_host = told[:, None] & is_index(host, T.NUM_HOSTS)[None] & (given_host == 0)
-        at_id = told[:, None] & is_index(new_id, T.MAX_SESSION_ID) & (given_id == 0)
-        given_host = jnp.where(at_host, place, given_host)
-        given_id = jnp.where(at_id, place, given_id)
-        return state, left & ~moved, place, given_host, given_id
+        given = jnp.where(live(state) & ~held & told[:, None], place, given)
+        return state, left & ~moved, place, given
 
-    carry = (
-        state,
-        foreign(state),
-        jnp.uint8(0),
-        jnp.zeros((T.NUM_RED, T.NUM_HOSTS), jnp.uint8),
-        jnp.zeros((T.NUM_RED, T.MAX_SESSION_ID), jnp.uint8),
-    )
-    state, _, _, given_host, given_id = jax.lax.while_loop(lambda c: jnp.any(c[1]), move, carry)
-    return state, given_host, given_id
+    carry = (state, foreign(state), jnp.uint8(0), jnp.zeros((T.NUM_RED, T.MAX_SESSIONS), jnp.uint8))
+    state, _, _, given = jax.lax.while_loop(lambda c: jnp.any(c[1]), move, carry)
+    return state, given
 
 
 def promote(state: State, u: jax.Array) -> State:
@@ -167,11 +154,11 @@ def promote(state: State, u: jax.Array) -> State:
 def forget_scans(state: State, before: State) -> State:
     """Free the remembered ports of sessions that died or whose slot holds another one since ``before``."""
     gone = ~live(state) | (state.session_order != before.session_order)
-    stale = _bit_of(gone, state.scan_session)
+    stale = bit_of(gone, state.scan_session)
     return state.replace(scan_session=jnp.where(stale, T.NO_HOST, state.scan_session).astype(jnp.uint8))
 
 
-def _bit_of(mask: jax.Array, index: jax.Array) -> jax.Array:
+def bit_of(mask: jax.Array, index: jax.Array) -> jax.Array:
     """``mask[r, index[r, k]]`` by packed words instead of a gather; False for indices past the end."""
     pad = -mask.shape[1] % 32
     words = jnp.pad(mask, ((0, 0), (0, pad))).reshape(mask.shape[0], -1, 32).astype(jnp.uint32)

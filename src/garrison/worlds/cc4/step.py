@@ -55,12 +55,12 @@ def turn(
     middle = state
     state, reds = act_red(draws, topology, options, state, red_now, ran & ~busy)
 
-    state, given_host, given_id = sessions.reassign(state)
+    state, given = sessions.reassign(state)
     state = sessions.forget_scans(state, middle)
     state = state.replace(red_active=jnp.any(sessions.live(state), axis=1))
     state = monitor(state, reds)
     state = sessions.promote(state, draws.red_promote)
-    state = report.inform(state, before, reds.findings, given_host, given_id)
+    state = report.inform(state, before, reds.findings, given)
     state = state.replace(step=state.step + jnp.int16(1))
     return state, _events(topology, blue, blue_now, blue_outcome, greens, red_now, ran, busy, reds)
 

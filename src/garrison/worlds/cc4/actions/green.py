@@ -140,7 +140,7 @@ def _phish(draws: Draws, topology: Topology, state: State, mail: jax.Array) -> t
         sender = jnp.where(jnp.any(near), nearest, drawn)
         send = jnp.any(waiting) & jnp.any(pool)
         pid = processes.static_max_pid(topology, state, host) + draws.green_pid[reader]
-        state, _ = sessions.add(
+        state = sessions.add(
             state,
             send & (jnp.arange(T.NUM_RED) == sender),
             host=host,
