@@ -93,7 +93,7 @@ RULES = (
         "§4.2 Q7",
         "its new pid is drawn when its process is gone",
         "the old process still counts for the new pid",
-        edit(remove._restart_decoys, ("jnp.where(this, 0, pids)", "pids")),
+        edit(remove._restart_decoys, ("jnp.where(this, 0, pids[agent])", "pids[agent]")),
         (RANDOM, HEAVY),
     ),
     Wrong(

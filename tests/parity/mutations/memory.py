@@ -35,13 +35,13 @@ RULES = (
         "§2.4",
         "a subnet is known by an own session in it",
         "a subnet is known by any host reported in it",
-        edit(report.inform, ("own[:, :, None] & jnp.asarray", "(order > 0)[:, :, None] & jnp.asarray")),
+        edit(report.inform, ("zones = own[:, : T.ROOT_HOST]", "zones = (order > 0)[:, : T.ROOT_HOST]")),
     ),
     Wrong(
         "§2.4 Q25",
         "a new owner knows the exploit's session first",
         "a new owner knows sessions in their own order",
-        edit(report._meet, ("(given_id > 0) & (order != TARGET)", "False & (given_id > 0)")),
+        edit(report.inform, ("jnp.where(given > 0, HANDED + given, place)", "place")),
         (HEAVY,),
     ),
     Wrong(

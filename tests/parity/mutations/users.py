@@ -65,9 +65,9 @@ RULES = (
             green.act,
             (
                 "host_process_events=state.host_process_events + _scatter_users(work_alarm.astype(jnp.int16)),\n"
-                "        host_network_events=state.host_network_events + _scatter_servers(events),",
-                "host_network_events=state.host_network_events + _scatter_servers(events)"
-                " + _scatter_users(work_alarm.astype(jnp.int16)),",
+                "        host_network_events=state.host_network_events.at[destination]",
+                "host_network_events=(state.host_network_events"
+                " + _scatter_users(work_alarm.astype(jnp.int16))).at[destination]",
             ),
         ),
     ),
@@ -101,7 +101,7 @@ RULES = (
         "§4.3 Q30",
         "the last infected host of the subnet sends the mail",
         "the first infected host of the subnet sends it",
-        edit(green._phish, ("present[T.ROOT_HOST - jnp.argmax(near[::-1])]", "present[jnp.argmax(near)]")),
+        edit(green._phish, ("present[T.ROOT_HOST - first(near[::-1])]", "present[first(near)]")),
         held_by="worlds/cc4/test_quirks.py::test_q30_an_infected_subnet_sends_its_own_mail",
     ),
     Wrong(

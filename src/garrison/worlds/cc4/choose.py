@@ -43,10 +43,38 @@ def rank(values: jax.Array) -> jax.Array:
     return lower
 
 
+def first(mask: jax.Array) -> jax.Array:
+    """Index of the first True on the last axis, ``int32``; 0 where there is none.
+
+    What ``argmax`` says, by a minimum of bytes, which a CPU takes many at a time.
+    """
+    size = mask.shape[-1]
+    index = jnp.arange(size, dtype=jnp.uint8).reshape((1,) * (mask.ndim - 1) + (size,))
+    least = jnp.min(jnp.where(mask, index, jnp.uint8(255)), axis=-1)
+    return jnp.where(least == 255, 0, least).astype(jnp.int32)
+
+
+_SHORT = 10  # longest axis of which all masks are tabled
+# [bits of the mask, rank]: place of the bit of that rank, 0 where there is none
+_PLACE = np.zeros((1 << _SHORT, _SHORT), np.uint8)
+for _bits in range(1 << _SHORT):
+    _places = [i for i in range(_SHORT) if _bits >> i & 1]
+    _PLACE[_bits, : len(_places)] = _places
+
+
+def packed(mask: jax.Array) -> jax.Array:
+    """The last axis (at most 16 entries) as bits of a ``uint16``, the first entry lowest."""
+    place = jnp.arange(mask.shape[-1], dtype=jnp.uint16).reshape((1,) * (mask.ndim - 1) + (-1,))
+    return jnp.sum(mask.astype(jnp.uint16) << place, axis=-1, dtype=jnp.uint16)
+
+
 def nth(mask: jax.Array, u: jax.Array) -> jax.Array:
-    """Index on the last axis (a short one) of the True that ``u`` picks; 0 where there is none."""
-    until = running_sum(mask)
-    return jnp.argmax(until > pick(u, until[..., -1])[..., None], axis=-1)
+    """Index on the last axis (at most 10 entries) of the True that ``u`` picks; 0 where there is none."""
+    if mask.shape[-1] > _SHORT:
+        raise ValueError(f"nth picks among at most {_SHORT} entries, not {mask.shape[-1]}; see nth_host")
+    bits = packed(mask)
+    count = jax.lax.population_count(bits).astype(jnp.int32)
+    return jnp.asarray(_PLACE)[bits, pick(u, count)].astype(jnp.int32)
 
 
 def weighted(weight: jax.Array, u: jax.Array) -> jax.Array:

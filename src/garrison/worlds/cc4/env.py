@@ -63,12 +63,9 @@ def play(
     memory = episode.blue_memory
     if memory is not None:
         memory = rich.remember(memory, episode.state, events, state)
-    return (
-        episode.replace(state=state, blue_memory=memory),
-        events,
-        reward_parts(options, state, events),
-        done,
-    )
+    with jax.named_scope("reward"):
+        parts = reward_parts(options, state, events)
+    return episode.replace(state=state, blue_memory=memory), events, parts, done
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +133,9 @@ class CC4(World):
         self, key: jax.Array, state: Episode, actions: jax.Array, messages: jax.Array | None = None
     ) -> tuple[jax.Array, Episode, Step]:
         """One step with the random numbers of ``key``; see :meth:`step_with`."""
-        return self.step_with(draw.sample(key), state, actions, messages)
+        with jax.named_scope("draws"):
+            draws = draw.sample(key)
+        return self.step_with(draws, state, actions, messages)
 
     def step_with(
         self, draws: Draws, state: Episode, actions: jax.Array, messages: jax.Array | None = None
@@ -151,12 +150,14 @@ class CC4(World):
             ValueError: outside jit, for actions of a wrong shape or dtype or out of range.
         """
         check_actions(self, actions)
-        red_action, memory = red.decide(self.red, draws, state.options, state.state)
+        with jax.named_scope("red_decide"):
+            red_action, memory = red.decide(self.red, draws, state.options, state.state)
         green_kind = green.decide(self.green, draws)
         episode, events, parts, done = play(
             draws, state.replace(state=memory), jnp.asarray(actions), red_action, green_kind
         )
-        obs = self.observe(episode, messages)
+        with jax.named_scope("observe"):
+            obs = self.observe(episode, messages)
         reward = sum(parts.values())
         return (
             obs,

@@ -34,18 +34,19 @@ def blue_vectors(topology: Topology, state: State, messages: jax.Array) -> jax.A
     block = jnp.concatenate([jnp.asarray(_ONE_HOT), blocked, policy, process, network], axis=1)
     block = block.astype(jnp.float32)
     messages = messages.astype(jnp.float32)
-    rows = [_vector(agent, state.phase, block, messages) for agent in range(T.NUM_BLUE)]
-    return jnp.stack(rows)
+    # one row after the other in one flat array: stacked, they would be written twice
+    rows = [part for agent in range(T.NUM_BLUE) for part in _vector(agent, state.phase, block, messages)]
+    return jnp.concatenate(rows).reshape(T.NUM_BLUE, T.MAX_BLUE_OBSERVATION)
 
 
 _ONE_HOT = (np.arange(T.NUM_ZONES)[:, None] == T.ALPHABETICAL).astype(np.uint8)
 
 
-def _vector(agent: int, phase: jax.Array, block: jax.Array, messages: jax.Array) -> jax.Array:
+def _vector(agent: int, phase: jax.Array, block: jax.Array, messages: jax.Array) -> list[jax.Array]:
     parts = [phase[None].astype(jnp.float32)]
     parts += [block[subnet] for subnet in T.BLUE_SUBNETS[agent]]
     parts += [messages[other] for other in range(T.NUM_BLUE) if other != agent]
-    return jnp.pad(jnp.concatenate(parts), (0, T.MAX_BLUE_OBSERVATION - T.BLUE_OBSERVATION_SIZES[agent]))
+    return [*parts, jnp.zeros(T.MAX_BLUE_OBSERVATION - T.BLUE_OBSERVATION_SIZES[agent], jnp.float32)]
 
 
 def blue_masks(topology: Topology) -> jax.Array:

@@ -116,7 +116,7 @@ def _sessions_there(before: State, after: State, lower: jax.Array, target: jax.A
     pids = jnp.where(here, before.session_pid[:, None, :], 0)
     return _There(
         largest_pid=jnp.max(pids, axis=(0, 2)).astype(jnp.int32),
-        count=jnp.sum(here, axis=(0, 2), dtype=jnp.int32),
+        count=jnp.sum(here, axis=(0, 2), dtype=jnp.int16).astype(jnp.int32),
     )
 
 

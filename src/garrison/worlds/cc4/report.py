@@ -58,7 +58,8 @@ def inform(state: State, before: State, findings: Findings, given: jax.Array) ->
     named = own | (target & findings.target_named[:, None])
     named = named | (findings.others & findings.others_named[:, None])
     exploited = target & findings.exploited[:, None]
-    subnets = jnp.any(own[:, :, None] & jnp.asarray(_IN_SUBNET), axis=1)
+    zones = own[:, : T.ROOT_HOST].reshape(T.NUM_RED, T.NUM_ZONES, T.ZONE_SLOTS)
+    subnets = jnp.concatenate([jnp.any(zones, axis=2), own[:, T.ROOT_HOST :]], axis=1)
     return state.replace(
         seen_kind=findings.kind,
         seen_outcome=findings.outcome,
@@ -72,9 +73,6 @@ def inform(state: State, before: State, findings: Findings, given: jax.Array) ->
         red_known_subnet=state.red_known_subnet | subnets,
         red_known_session=_meet(state, findings, used, place),
     )
-
-
-_IN_SUBNET = (T.HOST_SUBNET[:, None] == range(T.NUM_SUBNETS))[None]
 
 
 def _meet(state: State, findings: Findings, used: jax.Array, place: jax.Array) -> jax.Array:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.choose import is_index, pick, rank
+from garrison.worlds.cc4.choose import first, is_index, pick, rank
 from garrison.worlds.cc4.state import State
 
 
@@ -59,7 +59,7 @@ def add(
     full = enable & jnp.all(used, axis=1)
     no_id = enable & (new_id >= T.MAX_SESSION_ID)
     enable = enable & ~full & ~no_id
-    slot = jnp.argmin(used, axis=1)
+    slot = first(~used)
     at = enable[:, None] & is_index(slot, T.MAX_SESSIONS)
 
     def put(array: jax.Array, value: jax.Array | int) -> jax.Array:

@@ -49,18 +49,23 @@ def turn(
     ran = (red_now.kind == T.Red.SLEEP) | (red_now.kind == T.Red.INVALID)
     ran = ran | jnp.any(sessions.find(state, red_now.session), axis=1)  # once, before anything acts
 
-    state, blue_outcome = act_blue(draws, topology, state, blue_now)
-    state, greens = green.act(draws, topology, options, state, green_kind)
-    state = sessions.forget_scans(state, before)
+    # the scopes are the rows of a profile: garrison bench --profile
+    with jax.named_scope("blue"):
+        state, blue_outcome = act_blue(draws, topology, state, blue_now)
+    with jax.named_scope("green"):
+        state, greens = green.act(draws, topology, options, state, green_kind)
+        state = sessions.forget_scans(state, before)
     middle = state
-    state, reds = act_red(draws, topology, options, state, red_now, ran & ~busy)
-
-    state, given = sessions.reassign(state)
-    state = sessions.forget_scans(state, middle)
-    state = state.replace(red_active=jnp.any(sessions.live(state), axis=1))
-    state = monitor(state, reds)
-    state = sessions.promote(state, draws.red_promote)
-    state = report.inform(state, before, reds.findings, given)
+    with jax.named_scope("red"):
+        state, reds = act_red(draws, topology, options, state, red_now, ran & ~busy)
+    with jax.named_scope("reassign"):
+        state, given = sessions.reassign(state)
+        state = sessions.forget_scans(state, middle)
+        state = state.replace(red_active=jnp.any(sessions.live(state), axis=1))
+    with jax.named_scope("report"):
+        state = monitor(state, reds)
+        state = sessions.promote(state, draws.red_promote)
+        state = report.inform(state, before, reds.findings, given)
     state = state.replace(step=state.step + jnp.int16(1))
     return state, _events(topology, blue, blue_now, blue_outcome, greens, red_now, ran, busy, reds)
 

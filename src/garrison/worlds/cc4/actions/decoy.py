@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from garrison.worlds.cc4 import processes, sessions
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.choose import is_index, nth
+from garrison.worlds.cc4.choose import first, is_index, nth
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
@@ -48,7 +48,7 @@ def _max_pid(topology: Topology, state: State, host: jax.Array) -> jax.Array:
 def _orphan(state: State, enable: jax.Array, host: jax.Array, pid: jax.Array) -> State:
     """Remember a process that its service entry no longer points to."""
     free = state.orphan_host == T.NO_HOST
-    slot = jnp.argmax(free, axis=1)
+    slot = first(free)
     full = enable & ~jnp.any(free, axis=1)
     at = (enable & ~full)[:, None] & is_index(slot, T.MAX_ORPHANS)
     suspicious = processes.is_suspicious(state, host, pid)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from garrison.worlds.cc4 import processes
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import Source
-from garrison.worlds.cc4.choose import is_index
+from garrison.worlds.cc4.choose import first, is_index
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import State
@@ -55,18 +55,18 @@ def scan(
 
 def remembered(state: State, source: Source, target: jax.Array) -> jax.Array:
     """Ports ``uint8[red]`` of the target that the source session remembers; 0 = never scanned (Q10)."""
-    slot = jnp.argmax(source.slot, axis=1)
+    slot = first(source.slot)
     match = (state.scan_session == slot[:, None]) & (state.scan_host == target[:, None])
     ports = processes.or_reduce(jnp.where(match, state.scan_ports, jnp.uint8(0)))
     return jnp.where(source.exists, ports, 0)
 
 
 def _remember(state: State, source: Source, enable: jax.Array, target: jax.Array, ports: jax.Array) -> State:
-    slot = jnp.argmax(source.slot, axis=1)
+    slot = first(source.slot)
     match = (state.scan_session == slot[:, None]) & (state.scan_host == target[:, None])
     free = state.scan_session == T.NO_HOST
     known = jnp.any(match, axis=1)
-    entry = jnp.where(known, jnp.argmax(match, axis=1), jnp.argmax(free, axis=1))
+    entry = jnp.where(known, first(match), first(free))
     full = enable & ~known & ~jnp.any(free, axis=1)
     at = (enable & ~full)[:, None] & is_index(entry, T.MAX_SCANS)
     return state.replace(

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from garrison.core.struct import struct
 from garrison.worlds.cc4 import processes, sessions
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.choose import is_index, nth, nth_host, pick, running_sum
+from garrison.worlds.cc4.choose import first, nth, nth_host, packed, pick, running_sum
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import State
@@ -41,12 +41,6 @@ def _scatter_users(values: jax.Array) -> jax.Array:
     return jnp.append(jnp.pad(zones, ((0, 0), (1, T.MAX_SERVERS))).reshape(-1), jnp.zeros(1, values.dtype))
 
 
-def _scatter_servers(values: jax.Array) -> jax.Array:
-    """``[zone, server]`` values laid out over hosts, zero elsewhere."""
-    zones = jnp.pad(values, ((0, 0), (1 + T.MAX_USERS, 0)))
-    return jnp.append(zones.reshape(-1), jnp.zeros(1, values.dtype))
-
-
 def act(
     draws: Draws, topology: Topology, options: Options, state: State, kind: jax.Array
 ) -> tuple[State, GreenResult]:
@@ -61,19 +55,16 @@ def act(
     access_failed = accessing & blocked
     access_alarm = accessing & ~blocked & (draws.green_alarm < options.green_access_alarm)
     noticed = access_failed | access_alarm
-    hits = noticed[:, None] & is_index(zone * T.MAX_SERVERS + server, T.NUM_ZONES * T.MAX_SERVERS)
-    events = jnp.sum(hits, axis=0, dtype=jnp.int16).reshape(T.NUM_ZONES, T.MAX_SERVERS)
-
+    destination = zone * T.ZONE_SLOTS + 1 + T.MAX_USERS + server
     state = state.replace(
         host_process_events=state.host_process_events + _scatter_users(work_alarm.astype(jnp.int16)),
-        host_network_events=state.host_network_events + _scatter_servers(events),
+        host_network_events=state.host_network_events.at[destination].add(noticed.astype(jnp.int16)),
     )
     state, phished = _phish(draws, topology, state, mail)
     own = jnp.asarray(T.GREEN_HOST)
-    destination = (zone * T.ZONE_SLOTS + 1 + T.MAX_USERS + server).astype(jnp.uint8)
     return state, GreenResult(
         kind=kind,
-        target=jnp.where(accessing, destination, own),
+        target=jnp.where(accessing, destination, own).astype(jnp.uint8),
         failed=work_failed | access_failed,
         alarm=work_alarm | access_alarm,
         phished=phished,
@@ -85,9 +76,8 @@ def _work_fails(draws: Draws, topology: Topology, state: State) -> jax.Array:
     real = users(topology.service_kind)
     stopped = (real == T.Service.OTSERVICE) & users(state.host_ot_stopped)[:, None]
     active = jnp.concatenate([(real > 0) & ~stopped, users(state.host_decoy) > 0], axis=1)
-    chosen = is_index(nth(active, draws.green_pick), active.shape[1])
-    reliability = jnp.sum(jnp.where(chosen, users(state.host_reliability), 0), axis=1, dtype=jnp.int32)
-    return draws.green_reliability >= reliability
+    chosen = nth(active, draws.green_pick)
+    return draws.green_reliability >= state.host_reliability[jnp.asarray(T.GREEN_HOST), chosen]
 
 
 def _destination(draws: Draws, topology: Topology, state: State) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -95,16 +85,19 @@ def _destination(draws: Draws, topology: Topology, state: State) -> tuple[jax.Ar
     zones = topology.host_exists[: T.ROOT_HOST].reshape(T.NUM_ZONES, T.ZONE_SLOTS)
     servers = jnp.sum(zones[:, 1 + T.MAX_USERS :], axis=1, dtype=jnp.int32)
     reach = jnp.asarray(T.GREEN_REACH)[state.phase]  # [own, destination]
-    until = running_sum(jnp.where(reach, servers[None], 0))  # servers up to and with each destination
-    until = jnp.repeat(until, T.MAX_USERS, axis=0, total_repeat_length=T.NUM_GREEN)
-    rank = pick(draws.green_pick, until[:, -1])
-    passed = until <= rank[:, None]
-    zone = jnp.minimum(jnp.sum(passed, axis=1, dtype=jnp.int32), T.NUM_ZONES - 1)
-    server = rank - jnp.max(jnp.where(passed, until, 0), axis=1)
-    either = (state.blocked | state.blocked.T)[: T.NUM_ZONES, : T.NUM_ZONES]
-    either = jnp.repeat(either, T.MAX_USERS, axis=0, total_repeat_length=T.NUM_GREEN)
-    blocked = jnp.any(either & is_index(zone, T.NUM_ZONES), axis=1)
-    return zone, server, blocked
+    # servers up to and with each destination
+    until = running_sum(jnp.where(reach, servers[None], 0)).astype(jnp.uint8)
+    u = draws.green_pick.reshape(T.NUM_ZONES, T.MAX_USERS)
+    rank = pick(u, until[:, -1:].astype(jnp.int32)).astype(jnp.uint8)
+    zone = before = jnp.zeros_like(rank)
+    for k in range(T.NUM_ZONES - 1):
+        passed = until[:, k : k + 1] <= rank
+        zone = zone + passed
+        before = jnp.where(passed, until[:, k : k + 1], before)
+    either = packed((state.blocked | state.blocked.T)[: T.NUM_ZONES, : T.NUM_ZONES])
+    blocked = (either[:, None] >> zone) & 1 > 0
+    zone, server = zone.astype(jnp.int32), (rank - before).astype(jnp.int32)
+    return zone.reshape(-1), server.reshape(-1), blocked.reshape(-1)
 
 
 _NOBODY = T.NO_AGENT
@@ -131,10 +124,10 @@ def _phish(draws: Draws, topology: Topology, state: State, mail: jax.Array) -> t
 
     def open_mail(carry: tuple) -> tuple:
         state, present, waiting, phished = carry
-        reader = jnp.argmax(waiting)
+        reader = first(waiting)
         host = green_host[reader]
         near = (jnp.asarray(T.HOST_SUBNET) == host // T.ZONE_SLOTS) & (present != _NOBODY)
-        nearest = present[T.ROOT_HOST - jnp.argmax(near[::-1])]
+        nearest = present[T.ROOT_HOST - first(near[::-1])]
         pool = present != _NOBODY
         drawn = present[nth_host(pool, draws.green_sender[reader])]
         sender = jnp.where(jnp.any(near), nearest, drawn)

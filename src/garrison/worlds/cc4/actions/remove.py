@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.choose import first
 from garrison.worlds.cc4.draws import MAX_REPIDS, Draws
 from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
@@ -45,34 +46,34 @@ def _restart_decoys(
     before. Hits are rare, so the loop nearly always ends before its first turn.
     """
     host = jnp.minimum(host, T.NUM_HOSTS - 1)
-    entry = jnp.arange(T.MAX_SUSPICIOUS)
     entry_pid = state.suspicious_pid
     base = topology.base_pid[host].astype(jnp.int32)
-    agents = jnp.arange(T.NUM_BLUE)
+    agents, entry = jnp.arange(T.NUM_BLUE), jnp.arange(T.MAX_SUSPICIOUS)
 
     def find(pids: jax.Array, start: jax.Array) -> jax.Array:
         """``bool[blue, entry, decoy]``: entries from ``start`` on that name a decoy's pid."""
         match = (entry_pid[:, :, None] == pids[:, None, :]) & (pids[:, None, :] > 0)
         return match & (listed & (entry[None] >= start[:, None]))[:, :, None]
 
-    def left_at(k: jax.Array, present: jax.Array, doomed: jax.Array, pid: jax.Array) -> jax.Array:
-        """Largest pid of the ``present`` that no entry before ``k`` has removed."""
-        passed = jnp.where(listed & (entry[None] < k[:, None]), entry_pid, -1)
-        gone = doomed & jnp.any(passed[:, None, :] == pid[:, :, None], axis=2)
-        return jnp.max(jnp.where(present & ~gone, pid, 0), axis=1).astype(jnp.int32)
-
     def hit(carry: tuple) -> tuple:
         pids, start, hits, match = carry
-        found = jnp.any(match, axis=2)
-        k = jnp.argmax(found, axis=1)
-        any_hit = jnp.any(found, axis=1)
-        this = match[agents, k] & any_hit[:, None]
-        largest = jnp.maximum(base, jnp.max(jnp.where(this, 0, pids), axis=1))
-        largest = jnp.maximum(largest, left_at(k, on_host, doomed, state.session_pid[1:]))
-        largest = jnp.maximum(largest, left_at(k, orphan, state.orphan_suspicious, state.orphan_pid))
-        delta = draws.blue_repid[agents, jnp.minimum(hits, MAX_REPIDS - 1)]
-        pids = jnp.where(this, (largest + delta)[:, None], pids).astype(jnp.int16)
-        start, hits = jnp.where(any_hit, k + 1, T.MAX_SUSPICIOUS), hits + any_hit
+        agent = first(jnp.any(match, axis=(1, 2)))
+        k = first(jnp.any(match[agent], axis=1))
+        this = match[agent, k]
+        passed = jnp.where(listed[agent] & (entry < k), entry_pid[agent], -1)
+
+        def left(present: jax.Array, doomed: jax.Array, pid: jax.Array) -> jax.Array:
+            """Largest pid of the agent's ``present`` that no entry before ``k`` has removed."""
+            gone = doomed[agent] & jnp.any(passed[None] == pid[agent][:, None], axis=1)
+            return jnp.max(jnp.where(present[agent] & ~gone, pid[agent], 0)).astype(jnp.int32)
+
+        largest = jnp.maximum(base[agent], jnp.max(jnp.where(this, 0, pids[agent])))
+        largest = jnp.maximum(largest, left(on_host, doomed, state.session_pid[1:]))
+        largest = jnp.maximum(largest, left(orphan, state.orphan_suspicious, state.orphan_pid))
+        new = largest + draws.blue_repid[agent, jnp.minimum(hits[agent], MAX_REPIDS - 1)]
+        here = agents == agent
+        pids = jnp.where(here[:, None] & this[None], new, pids).astype(jnp.int16)
+        start, hits = jnp.where(here, k + 1, start), hits + here
         return pids, start, hits, find(pids, start)
 
     pids = state.host_decoy_pid[host]

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
-from garrison.worlds.cc4.choose import is_index, nth, nth_host, pick, weighted
+from garrison.worlds.cc4.choose import first, is_index, nth, nth_host, pick, weighted
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import NO_RANK, State
@@ -110,4 +110,4 @@ def _look_first(draws: Draws, options: Options, state: State, candidates: jax.Ar
 def nth_known_session(state: State, u: jax.Array) -> jax.Array:
     """A session id ``uint8[red]`` among all ever seen, dead ones included, in order of first sight (Q10)."""
     count = jnp.sum(state.red_known_session != NO_RANK, axis=1, dtype=jnp.int32)
-    return jnp.argmax(state.red_known_session == pick(u, count)[:, None], axis=1).astype(jnp.uint8)
+    return first(state.red_known_session == pick(u, count)[:, None]).astype(jnp.uint8)
