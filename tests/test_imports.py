@@ -17,6 +17,7 @@ LAYERS = (
     {"worlds", "learn", "adapters"},
     {"algos", "league", "judge", "presets"},
     {"parity", "llm", "serve", "view"},
+    {"bench"},
     {"cli"},
 )
 # These may import a package of their own layer.

@@ -39,8 +39,8 @@ def sizes(world: World) -> dict[str, Any]:
     obs, state = jax.eval_shape(world.reset, key)
     actions = jnp.zeros(world.num_agents, jnp.int32)
     traced = jax.make_jaxpr(lambda state: world.step(key, state, actions)[1])(state).jaxpr
-    arguments = set(traced.invars)
-    changed = [var.aval for var in traced.outvars if not hasattr(var, "count") or var not in arguments]
+    given = set(map(id, traced.invars))
+    changed = [var.aval for var in traced.outvars if id(var) not in given]
     parts: dict[str, int] = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
         name = jax.tree_util.keystr(path[:1], simple=True) or "state"

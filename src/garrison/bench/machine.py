@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from garrison.learn import shard
 
-#: Numbers in each of the three arrays of the triad: far more than caches hold.
+#: Numbers in an array that is far larger than caches.
 CPU_SIZE, ACCELERATOR_SIZE = 1 << 25, 1 << 28
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
 
@@ -49,17 +49,21 @@ def peak_bytes() -> dict[str, int]:
     return {"process": process} | ({"devices": devices} if devices else {})
 
 
-def bandwidth(devices: int, size: int | None = None, repeats: int = 5) -> float:
-    """Bytes per second of a triad, a = b + s c, over all devices: the best of some runs (McCalpin 1995)."""
+def bandwidth(devices: int, size: int | None = None, rounds: int = 10) -> float:
+    """Bytes per second read and written by a = s a + t, over all devices: the best of some runs."""
     size = size or (CPU_SIZE if jax.devices()[0].platform == "cpu" else ACCELERATOR_SIZE)
+
+    def scale(start: jax.Array) -> jax.Array:
+        a = jnp.broadcast_to(start[:, None], (len(start), size // devices))
+        # In place and in a loop: otherwise it is the first touch of new pages that is measured.
+        return jnp.max(jax.lax.fori_loop(0, rounds, lambda _, a: 0.5 * a + 1, a), axis=1)
+
     with shard.devices(devices, devices):
-        fill = shard.map_lanes(lambda x: jnp.broadcast_to(x[:, None], (len(x), size // devices)))
-        b, c = (jax.jit(fill)(jnp.full(devices, value, jnp.float32)) for value in (1, 2))
-        seconds = _best(jax.jit(shard.map_lanes(lambda b, c: b + 3 * c)), (b, c), repeats)
-    return 3 * b.size * b.dtype.itemsize / seconds
+        seconds = _best(jax.jit(shard.map_lanes(scale)), (jnp.ones(devices, jnp.float32),))
+    return 2 * 4 * (size // devices) * devices * rounds / seconds
 
 
-def operations(devices: int, repeats: int = 5) -> float:
+def operations(devices: int) -> float:
     """Operations per second on numbers that need not be fetched, over all devices: the best of some runs."""
     width, steps, unrolled = (4096 if jax.devices()[0].platform == "cpu" else 1 << 20), 500, 64
 
@@ -73,11 +77,11 @@ def operations(devices: int, repeats: int = 5) -> float:
 
     with shard.devices(devices, devices):
         start = jnp.ones((devices, width), jnp.float32)
-        seconds = _best(jax.jit(shard.map_lanes(work)), (start,), repeats)
+        seconds = _best(jax.jit(shard.map_lanes(work)), (start,))
     return 2 * start.size * steps * unrolled / seconds
 
 
-def _best(function: Any, arguments: tuple[Any, ...], repeats: int) -> float:
+def _best(function: Any, arguments: tuple[Any, ...], repeats: int = 5) -> float:
     jax.block_until_ready(function(*arguments))
     found = []
     for _ in range(repeats):

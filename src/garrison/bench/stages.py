@@ -33,8 +33,8 @@ class Runner:
 
     Attributes:
         executable: what XLA made of it.
-        seconds: of its stages: ``start`` compiles the reset and runs it; ``trace``, ``lower``, ``compile``; and
-            ``first``, its first run, which is not counted later.
+        seconds: of its stages: ``start`` compiles the reset and runs it; ``trace``, ``lower``, ``compile``;
+            and ``first``, its first run, which is not counted later.
     """
 
     def __init__(self, program: Program, seed: int = 0, tell: Tell = lambda _: None):
@@ -47,15 +47,23 @@ class Runner:
         self.executable, stages = compiled(program.function, *self.arguments)
         tell(f"running {program.what}, {program.lanes:,} lanes")
         self.results: Any = None
-        self.seconds = {"start": start, **stages, "first": self.run()[0]}
+        self.seconds = {"start": start, **stages, "first": self.run()}
 
-    def run(self) -> tuple[float, float]:
-        """Run once; returns the seconds that it took, and the CPU seconds of this process."""
-        wall, cpu = time.perf_counter(), time.process_time()
+    def run(self) -> float:
+        """Run once; returns the seconds that it took."""
+        start = time.perf_counter()
         self.results = jax.block_until_ready(self.executable(*self.arguments))
-        spent = time.perf_counter() - wall, time.process_time() - cpu
+        spent = time.perf_counter() - start
         self.arguments = self.program.advance(self.arguments, self.results)
         return spent
+
+    def speed(self, seconds: float) -> tuple[float, float]:
+        """Run for at least some seconds; returns environment steps per second, and cores that were busy."""
+        wall, count, cpu = 0.0, 0, time.process_time()
+        while wall < seconds or not count:
+            wall += self.run()
+            count += 1
+        return count * self.env_steps / wall, (time.process_time() - cpu) / wall
 
     @property
     def env_steps(self) -> int:

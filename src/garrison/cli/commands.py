@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import jax
 import tyro
 
+from garrison.cli.bench import Bench
 from garrison.cli.common import INTERRUPTED, log
 from garrison.cli.compare import Compare
 from garrison.cli.demo import Demo
@@ -40,6 +41,7 @@ Command = (
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Parity, tyro.conf.subcommand("parity", description="Compare Garrison with recorded CybORG.")]
+    | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Presets, tyro.conf.subcommand("presets")]
     | Annotated[Worlds, tyro.conf.subcommand("worlds")]
     | Annotated[Info, tyro.conf.subcommand("info")]

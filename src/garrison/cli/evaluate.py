@@ -10,7 +10,7 @@ from typing import Literal
 
 import tyro
 
-from garrison.cli.common import log, out, print_json, user_input
+from garrison.cli.common import out, print_json, user_input, waiting
 from garrison.core.world import World
 from garrison.judge import report
 from garrison.judge.evaluate import Episodes, Recording, check_seeds, evaluate, known_players, seen_by
@@ -142,9 +142,9 @@ def played(
 ) -> tuple[dict[str, Episodes], Recording | None]:
     """:func:`garrison.judge.evaluate.evaluate`, while it is said what is going on."""
     told = f"playing {episodes} episodes of {world.name} each: {', '.join(players)}"
-    with log.status(told) as status:
+    with waiting(f"{told}; compiling first (once, up to a minute: it is kept)") as say:
         return evaluate(
-            world, players, episodes, seed, record, watch=lambda done: status.update(f"{told} ({done} done)")
+            world, players, episodes, seed, record, watch=lambda done: say(f"{told} ({done} done)")
         )
 
 

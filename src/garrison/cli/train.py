@@ -16,7 +16,7 @@ import tyro
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from garrison.algos import ippo
-from garrison.cli.common import INTERRUPTED, log, user_input
+from garrison.cli.common import INTERRUPTED, log, user_input, waiting
 from garrison.core.world import World
 from garrison.learn import hosts, loop, shard, sinks
 from garrison.learn import run as runs
@@ -105,7 +105,7 @@ def train(training: Training, world: World, run: Run) -> tuple[ippo.TrainState, 
             run.resumed(done)
         keeper = Keeper(run, partial(teams.about, training, world), total, training.keep_every)
         keeper.resume(rows)
-        with log.status(f"compiling the training on {world.name}; it is kept for the next time"):
+        with waiting(f"compiling the training on {world.name} (once, up to a minute: it is kept)"):
             step = compiled(training, world, states)
         with _watcher(training, world, run, keeper, done, total) as watcher, _told_what_is_left(run):
             states, done = loop.repeat(step, states, done, total, watcher)

@@ -24,15 +24,15 @@ def bits(key: jax.Array, size: int) -> jax.Array:
         return jax.random.bits(key, (size,), jnp.uint32)
     words = jax.random.key_data(key)
 
-    def half(_: None, start: jax.Array) -> tuple[None, jax.Array]:
-        place = start + jnp.arange(width, dtype=jnp.uint32)
-        high, low = threefry(words[0], words[1], jnp.zeros(width, jnp.uint32), place)
-        return None, high ^ low
-
-    # In a loop, because XLA would else compute the words again for each of their uses.
     width = -(-size // 2)
-    _, halves = jax.lax.scan(half, None, jnp.arange(2, dtype=jnp.uint32) * jnp.uint32(width))
-    return halves.reshape(-1)[:size]
+
+    def half(i: jax.Array, out: jax.Array) -> jax.Array:
+        place = i.astype(jnp.uint32) * jnp.uint32(width) + jnp.arange(width, dtype=jnp.uint32)
+        high, low = threefry(words[0], words[1], jnp.zeros(width, jnp.uint32), place)
+        return jax.lax.dynamic_update_slice(out, high ^ low, (i * width,))
+
+    # in a loop, because XLA would else compute the words again for each of their uses
+    return jax.lax.fori_loop(0, 2, half, jnp.zeros(2 * width, jnp.uint32))[:size]
 
 
 def _is_threefry(key: jax.Array) -> bool:

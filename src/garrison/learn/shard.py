@@ -4,8 +4,8 @@
         state, metrics = step(config, world, state)
 
 JAX partitions the program and sums gradients over the devices by itself; what is computed is the same as on
-one device, up to the order of sums. A program whose lanes have nothing to do with each other, such as a rollout
-with fixed players, runs on each device alone, and its results are the same bit by bit:
+one device, up to the order of sums. A program whose lanes have nothing to do with each other, such as a
+rollout with fixed players, can run on each device alone, and its results are the same bit by bit:
 
     shard.cores_as_devices(2)  # on a CPU, before anything else: each core is a device
     with shard.devices(lanes):
@@ -60,10 +60,10 @@ def usable(lanes: int, most: int | None = None) -> int:
 
 
 def map_lanes(function: Callable[..., Tree]) -> Callable[..., Tree]:
-    """``function`` on each device of the block, with the device's share of the lanes; to be jitted in the block.
+    """``function`` on each device of the block, with the device's share of the lanes; for ``jax.jit`` there.
 
-    Args and results of ``function`` are trees of arrays [lane, ...]; no lane may depend on another. Outside of
-    a block it is called as it is.
+    Arguments and results are trees of arrays [lane, ...], and no lane may depend on another. Outside of a
+    block the function is called as it is.
     """
 
     def mapped(*lanes: Any) -> Tree:
