@@ -71,3 +71,18 @@ def test_mean_return_is_over_the_episodes_that_ended():
     mean, episodes = rollout.mean_return(unfinished)
     assert episodes == 0
     assert np.isnan(mean)
+
+
+def test_picked_rows_are_those_of_the_steps_named_lane_by_lane():
+    rows = jnp.arange(4 * 3 * 2).reshape(4, 3, 2)
+    index = jnp.array([[0, 3, 1], [2, 2, 0]])
+    expected = np.stack([np.stack([rows[index[r, lane], lane] for lane in range(3)]) for r in range(2)])
+    np.testing.assert_array_equal(rollout.pick(rows, index), expected)
+    np.testing.assert_array_equal(rollout.pick(rows[..., 0], index), expected[..., 0])
+
+
+def test_entries_are_counted_over_all_axes():
+    rows = jnp.ones((4, 3, 2)).at[1, 2, 0].set(jnp.nan).at[3, 0, 1].set(jnp.inf)
+    assert rollout.count(jnp.isnan, rows) == 1
+    assert rollout.count(lambda x: ~jnp.isfinite(x), rows) == 2
+    assert rollout.count(lambda x: x > 0, rows[..., 0]) == 11

@@ -259,7 +259,7 @@ def update(
         carry: tuple[Net, Any, jax.Array], index: jax.Array
     ) -> tuple[Any, tuple[Metrics, jax.Array]]:
         net, opt, going_on = carry
-        picked = jax.tree.map(lambda x: jax.vmap(lambda y, i: y[i], 1, 1)(x, index), rows)
+        picked = jax.tree.map(lambda x: rollout.pick(x, index), rows)
         grads, metrics = jax.grad(loss, has_aux=True)(net, config, entropy_coef, picked)
         if config.target_kl is not None:
             going_on = going_on & (metrics["approx_kl"] <= config.target_kl)
@@ -299,7 +299,7 @@ def iteration(config: IPPO, world: World, state: TrainState) -> tuple[TrainState
     state, batch = collect(config, world, state)
     state, metrics = update(config, state, batch, progress)
     mean_return, episodes = rollout.mean_return(batch)
-    inputs = sum(jnp.sum(~jnp.isfinite(x)) for x in (batch.obs, batch.reward))
+    inputs = sum(rollout.count(lambda x: ~jnp.isfinite(x), rows) for rows in (batch.obs, batch.reward))
     metrics = {"return": mean_return, "episodes": episodes, **metrics, "nonfinite_inputs": inputs}
     return placed(state.replace(iteration=state.iteration + 1)), metrics
 

@@ -88,6 +88,34 @@ def play(
     return obs, state, rollout
 
 
+def pick(rows: jax.Array, index: jax.Array) -> jax.Array:
+    """Of ``rows`` [step, lane, ...] those of the steps ``index`` (int32[row, lane]), lane by lane.
+
+    One gather that keeps the order of axes: a ``vmap`` over lanes would hold a second, transposed rollout.
+    """
+    rest = tuple(range(2, rows.ndim))
+    dims = jax.lax.GatherDimensionNumbers(
+        offset_dims=rest,
+        collapsed_slice_dims=(0,),
+        start_index_map=(0,),
+        operand_batching_dims=(1,),
+        start_indices_batching_dims=(1,),
+    )
+    return jax.lax.gather(rows, index[..., None], dims, slice_sizes=(1, 1, *rows.shape[2:]), mode="clip")
+
+
+def count(what: Callable[[jax.Array], jax.Array], rows: jax.Array) -> jax.Array:
+    """How many entries of ``rows`` [step, lane, ...] are ``what``, ``int32[]``.
+
+    Step by step, which needs no room, and lane by lane, which may be on different devices.
+    """
+
+    def per_lane(row: jax.Array) -> jax.Array:
+        return jnp.sum(what(row), axis=tuple(range(1, row.ndim)), dtype=jnp.int32)
+
+    return jnp.sum(jax.lax.map(per_lane, rows))
+
+
 def mean_return(rollout: Rollout) -> tuple[jax.Array, jax.Array]:
     """Mean return of the episodes that ended in the rollout, over lanes and agents, and their number.
 

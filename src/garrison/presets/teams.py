@@ -17,7 +17,7 @@ from garrison.learn.run import Run
 from garrison.presets.training import Training, make_world
 
 #: The share of the memory that rollouts may fill, and how many times a rollout's own size learning from it
-#: needs: minibatches, gradients, copies (cc4-ippo: 195 MB for rollouts of 103 MB).
+#: needs: minibatches, gradients, copies (cc4-ippo: 186 MB for rollouts of 134 MB).
 SHARE, COPIES = 0.5, 2.0
 
 
