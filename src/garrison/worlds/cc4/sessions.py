@@ -29,7 +29,8 @@ def nth_by_order(mask: jax.Array, order: jax.Array, u: jax.Array) -> jax.Array:
     The last axis is the session axis; ``u`` lacks it.
     """
     place = rank(jnp.where(mask, order, jnp.iinfo(order.dtype).max))
-    return mask & (place == pick(u, jnp.sum(mask, axis=-1, dtype=jnp.int32))[..., None])
+    chosen = first(mask & (place == pick(u, jnp.sum(mask, axis=-1, dtype=jnp.int32))[..., None]))
+    return mask & is_index(chosen, mask.shape[-1])  # by its index: the ranks are needed once, not per use
 
 
 def pick_value(mask: jax.Array, values: jax.Array) -> jax.Array:

@@ -89,11 +89,9 @@ def _destination(draws: Draws, topology: Topology, state: State) -> tuple[jax.Ar
     until = running_sum(jnp.where(reach, servers[None], 0)).astype(jnp.uint8)
     u = draws.green_pick.reshape(T.NUM_ZONES, T.MAX_USERS)
     rank = pick(u, until[:, -1:].astype(jnp.int32)).astype(jnp.uint8)
-    zone = before = jnp.zeros_like(rank)
-    for k in range(T.NUM_ZONES - 1):
-        passed = until[:, k : k + 1] <= rank
-        zone = zone + passed
-        before = jnp.where(passed, until[:, k : k + 1], before)
+    passed = until[:, None, : T.NUM_ZONES - 1] <= rank[:, :, None]
+    zone = jnp.sum(passed, axis=2, dtype=jnp.uint8)
+    before = jnp.max(jnp.where(passed, until[:, None, : T.NUM_ZONES - 1], 0), axis=2)
     either = packed((state.blocked | state.blocked.T)[: T.NUM_ZONES, : T.NUM_ZONES])
     blocked = (either[:, None] >> zone) & 1 > 0
     zone, server = zone.astype(jnp.int32), (rank - before).astype(jnp.int32)

@@ -1,0 +1,54 @@
+"""Speed, compile time and memory over the number of lanes, as a picture."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, NullLocator
+
+INK, FAINT = "#1b1f24", "#c9ced6"
+
+
+def sweep(rows: list[dict[str, Any]], title: str) -> bytes:
+    """A PNG picture of rows of :func:`garrison.bench.study.speed`; a line for each program."""
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    figure.suptitle(title, color=INK)
+    speed, held, compiling = figure.subplots(1, 3)
+    for what in dict.fromkeys(row["what"] for row in rows):
+        mine = sorted((row for row in rows if row["what"] == what), key=lambda row: row["lanes"])
+        lanes = [row["lanes"] for row in mine]
+        spreads = [row["steps_per_second"] for row in mine]
+        (line,) = speed.plot(lanes, [s["median"] for s in spreads], "o-", label=what)
+        low, high = ([s[end] for s in spreads] for end in ("low", "high"))
+        speed.fill_between(lanes, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+        known = [(row["lanes"], row["temporary_bytes"] / 1e6) for row in mine if row["temporary_bytes"]]
+        if known:
+            held.plot(*zip(*known, strict=True), "o-", label=what)
+        compiling.plot(lanes, [row["seconds"]["compile"] for row in mine], "o-", label=what)
+    for axes, told in ((speed, "environment steps per second"), (held, "temporary memory, MB")):
+        axes.set(title=told, yscale="log")
+    compiling.set(title="compiling, s", ylim=(0, 1.1 * max(row["seconds"]["compile"] for row in rows)))
+    for axes in (speed, held, compiling):
+        _style(axes, sorted({row["lanes"] for row in rows}))
+    speed.legend(frameon=False, labelcolor=INK)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
+    return picture.getvalue()
+
+
+def _style(axes: Axes, lanes: list[int]) -> None:
+    axes.set(xlabel="lanes", xscale="log")
+    axes.set_xticks(lanes, [f"{count:,}" for count in lanes], rotation=45 if len(lanes) > 5 else 0)
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.grid(color=FAINT, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    axes.tick_params(which="both", colors=INK, length=0)
+    axes.title.set_color(INK)
+    axes.title.set_fontsize("medium")

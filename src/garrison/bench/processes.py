@@ -1,0 +1,46 @@
+"""What a second process gains from the programs that a first one compiled."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+from garrison.bench.stages import Tell
+
+
+def cold_and_warm(arguments: Sequence[str], tell: Tell) -> list[dict[str, float]]:
+    """``seconds`` of the stages in two processes that share a cache which was empty before the first.
+
+    Args:
+        arguments: of ``garrison``: a bench of one program that keeps its compiled programs and prints JSON.
+
+    Raises:
+        RuntimeError: with the last line of what the process said, if it fails.
+    """
+    found = []
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": cache}
+        for told in ("an empty cache", "what the other process compiled"):
+            tell(f"compiling in a process of its own, with {told}")
+            done = subprocess.run(
+                [sys.executable, "-m", "garrison", *arguments],
+                env=environment,
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode:
+                raise RuntimeError(f"garrison bench failed: {done.stderr.strip().rpartition(chr(10))[2]}")
+            (row,) = json.loads(done.stdout)["rows"]
+            found.append(row["seconds"])
+    return found
+
+
+def row_arguments(row: dict[str, Any]) -> list[str]:
+    """Arguments that repeat one row of a bench."""
+    told = ["--what", row["what"], "--lanes", str(row["lanes"]), "--devices", str(row["devices"])]
+    return [*told, *(["--steps", str(row["steps"])] if row["what"] == "env" else [])]

@@ -1,0 +1,140 @@
+"""What a benchmark measures, in which order, as figures that are JSON-ready."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from garrison.bench import counts, machine, programs, scopes, stages
+from garrison.bench.programs import Program
+from garrison.bench.stages import Runner, Tell, spread
+from garrison.core.world import World
+from garrison.learn import shard
+from garrison.parity import cyborg_speed
+from garrison.presets import Training
+
+
+def program(what: str, training: Training, world: World, lanes: int | None, steps: int | None) -> Program:
+    """One of :data:`programs.WHAT`. ``lanes`` None stands for the preset's; ``steps`` is for env alone."""
+    if what == "env":
+        return programs.env(world, training.ippo.lanes if lanes is None else lanes, steps)
+    if lanes is not None:
+        training = dataclasses.replace(training, ippo=training.ippo.replace(lanes=lanes))
+    return programs.learner(training, world, what)
+
+
+def check(lanes: Sequence[int], repeats: int) -> None:
+    """Raise ``ValueError`` for what cannot be measured."""
+    if not lanes or min(lanes) < 1:
+        raise ValueError(f"lanes is {' '.join(map(str, lanes)) or 'empty'}; each must be at least 1")
+    if repeats < 1:
+        raise ValueError(f"repeats is {repeats}; it must be at least 1")
+
+
+def speed(
+    make: Callable[[], Program], lanes: int, devices: int, repeats: int, seconds: float, tell: Tell
+) -> dict[str, Any]:
+    """Compile and run a program: stages, speed, what the compiler says of it. A repeat takes some seconds."""
+    count = shard.usable(lanes, devices)
+    with shard.devices(lanes, devices):
+        runner = Runner(make(), tell=tell)
+        runs = [runner.speed(seconds) for _ in range(repeats)]
+    _check_overflow(runner.results)
+    return {
+        "what": runner.program.what,
+        "lanes": lanes,
+        "devices": count,
+        "steps": runner.program.steps,
+        "seconds": runner.seconds,
+        "steps_per_second": spread([speed for speed, _ in runs]),
+        "cores_busy": spread([cores for _, cores in runs])["median"],
+        **stages.cost(runner.executable, count, lanes),
+    }
+
+
+def _check_overflow(results: Any) -> None:
+    """Raise ``RuntimeError`` if a list of a world was full, so that not the world's rules were timed."""
+    flags = results.get("overflow", {}) if isinstance(results, dict) else {}
+    for name, flag in flags.items():
+        if np.any(flag):
+            raise RuntimeError(f"the overflow flags {name} were set in {np.count_nonzero(flag)} lanes")
+
+
+def best(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The fastest row."""
+    return max(rows, key=lambda row: row["steps_per_second"]["median"])
+
+
+def limits(row: dict[str, Any], sizes: dict[str, Any]) -> dict[str, Any]:
+    """How far a measured program is from what memory and arithmetic of its devices allow.
+
+    ``state`` is what a step cannot do without: to read the environment and write what changes. ``compiler``
+    is what the compiled operations read and write by its count, most of it in caches.
+    """
+    devices, steps = row["devices"], row["steps_per_second"]["median"]
+    bandwidth, peak = machine.bandwidth(devices), machine.operations(devices)
+    needed = sizes["bytes_per_environment"] + sizes["bytes_changed"]
+    told = {
+        "lanes": row["lanes"],
+        "devices": devices,
+        "bandwidth": bandwidth,
+        "peak_operations": peak,
+        "state_bytes_per_step": needed,
+        "steps_per_second_by_state": bandwidth / needed,
+        "share_of_bandwidth_by_state": steps * needed / bandwidth,
+    }
+    if row["bytes_accessed_per_step"]:
+        told["share_of_bandwidth_by_compiler"] = steps * row["bytes_accessed_per_step"] / bandwidth
+    if row["operations_per_step"]:
+        told["share_of_peak_operations"] = steps * row["operations_per_step"] / peak
+    return told
+
+
+def profile(world: World, lanes: int, steps: int, tell: Tell) -> list[dict[str, Any]]:
+    """Time of the world's step by named scope, on one device."""
+    tell(f"compiling what is profiled, {lanes:,} lanes")
+    play = programs.env(world, lanes, steps)
+    arguments = play.start(0)
+    executable, _ = stages.compiled(play.function, *arguments)
+    tell("profiling")
+    return scopes.profile(executable, arguments, lanes * play.steps)
+
+
+def beside_cyborg(
+    make: Callable[[], Program],
+    lanes: int,
+    devices: int,
+    repeats: int,
+    tell: Tell,
+    python: str,
+    seconds: float,
+) -> dict[str, Any]:
+    """Ours and one process of CybORG in turns of some seconds; a ratio is that of neighbours in time.
+
+    Raises ``ValueError`` if ``python`` cannot import CybORG.
+    """
+    with cyborg_speed.process(python) as theirs, shard.devices(lanes, devices):
+        tell("starting CybORG")
+        theirs(0.1)
+        runner = Runner(make(), tell=tell)
+        pairs = []
+        for number in range(repeats):
+            tell(f"in turns with CybORG, {number + 1} of {repeats}")
+            pairs.append((runner.speed(seconds)[0], theirs(seconds)))
+    return {
+        "lanes": lanes,
+        "devices": shard.usable(lanes, devices),
+        "repeats": repeats,
+        "seconds": seconds,
+        "steps_per_second": spread([ours for ours, _ in pairs]),
+        "cyborg_steps_per_second": spread([theirs for _, theirs in pairs]),
+        "ratio": spread([ours / theirs for ours, theirs in pairs]),
+    }
+
+
+def counted(world: World) -> dict[str, Any]:
+    """:func:`counts.sizes`, and which world it is."""
+    return {"world": world.name, "world_version": world.version} | counts.sizes(world)

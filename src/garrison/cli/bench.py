@@ -1,0 +1,229 @@
+"""``garrison bench``: how fast a world and its learners are, how long they compile, what limits them."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import tyro
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from garrison.bench import figures as pictures
+from garrison.bench import machine, processes, study
+from garrison.bench.programs import WHAT, Program
+from garrison.cli import bench_report, studies
+from garrison.cli.common import log, out, print_json, user_input
+from garrison.core.world import World
+from garrison.learn import shard
+from garrison.learn.checkpoint import write
+from garrison.presets import PRESETS, Training, make_world, teams
+
+LANES = (1, 64, 256)  # of the world alone: for debugging, for a small machine, for more cores
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Measure speed, compile times and memory of a world, and of learning in it.
+
+    env: the world alone, with random legal actions; observations, masks and rewards are computed and used.
+    rollout: a preset's policy plays, and all that it learns from is kept. training: a whole iteration.
+    Compile times are those of a first start, without the cache of compiled programs, unless --use-cache is
+    given.
+    """
+
+    world: tyro.conf.Positional[str] = "cc4"
+    """Name of the world; `garrison worlds` lists them."""
+    options: tuple[str, ...] = ()
+    """Options of the world, as in steps=100."""
+    red: str | None = None
+    """The attacker; short for an option red=..."""
+    green: str | None = None
+    """The users; short for an option green=..."""
+    what: tuple[Literal["env", "rollout", "training", "all"], ...] = ("env",)
+    """What to measure."""
+    preset: str = "cc4-ippo"
+    """The learner of rollout and training; `garrison presets` lists them."""
+    lanes: tuple[int, ...] = ()
+    """Environments side by side, over all devices; by default 1, 64 and 256 for env, else the preset's."""
+    steps: int | None = None
+    """Steps of each lane in a run of env; by default a whole episode."""
+    repeats: int = 3
+    """Measurements of each program, after a run that is not counted."""
+    seconds: float = 1.0
+    """How long a measurement takes at least; it is made of whole runs."""
+    devices: int | None = None
+    """Devices that share the lanes; on a CPU each core is one. By default all; for learners on a CPU, one."""
+    use_cache: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Take programs from the cache and keep them there, as other commands do."""
+    warm: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Measure as well how long a second process compiles, which finds what a first one has compiled."""
+    profile: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Show as well where the time of the world's step goes, by named scope."""
+    cyborg: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Compare env with a process of CybORG, in turns."""
+    cyborg_python: str = sys.executable
+    """The Python that has CybORG."""
+    cyborg_seconds: float = 5.0
+    """How long a turn takes."""
+    out: Path | None = None
+    """Write <out>.json, <out>.md and <out>.png as well."""
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print JSON."""
+
+    def run(self) -> int:
+        with user_input():
+            devices = self._devices()  # first: making a world may compute something
+            training, world = self._opened()
+        if not self.use_cache:
+            jax.config.update("jax_enable_compilation_cache", False)
+        with user_input():  # of lanes and steps that do not fit the world, and of CybORG where it is missing
+            figures = self._measured(training, world, devices)
+        if self.out is not None:
+            studies.save(self.out, figures, bench_report.markdown(figures, f"{self.out.name}.png"))
+            write(self.out.with_name(f"{self.out.name}.png"), pictures.sweep(figures["rows"], self.world))
+        if self.json:
+            print_json(figures)
+        else:
+            for table in bench_report.tables(figures):
+                out.print(table)
+        return 0
+
+    def _opened(self) -> tuple[Training, World]:
+        if self.preset not in PRESETS:
+            raise ValueError(f"no preset {self.preset!r}; presets: {', '.join(PRESETS)}")
+        study.check(self.lanes or LANES, self.repeats)
+        if self.cyborg and self.world != "cc4":
+            raise ValueError(f"CybORG plays cc4, not {self.world!r}: leave out --cyborg")
+        named = {"red": self.red, "green": self.green}
+        options = (*self.options, *(f"{name}={value}" for name, value in named.items() if value is not None))
+        training = dataclasses.replace(
+            PRESETS[self.preset], world=self.world, options=options, seeds=1, at_once=1
+        )
+        if self._programs() == ("env",):
+            return training, make_world(self.world, options)
+        return training, teams.world_of(training)  # which checks that the preset fits the world
+
+    def _devices(self) -> int | None:
+        """How many devices are to be used at most; None: as many as suit each program."""
+        if self.devices is not None and self.devices < 1:
+            raise ValueError(f"devices is {self.devices}; it must be at least 1")
+        if self.devices is not None or "env" in self._programs():
+            with suppress(RuntimeError):  # in a process that has used JAX already, its devices are those
+                shard.cores_as_devices(self.devices or shard.cores())
+        if (self.devices or 1) > jax.device_count():
+            raise ValueError(f"devices is {self.devices}; there are {jax.device_count()}")
+        return self.devices
+
+    def _programs(self) -> tuple[str, ...]:
+        return tuple(what for what in WHAT if what in self.what or "all" in self.what)
+
+    def _jobs(self, training: Training) -> list[tuple[str, int]]:
+        return [
+            (what, lanes)
+            for what in self._programs()
+            for lanes in self.lanes or (LANES if what == "env" else (training.ippo.lanes,))
+        ]
+
+    def _measured(self, training: Training, world: World, devices: int | None) -> dict[str, Any]:
+        jobs = self._jobs(training)
+        extra = (
+            1 + 2 * self.profile + (4 + self.repeats) * self.cyborg + 2 * self.warm * len(self._programs())
+        )
+        found = studies.origin(self._command()) | {"hardware": machine.facts()} | study.counted(world)
+        found |= {"options": training.options, "preset": self.preset, "repeats": self.repeats}
+        found |= {"cached": self.use_cache, "rows": []}
+        with progress(3 * len(jobs) + extra) as tell:
+            for what, lanes in jobs:
+                make = partial(study.program, what, training, world, lanes, self.steps)
+                row = study.speed(make, lanes, self._at_most(what, devices), self.repeats, self.seconds, tell)
+                found["rows"].append(row)
+            found |= self._more(training, world, found, tell)
+        return found | {"peak_bytes": machine.peak_bytes()}
+
+    def _at_most(self, what: str, devices: int | None) -> int:
+        learns_on_cpu = what != "env" and jax.devices()[0].platform == "cpu"
+        return devices or (1 if learns_on_cpu else jax.device_count())
+
+    def _more(self, training: Training, world: World, found: dict[str, Any], tell: Tell) -> dict[str, Any]:
+        """What is measured at the best number of lanes."""
+        best = {
+            what: study.best([r for r in found["rows"] if r["what"] == what]) for what in self._programs()
+        }
+        more: dict[str, Any] = {}
+        if "env" in best:
+            tell("measuring what the memory can do")
+            more["limits"] = study.limits(best["env"], found)
+        lanes = best["env"]["lanes"] if "env" in best else (self.lanes or LANES)[-1]
+        if self.profile:
+            more["profile"] = study.profile(world, lanes, self.steps, tell)
+        if self.cyborg:
+            make: Callable[[], Program] = partial(study.program, "env", training, world, lanes, self.steps)
+            devices = self._at_most("env", self.devices)
+            more["cyborg"] = study.beside_cyborg(
+                make, lanes, devices, self.repeats, tell, self.cyborg_python, self.cyborg_seconds
+            )
+        if self.warm:
+            more["warm"] = [
+                {
+                    "what": what,
+                    "lanes": row["lanes"],
+                    "seconds": processes.cold_and_warm(self._again(row), tell),
+                }
+                for what, row in best.items()
+            ]
+        return more
+
+    def _again(self, row: dict[str, Any]) -> list[str]:
+        """Arguments of a process that measures one row, once, with a cache."""
+        more = {"warm": False, "profile": False, "cyborg": False, "out": None}
+        once = {"what": (row["what"],), "lanes": (row["lanes"],), "repeats": 1, "seconds": 0.0}
+        same = dataclasses.replace(self, **more, **once, devices=row["devices"], use_cache=True, json=True)
+        return shlex.split(same._command())[1:]
+
+    def _command(self) -> str:
+        """The command with these arguments."""
+        parts = ["garrison", "bench", self.world]
+        for field in dataclasses.fields(self)[1:]:
+            value = getattr(self, field.name)
+            if value == field.default or field.name == "cyborg_python":  # a path of this machine
+                continue
+            values = () if value is True else value if isinstance(value, tuple) else (value,)
+            parts += [f"--{field.name.replace('_', '-')}", *map(str, values)]
+        return shlex.join(parts)
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Tell]:
+    """A bar on standard error; yields what tells it which of ``total`` things begins."""
+    columns = [
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:.0f}%"),
+    ]
+    with Progress(
+        *columns, TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(),
+        console=log, transient=True, speed_estimate_period=600,
+    ) as bar:  # fmt: skip
+        task = bar.add_task("starting", total=total, completed=-1)
+
+        def tell(what: str) -> None:
+            bar.update(task, description=what, advance=1)
+
+        yield tell

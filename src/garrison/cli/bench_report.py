@@ -1,0 +1,164 @@
+"""What `garrison bench` found, as tables for the terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.table import Table
+
+from garrison.cli import studies
+
+Rows = list[tuple[str, ...]]
+#: A title, a header, rows, and a line below.
+Section = tuple[str, tuple[str, ...], Rows, str]
+
+
+def tables(figures: dict[str, Any]) -> Iterator[Table]:
+    """For the terminal."""
+    for title, header, rows, note in sections(figures):
+        view = Table(title=title, caption=note, box=None, title_justify="left", caption_justify="left")
+        for number, name in enumerate(header):
+            view.add_column(name, justify="right" if number else "left")
+        for row in rows:
+            view.add_row(*row)
+        yield view
+
+
+def markdown(figures: dict[str, Any], picture: str) -> Iterator[str]:
+    yield f"# {figures['world']}: speed"
+    yield ""
+    yield studies.told(figures)
+    hardware = figures["hardware"]
+    yield f"Processor: {hardware['cpu']}; cores that could be used: {hardware['cores']}."
+    yield ""
+    yield (
+        "`env` is the world alone: random legal actions; observations, masks and rewards are computed and "
+        f"used. `rollout` and `training` are the learner of `{figures['preset']}`: its policy plays and all "
+        f"is kept; the same, and learning from it. Speeds are medians of {figures['repeats']} measurements "
+        "after a run that is not counted. [docs/speed.md](../docs/speed.md) tells what the columns mean."
+    )
+    for title, header, rows, note in sections(figures):
+        yield from ["", f"## {title}", "", *studies.table(header, rows)]
+        yield from ["", note] if note else []
+    yield from ["", f"![Speed, memory and compile time over lanes]({picture})"]
+
+
+def sections(figures: dict[str, Any]) -> Iterator[Section]:
+    yield _speeds(figures)
+    yield _sizes(figures)
+    for name, section in (("limits", _limits), ("profile", _profile), ("cyborg", _cyborg), ("warm", _warm)):
+        if name in figures:
+            yield section(figures[name])
+
+
+def _speeds(figures: dict[str, Any]) -> Section:
+    header = (
+        "program", "lanes", "devices", "steps/s", "range", "cores", "start s", "trace s", "compile s", "MB"
+    )  # fmt: skip
+    rows = []
+    for row in figures["rows"]:
+        speed, seconds = row["steps_per_second"], row["seconds"]
+        rows.append((
+            row["what"], f"{row['lanes']:,}", f"{row['devices']}", f"{speed['median']:,.0f}",
+            f"{speed['low']:,.0f}–{speed['high']:,.0f}", f"{row['cores_busy']:.1f}",
+            f"{seconds['start']:.1f}", f"{seconds['trace'] + seconds['lower']:.1f}",
+            f"{seconds['compile']:.1f}", _mega(row["temporary_bytes"]),
+        ))  # fmt: skip
+    peaks = ", ".join(f"{name} {_mega(held)} MB" for name, held in figures["peak_bytes"].items())
+    note = "with the cache of compiled programs" if figures["cached"] else "without a cache"
+    return "Speed", header, rows, f"Compile times are {note}. Peak memory, compiling included: {peaks}."
+
+
+def _sizes(figures: dict[str, Any]) -> Section:
+    parts = ", ".join(f"{name} {held:,}" for name, held in figures["bytes_by_part"].items())
+    rows = [
+        (f"bytes of one environment ({parts})", f"{figures['bytes_per_environment']:,}"),
+        ("of these, bytes that a step changes", f"{figures['bytes_changed']:,}"),
+        ("bytes of the observations and masks of all agents", f"{figures['bytes_seen']:,}"),
+        ("equations of the traced step", f"{figures['equations_in_step']:,}"),
+    ]
+    accessed = [row for row in figures["rows"] if row["what"] == "env" and row["bytes_accessed_per_step"]]
+    if accessed:
+        last = accessed[-1]
+        told = f"bytes accessed per environment step, by the compiler's count, at {last['lanes']:,} lanes"
+        rows.append((told, f"{last['bytes_accessed_per_step']:,.0f}"))
+    return "Size", ("what", "number"), rows, ""
+
+
+def _limits(limits: dict[str, Any]) -> Section:
+    rows = [
+        ("memory bandwidth, measured, GB/s", f"{limits['bandwidth'] / 1e9:.1f}"),
+        ("bytes of state that a step has to read and write", f"{limits['state_bytes_per_step']:,}"),
+        ("steps/s that this bandwidth allows", f"{limits['steps_per_second_by_state']:,.0f}"),
+        ("reached", f"{limits['share_of_bandwidth_by_state']:.1%}"),
+        ("operations, measured, 10⁹/s", f"{limits['peak_operations'] / 1e9:.1f}"),
+    ]
+    if "share_of_peak_operations" in limits:
+        rows.append(("reached, by the compiler's count", f"{limits['share_of_peak_operations']:.1%}"))
+    if "share_of_bandwidth_by_compiler" in limits:
+        share = f"{limits['share_of_bandwidth_by_compiler']:.1%}"
+        rows.append(("bytes accessed by the compiler's count, as a share of the bandwidth", share))
+    note = f"`env` at {limits['lanes']:,} lanes on {limits['devices']} devices."
+    return "How far from the limit", ("what", "number"), rows, note
+
+
+def _profile(profile: list[dict[str, Any]]) -> Section:
+    rows = [
+        (row["scope"], f"{row['share']:.1%}", f"{row['us_per_step']:.2f}", f"{row['operations']}")
+        for row in profile
+    ]
+    rows.append((
+        "all", "100.0%", f"{sum(row['us_per_step'] for row in profile):.2f}",
+        f"{sum(row['operations'] for row in profile)}",
+    ))  # fmt: skip
+    note = (
+        "Time within operations on one device, while a profiler watches. A fusion counts to the scope of its "
+        "last operation."
+    )
+    return (
+        "Where the time goes",
+        ("scope", "share", "µs per environment step", "fused operations"),
+        rows,
+        note,
+    )
+
+
+def _cyborg(beside: dict[str, Any]) -> Section:
+    rows = [
+        (
+            f"Garrison, {beside['lanes']:,} lanes on {beside['devices']} devices",
+            _spread(beside["steps_per_second"]),
+        ),
+        ("one process of CybORG", _spread(beside["cyborg_steps_per_second"], 1)),
+        ("ratio", _spread(beside["ratio"])),
+    ]
+    turns = (
+        f"{beside['repeats']} turns of {beside['seconds']:g} s each; resets are not counted on either side."
+    )
+    return "Beside CybORG", ("what", "steps/s: median [range]"), rows, turns
+
+
+def _warm(warm: list[dict[str, Any]]) -> Section:
+    header = ("program", "lanes", "process", "start, s", "trace and lower, s", "compile or load, s")
+    rows = []
+    for one in warm:
+        for process, seconds in zip(("first", "second"), one["seconds"], strict=True):
+            traced = seconds["trace"] + seconds["lower"]
+            cells = (seconds["start"], traced, seconds["compile"])
+            rows.append((one["what"], f"{one['lanes']:,}", process, *(f"{x:.1f}" for x in cells)))
+    return (
+        "With a warm cache",
+        header,
+        rows,
+        "Two processes, one after the other, share a cache that was empty.",
+    )
+
+
+def _spread(spread: dict[str, float], digits: int = 0) -> str:
+    median, low, high = (f"{spread[name]:,.{digits}f}" for name in ("median", "low", "high"))
+    return f"{median} [{low}, {high}]"
+
+
+def _mega(held: int | None) -> str:
+    return "unknown" if held is None else f"{held / 1e6:,.0f}" if held >= 1e7 else f"{held / 1e6:.1f}"
