@@ -43,6 +43,7 @@ class Program:
     start: Any  # jitted
     function: Any  # jitted
     advance: Callable[[tuple[Any, ...], Any], tuple[Any, ...]] = _again
+    parameters: int = 0  # of a learner's network
 
 
 def env(world: World, lanes: int, steps: int | None = None) -> Program:
@@ -118,8 +119,12 @@ def learner(training: Training, world: World, what: str) -> Program:
     def start(seed: jax.Array) -> tuple[ippo.TrainState]:
         return (jax.lax.map(partial(ippo.init, config, world), jax.random.key(seed)[None]),)
 
+    (first,) = jax.eval_shape(start, jnp.int32(0))
+    about = {"parameters": sum(leaf.size for leaf in jax.tree.leaves(first.net))}
     if what == "rollout":
         collect = jax.jit(lambda states: ippo.collect(config, world, teams.team(states, 0))[1])
-        return Program(what, config.lanes, steps, jax.jit(start), collect)
+        return Program(what, config.lanes, steps, jax.jit(start), collect, **about)
     iterate = jax.jit(lambda states: teams.iteration(config, world, 1, states), donate_argnums=0)
-    return Program(what, config.lanes, steps, jax.jit(start), iterate, lambda _, results: results[:1])
+    return Program(
+        what, config.lanes, steps, jax.jit(start), iterate, lambda _, results: results[:1], **about
+    )

@@ -48,6 +48,7 @@ def speed(
         "lanes": lanes,
         "devices": count,
         "steps": runner.program.steps,
+        "parameters": runner.program.parameters,
         "seconds": runner.seconds,
         "steps_per_second": spread([speed for speed, _ in runs]),
         "cores_busy": spread([cores for _, cores in runs])["median"],

@@ -17,7 +17,9 @@ Section = tuple[str, tuple[str, ...], Rows, str]
 def tables(figures: dict[str, Any]) -> Iterator[Table]:
     """For the terminal."""
     for title, header, rows, note in sections(figures):
-        view = Table(title=title, caption=note, box=None, title_justify="left", caption_justify="left")
+        view = Table(
+            title=title, caption=note, box=None, padding=(0, 1), title_justify="left", caption_justify="left"
+        )
         for number, name in enumerate(header):
             view.add_column(name, justify="right" if number else "left")
         for row in rows:
@@ -54,20 +56,21 @@ def sections(figures: dict[str, Any]) -> Iterator[Section]:
 
 def _speeds(figures: dict[str, Any]) -> Section:
     header = (
-        "program", "lanes", "devices", "steps/s", "range", "cores", "start s", "trace s", "compile s", "MB"
+        "program", "lanes", "devices", "steps/s", "range, k", "cores", "start", "trace", "compile", "MB"
     )  # fmt: skip
     rows = []
     for row in figures["rows"]:
         speed, seconds = row["steps_per_second"], row["seconds"]
         rows.append((
             row["what"], f"{row['lanes']:,}", f"{row['devices']}", f"{speed['median']:,.0f}",
-            f"{speed['low']:,.0f}–{speed['high']:,.0f}", f"{row['cores_busy']:.1f}",
+            f"{speed['low'] / 1e3:,.1f}–{speed['high'] / 1e3:,.1f}", f"{row['cores_busy']:.1f}",
             f"{seconds['start']:.1f}", f"{seconds['trace'] + seconds['lower']:.1f}",
             f"{seconds['compile']:.1f}", _mega(row["temporary_bytes"]),
         ))  # fmt: skip
     peaks = ", ".join(f"{name} {_mega(held)} MB" for name, held in figures["peak_bytes"].items())
-    note = "with the cache of compiled programs" if figures["cached"] else "without a cache"
-    return "Speed", header, rows, f"Compile times are {note}. Peak memory, compiling included: {peaks}."
+    note = "with the cache" if figures["cached"] else "without a cache"
+    stages = f"Start, trace and compile are seconds, {note} of compiled programs"
+    return "Speed", header, rows, f"{stages}. Peak memory, compiling included: {peaks}."
 
 
 def _sizes(figures: dict[str, Any]) -> Section:
@@ -83,6 +86,8 @@ def _sizes(figures: dict[str, Any]) -> Section:
         last = accessed[-1]
         told = f"bytes accessed per environment step, by the compiler's count, at {last['lanes']:,} lanes"
         rows.append((told, f"{last['bytes_accessed_per_step']:,.0f}"))
+    learners = {row["parameters"] for row in figures["rows"] if row["parameters"]}
+    rows += [("parameters of the learner's network", f"{count:,}") for count in sorted(learners)]
     return "Size", ("what", "number"), rows, ""
 
 

@@ -42,14 +42,13 @@ def turn(
     green_kind: jax.Array,
 ) -> tuple[State, Events]:
     """One step. ``blue``: action indices ``int[blue]``; ``green_kind``: tables.Green ``[green]``."""
-    state = start_step(options, state)
-    before = state
-    state, blue_now = queue_blue(topology, state, blue)
-    state, red_now, busy = queue_red(state, red)
-    ran = (red_now.kind == T.Red.SLEEP) | (red_now.kind == T.Red.INVALID)
-    ran = ran | jnp.any(sessions.find(state, red_now.session), axis=1)  # once, before anything acts
-
     # the scopes are the rows of a profile: garrison bench --profile
+    with jax.named_scope("queue"):
+        state = before = start_step(options, state)
+        state, blue_now = queue_blue(topology, state, blue)
+        state, red_now, busy = queue_red(state, red)
+        ran = (red_now.kind == T.Red.SLEEP) | (red_now.kind == T.Red.INVALID)
+        ran = ran | jnp.any(sessions.find(state, red_now.session), axis=1)  # once, before anything acts
     with jax.named_scope("blue"):
         state, blue_outcome = act_blue(draws, topology, state, blue_now)
     with jax.named_scope("green"):
