@@ -8,7 +8,6 @@ from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.topology import Topology
 
 HOST_SLOT = {name: slot for slot, name in enumerate(T.HOST_NAMES)}
-SUBNET_INDEX = {name: index for index, name in enumerate(T.SUBNETS)}
 
 
 class Names:

@@ -41,7 +41,7 @@ RULES = (
         "§2.4 Q25",
         "a new owner knows the exploit's session first",
         "a new owner knows sessions in their own order",
-        edit(report.inform, ("jnp.where(given > 0, HANDED + given, place)", "place")),
+        edit(report._meet, ("jnp.where((given > 0) & ~promoted, HANDED + given, place)", "place")),
         (HEAVY,),
     ),
     Wrong(

@@ -37,19 +37,19 @@ class Findings:
     exploited: jax.Array  # bool[red]: a new session on the target
 
 
-def inform(state: State, before: State, findings: Findings, given: jax.Array) -> State:
+def inform(state: State, before: State, findings: Findings, given: jax.Array, given_id: jax.Array) -> State:
     """Write the reports and extend red's knowledge.
 
     Args:
         before: the state at the start of the step; tickets from its ``red_next_order`` on are new.
-        given: from :func:`sessions.reassign`.
+        given: from :func:`sessions.reassign`. given_id: the ids ``uint8[red, session]`` at that moment.
     """
     target = findings.target[:, None] & is_index(findings.host, T.NUM_HOSTS)
     since = state.session_order - before.red_next_order[:, None]
     place = OWN + jnp.clip(since, 0, 126).astype(jnp.uint8)
-    place = jnp.where(given > 0, HANDED + given, place)
     used = sessions.live(state)
-    own_order = _least(jnp.where(used, place, NO_RANK), state.session_host, T.NUM_HOSTS)
+    entry = jnp.where(given > 0, HANDED + given, place)
+    own_order = _least(jnp.where(used, entry, NO_RANK), state.session_host, T.NUM_HOSTS)
     own = own_order != NO_RANK
 
     order = jnp.where(own, own_order, 0)
@@ -71,20 +71,41 @@ def inform(state: State, before: State, findings: Findings, given: jax.Array) ->
         red_known_ip=state.red_known_ip | (order > 0),
         red_known_hostname=state.red_known_hostname | own | exploited,
         red_known_subnet=state.red_known_subnet | subnets,
-        red_known_session=_meet(state, findings, used, place),
+        red_known_session=_meet(state, findings, used, place, given, given_id),
     )
 
 
-def _meet(state: State, findings: Findings, used: jax.Array, place: jax.Array) -> jax.Array:
-    """Ranks of first sight with the abstract sessions of this report added, in its order (Q25)."""
+def _meet(
+    state: State,
+    findings: Findings,
+    used: jax.Array,
+    place: jax.Array,
+    given: jax.Array,
+    given_id: jax.Array,
+) -> jax.Array:
+    """Ranks of first sight with the abstract sessions of this report added, in its order (Q25).
+
+    A session that was handed over and then promoted is met under both of its ids; an agent has at most one.
+    """
     known = state.red_known_session
     abstract = used & (state.session_kind == T.Session.ABSTRACT)
-    new = abstract & ~sessions.bit_of(known != NO_RANK, state.session_id)
-    order = jnp.where(findings.reported, TARGET, place)
+    promoted = (given > 0) & (given_id != state.session_id)
+    order = jnp.where((given > 0) & ~promoted, HANDED + given, place)
+    order = jnp.where(findings.reported, TARGET, order)
+
+    ids = jnp.concatenate([state.session_id, _only(promoted, given_id)], axis=1)
+    order = jnp.concatenate([order, HANDED + _only(promoted, given)], axis=1)
+    met = jnp.concatenate([abstract, jnp.any(promoted, axis=1, keepdims=True)], axis=1)
+    new = met & ~sessions.bit_of(known != NO_RANK, ids)
     count = jnp.sum(known != NO_RANK, axis=1, dtype=jnp.uint8)
     ranks = count[:, None] + rank(jnp.where(new, order, NO_RANK))
     rows = jnp.arange(T.NUM_RED)[:, None]
-    return known.at[rows, state.session_id].min(jnp.where(new, ranks, NO_RANK))
+    return known.at[rows, ids].min(jnp.where(new, ranks, NO_RANK))
+
+
+def _only(mask: jax.Array, values: jax.Array) -> jax.Array:
+    """``[red, 1]``: the value under a mask that marks at most one entry per agent, else 0."""
+    return jnp.max(jnp.where(mask, values, 0), axis=1, keepdims=True)
 
 
 def _least(values: jax.Array, index: jax.Array, size: int) -> jax.Array:

@@ -63,8 +63,9 @@ def turn(
         state = state.replace(red_active=jnp.any(sessions.live(state), axis=1))
     with jax.named_scope("report"):
         state = monitor(state, reds)
+        given_id = state.session_id
         state = sessions.promote(state, draws.red_promote)
-        state = report.inform(state, before, reds.findings, given)
+        state = report.inform(state, before, reds.findings, given, given_id)
     state = state.replace(step=state.step + jnp.int16(1))
     return state, _events(topology, blue, blue_now, blue_outcome, greens, red_now, ran, busy, reds)
 
