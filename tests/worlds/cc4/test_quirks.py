@@ -703,6 +703,16 @@ def test_q25_a_new_owner_learns_of_the_exploited_session_first(game):
     assert turn.state.session_kind[1, :2].tolist() == [T.Session.ABSTRACT] * 2
 
 
+def test_q25_a_session_handed_over_and_promoted_at_once_is_met_under_both_ids(game):
+    lost, plain, target = user(RZA, 0), user(RZA, 1), server(RZA, 0)
+    state = with_session(game.start, 1, lost, 0, kind=T.Session.SSH)  # of an exploit: its id is not known
+    state = with_session(state, 1, plain, 1, kind=T.Session.SSH)
+    state = red_due(with_scan(state, 0, 0, target, SSH), 0, T.Red.EXPLOIT, target)
+    turn = game.play(blue_due(state, 0, T.Blue.RESTORE, lost), red_promote={1: 0.99})
+    assert sessions_on(turn.state, target) == [(1, 0)]  # it came over as number 2
+    assert turn.state.red_known_session[1, :3].tolist() == [1, NO_RANK, 0]
+
+
 def test_q26_blocks_of_this_step_hold_for_green_and_red(game):
     target, reader = server(PAZ, 0), user(CON, 0)
     g = green_of(reader)
