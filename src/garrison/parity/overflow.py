@@ -52,7 +52,7 @@ class Use:
 def study(episodes: int, seed: int, batch: int, reds: Sequence[str] = REDS) -> Iterator[Use]:
     """Play ``episodes`` of each red against each blue policy."""
     for red in reds:
-        player = Player(cc4.make(red=red), {"random": _random, "heavy": _heavy}, _start, _fold, batch)
+        player = Player(cc4.make(red=red), POLICIES, _start, _fold, batch)
         for blue in player.policies:
             figures = player.all(blue, episodes, seed)
             yield Use(
@@ -97,6 +97,10 @@ def _heavy(keys: jax.Array, obs: jax.Array, mask: jax.Array, episode: Episode) -
         return _any_of(which, jnp.where(choose, heavy, mask))
 
     return jax.vmap(lane)(keys, mask, episode.state)
+
+
+#: Blue policies that fill the lists.
+POLICIES = {"random": _random, "heavy": _heavy}
 
 
 # ---------------------------------------------------------------- use
