@@ -21,7 +21,7 @@ LAYERS = (
     {"cli"},
 )
 # These may import a package of their own layer.
-BESIDE = {("presets", "algos")}
+BESIDE = {("presets", "algos"), ("adapters", "worlds")}
 # These know the protocol alone, and are tested on toy worlds.
 NOT_OF_WORLDS = {"learn", "algos", "league"}
 # These are all that a bare installation holds.

@@ -115,7 +115,7 @@ def test_the_loss_of_what_was_just_played():
 
 def test_a_minibatch_takes_as_many_steps_of_each_lane_and_an_epoch_each_step_once():
     config = CONFIG.replace(epochs=3, minibatches=4)
-    order = np.asarray(ippo._minibatches(jax.random.key(0), 13, 5, config))
+    order = np.asarray(ippo.minibatch_order(jax.random.key(0), 13, 5, config)[1])
     assert order.shape == (12, 3, 5)
     for epoch in order.reshape(3, 12, 5):
         for lane in epoch.T:

@@ -64,7 +64,7 @@ def test_replay_is_a_command(replays, capsys):
         cli.main(["parity", "replay"])
 
 
-@pytest.mark.parametrize("command", ["replay", "returns", "overflow"])
+@pytest.mark.parametrize("command", ["replay", "record", "fuzz", "returns", "overflow"])
 def test_each_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(["parity", command, "--help"])
@@ -78,3 +78,73 @@ def test_reading_the_command_line_loads_no_engine():
     loaded = result.stdout.split()
     assert "garrison.cli.parity" in loaded
     assert not {"garrison.parity", "garrison.worlds.cc4", "scipy"} & set(loaded)
+
+
+# ---------------------------------------------------------------- live
+
+
+class FakeSession:
+    """Stands for CybORG: each episode is replayed as the stand-in says, and saved as an empty file."""
+
+    def __init__(self, red, blue, seed):
+        self.name = f"{'wrong' if seed == 4 else 'right'}-{seed}.jsonl.gz"
+
+    def episode(self):
+        return self
+
+    def trace(self):
+        return Path(self.name)
+
+    def save(self, path):
+        path.write_text("")
+
+
+@pytest.fixture
+def live(replays, monkeypatch):
+    from garrison.cli import parity
+    from garrison.parity import record
+
+    monkeypatch.setattr(record, "Session", FakeSession)
+    monkeypatch.setattr(parity, "say_which", lambda: None)
+
+
+def test_live_episodes_are_kept_if_they_differ(live, tmp_path, capsys):
+    keep = tmp_path / "kept"
+    assert cli.main(["parity", "replay", "--live", "--seeds", "1-2", "--keep", str(keep)]) == 0
+    assert not keep.exists()
+    arguments = ["--live", "--seeds", "3-5", "--episodes", "2", "--keep", str(keep), "--json"]
+    capsys.readouterr()
+    assert cli.main(["parity", "replay", *arguments]) == 1
+    reports = json.loads(capsys.readouterr().out)
+    assert [report["exact"] for report in reports] == [True, True, False, False, True, True]
+    assert [path.name for path in keep.iterdir()] == ["wrong-4.jsonl.gz"]
+    assert reports[2]["path"] == str(keep / "wrong-4.jsonl.gz")
+
+
+def test_recordings_and_live_episodes_are_not_mixed():
+    with pytest.raises(SystemExit, match="either recordings or --live"):
+        cli.main(["parity", "replay", "a.jsonl.gz", "--live"])
+
+
+def test_what_happened_before_a_difference_is_shown(monkeypatch, capsys):
+    lines = ["step 3, CybORG:", "  red_agent_0: Impact (session 0): TRUE"]
+    report = module.Report("a.jsonl.gz", "fsm", "heavy", 4, differences=[WRONG], around=lines)
+    monkeypatch.setattr(module, "replay", lambda path: report)
+    assert replay_command([Path("a.jsonl.gz")]) == 1
+    assert "  red_agent_0: Impact (session 0): TRUE" in capsys.readouterr().out
+
+
+def test_record_names_its_files(tmp_path, monkeypatch, capsys):
+    from garrison.cli import parity_record
+    from garrison.parity import record
+
+    made = [(tmp_path / "fsm-idle-0.jsonl.gz", False), (tmp_path / "fsm-idle-0-e1.jsonl.gz", True)]
+    monkeypatch.setattr(parity_record, "say_which", lambda: None)
+    monkeypatch.setattr(record, "Session", FakeSession)
+    monkeypatch.setattr(record, "files", lambda session, episodes, folder: made[:episodes])
+    arguments = ["parity", "record", "--out", str(tmp_path), "--blue", "idle", "--episodes", "2"]
+    assert cli.main(arguments) == 0
+    assert "2 recordings in" in (shown := " ".join(capsys.readouterr().out.split()))
+    assert "(1 of them there already)" in shown
+    assert cli.main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [str(path) for path, _ in made]

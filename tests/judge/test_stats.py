@@ -5,10 +5,13 @@ import pytest
 import scipy.stats
 
 from garrison.judge.stats import (
+    detectable,
     estimate,
     interquartile_mean,
+    mean_difference,
     paired_difference,
     probability_of_improvement,
+    tost,
 )
 
 
@@ -119,3 +122,61 @@ def test_differences_of_teams_cover_the_truth():
         found = paired_difference(ours, theirs, seed)
         covered += found.low <= 1.0 <= found.high
     assert 0.89 * 200 <= covered <= 0.995 * 200
+
+
+# ---------------------------------------------------------------- independent samples
+
+
+def two_samples(shift=0.0, repeats=1000):
+    """Pairs of samples of unlike size and spread; the first mean is ``shift`` above the second."""
+    rng = np.random.default_rng(7)
+    return [(rng.normal(shift, 3, size=40), rng.normal(0, 1, size=25)) for _ in range(repeats)]
+
+
+def test_differences_are_welchs():
+    ours, theirs = two_samples()[0]
+    found, expected = mean_difference(ours, theirs), scipy.stats.ttest_ind(ours, theirs, equal_var=False)
+    interval = expected.confidence_interval(0.95)
+    np.testing.assert_allclose([found.p, found.freedom], [expected.pvalue, expected.df])
+    np.testing.assert_allclose([found.low, found.high], interval)
+    assert found.value == pytest.approx(ours.mean() - theirs.mean())
+    with pytest.raises(ValueError, match="two values on each side, not 40 and 1"):
+        mean_difference(ours, theirs[:1])
+
+
+def test_the_interval_of_a_difference_covers_it_as_often_as_it_says():
+    found = [mean_difference(*pair) for pair in two_samples(shift=2.0)]
+    assert 0.935 <= np.mean([one.low <= 2.0 <= one.high for one in found]) <= 0.965
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_equivalence_is_wrongly_shown_in_one_of_twenty_cases_at_the_margin(side):
+    found = [tost(mean_difference(*pair), margin=1.5) for pair in two_samples(shift=1.5 * side)]
+    assert 0.035 <= np.mean(np.less(found, 0.05)) <= 0.065
+
+
+def test_equivalence_is_shown_of_equal_means_and_never_of_far_ones():
+    equal = [tost(mean_difference(*pair), margin=2.0) for pair in two_samples()]
+    assert np.mean(np.less(equal, 0.05)) > 0.95
+    far = [tost(mean_difference(*pair), margin=1.0) for pair in two_samples(shift=3.0, repeats=200)]
+    assert min(far) > 0.5
+
+
+def test_equivalence_is_what_the_ninety_percent_interval_says():
+    for pair in two_samples(shift=1.0, repeats=50):
+        found = mean_difference(*pair)
+        reach = scipy.stats.t.isf(0.05, found.freedom) * found.error
+        inside = -1.5 < found.value - reach and found.value + reach < 1.5
+        assert (tost(found, 1.5) < 0.05) == inside
+
+
+def test_a_detectable_difference_is_found_as_often_as_is_said():
+    shift = np.mean([detectable(mean_difference(*pair)) for pair in two_samples(repeats=100)])
+    found = [mean_difference(*pair).p < 0.05 for pair in two_samples(shift=shift)]
+    assert 0.87 <= np.mean(found) <= 0.93
+
+
+def test_constants_are_compared_exactly():
+    same, other = (mean_difference(np.ones(3), np.full(4, x)) for x in (1.0, 1.5))
+    assert (same.value, same.p, same.low, same.high, tost(same, 0.0)) == (0, 1, 0, 0, 0)
+    assert (other.p, tost(other, 0.4), tost(other, 0.6)) == (0, 1, 0)

@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from garrison.parity import ours
+from garrison.parity.blues import actions_of
+from garrison.parity.eyes import Eyes
 from garrison.parity.replay import Engine, engine, replay
-from garrison.parity.trace import TraceError, accumulate
+from garrison.parity.trace import TraceError, TraceStep, accumulate, read
 from garrison.worlds import cc4
 from garrison.worlds.cc4 import tables as T
 
@@ -24,6 +27,7 @@ def assert_exact(path):
     assert report.differences == []
     assert (report.steps, report.overflow) == (499, 0)
     assert report.draws > 60_000
+    assert report.rich == ("raw" in read(path).header)
 
 
 def test_there_is_an_episode_of_each_red():
@@ -63,7 +67,7 @@ def test_all_recordings_are_exact():
 )
 def test_a_wrong_number_is_found(option, value, where):
     other = copy.copy(engine("fsm"))  # options are data: nothing is compiled
-    other.world = cc4.make(red="fsm", **{option: value})
+    other.world = cc4.make(red="fsm", observation="rich", **{option: value})
     report = replay(HEAVY, other)
     assert any(where in difference.path for difference in report.differences)
     assert report.steps < 499
@@ -211,7 +215,7 @@ def test_a_replay_ends_at_a_difference_or_goes_on(write_recording, lines):
     short = write_recording([lines[0] | {"steps": 20}, *lines[1:21]])
     assert (replay(short).steps, replay(short).differences) == (20, [])
     other = copy.copy(engine("fsm"))
-    other.world = cc4.make(red="fsm", restore_cost=-2.0)
+    other.world = cc4.make(red="fsm", observation="rich", restore_cost=-2.0)
     assert replay(short, other).steps == 1
     report = replay(short, other, keep_going=True)
     assert report.steps == 20
@@ -243,7 +247,124 @@ def test_actions_that_nobody_submitted_are_sleep():
 
 
 def _sleep():
-    from garrison.parity.replay import _actions
-    from garrison.parity.trace import TraceStep
+    return actions_of(TraceStep(0, {}, [], {}, {}, {}, [0, 0], False))
 
-    return _actions(TraceStep(0, {}, [], {}, {}, {}, [0, 0], False))
+
+# ---------------------------------------------------------------- what happened around a difference
+
+
+def test_what_happened_on_both_sides_is_told(write_recording, lines):
+    altered = copy.deepcopy(lines[:41])
+    altered[0]["steps"] = 40
+    altered[34]["reward"][0] -= 1.0
+    report = replay(write_recording(altered))
+    (first, *_) = report.differences
+    assert str(first).startswith("step 33: /reward/team: ours ")
+    heads = [line for line in report.around if line.startswith("step ")]
+    assert heads == [f"step {t}, {side}:" for t in (31, 32, 33) for side in ("CybORG", "ours")]
+    acted = [agent for agent, entry in altered[34]["executed"].items() if entry[0] == "Restore"]
+    for agent in acted:
+        assert sum(line.startswith(f"  {agent}: Restore") for line in report.around) >= 2  # on each side
+    assert any(line.startswith("  red_agent_") for line in report.around)
+    assert replay(write_recording([lines[0] | {"steps": 3}, *lines[1:4]])).around == []
+
+
+def test_a_step_that_cannot_be_done_is_told(write_recording, lines):
+    altered = copy.deepcopy(lines[:6])
+    altered[0]["steps"] = 5
+    altered[3]["tape"].append(["Elsewhere.py:1", "red_agent_0", None, "random", None, 0.5, None])
+    report = replay(write_recording(altered))
+    assert report.differences[0][:2] == (2, "/tape")
+    assert [line for line in report.around if line.startswith("step ")][-2:] == [
+        "step 1, ours:",
+        "step 2, CybORG:",
+    ]
+
+
+# ---------------------------------------------------------------- the rich observation
+
+
+def test_recordings_of_what_blue_was_told_cover_it():
+    """Enough happens in them: each bit of the rich observation is seen set and not set somewhere."""
+    seen = {}
+    for path in EPISODES:
+        for agent, values in _rich(path):
+            for label, value in values.items():
+                name = label.partition(": ")[2] or label
+                seen.setdefault((agent == "blue_agent_4", name), set()).add(value > 0)
+    assert len(seen) == 2 * 24
+    assert {name for (_, name), values in seen.items() if values == {True, False}} >= set(BITS)
+
+
+BITS = (
+    "last action succeeded", "last action failed", "busy", "busy with Analyse", "busy with Remove",
+    "busy with Restore", "busy with DeployDecoy", "exists", "looked at", "cmd.sh found", "escalate.sh found",
+    "process with a number", "connection of no user to it", "connection of no user from it",
+    "decoy apache2", "decoy tomcat", "decoy haraka", "decoy vsftpd",
+)  # fmt: skip
+
+
+def _rich(path):
+    """The rich observations of a recording with ``raw``, of every tenth step, by agent and label."""
+    recording = read(path)
+    if "raw" not in recording.header:
+        return
+    eyes = Eyes(recording.header)
+    for step in recording.steps():
+        eyes.update(step.raw, actions_of(step))
+        if step.t % 10 == 0:
+            yield from ours.rich(eyes.look(step.observations)).items()
+
+
+@pytest.fixture(scope="module")
+def told():
+    """The header and the first steps of an episode in which blue looks and is told much."""
+    with lzma.open(DATA / "fsm-random-1.jsonl.xz", "rt") as file:
+        return [json.loads(line) for _, line in zip(range(121), file, strict=False)]
+
+
+def fail(raw):
+    if raw["success"] == "TRUE":
+        raw["success"] = "FALSE"
+        return "last action"
+
+
+def forget_connections(raw):
+    for host in raw.values():
+        for process in host.get("Processes", ()) if isinstance(host, dict) else ():
+            if any("local_port" in one and "remote_port" in one for one in process.get("Connections", ())):
+                host["Processes"] = []
+                return "connection of no user to it"
+
+
+def hide_decoy(raw):
+    for host in raw.values():
+        for process in host.get("Processes", ()) if isinstance(host, dict) else ():
+            if "service_name" in process:
+                del process["service_name"]
+                return "decoy"
+
+
+def hide_files(raw):
+    for host in raw.values():
+        if isinstance(host, dict) and host.pop("Files", None):
+            return "found"
+
+
+@pytest.mark.parametrize("alter", [fail, forget_connections, hide_decoy, hide_files])
+def test_altered_words_to_blue_are_found(write_recording, told, alter):
+    altered = copy.deepcopy(told)
+    altered[0]["steps"] = len(told) - 1
+    where = next(
+        (step["t"], agent, part)
+        for step in altered[1:]
+        for agent, raw in step["raw"].items()
+        if (part := alter(raw))
+    )
+    report = replay(write_recording(altered))
+    assert report.rich
+    assert report.differences[0].step == where[0]
+    assert any(
+        difference.path.startswith(f"/rich/{where[1]}/") and where[2] in difference.path
+        for difference in report.differences
+    )

@@ -270,8 +270,7 @@ def update(
             )
         return (new_net, new_opt, going_on), (metrics | {"grad_norm": grad_norm}, going_on)
 
-    key, order_key = jax.random.split(state.key)
-    order = _minibatches(order_key, *rows.weight.shape[:2], config)
+    key, order = minibatch_order(state.key, *rows.weight.shape[:2], config)
     start = (state.net, state.opt, jnp.ones((), bool))
     (net, opt, _), (metrics, made) = jax.lax.scan(minibatch, start, order)
     finite = jnp.cumprod(jnp.isfinite(metrics["grad_norm"]))  # until the first that is not
@@ -281,16 +280,17 @@ def update(
     return state.replace(net=net, opt=opt, key=key), metrics
 
 
-def _minibatches(key: jax.Array, steps: int, lanes: int, config: IPPO) -> jax.Array:
-    """Step numbers ``int32[update, step, lane]``: each epoch shuffles the steps of each lane anew.
+def minibatch_order(key: jax.Array, steps: int, lanes: int, config: IPPO) -> tuple[jax.Array, jax.Array]:
+    """The next key, and the steps ``int32[update, step, lane]`` of each minibatch: each epoch shuffles anew.
 
     A minibatch holds as many steps of one lane as of another, so that no row has to move between devices.
     What does not divide is left out, anew in each epoch.
     """
     size = steps // config.minibatches
-    numbers = jax.random.uniform(key, (config.epochs, steps, lanes))
+    key, order_key = jax.random.split(key)
+    numbers = jax.random.uniform(order_key, (config.epochs, steps, lanes))
     order = jnp.argsort(numbers, axis=1)[:, : size * config.minibatches]
-    return order.reshape(-1, size, lanes)
+    return key, order.reshape(-1, size, lanes)
 
 
 def iteration(config: IPPO, world: World, state: TrainState) -> tuple[TrainState, Metrics]:

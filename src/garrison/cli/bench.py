@@ -23,8 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from garrison.bench import figures as pictures
-from garrison.bench import machine, processes, study
+from garrison.bench import machine, processes
 from garrison.bench.programs import WHAT, Program
 from garrison.cli import bench_report, studies
 from garrison.cli.common import log, out, print_json, user_input
@@ -95,6 +94,8 @@ class Bench:
         with user_input():  # of lanes and steps that do not fit the world, and of CybORG where it is missing
             figures = self._measured(training, world, devices)
         if self.out is not None:
+            from garrison.bench import figures as pictures
+
             studies.save(self.out, figures, bench_report.markdown(figures, f"{self.out.name}.png"))
             write(self.out.with_name(f"{self.out.name}.png"), pictures.sweep(figures["rows"], self.world))
         if self.json:
@@ -105,6 +106,8 @@ class Bench:
         return 0
 
     def _opened(self) -> tuple[Training, World]:
+        from garrison.bench import study
+
         if self.preset not in PRESETS:
             raise ValueError(f"no preset {self.preset!r}; presets: {', '.join(PRESETS)}")
         study.check(self.lanes or LANES, self.repeats)
@@ -141,6 +144,8 @@ class Bench:
         ]
 
     def _measured(self, training: Training, world: World, devices: int | None) -> dict[str, Any]:
+        from garrison.bench import study
+
         jobs = self._jobs(training)
         extra = (
             1 + 2 * self.profile + (4 + self.repeats) * self.cyborg + 2 * self.warm * len(self._programs())
@@ -162,6 +167,8 @@ class Bench:
 
     def _more(self, training: Training, world: World, found: dict[str, Any], tell: Tell) -> dict[str, Any]:
         """What is measured at the best number of lanes."""
+        from garrison.bench import study
+
         best = {
             what: study.best([r for r in found["rows"] if r["what"] == what]) for what in self._programs()
         }

@@ -15,10 +15,16 @@ from garrison.cli.common import INTERRUPTED, log
 from garrison.cli.compare import Compare
 from garrison.cli.demo import Demo
 from garrison.cli.evaluate import Evaluate
+from garrison.cli.export import Export
 from garrison.cli.info import Info
 from garrison.cli.parity import Replay
+from garrison.cli.parity_equivalence import Equivalence
+from garrison.cli.parity_fuzz import Fuzz
 from garrison.cli.parity_overflow import Overflow
+from garrison.cli.parity_record import Record
 from garrison.cli.parity_returns import Returns
+from garrison.cli.parity_train import ParityTrain
+from garrison.cli.parity_update import Update
 from garrison.cli.presets import Presets
 from garrison.cli.report import Report
 from garrison.cli.runs import Runs
@@ -28,8 +34,13 @@ from garrison.cli.worlds import Worlds
 
 Parity = (
     Annotated[Replay, tyro.conf.subcommand("replay")]
+    | Annotated[Record, tyro.conf.subcommand("record")]
+    | Annotated[Fuzz, tyro.conf.subcommand("fuzz")]
     | Annotated[Returns, tyro.conf.subcommand("returns")]
+    | Annotated[Equivalence, tyro.conf.subcommand("equivalence")]
     | Annotated[Overflow, tyro.conf.subcommand("overflow")]
+    | Annotated[Update, tyro.conf.subcommand("update")]
+    | Annotated[ParityTrain, tyro.conf.subcommand("train")]
 )
 Command = (
     Annotated[Demo, tyro.conf.subcommand("demo")]
@@ -40,6 +51,7 @@ Command = (
     | Annotated[Evaluate, tyro.conf.subcommand("eval")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Parity, tyro.conf.subcommand("parity", description="Compare Garrison with recorded CybORG.")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Presets, tyro.conf.subcommand("presets")]

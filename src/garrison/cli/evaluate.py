@@ -6,7 +6,7 @@ import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 
@@ -117,16 +117,13 @@ class Evaluate(Contest):
 
     players: tuple[str, ...] = ()
     """More names of the world's own players."""
+    on: Literal["garrison", "cyborg"] = "garrison"
+    """Whose cc4 to play; on CybORG, which has to be installed, only players that are named play."""
+    workers: int = 1
+    """Processes that play on CybORG."""
 
     def run(self) -> int:
-        with user_input():
-            world, players, options = replace(self, names=(*self.names, *self.players)).opened()
-            episodes, seed = self.range()
-            trained = [name for name, player in players.items() if isinstance(player, list)]
-            if len(trained) == len(players):
-                players = known_players(world) | players
-        results, _ = played(world, players, episodes, seed)
-        figures = summary(world, results, seed, trained[0] if trained else None, options)
+        figures = self._here() if self.on == "garrison" else self._on_cyborg()
         figures |= {"which": self.which, "greedy": self.greedy}
         if self.json:
             print_json(figures)
@@ -135,6 +132,33 @@ class Evaluate(Contest):
             out.print()
             out.print(report.behaviour_table(figures))
         return 0
+
+    def _here(self) -> dict[str, Any]:
+        with user_input():
+            world, players, options = replace(self, names=(*self.names, *self.players)).opened()
+            episodes, seed = self.range()
+            trained = [name for name, player in players.items() if isinstance(player, list)]
+            if len(trained) == len(players):
+                players = known_players(world) | players
+        results, _ = played(world, players, episodes, seed)
+        return summary(world, results, seed, trained[0] if trained else None, options)
+
+    def _on_cyborg(self) -> dict[str, Any]:
+        from garrison.cli import evaluate_cyborg
+
+        with user_input():
+            world, players, options = replace(self, names=(*self.names, *self.players)).opened()
+            episodes, seed = self.range()
+            if not players:
+                raise ValueError(
+                    "name who plays on CybORG: runs, or players of the world, as in: garrison eval idle"
+                )
+            if self.workers < 1:
+                raise ValueError(f"workers is {self.workers}; it must be at least 1")
+            world, about = evaluate_cyborg.beside(world)
+        results = evaluate_cyborg.played(world, players, episodes, seed, self.workers)
+        trained = [name for name, player in players.items() if isinstance(player, list)]
+        return summary(world, results, seed, trained[0] if trained else None, options) | {"cyborg": about}
 
 
 def played(

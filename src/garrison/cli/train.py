@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -63,7 +63,8 @@ class Resume:
                 hosts.join(self.hosts)
             run = runs.load(self.path)
             training, world = teams.opened(run)
-        return report(run, train(training, world, run)[1])
+        with learner_of(run, training, world) as learner:
+            return report(run, train(training, world, run, learner)[1])
 
 
 def report(run: Run, finished: bool) -> int:
@@ -85,18 +86,51 @@ def start(training: Training, out: Path | None) -> tuple[Training, World, Run]:
     return training, world, runs.create(out or runs.default_path(training.world), training.to_json())
 
 
-def train(training: Training, world: World, run: Run) -> tuple[ippo.TrainState, bool]:
+#: Makes an iteration of train states; is told whom to tell what share of the iteration is done.
+Within = Callable[[float], None]
+Iteration = Callable[[ippo.TrainState, Within], tuple[ippo.TrainState, ippo.Metrics]]
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What trains the teams of a run: JAX, unless the run is one of the PyTorch learner."""
+
+    init: Callable[[Training, World], ippo.TrainState]
+    prepare: Callable[[Training, World, ippo.TrainState], Iteration]
+
+
+@contextlib.contextmanager
+def learner_of(run: Run, training: Training, world: World) -> Iterator[Learner]:
+    """The learner that a run began with, ready to go on within the block."""
+    from garrison.parity.engines import means_of
+
+    if (means := means_of(run)) is None:
+        yield JAX
+        return
+    from garrison.cli.parity_train import torch_learner
+
+    with torch_learner(means, training, world) as learner:
+        yield learner
+
+
+def train(
+    training: Training, world: World, run: Run, learner: Learner | None = None
+) -> tuple[ippo.TrainState, bool]:
     """Train until the preset's steps are done or Ctrl-C, from where the run stopped if it began before.
 
     A checkpoint is saved either way. Returns the train states of the teams, and whether they are final.
 
+    Args:
+        learner: JAX by default.
+
     Raises:
         SystemExit: with a message, where training diverges or the run directory cannot be written.
     """
+    learner = learner or JAX
     with user_input(), hosts.written(run) as written, shard.devices(training.ippo.lanes):
         total = ippo.num_iterations(training.ippo, world)
         done = teams.iterations_done(run)
-        states = teams.load_state(run, training, world) if done else teams.init(training, world)
+        states = teams.load_state(run, training, world) if done else learner.init(training, world)
         if done >= total:
             return states, True
         states, run = teams.placed(states), written
@@ -105,10 +139,12 @@ def train(training: Training, world: World, run: Run) -> tuple[ippo.TrainState, 
             run.resumed(done)
         keeper = Keeper(run, partial(teams.about, training, world), total, training.keep_every)
         keeper.resume(rows)
-        with waiting(f"compiling the training on {world.name} (once, up to a minute: it is kept)"):
-            step = compiled(training, world, states)
-        with _watcher(training, world, run, keeper, done, total) as watcher, _told_what_is_left(run):
-            states, done = loop.repeat(step, states, done, total, watcher)
+        step = learner.prepare(training, world, states)
+        with (
+            _watcher(training, world, run, keeper, done, total) as (watcher, within),
+            _told_what_is_left(run),
+        ):
+            states, done = loop.repeat(lambda states: step(states, within), states, done, total, watcher)
             keeper.latest(done, states)
     if done < total:
         log.print(f"Stopped after iteration {done} of {total}; the checkpoint is saved.")
@@ -120,6 +156,15 @@ def compiled(training: Training, world: World, states: ippo.TrainState) -> loop.
     step = jax.jit(teams.iteration, static_argnames=("world", "at_once"), donate_argnames="states")
     at_once = teams.at_once(training, world)
     return partial(step.lower(training.ippo, world, at_once, states).compile(), training.ippo)
+
+
+def _prepared(training: Training, world: World, states: ippo.TrainState) -> Iteration:
+    with waiting(f"compiling the training on {world.name} (once, up to a minute: it is kept)"):
+        step = compiled(training, world, states)
+    return lambda states, within: step(states)
+
+
+JAX = Learner(teams.init, _prepared)
 
 
 @contextlib.contextmanager
@@ -137,8 +182,11 @@ def _told_what_is_left(run: Run) -> Iterator[None]:
 @contextlib.contextmanager
 def _watcher(
     training: Training, world: World, run: Run, keeper: Keeper, done: int, total: int
-) -> Iterator[loop.Report]:
-    """What is told of each iteration: a line of metrics, the sinks, the progress bar, checkpoints."""
+) -> Iterator[tuple[loop.Report, Within]]:
+    """What is told of each iteration: a line of metrics, the sinks, the progress bar, checkpoints.
+
+    The second function moves the bar within an iteration.
+    """
     steps = ippo.steps_per_iteration(training.ippo, world)
     names = training.sinks if hosts.first() else ()
     with sinks.opened(names, run, done) as others, Progress(*_columns(), console=log) as bar:
@@ -154,7 +202,7 @@ def _watcher(
             if all(metrics["episodes"]):
                 bar.update(task, mean_return=float(np.mean(metrics["return"])))
 
-        yield watch
+        yield watch, lambda share: bar.update(task, completed=int(bar.tasks[task].completed) + share)
 
 
 def _columns() -> list[TextColumn | BarColumn | TimeElapsedColumn | TimeRemainingColumn]:

@@ -100,6 +100,44 @@ def returns_svg(figures: dict[str, Any]) -> str:
     return _svg(figure, "Mean return of each player with its 95% interval", PAGE)
 
 
+def differences(blocks: Mapping[str, list[tuple[str, Mapping[str, float], float]]]) -> bytes:
+    """A PNG picture of differences with their 95% intervals, in units of their margins: a panel per block.
+
+    Args:
+        blocks: by title, rows of a name, ``value``, ``low`` and ``high``, and the margin.
+    """
+    columns = min(3, len(blocks))
+    rows = -(-len(blocks) // columns)
+    tallest = max(map(len, blocks.values()))
+    size = (1.2 + 2.6 * columns, 0.6 + rows * (0.6 + 0.24 * tallest))
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(rows, columns, sharex=True, sharey="row", squeeze=False).reshape(-1)
+    for place, (title, marks) in enumerate(blocks.items()):
+        axes = panels[place]
+        _differences(axes, marks)
+        axes.set_title(title, fontsize=10, color=PRINT.ink)
+        axes.tick_params(labelbottom=place + columns >= len(blocks))  # the lowest of each column
+    for axes in panels[len(blocks) :]:
+        axes.set_visible(False)
+    figure.supxlabel("Garrison − CybORG, in margins", fontsize=10, color=PRINT.ink)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
+    return picture.getvalue()
+
+
+def _differences(axes: Axes, marks: list[tuple[str, Mapping[str, float], float]]) -> None:
+    color = PRINT.series[0]
+    axes.axvspan(-1, 1, color=PRINT.series[2], alpha=0.12, linewidth=0)
+    axes.axvline(0, color=PRINT.ink, linewidth=0.8)
+    for place, (_, found, margin) in enumerate(marks):
+        scale = margin or 1.0
+        axes.plot([found["low"] / scale, found["high"] / scale], [place, place], color=color, linewidth=2)
+        axes.plot(found["value"] / scale, place, "o", color=color, markersize=4)
+    axes.set(yticks=range(len(marks)), yticklabels=[name for name, _, _ in marks])
+    axes.set_ylim(len(marks) - 0.5, -0.5)
+    _style(axes, PRINT)
+
+
 def timeline_svg(rewards: np.ndarray, parts: Mapping[str, np.ndarray], phases: np.ndarray) -> str:
     """Rewards of an episode.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
 from scipy import stats
+
+from garrison.judge.stats import mean_difference
 
 _LEAST_EXPECTED = 5.0  # below it the chi-square approximation is poor (Cochran 1954)
 
@@ -95,16 +96,8 @@ def welch(ours: np.ndarray, theirs: np.ndarray) -> tuple[float | None, float]:
     Returns:
         ``(z, p)``. Where neither side varies: ``z`` is None, and ``p`` 1 for equal means, else 0.
     """
-    ours, theirs = np.asarray(ours, float), np.asarray(theirs, float)
-    if min(ours.size, theirs.size) < 2:
-        raise ValueError(f"Welch's test needs two values on each side, not {ours.size} and {theirs.size}")
-    a, b = ours.var(ddof=1) / ours.size, theirs.var(ddof=1) / theirs.size
-    difference = float(ours.mean() - theirs.mean())
-    if a + b == 0:
-        return None, float(difference == 0)
-    z = difference / math.sqrt(a + b)
-    freedom = (a + b) ** 2 / (a**2 / (ours.size - 1) + b**2 / (theirs.size - 1))
-    return z, float(2 * stats.t.sf(abs(z), freedom))
+    found = mean_difference(ours, theirs)
+    return (found.value / found.error if found.error else None), found.p
 
 
 def resolution(level: float, power: float) -> float:

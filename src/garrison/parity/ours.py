@@ -8,6 +8,7 @@ import numpy as np
 
 from garrison.core.world import Step
 from garrison.parity.names import Names
+from garrison.worlds.cc4 import rich as contract
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.options import Options
@@ -66,12 +67,33 @@ def at_reset(names: Names, options: Options, obs: np.ndarray, legal: np.ndarray)
     """What an episode starts with, beside its state; NumPy leaves."""
     phases = np.diff([0, *options.phase_start.tolist(), int(options.steps)])
     return {
-        "observations": dict(zip(T.BLUE_AGENTS, obs.tolist(), strict=True)),
+        "observations": dict(zip(T.BLUE_AGENTS, _stock(obs), strict=True)),
         "masks": dict(zip(T.BLUE_AGENTS, legal.tolist(), strict=True)),
         "labels": {agent: _labels(b, legal[b], names) for b, agent in enumerate(T.BLUE_AGENTS)},
         "phases": phases.tolist(),
         "green_hosts": {agent: T.HOST_NAMES[host] for host, agent in names.green_agent.items()},
     }
+
+
+def _stock(obs: np.ndarray) -> list[list[float]]:
+    """The wrapper's vectors, with which rich observations begin."""
+    return obs[:, : T.MAX_BLUE_OBSERVATION].tolist()
+
+
+def rich(obs: np.ndarray) -> dict[str, dict[str, float]]:
+    """What rich observations ``float32[blue, 892]`` add to the vectors, by agent and label.
+
+    To six places: a compiled division by a constant may be off by the last bit, and the values are fractions
+    with denominators up to 500.
+    """
+    values = np.round(obs[:, contract.START :].astype(float), 6).tolist()
+    return {
+        agent: dict(zip(_RICH_LABELS[b], values[b], strict=False))  # the rest is padding
+        for b, agent in enumerate(T.BLUE_AGENTS)
+    }
+
+
+_RICH_LABELS = [contract.labels(b) for b in range(T.NUM_BLUE)]
 
 
 def _labels(blue: int, legal: np.ndarray, names: Names) -> list[str]:
@@ -98,7 +120,7 @@ def outputs(obs: np.ndarray, legal: np.ndarray, step: Step) -> dict[str, Any]:
     parts = {name: float(value) for name, value in step.info["reward_parts"].items()}
     cost = parts.pop("action_cost")
     return {
-        "observations": dict(zip(T.BLUE_AGENTS, obs.tolist(), strict=True)),
+        "observations": dict(zip(T.BLUE_AGENTS, _stock(obs), strict=True)),
         "masks": dict(zip(T.BLUE_AGENTS, legal.tolist(), strict=True)),
         "reward": {"team": sum(parts.values()), "action_cost": cost},
         "rewards": step.reward.tolist(),

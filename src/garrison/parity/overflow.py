@@ -116,7 +116,7 @@ def _start(episode: Episode) -> dict[str, jax.Array]:
 
 
 def _fold(figures: dict[str, Any], t: jax.Array, episode: Episode, step: Step) -> dict[str, Any]:
-    now = jax.vmap(_use)(figures["tickets"], episode.state)
+    now = jax.vmap(use)(figures["tickets"], episode.state)
     return {
         "overflow": figures["overflow"] | episode.state.overflow,
         "largest": jnp.maximum(figures["largest"], now),
@@ -124,13 +124,16 @@ def _fold(figures: dict[str, Any], t: jax.Array, episode: Episode, step: Step) -
     }
 
 
-def _use(tickets: jax.Array, state: State) -> jax.Array:
-    """``int32[len(CAPACITY)]`` of one lane; ``tickets`` is ``red_next_order`` one step earlier."""
+def use(tickets: jax.Array, state: State) -> jax.Array:
+    """How much of each bounded list is used, ``int32[len(CAPACITY)]``, by one lane.
+
+    ``tickets`` is ``red_next_order`` one step earlier.
+    """
     live = sessions.live(state)
     listed = state.suspicious_host != T.NO_HOST
     decoy_pids = state.host_decoy_pid[jnp.minimum(state.suspicious_host, T.NUM_HOSTS - 1)]
     names_decoy = listed & jnp.any(decoy_pids == state.suspicious_pid[:, :, None], axis=2)
-    use = {
+    used = {
         "sessions of a red agent": jnp.sum(live, axis=1),
         "session ids of a red agent": jnp.where(live, state.session_id.astype(jnp.int32) + 1, 0),
         "scans remembered by a red agent": jnp.sum(state.scan_session != T.NO_HOST, axis=1),
@@ -143,4 +146,4 @@ def _use(tickets: jax.Array, state: State) -> jax.Array:
         "copies of cmd.sh on a host": state.host_cmd_files,
         "copies of escalate.sh on a host": state.host_escalate_files,
     }
-    return jnp.stack([jnp.max(use[name]).astype(jnp.int32) for name in CAPACITY])
+    return jnp.stack([jnp.max(used[name]).astype(jnp.int32) for name in CAPACITY])

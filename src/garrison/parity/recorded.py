@@ -112,6 +112,19 @@ def executed(step: TraceStep, options: Any) -> dict[str, dict]:
     return done
 
 
+def told(step: TraceStep) -> list[str]:
+    """What CybORG executed in a step, in lines: all but sleep and users whose actions succeeded."""
+    lines = []
+    for agent, (action, parameters, result, ran, exploit) in step.executed.items():
+        if action == "Sleep" or (agent.startswith("green") and result == "TRUE"):
+            continue
+        words = [f"{name} {value}" for name, value in parameters.items()]
+        words += [] if exploit is None else [exploit]
+        end = result if ran else "dropped: its session is gone"
+        lines.append(f"{agent}: {action} ({', '.join(words)}): {end}")
+    return lines
+
+
 def at_reset(header: dict) -> dict[str, Any]:
     """What the header says beside the first snapshot."""
     return {

@@ -7,8 +7,9 @@ import json
 import lzma
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,14 +48,16 @@ class TraceStep:
     observations: dict[str, list[int]]
     reward: list[float]
     done: bool
+    raw: dict[str, dict] | None = None  # what CybORG told each blue agent, where that was recorded
 
 
 @dataclass(frozen=True)
 class Trace:
-    """An episode on disk: its header, and its steps when they are asked for."""
+    """An episode: its header, and its steps when they are asked for."""
 
     path: Path
     header: dict[str, Any]
+    lines: Callable[[], Iterator[tuple[int, dict]]]  # all lines with their numbers, the header first
 
     def steps(self) -> Iterator[TraceStep]:
         """Read the steps one by one.
@@ -63,7 +66,7 @@ class Trace:
             TraceError: for a line that is not the next step, and for an episode that ends early or late.
         """
         snapshot, count = self.header["snapshot"], 0
-        lines = _lines(self.path)
+        lines = self.lines()
         next(lines)  # the header
         for number, record in lines:
             if missing := [key for key in _STEP if key not in record]:
@@ -72,7 +75,8 @@ class Trace:
                 raise TraceError(f"{self.path}:{number}: step {record['t']} where {count} is due")
             snapshot = accumulate(snapshot, record["snapshot"])
             tape = _tape(record["tape"], f"{self.path}:{number}")
-            yield TraceStep(**{key: record[key] for key in _STEP} | {"tape": tape, "snapshot": snapshot})
+            whole = {key: record[key] for key in _STEP} | {"tape": tape, "snapshot": snapshot}
+            yield TraceStep(**whole, raw=record.get("raw"))
             count += 1
         if count != self.header["steps"]:
             raise TraceError(f"{self.path}: {count} steps where the header says {self.header['steps']}")
@@ -89,14 +93,23 @@ def read(path: str | os.PathLike) -> Trace:
         raise TraceError(f"{path}: a recording ends in .jsonl.gz or .jsonl.xz")
     if not path.is_file():
         raise TraceError(f"{path}: no such file")
-    _, header = next(_lines(path), (1, {}))
+    return opened(path, partial(_lines, path))
+
+
+def opened(path: Path, lines: Callable[[], Iterator[tuple[int, dict]]]) -> Trace:
+    """The episode that ``lines()`` gives, the header first; ``path`` is what messages call it.
+
+    Raises:
+        TraceError: when the header is of another kind or lacks a part.
+    """
+    _, header = next(lines(), (1, {}))
     if header.get("format") != FORMAT:
         raise TraceError(f"{path}:1: format is {header.get('format')!r}, not {FORMAT!r}")
     if missing := [key for key in _HEADER if key not in header]:
         raise TraceError(f"{path}:1: header without {', '.join(missing)}")
     if tuple(header["tape_fields"]) != Draw._fields:
         raise TraceError(f"{path}:1: tape fields {header['tape_fields']}, not {list(Draw._fields)}")
-    return Trace(path, header)
+    return Trace(path, header, lines)
 
 
 def accumulate(state: dict, delta: dict) -> dict:

@@ -147,5 +147,5 @@ def _engine(change: Change, red: str) -> Engine:
     if change.options is None:
         return QuickEngine(cc4.make(red=red))
     other = copy.copy(engine(red))  # options are data: the true engine plays them
-    other.world = cc4.make(red=red, **change.options)
+    other.world = cc4.make(red=red, observation="rich", **change.options)
     return other

@@ -1,0 +1,90 @@
+"""A team that was trained in Garrison, for the evaluation of CAGE Challenge 4. Needs CybORG and NumPy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+from CybORG.Agents import BaseAgent
+from CybORG.Agents.Wrappers import BlueFlatWrapper
+
+if __package__:  # from a zip file
+    from .garrison_policy import Team, read
+    from .garrison_rich import VECTOR, Tracker
+else:
+    from garrison_policy import Team, read
+    from garrison_rich import VECTOR, Tracker
+
+
+def _data(name: str) -> bytes:
+    return __spec__.loader.get_data(str(PurePath(__file__).parent / name))
+
+
+ABOUT = json.loads(_data("team.json"))
+TEAM = Team(read(_data("weights.safetensors")), ABOUT)
+
+
+class TeamWrapper(BlueFlatWrapper):
+    """Gives each agent the vector that its network reads, and what it may do now."""
+
+    def __init__(self, env: Any):
+        super().__init__(env)
+        self._raw: dict[str, dict] = {}
+        self._trackers = {agent: Tracker() for agent in self.possible_agents}
+
+    def reset(self, *args: Any, **kwargs: Any) -> tuple[dict, dict]:
+        vectors, info = super().reset(*args, **kwargs)
+        for agent, tracker in self._trackers.items():
+            tracker.reset(self._raw[agent], self.action_labels(agent), self.action_mask(agent))
+        return self._seen(vectors), info
+
+    def step(self, actions: dict[str, int], messages: dict | None = None, **kwargs: Any) -> tuple:
+        vectors, *others = super().step(actions, messages=messages, **kwargs)
+        for agent in vectors:
+            self._trackers[agent].update(self._raw[agent], actions[agent])
+        return self._seen(vectors), *others
+
+    def observation_change(self, agent_name: str, observation: dict) -> np.ndarray:
+        self._raw[agent_name] = observation
+        return super().observation_change(agent_name, observation)
+
+    def _seen(self, vectors: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+        return {
+            agent: {"observation": self._vector(agent, vector), "action_mask": self._mask(agent)}
+            for agent, vector in vectors.items()
+        }
+
+    def _vector(self, agent: str, stock: np.ndarray) -> np.ndarray:
+        if ABOUT["observation"] == "rich":
+            return self._trackers[agent].vector(stock)
+        vector = np.zeros(VECTOR, np.float32)
+        vector[: len(stock)] = stock
+        return vector
+
+    def _mask(self, agent: str) -> np.ndarray:
+        if ABOUT["busy"] == "masked" and self._trackers[agent].busy:
+            return np.array([label == "Sleep" for label in self.action_labels(agent)])
+        return np.array(self.action_mask(agent), bool)
+
+
+class TeamAgent(BaseAgent):
+    """One agent of the team; with its own random numbers, the same in every run."""
+
+    def __init__(self, number: int):
+        super().__init__(f"blue_agent_{number}")
+        self._number, self._generator = number, np.random.default_rng(number)
+
+    def get_action(self, observation: dict[str, np.ndarray], action_space: Any) -> int:
+        return TEAM.act(self._number, observation["observation"], observation["action_mask"], self._generator)
+
+
+class Submission:
+    NAME: str = ABOUT["name"]
+    TEAM: str = ABOUT["team"]
+    TECHNIQUE: str = ABOUT["technique"]
+    AGENTS: dict[str, BaseAgent] = {f"blue_agent_{number}": TeamAgent(number) for number in range(5)}
+
+    def wrap(env: Any) -> TeamWrapper:
+        return TeamWrapper(env)

@@ -1,0 +1,305 @@
+"""CybORG as a world: one environment, in NumPy.
+
+It has the protocol's methods and shapes, and the actions, observations and masks of ``cc4``, but its states
+are live: a step changes the state that it is given and returns the same object. So nothing here can be traced
+or vmapped, and a state cannot be stepped from twice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from garrison.adapters.cyborg import engine
+from garrison.adapters.cyborg.engine import Engine
+from garrison.adapters.cyborg.rich import Tracker
+from garrison.core.spaces import check_actions
+from garrison.core.world import Step, World
+from garrison.worlds.cc4 import CC4, describe, rich
+from garrison.worlds.cc4 import behaviour as judged
+from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.agents import blue as blue_players
+
+_PARTS = {"GreenLocalWork": 0, "GreenAccessService": 1, "Impact": 2}  # columns of tables.REWARD
+_TRAFFIC = (T.Blue.ALLOW, T.Blue.BLOCK)
+
+
+class Mismatch(ValueError):
+    """This CybORG is not what Garrison takes it for; the message says where they differ."""
+
+
+@dataclasses.dataclass(eq=False)
+class Live:
+    """An episode that goes on in CybORG."""
+
+    engine: Engine
+    mask: np.ndarray  # bool[blue, action]: on hosts that exist
+    trackers: tuple[Tracker, ...]  # one per agent, under the rich contract
+    step: int = 0  # done so far
+    phase: int = 0  # of the last step
+    done: bool = False
+    busy: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(T.NUM_BLUE, bool))
+
+
+class Decisions:
+    """What the judges count, as :data:`garrison.worlds.cc4.behaviour.BLUE` does."""
+
+    axes = judged.BLUE.axes
+    phases = judged.BLUE.phases
+
+    def decisions(
+        self, state: Live, actions: np.ndarray, after: Live, step: Step
+    ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        return step.info["decided"], step.info["places"]
+
+    def phase(self, state: Live, after: Live) -> int:
+        return after.phase
+
+
+@dataclasses.dataclass(frozen=True)
+class CybORGWorld(World):
+    """CAGE Challenge 4 in CybORG, with blue as the learning side.
+
+    Raises ``MissingCybORG`` on the first reset when CybORG cannot be imported.
+    """
+
+    red: str = "fsm"
+    green: str = "enterprise"
+    observation: str = "stock"  # or "rich"
+    busy: str = "free"  # or "masked"
+    steps: int = 500  # an episode is over after one less
+
+    name = "cyborg"
+    agents = T.BLUE_AGENTS
+    action_counts = T.BLUE_ACTION_COUNTS
+    idle_actions = blue_players.SLEEP
+    behaviour = Decisions()
+
+    @property
+    def version(self) -> str:  # type: ignore[override]
+        about = engine.about()
+        return f"{about['version']} {(about['commit'] or 'without commit')[:7]} {about['sources']}"
+
+    @property
+    def max_steps(self) -> int:  # type: ignore[override]
+        return self.steps - 1
+
+    @property
+    def score_steps(self) -> int:
+        """Rewards that the official score counts: the last one is dropped."""
+        return self.max_steps - 1
+
+    @property
+    def observation_sizes(self) -> tuple[int, ...]:  # type: ignore[override]
+        return T.BLUE_OBSERVATION_SIZES if self.observation == "stock" else rich.OBSERVATION_SIZES
+
+    # ------------------------------------------------------------ the protocol
+
+    def reset(self, key: int) -> tuple[np.ndarray, Live]:
+        """Start an episode.
+
+        Args:
+            key: a seed. The episode is the first one that the challenge's evaluation plays with that seed.
+
+        Returns:
+            Observations ``float32[blue, feature]``, and the state.
+
+        Raises:
+            MissingCybORG: when CybORG cannot be imported.
+            Mismatch: when its actions are not those of ``cc4``.
+        """
+        running = Engine(self.red, int(key), self.steps, self.green)
+        vectors = running.reset()
+        mask = np.zeros((T.NUM_BLUE, T.MAX_BLUE_ACTIONS), bool)
+        for number, agent in enumerate(T.BLUE_AGENTS):
+            check_labels(number, running.wrapper.action_labels(agent))
+            own = running.wrapper.action_mask(agent)
+            mask[number, : len(own)] = own
+        state = Live(running, mask, self._trackers(running))
+        return self._observe(state, vectors), state
+
+    def step(
+        self, key: Any, state: Live, actions: np.ndarray, messages: np.ndarray | None = None
+    ) -> tuple[np.ndarray, Live, Step]:
+        """One step.
+
+        Args:
+            key: not used: CybORG draws from the generator of the reset.
+            state: of the episode; it is changed, and returned.
+            actions: ``int[blue]``.
+            messages: bits ``[blue, 8]`` that the agents send; zeros by default.
+
+        Returns:
+            Observations ``float32[blue, feature]``, the state, and what the step brought. Its ``info`` has
+            ``reward_parts`` as ``cc4`` has them, and what :class:`Decisions` needs.
+
+        Raises:
+            ValueError: for actions of a wrong shape, dtype or range, and when the episode is over.
+            Mismatch: when CybORG's reward is not the sum of the parts.
+        """
+        check_actions(self, actions)
+        if state.done:
+            raise ValueError("the episode is over; reset to start another")
+        chosen = dict(zip(T.BLUE_AGENTS, (int(action) for action in actions), strict=True))
+        sent = None if messages is None else dict(zip(T.BLUE_AGENTS, np.asarray(messages, bool), strict=True))
+        decided, places = ~state.busy, self._places(state, chosen)
+        vectors, rewards, state.done = state.engine.step(chosen, sent)
+        for agent, tracker in zip(T.BLUE_AGENTS, state.trackers, strict=False):
+            tracker.update(state.engine.raw[agent], chosen[agent])
+        controller = state.engine.controller
+        state.step, state.phase = state.step + 1, int(controller.state.mission_phase)
+        state.busy = np.array([controller.actions_in_progress[a] is not None for a in T.BLUE_AGENTS])
+        observed = self._observe(state, vectors)
+        result = Step(
+            reward=np.array([rewards[agent] for agent in T.BLUE_AGENTS], np.float32),
+            terminated=np.bool_(state.done),
+            truncated=np.bool_(state.done),
+            final_obs=observed,
+            info={"reward_parts": reward_parts(controller), "decided": decided, "places": places},
+        )
+        return observed, state, result
+
+    def legal(self, state: Live) -> np.ndarray:
+        """``bool[blue, action]``; under ``busy="masked"`` an agent whose action goes on has Sleep alone."""
+        if self.busy == "free":
+            return state.mask
+        sleep = np.zeros_like(state.mask)
+        sleep[np.arange(T.NUM_BLUE), list(blue_players.SLEEP)] = True
+        return np.where(state.busy[:, None], sleep, state.mask)
+
+    def seen_by(self, players: Iterable[Any]) -> CybORGWorld:
+        """This world with observations that serve all ``players``, as that of ``cc4`` does."""
+        wanted = {getattr(player, "observation", "stock") for player in players}
+        return dataclasses.replace(self, observation="rich") if "rich" in wanted else self
+
+    def players(self) -> dict[str, Any]:
+        return dict(blue_players.PLAYERS)
+
+    def action_labels(self, agent: int | str) -> list[str]:
+        return describe.blue_action_labels(self.agent_index(agent))
+
+    def observation_labels(self, agent: int | str) -> list[str]:
+        return describe.blue_observation_labels(self.agent_index(agent), self.observation)
+
+    # ------------------------------------------------------------ parts of the above
+
+    def _trackers(self, running: Engine) -> tuple[Tracker, ...]:
+        if self.observation == "stock":
+            return ()
+        trackers = tuple(Tracker(self.steps) for _ in T.BLUE_AGENTS)
+        for agent, tracker in zip(T.BLUE_AGENTS, trackers, strict=True):
+            wrapper = running.wrapper
+            tracker.reset(running.raw[agent], wrapper.action_labels(agent), wrapper.action_mask(agent))
+        return trackers
+
+    def _observe(self, state: Live, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
+        if state.trackers:
+            pairs = zip(T.BLUE_AGENTS, state.trackers, strict=True)
+            return np.stack([tracker.vector(vectors[agent]) for agent, tracker in pairs])
+        observed = np.zeros((T.NUM_BLUE, T.MAX_BLUE_OBSERVATION), np.float32)
+        for number, agent in enumerate(T.BLUE_AGENTS):
+            observed[number, : len(vectors[agent])] = vectors[agent]
+        return observed
+
+    def _places(self, state: Live, chosen: Mapping[str, int]) -> tuple[np.ndarray, ...]:
+        """Kind, subnet and red's hold of the actions, ``int[blue]`` each; before they are carried out."""
+        holds = red_holds(state.engine.controller)
+        rows = [_place(number, state.mask, action, holds) for number, action in enumerate(chosen.values())]
+        return tuple(np.array(rows).T)
+
+
+def _place(agent: int, mask: np.ndarray, action: int, holds: Mapping[str, int]) -> tuple[int, int, int]:
+    kind, host, _, target = (int(x) for x in T.BLUE_ACTIONS[agent, action])
+    nowhere = len(judged.DEFENDED)
+    if not mask[agent, action]:
+        return int(T.Blue.SLEEP), nowhere, judged.NO_TARGET
+    if host != T.NO_HOST:
+        subnet = int(T.HOST_SUBNET[host])
+        return kind, judged.DEFENDED.index(subnet), holds.get(T.HOST_NAMES[host], judged.CLEAN)
+    return kind, judged.DEFENDED.index(target) if kind in _TRAFFIC else nowhere, judged.NO_TARGET
+
+
+def red_holds(controller: Any) -> dict[str, int]:
+    """Red's hold on each host where it has one: ``USER_SHELL`` or ``ROOT`` of ``cc4``'s behaviour."""
+    holds: dict[str, int] = {}
+    for agent, sessions in controller.state.sessions.items():
+        if agent.startswith("red"):
+            for session in sessions.values():
+                hold = judged.ROOT if session.username == "root" else judged.USER_SHELL
+                holds[session.hostname] = max(hold, holds.get(session.hostname, hold))
+    return holds
+
+
+def reward_parts(controller: Any) -> dict[str, np.float32]:
+    """The parts of blue's reward in the last step, by the names that ``cc4`` has for them (§6.3).
+
+    CybORG tells their sum alone; what each agent's action brought follows from its rules.
+
+    Raises:
+        Mismatch: when they do not add up to what CybORG tells.
+    """
+    totals = np.zeros(len(_PARTS))
+    state = controller.state
+    for agent, actions in controller.action.items():
+        part = _PARTS.get(type(actions[0]).__name__) if actions else None
+        if part is None or not any(session.active for session in state.sessions[agent].values()):
+            continue
+        action = actions[0]
+        failed = controller.observation[agent].observations[0].data["success"].name == "FALSE"
+        if part == _PARTS["Impact"]:
+            totals[part] += _worth(controller, action.hostname, part)  # whatever its result (Q1)
+        elif failed:
+            totals[part] += _worth(controller, state.ip_addresses[action.ip_address], part)
+    told = controller.reward["Blue"]
+    if totals.sum() != told["BlueRewardMachine"]:
+        raise Mismatch(
+            f"this CybORG's reward is {told['BlueRewardMachine']} where the parts add up to {totals.sum()} "
+            f"({', '.join(_PARTS)}: {totals.tolist()}); it is {engine.described(engine.about())}"
+        )
+    parts = dict(zip(("LWF", "ASF", "RIA"), totals, strict=True)) | {"action_cost": told["action_cost"]}
+    return {name: np.float32(part) for name, part in parts.items()}
+
+
+def _worth(controller: Any, hostname: str, part: int) -> float:
+    subnet = T.SUBNETS.index(controller.state.hostname_subnet_map[hostname].value)
+    return T.REWARD[controller.state.mission_phase, subnet, part]
+
+
+def check_labels(agent: int, labels: Sequence[str]) -> None:
+    """Raise :class:`Mismatch` unless an agent's actions are those of ``cc4``, in the same order.
+
+    Args:
+        agent: its number.
+        labels: as CybORG's wrapper gives them.
+    """
+    ours = describe.blue_action_labels(agent)
+    theirs = [re.sub(r" \([^)]*\)", "", label.removeprefix("[Invalid] ")) for label in labels]
+    if len(ours) != len(theirs):
+        raise Mismatch(
+            f"{T.BLUE_AGENTS[agent]} has {len(theirs)} actions in this CybORG and {len(ours)} in Garrison"
+        )
+    for index, (our, their) in enumerate(zip(ours, theirs, strict=True)):
+        if our != their:
+            raise Mismatch(
+                f"action {index} of {T.BLUE_AGENTS[agent]} is {their!r} in this CybORG "
+                f"and {our!r} in Garrison"
+            )
+
+
+def on_cyborg(world: World) -> CybORGWorld:
+    """The world of CybORG that is played as ``world`` is.
+
+    Raises ``ValueError`` for another world than ``cc4`` with blue as the learner, and for options that CybORG
+    does not have.
+    """
+    if not isinstance(world, CC4):
+        raise ValueError(f"world {world.name!r} is not on CybORG; 'cc4' with side=blue is")
+    foreign = [name for name, _ in world.overrides if name != "steps"]
+    if foreign:
+        raise ValueError(f"CybORG has no option {', '.join(foreign)}; leave it out, or evaluate on Garrison")
+    steps = int(world.options.steps)
+    return CybORGWorld(world.red, world.green, world.observation, world.busy, steps)

@@ -1,0 +1,54 @@
+"""``garrison eval --on cyborg``: players judged on CybORG itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from garrison.adapters.cyborg import engine
+from garrison.adapters.cyborg.pool import WorkerError
+from garrison.adapters.cyborg.world import CybORGWorld, on_cyborg
+from garrison.cli.common import log
+from garrison.core.world import World
+from garrison.judge.evaluate import Episodes
+from garrison.parity.beside import evaluate
+
+
+def beside(world: World) -> tuple[CybORGWorld, dict[str, Any]]:
+    """The world of CybORG that is played as ``world`` is, and which CybORG that is (:func:`engine.about`).
+
+    Says which one it is. Raises ``ValueError`` when there is no such world, or no CybORG.
+    """
+    other, about = on_cyborg(world), engine.about()
+    log.print(engine.described(about), highlight=False, soft_wrap=True)
+    return other, about
+
+
+def played(
+    world: CybORGWorld, players: Mapping[str, Any], episodes: int, seed: int, workers: int
+) -> dict[str, Episodes]:
+    """:func:`garrison.parity.beside.evaluate` with a progress bar.
+
+    Raises ``SystemExit`` with a message if a process fails.
+    """
+    total = episodes * sum(len(one) if isinstance(one, list) else 1 for one in players.values())
+    columns = (TextColumn("playing"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes"))
+    with Progress(
+        *columns, TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(), console=log
+    ) as bar:
+        task = bar.add_task("playing", total=total)
+        try:
+            return evaluate(
+                world, players, episodes, seed, workers, lambda done: bar.update(task, completed=done)
+            )
+        except WorkerError as error:
+            raise SystemExit(f"garrison: on CybORG, {error}") from error

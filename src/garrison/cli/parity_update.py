@@ -1,0 +1,133 @@
+"""``garrison parity update``: one update of IPPO by JAX and by PyTorch, from the same start."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+from rich.table import Table
+
+from garrison.cli import studies
+from garrison.cli.common import log, out, print_json, user_input
+from garrison.cli.train import Preset
+from garrison.learn import extras
+from garrison.presets import teams
+
+if TYPE_CHECKING:
+    from garrison.parity.update import Agreement
+
+HEADER = ("iteration", "precision", "what", "arrays", "largest error", "limit", "where")
+
+
+@dataclass(frozen=True)
+class Update:
+    """Make the updates of the first iterations by JAX and by an independent IPPO in PyTorch, and compare.
+
+    Both begin each update with the same train state, rollout and minibatches. Errors are the largest
+    difference in an array, relative to its largest number. The exit status is 1 if one is beyond its limit.
+    """
+
+    preset: Preset
+    iterations: int = 3
+    """Updates to compare; training goes on by JAX between them."""
+    save: Path | None = None
+    """Write <save>.json and <save>.md as well."""
+    record: Path | None = None
+    """Instead of comparing, save torch's side of the last update in this folder, for tests without torch."""
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print JSON."""
+
+    def run(self) -> int:
+        with user_input():
+            extras.require("parity")
+            from garrison.parity import update
+
+            teams.world_of(self.preset)
+            if self.iterations < 1:
+                raise ValueError(f"iterations is {self.iterations}; it must be at least 1")
+            if self.record is not None:
+                update.record(self.record, self.preset, self.iterations)
+                return 0
+            found = []
+            with log.status("playing the first rollout") as status:
+                for one in update.compare(self.preset, self.iterations, status.update):
+                    found.append(one)
+        figures = self._figures(found)
+        if self.save is not None:
+            studies.save(self.save, figures, markdown(figures, found))
+        if self.json:
+            print_json(figures)
+        else:
+            show(figures, found)
+        return 0 if figures["agrees"] else 1
+
+    def _figures(self, found: list[Agreement]) -> dict[str, Any]:
+        return studies.origin(shlex.join(["garrison", *sys.argv[1:]])) | {
+            "torch": importlib.metadata.version("torch"),
+            "training": self.preset.to_json(),
+            "iterations": self.iterations,
+            "gradient_steps": self.preset.ippo.epochs * self.preset.ippo.minibatches,
+            "agrees": all(one.agrees for one in found),
+            "agreements": [asdict(one) | {"agrees": one.agrees} for one in found],
+        }
+
+
+def show(figures: dict[str, Any], found: list[Agreement]) -> None:
+    view = Table(box=None)
+    for name in HEADER:
+        view.add_column(name, justify="right" if name in ("largest error", "limit") else "left")
+    for one in found:
+        view.add_row(*_row(one))
+    out.print(view)
+    out.print(summary(figures))
+
+
+def markdown(figures: dict[str, Any], found: list[Agreement]) -> Iterator[str]:
+    yield "# IPPO: one update by JAX and by PyTorch"
+    yield ""
+    yield f"{studies.told(figures)} torch {figures['torch']}, CPU."
+    yield ""
+    yield (
+        "Each update begins with the same train state, rollout and minibatches on both sides, and makes "
+        f"{figures['gradient_steps']} gradient steps. Error: the largest difference in an array, relative to "
+        "its largest number; policy losses and totals relative to 1, where they are smaller. Losses and "
+        "gradients: of each minibatch of an epoch, at the parameters before the update (`start`) and at "
+        "those after it (`moved`). Parameters, optimiser (Adam's averages), reward scale: after the whole "
+        "update."
+    )
+    yield ""
+    yield summary(figures)
+    yield ""
+    yield from studies.table(HEADER, map(_row, found))
+
+
+def summary(figures: dict[str, Any]) -> str:
+    rows = figures["agreements"]
+    worst = {
+        precision: max(row["error"] for row in rows if row["precision"] == precision)
+        for precision in ("single", "double")
+    }
+    within = "Every error is within its limit" if figures["agrees"] else "NOT every error is within its limit"
+    return (
+        f"{within}; the largest is {worst['single']:.1g} in single and {worst['double']:.1g} in double "
+        "precision."
+    )
+
+
+def _row(one: Agreement) -> tuple[str, ...]:
+    mark = "" if one.agrees else " (!)"
+    return (
+        str(one.iteration),
+        one.precision,
+        one.kind,
+        str(one.arrays),
+        f"{one.error:.1e}{mark}",
+        f"{one.limit:.0e}",
+        one.worst,
+    )

@@ -1,0 +1,35 @@
+"""The rich observations of an episode on CybORG, from what it tells its blue agents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from garrison.adapters.cyborg.rich import Tracker
+from garrison.worlds.cc4 import tables as T
+
+
+class Eyes:
+    """The trackers of all blue agents.
+
+    Args:
+        header: of a recording with ``raw``.
+    """
+
+    def __init__(self, header: Mapping[str, Any]):
+        self._trackers = {agent: Tracker() for agent in T.BLUE_AGENTS}
+        for agent, tracker in self._trackers.items():
+            labels, mask = header["action_labels"][agent], header["action_mask"][agent]
+            tracker.reset(header["raw"][agent], labels, mask)
+
+    def update(self, raw: Mapping[str, Mapping], actions: Sequence[int]) -> None:
+        """Take in a step: what each agent was told, and the action index that it had submitted."""
+        for (agent, tracker), action in zip(self._trackers.items(), actions, strict=True):
+            tracker.update(raw[agent], int(action))
+
+    def look(self, vectors: Mapping[str, Sequence[int]]) -> np.ndarray:
+        """The observations ``float32[blue, 892]``; ``vectors`` are those of CybORG's wrapper, by agent."""
+        rows = [tracker.vector(np.asarray(vectors[agent])) for agent, tracker in self._trackers.items()]
+        return np.stack(rows)

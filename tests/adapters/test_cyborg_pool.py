@@ -1,0 +1,98 @@
+"""Episodes in processes: what is counted, in which order results come, and what happens when one dies."""
+
+import math
+import operator
+import os
+from types import SimpleNamespace as Fake
+
+import numpy as np
+import pytest
+
+from garrison.adapters.cyborg import pool
+from garrison.adapters.cyborg.world import CybORGWorld, Decisions
+from garrison.core.world import Step
+from garrison.learn.players import Constant
+from garrison.parity import beside
+
+
+class ThreeSteps:
+    """A stand-in for the world of CybORG: rewards −1, −2, −4; the agents decide in the first step alone."""
+
+    num_agents, score_steps, behaviour = 5, 2, Decisions()
+
+    def reset(self, seed):
+        return np.zeros((5, 210), np.float32), Fake(done=False, step=0, phase=0)
+
+    def legal(self, state):
+        return np.ones((5, 242), bool)
+
+    def step(self, key, state, actions):
+        assert actions.tolist() == [3] * 5
+        reward = -(2.0**state.step)
+        decided = np.full(5, state.step == 0)
+        places = (np.arange(5), np.zeros(5, int), np.zeros(5, int))
+        state.phase = state.step
+        state.step += 1
+        state.done = state.step == 3
+        info = {"reward_parts": {"LWF": np.float32(reward)}, "decided": decided, "places": places}
+        return self.reset(0)[0], state, Step(np.full(5, reward), state.done, state.done, None, info)
+
+
+def test_an_episode_is_counted_as_the_judges_do():
+    played = pool.play(ThreeSteps(), Constant((3,) * 5), 0)
+    assert (played["returns"], played["scores"], played["lengths"]) == (-7, -3, 3)
+    assert played["parts"]["LWF"].tolist() == [-1, -2, -4]
+    decisions = played["decisions"]
+    assert decisions.sum() == 5
+    assert decisions[:5, 0, 0].tolist() == [1] * 5
+
+
+def test_figures_stand_by_team_and_episode(monkeypatch):
+    def run(function, tasks, workers, watch):
+        asked.extend((team.actions[0], world.observation, seed) for world, team, seed in tasks)
+        return [
+            pool.play(ThreeSteps(), Constant((3,) * 5), 0) | {"returns": 10 * team.actions[0] + seed}
+            for _, team, seed in tasks
+        ]
+
+    asked: list = []
+    monkeypatch.setattr(pool, "run", run)
+    teams = [Constant((1,) * 5), Constant((2,) * 5)]
+    found = beside.evaluate(CybORGWorld(), {"run": teams, "idle": Constant((0,) * 5)}, episodes=2, seed=5)
+    assert found["run"].returns.tolist() == [[15, 16], [25, 26]]
+    assert found["idle"].returns.tolist() == [[5, 6]]
+    assert found["run"].parts["LWF"].shape == (2, 2, 3)
+    assert found["run"].decisions.shape == (2, 2, *map(len, Decisions.axes.values()))
+    assert [row[0] for row in asked] == [1, 1, 2, 2, 0, 0]
+    with pytest.raises(ValueError, match="episodes is 0"):
+        beside.evaluate(CybORGWorld(), {"run": teams}, episodes=0, seed=5)
+
+
+def test_results_come_in_the_order_of_the_tasks():
+    done = []
+    assert pool.run(math.pow, [(2, n) for n in range(7)], workers=2, watch=done.append) == [
+        2.0**n for n in range(7)
+    ]
+    assert done == list(range(1, 8))
+
+
+def test_results_are_given_as_they_come():
+    assert dict(pool.finished(math.pow, [(2, n) for n in range(5)], workers=2)) == {
+        n: 2.0**n for n in range(5)
+    }
+    assert list(pool.finished(math.pow, [])) == []
+
+
+def test_a_task_that_fails_is_named_with_its_error():
+    with pytest.raises(pool.WorkerError, match=r"task 1 failed:(.|\n)*ZeroDivisionError"):
+        pool.run(operator.floordiv, [(1, 1), (1, 0)])
+
+
+def test_a_process_that_dies_is_an_error():
+    with pytest.raises(pool.WorkerError, match="did task 0 died without a word"):
+        pool.run(os._exit, [(3,), (3,)])
+
+
+def test_workers_are_at_least_one():
+    with pytest.raises(ValueError, match="workers is 0; it must be at least 1"):
+        pool.run(math.pow, [(1, 1)], workers=0)

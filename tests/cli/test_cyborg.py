@@ -1,0 +1,147 @@
+"""``garrison eval --on cyborg`` and ``garrison export``, with CybORG's part played by stand-ins."""
+
+import json
+import sys
+
+import jax
+import numpy as np
+import pytest
+import tyro
+
+from garrison import cli
+from garrison.adapters.cyborg import engine
+from garrison.adapters.cyborg.pool import WorkerError
+from garrison.adapters.cyborg.submission.garrison_policy import Team, read
+from garrison.cli import evaluate_cyborg, export
+from garrison.cli.evaluate import Evaluate
+from garrison.judge.evaluate import Episodes
+from garrison.learn import nets
+from garrison.learn.players import Policy
+from garrison.presets import Training, make_world
+from garrison.worlds.cc4.behaviour import BLUE
+
+ABOUT = {"version": "4.0", "commit": engine.KNOWN_COMMIT, "sources": engine.KNOWN_SOURCES, "known": True}
+
+
+@pytest.fixture
+def cyborg(monkeypatch):
+    """Stand-in for playing there; ``asked`` notes what for."""
+
+    def play(world, players, episodes, seed, workers, watch):
+        asked.append((world, sorted(players), episodes, seed, workers))
+        watch(episodes)
+        shape, axes = (1, episodes), tuple(map(len, BLUE.axes.values()))
+        figures = Episodes(
+            returns=np.full(shape, -3.0, np.float32),
+            scores=np.full(shape, -2.0, np.float32),
+            lengths=np.full(shape, 499),
+            parts={"LWF": np.full((*shape, 3), -1.0)},
+            decisions=np.ones((*shape, *axes), np.int32),
+        )
+        return dict.fromkeys(players, figures)
+
+    monkeypatch.setattr(engine, "about", lambda: ABOUT)
+    monkeypatch.setattr(evaluate_cyborg, "evaluate", play)
+    asked.clear()
+
+
+asked: list = []
+
+
+def parse(*arguments: str) -> Evaluate:
+    return tyro.cli(Evaluate, args=("--on", "cyborg", *arguments))
+
+
+def test_players_are_judged_there_as_here_and_the_commit_is_named(cyborg, capsys):
+    arguments = ("idle", "guard", "--red", "discovery", "--episodes", "4", "--seed", "9", "--workers", "2")
+    assert parse(*arguments, "--json").run() == 0
+    told = capsys.readouterr()
+    found = json.loads(told.out)
+    assert "CybORG 4.0, commit 8c3c50c, the known sources" in told.err
+    assert found["cyborg"] == ABOUT
+    assert (found["world"], found["episodes"], found["score_steps"]) == ("cyborg", 4, 498)
+    assert found["world_version"].startswith("4.0 8c3c50c")
+    assert found["players"]["guard"]["score"]["mean"] == -2
+    (world, names, *numbers), *_ = asked
+    assert (world.red, names, numbers) == ("discovery", ["guard", "idle"], [4, 9, 2])
+    assert parse(*arguments).run() == 0
+    assert "the first 498 of 499 rewards" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "name who plays on CybORG"),
+        (("idle", "--workers", "0"), "workers is 0; it must be at least 1"),
+        (("idle", "--options", "users=4"), "CybORG has no option users"),
+        (("random", "--world", "toy/network"), "world 'toy/network' is not on CybORG"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(cyborg, arguments, message):
+    with pytest.raises(SystemExit, match=message):
+        parse(*arguments).run()
+    assert not asked
+
+
+def test_without_cyborg_it_is_said_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "CybORG", None)
+    monkeypatch.setattr(engine, "about", engine.about.__wrapped__)
+    monkeypatch.setattr(engine, "cyborg", engine.cyborg.__wrapped__)
+    with pytest.raises(SystemExit, match="garrison: CybORG is not installed"):
+        parse("idle").run()
+
+
+def test_a_process_that_fails_ends_it_with_a_message(cyborg, monkeypatch):
+    def fail(*_):
+        raise WorkerError("task 3 failed")
+
+    monkeypatch.setattr(evaluate_cyborg, "evaluate", fail)
+    with pytest.raises(SystemExit, match="garrison: on CybORG, task 3 failed"):
+        parse("idle").run()
+
+
+# ---------------------------------------------------------------- export
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """The path of a run of two teams that share nothing."""
+
+    made = [nets.make(jax.random.key(seed), (0,) * 5, 892, 242, (4,), "relu", False) for seed in (0, 1)]
+
+    def load(run, which, greedy):
+        training = Training(world="cc4", options=("observation=rich", "busy=masked"), seeds=2)
+        world = make_world("cc4", training.options)
+        return training, world, [Policy(net, greedy, "rich", 892) for net in made]
+
+    monkeypatch.setattr(export, "load_teams", load)
+    path = tmp_path / "mine"
+    path.mkdir()
+    (path / "config.json").write_text("{}")
+    return path
+
+
+def test_a_team_becomes_a_submission(run, tmp_path, capsys):
+    folder = tmp_path / "submission"
+    assert cli.main(["export", str(run), "--submission", str(folder), "--team", "1", "--greedy"]) == 0
+    assert f"evaluation.py {folder} RESULTS" in capsys.readouterr().out.replace("\n", "")
+    about = json.loads((folder / "team.json").read_text())
+    assert (about["team"], about["technique"], about["greedy"]) == ("mine, team 1", "IPPO", True)
+    assert (about["observation"], about["busy"], about["training"]["seeds"]) == ("rich", "masked", 2)
+    team = Team(read((folder / "weights.safetensors").read_bytes()), about)
+    _, _, players = export.load_teams(run, "latest", True)
+    obs = np.linspace(0, 1, 892, dtype=np.float32)
+    expected = players[1].net(np.tile(obs, (5, 1)))[0][2]
+    np.testing.assert_allclose(team.logits(2, obs), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--team", "2"], r"team is 2; .*mine has the teams 0 \.\. 1"),
+        ([], "is not empty; name another folder for the submission"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused(run, arguments, message):
+    with pytest.raises(SystemExit, match=message):
+        cli.main(["export", str(run), "--submission", str(run), *arguments])
