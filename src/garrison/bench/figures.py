@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, NullLocator
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 INK, FAINT = "#1b1f24", "#c9ced6"
 
@@ -30,6 +30,7 @@ def sweep(rows: list[dict[str, Any]], title: str) -> bytes:
         compiling.plot(lanes, [row["seconds"]["compile"] for row in mine], "o-", label=what)
     for axes, told in ((speed, "environment steps per second"), (held, "temporary memory, MB")):
         axes.set(title=told, yscale="log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     compiling.set(title="compiling, s", ylim=(0, 1.1 * max(row["seconds"]["compile"] for row in rows)))
     for axes in (speed, held, compiling):
         _style(axes, sorted({row["lanes"] for row in rows}))
@@ -43,7 +44,7 @@ def _style(axes: Axes, lanes: list[int]) -> None:
     axes.set(xlabel="lanes", xscale="log")
     axes.set_xticks(lanes, [f"{count:,}" for count in lanes], rotation=45 if len(lanes) > 5 else 0)
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)

@@ -81,7 +81,7 @@ class Bench:
     cyborg_seconds: float = 5.0
     """How long a turn takes."""
     out: Path | None = None
-    """Write <out>.json, <out>.md and <out>.png as well."""
+    """Write <out>.json and <out>.md as well, and <out>.png if there are several numbers of lanes."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON."""
 
@@ -94,16 +94,23 @@ class Bench:
         with user_input():  # of lanes and steps that do not fit the world, and of CybORG where it is missing
             figures = self._measured(training, world, devices)
         if self.out is not None:
-            from garrison.bench import figures as pictures
-
-            studies.save(self.out, figures, bench_report.markdown(figures, f"{self.out.name}.png"))
-            write(self.out.with_name(f"{self.out.name}.png"), pictures.sweep(figures["rows"], self.world))
+            self._save(figures, self.out)
         if self.json:
             print_json(figures)
         else:
             for table in bench_report.tables(figures):
                 out.print(table)
         return 0
+
+    def _save(self, figures: dict[str, Any], to: Path) -> None:
+        """Write the files; the picture where there is more than one number of lanes to draw."""
+        picture = to.with_name(f"{to.name}.png")
+        drawn = len({row["lanes"] for row in figures["rows"]}) > 1
+        studies.save(to, figures, bench_report.markdown(figures, picture.name if drawn else None))
+        if drawn:
+            from garrison.bench import figures as pictures
+
+            write(picture, pictures.sweep(figures["rows"], self.world))
 
     def _opened(self) -> tuple[Training, World]:
         from garrison.bench import study

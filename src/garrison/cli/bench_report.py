@@ -27,7 +27,7 @@ def tables(figures: dict[str, Any]) -> Iterator[Table]:
         yield view
 
 
-def markdown(figures: dict[str, Any], picture: str) -> Iterator[str]:
+def markdown(figures: dict[str, Any], picture: str | None) -> Iterator[str]:
     yield f"# {figures['world']}: speed"
     yield ""
     yield studies.told(figures)
@@ -43,7 +43,8 @@ def markdown(figures: dict[str, Any], picture: str) -> Iterator[str]:
     for title, header, rows, note in sections(figures):
         yield from ["", f"## {title}", "", *studies.table(header, rows)]
         yield from ["", note] if note else []
-    yield from ["", f"![Speed, memory and compile time over lanes]({picture})"]
+    if picture is not None:
+        yield from ["", f"![Speed, memory and compile time over lanes]({picture})"]
 
 
 def sections(figures: dict[str, Any]) -> Iterator[Section]:
