@@ -120,6 +120,11 @@ class Bench:
         study.check(self.lanes or LANES, self.repeats)
         if self.cyborg and self.world != "cc4":
             raise ValueError(f"CybORG plays cc4, not {self.world!r}: leave out --cyborg")
+        if self.cyborg:
+            from garrison.parity import cyborg_speed
+
+            with cyborg_speed.process(self.cyborg_python) as play:
+                play(0.001)  # so that its absence is told before anything is measured
         named = {"red": self.red, "green": self.green}
         options = (*self.options, *(f"{name}={value}" for name, value in named.items() if value is not None))
         training = dataclasses.replace(
