@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,11 @@ from garrison.adapters.cyborg.engine import Engine
 from garrison.adapters.cyborg.rich import Tracker
 from garrison.core.spaces import check_actions
 from garrison.core.world import Step, World
-from garrison.worlds.cc4 import CC4, describe, rich
+from garrison.worlds.cc4 import CC4, describe
 from garrison.worlds.cc4 import behaviour as judged
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import blue as blue_players
+from garrison.worlds.cc4.env import BlueSide
 
 _PARTS = {"GreenLocalWork": 0, "GreenAccessService": 1, "Impact": 2}  # columns of tables.REWARD
 _TRAFFIC = (T.Blue.ALLOW, T.Blue.BLOCK)
@@ -61,7 +62,7 @@ class Decisions:
 
 
 @dataclasses.dataclass(frozen=True)
-class CybORGWorld(World):
+class CybORGWorld(BlueSide):
     """CAGE Challenge 4 in CybORG, with blue as the learning side.
 
     Raises ``MissingCybORG`` on the first reset when CybORG cannot be imported.
@@ -74,9 +75,6 @@ class CybORGWorld(World):
     steps: int = 500  # an episode is over after one less
 
     name = "cyborg"
-    agents = T.BLUE_AGENTS
-    action_counts = T.BLUE_ACTION_COUNTS
-    idle_actions = blue_players.SLEEP
     behaviour = Decisions()
 
     @property
@@ -87,15 +85,6 @@ class CybORGWorld(World):
     @property
     def max_steps(self) -> int:  # type: ignore[override]
         return self.steps - 1
-
-    @property
-    def score_steps(self) -> int:
-        """Rewards that the official score counts: the last one is dropped."""
-        return self.max_steps - 1
-
-    @property
-    def observation_sizes(self) -> tuple[int, ...]:  # type: ignore[override]
-        return T.BLUE_OBSERVATION_SIZES if self.observation == "stock" else rich.OBSERVATION_SIZES
 
     # ------------------------------------------------------------ the protocol
 
@@ -170,20 +159,6 @@ class CybORGWorld(World):
         sleep = np.zeros_like(state.mask)
         sleep[np.arange(T.NUM_BLUE), list(blue_players.SLEEP)] = True
         return np.where(state.busy[:, None], sleep, state.mask)
-
-    def seen_by(self, players: Iterable[Any]) -> CybORGWorld:
-        """This world with observations that serve all ``players``, as that of ``cc4`` does."""
-        wanted = {getattr(player, "observation", "stock") for player in players}
-        return dataclasses.replace(self, observation="rich") if "rich" in wanted else self
-
-    def players(self) -> dict[str, Any]:
-        return dict(blue_players.PLAYERS)
-
-    def action_labels(self, agent: int | str) -> list[str]:
-        return describe.blue_action_labels(self.agent_index(agent))
-
-    def observation_labels(self, agent: int | str) -> list[str]:
-        return describe.blue_observation_labels(self.agent_index(agent), self.observation)
 
     # ------------------------------------------------------------ parts of the above
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -68,8 +68,52 @@ def play(
     return episode.replace(state=state, blue_memory=memory), events, parts, done
 
 
+class BlueSide(World):
+    """What a world of CC4 with blue as the learning side says of itself, whichever engine it plays on.
+
+    A dataclass that is derived from it has the field ``observation``, the contract's name.
+    """
+
+    observation: str
+
+    agents = T.BLUE_AGENTS
+    action_counts = T.BLUE_ACTION_COUNTS
+    idle_actions = blue_players.SLEEP  # what the field calls idle: each agent's Sleep
+
+    @property
+    def observation_sizes(self) -> tuple[int, ...]:  # type: ignore[override]
+        return T.BLUE_OBSERVATION_SIZES if self.observation == "stock" else rich.OBSERVATION_SIZES
+
+    @property
+    def score_steps(self) -> int:
+        """Rewards that the official score counts: the last one is dropped (§8, Q28)."""
+        return self.max_steps - 1
+
+    def seen_by(self, players: Iterable[Any]) -> Self:
+        """This world with observations that serve all ``players``: same keys, same trajectories.
+
+        Rich ones begin with the stock ones, so whoever reads those reads ``obs[..., :210]``.
+        """
+        wanted = {getattr(player, "observation", "stock") for player in players}
+        return dataclasses.replace(self, observation="rich") if "rich" in wanted else self
+
+    def players(self) -> dict[str, Any]:
+        """Fixed blue policies by name: ``init(key, agents)`` and ``act(key, obs, mask, memory)``."""
+        return dict(blue_players.PLAYERS)
+
+    def action_labels(self, agent: int | str) -> list[str]:
+        from garrison.worlds.cc4 import describe
+
+        return describe.blue_action_labels(self.agent_index(agent))
+
+    def observation_labels(self, agent: int | str) -> list[str]:
+        from garrison.worlds.cc4 import describe
+
+        return describe.blue_observation_labels(self.agent_index(agent), self.observation)
+
+
 @dataclasses.dataclass(frozen=True)
-class CC4(World):
+class CC4(BlueSide):
     """CAGE Challenge 4 with blue as the learning side. See ``docs/worlds/cc4.md``.
 
     Jitted code treats an action index outside an agent's list, or on a host that does not exist, as Sleep.
@@ -83,25 +127,13 @@ class CC4(World):
 
     name = "cc4"
     version = "1"
-    agents = T.BLUE_AGENTS
-    action_counts = T.BLUE_ACTION_COUNTS
     fixed_horizon = True  # all lanes end together, so resets can stay outside the step graph
 
-    idle_actions = blue_players.SLEEP  # what the field calls idle: each agent's Sleep
     behaviour = BLUE  # what the judges count
 
     @property
     def max_steps(self) -> int:  # type: ignore[override]
         return int(self.options.steps) - 1
-
-    @property
-    def observation_sizes(self) -> tuple[int, ...]:  # type: ignore[override]
-        return T.BLUE_OBSERVATION_SIZES if self.observation == "stock" else rich.OBSERVATION_SIZES
-
-    @property
-    def score_steps(self) -> int:
-        """Rewards that the official score counts: the last one is dropped (§8, Q28)."""
-        return self.max_steps - 1
 
     @property
     def options(self) -> Options:
@@ -182,33 +214,11 @@ class CC4(World):
             vectors, episode.topology, episode.options, episode.state, episode.blue_memory
         )
 
-    def seen_by(self, players: Iterable[Any]) -> CC4:
-        """This world with observations that serve all ``players``: same keys, same trajectories.
-
-        Rich ones begin with the stock ones, so whoever reads those reads ``obs[..., :210]``.
-        """
-        wanted = {getattr(player, "observation", "stock") for player in players}
-        return dataclasses.replace(self, observation="rich") if "rich" in wanted else self
-
     def legal(self, state: Episode) -> jax.Array:
         mask = observe.blue_masks(state.topology)
         if self.busy == "free":
             return mask
         return observe.sleep_while_busy(mask, state.state)
-
-    def players(self) -> dict[str, Any]:
-        """Fixed blue policies by name: ``init(key, agents)`` and ``act(key, obs, mask, memory)``."""
-        return dict(blue_players.PLAYERS)
-
-    def action_labels(self, agent: int | str) -> list[str]:
-        from garrison.worlds.cc4 import describe
-
-        return describe.blue_action_labels(self.agent_index(agent))
-
-    def observation_labels(self, agent: int | str) -> list[str]:
-        from garrison.worlds.cc4 import describe
-
-        return describe.blue_observation_labels(self.agent_index(agent), self.observation)
 
     def describe(self, state: Episode) -> dict[str, Any]:
         from garrison.worlds.cc4 import describe
