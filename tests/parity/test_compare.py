@@ -46,8 +46,9 @@ def rich_state(first_state):
     state = {f.name: np.array(getattr(first_state, f.name)) for f in dataclasses.fields(State)}
     state["host_decoy"][HOST, :2] = T.Decoy.HARAKA, T.Decoy.VSFTPD
     state["host_decoy_pid"][HOST, :2] = 20_001, 20_003
-    state["orphan_host"][0, 0], state["orphan_pid"][0, 0] = HOST, 20_002
-    state["suspicious_host"][0, :2], state["suspicious_pid"][0, :2] = HOST, (77, 78)
+    state["host_orphans"][HOST], state["host_orphan_pid"][HOST] = 4, 20_000
+    state["suspicious_host"][0, :2], state["suspicious_pid"][0, :2] = HOST, (77, 20_002)
+    state["suspicious_orphan"][0, 1] = True
     state["host_process_events"][HOST] = 3
     state["session_kind"][0, 1:3] = T.Session.ABSTRACT, T.Session.SSH
     state["session_id"][0, 1:3], state["session_host"][0, 1:3] = (2, 5), CON0
@@ -74,8 +75,9 @@ CHANGES = {
     "host_decoy": ((HOST, 1), T.Decoy.TOMCAT), "host_decoy_pid": ((HOST, 0), 20_009),
     "host_network_events": ((HOST,), 4), "host_process_events": ((CON0,), 1),
     "host_cmd_files": ((HOST,), 1), "host_escalate_files": ((HOST,), 1),
-    "orphan_host": ((0, 0), T.NO_HOST), "orphan_pid": ((0, 0), 20_010),
+    "host_orphans": ((HOST,), 3), "host_orphan_pid": ((HOST,), 19_999),
     "suspicious_host": ((0, 1), HOST + 1), "suspicious_pid": ((0, 1), 79),
+    "suspicious_orphan": ((0, 1), False),
     "session_kind": ((0, 1), T.Session.SSH), "session_id": ((0, 1), 3), "session_host": ((0, 1), HOST),
     "session_pid": ((0, 1), 20_011), "session_user": ((0, 1), T.User.ROOT), "session_order": ((0, 1), 0),
     "scan_session": ((0, 0), 0), "scan_host": ((0, 0), CON0), "scan_ports": ((0, 0), T.PORT_WEB),
@@ -89,7 +91,7 @@ CHANGES = {
 }  # fmt: skip
 # what the recording holds in another form, or shows by its effect alone
 IMPLIED = {
-    "orphan_suspicious", "session_suspicious",  # follow from the list of suspicious pids
+    "session_suspicious",  # follows from the list of suspicious pids
     "session_parent",  # decides what a Withdraw ends
     "red_next_order",  # the next ticket of session_order
     "red_subnet", "red_session", "red_hostname",  # show once the action is executed
@@ -117,7 +119,7 @@ def test_processes_stand_in_the_order_of_cyborg(render, rich_state, network):
     assert [p[0] for p in processes[real:]] == [*shells, 20_001, 20_002, 20_003]
     assert processes[-3:] == [
         [20_001, "ubuntu", "SMTP", True, [25]],
-        [20_002, "ubuntu", "WEBSERVER", True, [80]],  # the orphan
+        [20_002, "ubuntu", "WEBSERVER", True, [80]],  # an orphan that blue suspects
         [20_003, "ubuntu", "WEBSERVER", True, [80]],
     ]
 
@@ -136,12 +138,12 @@ def test_sessions_stand_in_the_order_of_their_map_and_id_0_first_on_its_host(ren
 def test_events_with_pids_are_those_that_blue_has_not_seen_before(network, names, rich_state):
     renderer, host = Renderer(network, names), T.HOST_NAMES[HOST]
     first = renderer.render(rich_state)["hosts"][host]["events"]
-    assert first == {"network": [0, 0], "process": [[], [None, 77, 78]]}
+    assert first == {"network": [0, 0], "process": [[], [None, 77, 20_002]]}
     hosts, pids = rich_state.suspicious_host.copy(), rich_state.suspicious_pid.copy()
     hosts[0, 2], pids[0, 2] = HOST, 90
     later = dataclasses.replace(rich_state, suspicious_host=hosts, suspicious_pid=pids)
     assert renderer.render(later)["hosts"][host]["events"]["process"] == [[], [None, None, 90]]
-    assert renderer.render(later)["sessions"]["blue_agent_0"][0][7] == {host: [77, 78, 90]}
+    assert renderer.render(later)["sessions"]["blue_agent_0"][0][7] == {host: [77, 20_002, 90]}
 
 
 @pytest.fixture(scope="session")
@@ -261,6 +263,19 @@ def test_the_first_state_of_a_recording_is_ours(form, render, first_state):
 
 
 WATCHED, UNWATCHED = T.HOST_NAMES[HOST], T.HOST_NAMES[CON0]
+
+
+def test_replaced_decoys_are_counted_but_those_that_blue_suspects(form):
+    def deploy_again(snapshot):
+        host, parent = snapshot["hosts"][WATCHED], snapshot["sessions"]["blue_agent_0"][0]
+        host["processes"] += [[pid, "ubuntu", "WEBSERVER", True, [80]] for pid in (20_001, 20_004, 20_007, 20_009)]
+        host["services"]["VSFTPD"] = [20_009, True, 100]
+        parent[7][WATCHED] = [20_004, 20_009]
+
+    before, after = (f["hosts"][WATCHED] for f in (form(), form(deploy_again)))
+    assert before["orphans"] == [0, 0]
+    assert after["orphans"] == [2, 20_007]
+    assert [p[0] for p in after["processes"][len(before["processes"]) :]] == [20_004, 20_009]
 
 
 @pytest.mark.parametrize(

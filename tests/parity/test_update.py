@@ -50,6 +50,19 @@ def test_errors_are_relative_to_the_largest_number():
     assert update.error("gradients/x", np.zeros(2), np.zeros(2)) == 0
 
 
+def test_in_single_precision_vectors_are_judged_as_a_whole():
+    """An error of a bias whose sum nearly cancels is small beside the gradient that it is a part of."""
+    ours = {f"{kind}/x": np.ones(2) for kind in update.LIMITS}
+    ours |= {"gradients/start/w": np.array([[3.0, 0.0], [6.0, 0.0]]), "gradients/start/b": np.array([4e-6, 8.0])}
+    del ours["gradients/x"]
+    theirs = ours | {"gradients/start/b": np.array([8e-6, 8.0 + 5e-5])}
+    for precision, expected in (("single", 5e-6), ("double", 5e-5 / 8)):
+        (found,) = (one for one in update.agreements(1, precision, ours, theirs) if one.kind == "gradients")
+        assert found.error == pytest.approx(expected, rel=1e-3)
+        assert found.agrees == (precision == "single")
+        assert found.of_array == pytest.approx(5e-5 / 8, rel=1e-3)
+
+
 def test_what_is_not_a_number_does_not_agree():
     ours = {f"{kind}/x": np.ones(2) for kind in update.LIMITS}
     broken = ours | {"losses/x": np.array([1.0, np.nan])}

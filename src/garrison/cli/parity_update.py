@@ -22,15 +22,16 @@ from garrison.presets import teams
 if TYPE_CHECKING:
     from garrison.parity.update import Agreement
 
-HEADER = ("iteration", "precision", "what", "arrays", "largest error", "limit", "where")
+HEADER = ("iteration", "precision", "what", "arrays", "error", "limit", "where", "of an array", "which")
 
 
 @dataclass(frozen=True)
 class Update:
     """Make the updates of the first iterations by JAX and by an independent IPPO in PyTorch, and compare.
 
-    Both begin each update with the same train state, rollout and minibatches. Errors are the largest
-    difference in an array, relative to its largest number. The exit status is 1 if one is beyond its limit.
+    Both begin each update with the same train state, rollout and minibatches. In double precision each array
+    is judged by its largest difference, relative to its largest number; in single precision gradients and
+    Adam's averages as whole vectors. The exit status is 1 if an error is beyond its limit.
     """
 
     preset: Preset
@@ -81,7 +82,7 @@ class Update:
 def show(figures: dict[str, Any], found: list[Agreement]) -> None:
     view = Table(box=None)
     for name in HEADER:
-        view.add_column(name, justify="right" if name in ("largest error", "limit") else "left")
+        view.add_column(name, justify="right" if name in ("error", "limit", "of an array") else "left")
     for one in found:
         view.add_row(*_row(one))
     out.print(view)
@@ -95,8 +96,11 @@ def markdown(figures: dict[str, Any], found: list[Agreement]) -> Iterator[str]:
     yield ""
     yield (
         "Each update begins with the same train state, rollout and minibatches on both sides, and makes "
-        f"{figures['gradient_steps']} gradient steps. Error: the largest difference in an array, relative to "
-        "its largest number; policy losses and totals relative to 1, where they are smaller. Losses and "
+        f"{figures['gradient_steps']} gradient steps. The error of an array is the largest difference in it, "
+        "relative to its largest number; policy losses and totals relative to 1, where they are smaller. It is "
+        "judged in double precision, where rounding explains nothing. In single precision gradients "
+        "and Adam's averages are judged as the vectors that they are, put together from all layers: "
+        "length of the difference relative to the length of the vector. Losses and "
         "gradients: of each minibatch of an epoch, at the parameters before the update (`start`) and at "
         "those after it (`moved`). Parameters, optimiser (Adam's averages), reward scale: after the whole "
         "update."
@@ -130,4 +134,6 @@ def _row(one: Agreement) -> tuple[str, ...]:
         f"{one.error:.1e}{mark}",
         f"{one.limit:.0e}",
         one.worst,
+        f"{one.of_array:.1e}",
+        one.worst_array,
     )

@@ -1,7 +1,8 @@
 """Ours against recorded: both in one plain form, and the differences between them.
 
 Compared after every step: step, phase, blocks, busy (action and ticks), per host services (order, pid,
-active, reliability), processes (order, pid, user, type, decoy, ports), session ids (order), events (counts,
+active, reliability), processes (order, pid, user, type, decoy, ports; of replaced Vsftpd decoys that blue
+does not suspect the number and the largest pid), session ids (order), events (counts,
 and pids in order where a blue agent looks), files; sessions of all agents in the order of their maps, with
 red's scanned ports and blue's suspicious pids (order, multiplicity); session counts; red's activity, calls,
 host states (order), known sessions (order), subnets, addresses, host names; executed actions (class,
@@ -14,6 +15,8 @@ Not compared, because nothing in CybORG reads it (``cc4.md`` §12), or because t
   only membership counts, or the order is that of generation;
 - process types of sessions: only processes with a listening port are searched by type;
 - pids of process events on hosts that no blue agent watches: they are never read;
+- pids of replaced Vsftpd decoys below the largest that blue does not suspect: a new pid looks at the
+  largest, Remove at suspicious ones, a scan at how many there are;
 - calls of ``random_select`` and ``sleep`` reds (``fsm_calls``): a counter that decides nothing;
 - the target of DiscoverDeception in ``busy``: its text in CybORG has none (it is compared once executed);
 - the result of a dropped action: CybORG shows that of whatever its agent was told first instead;

@@ -26,7 +26,7 @@ CAPACITY = {
     "session ids of a red agent": T.MAX_SESSION_ID,
     "scans remembered by a red agent": T.MAX_SCANS,
     "suspicious pids of a blue agent": T.MAX_SUSPICIOUS,
-    "orphaned decoys of a blue agent": T.MAX_ORPHANS,
+    "orphaned decoys on a host, not suspicious": T.MAX_ORPHANS,
     "suspicious pids that name a decoy, of a blue agent": D.MAX_REPIDS,
     "new sessions in a step, those given away twice": 62,  # places between report.HANDED and report.OWN
     "sessions of a red agent so far": np.iinfo(np.int16).max,
@@ -138,7 +138,7 @@ def use(tickets: jax.Array, state: State) -> jax.Array:
         "session ids of a red agent": jnp.where(live, state.session_id.astype(jnp.int32) + 1, 0),
         "scans remembered by a red agent": jnp.sum(state.scan_session != T.NO_HOST, axis=1),
         "suspicious pids of a blue agent": jnp.sum(listed, axis=1),
-        "orphaned decoys of a blue agent": jnp.sum(state.orphan_host != T.NO_HOST, axis=1),
+        "orphaned decoys on a host, not suspicious": state.host_orphans,
         "suspicious pids that name a decoy, of a blue agent": jnp.sum(names_decoy, axis=1),
         "new sessions in a step, those given away twice": jnp.sum(state.red_next_order - tickets),
         "sessions of a red agent so far": state.red_next_order,

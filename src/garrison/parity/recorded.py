@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from garrison.parity.names import HOST_SLOT
+from garrison.parity.render_hosts import ORPHAN
 from garrison.parity.trace import TraceStep
 from garrison.worlds.cc4 import tables as T
 
@@ -27,22 +29,27 @@ class Recorded:
         self._hosts: dict[str, tuple[dict, dict]] = {}  # by name: as recorded, as compared
 
     def snapshot(self, snapshot: dict) -> dict[str, Any]:
+        suspicious = _suspicious(snapshot["sessions"])
         return {
             "step": snapshot["step"],
             "phase": snapshot["phase"],
             "overflow": 0,
             "blocks": {to: sorted(sources) for to, sources in snapshot["blocks"].items() if sources},
             "busy": {agent: entry for agent, entry in snapshot["busy"].items() if entry},
-            "hosts": {name: self._host(name, host) for name, host in snapshot["hosts"].items()},
+            "hosts": {
+                name: self._host(name, host, suspicious.get(name, ()))
+                for name, host in snapshot["hosts"].items()
+            },
             "sessions": {agent: _sessions(agent, table) for agent, table in snapshot["sessions"].items()},
             "session_counts": snapshot["session_counts"],
             "red": {agent: self._knowledge(known) for agent, known in snapshot["red"].items()},
         }
 
-    def _host(self, name: str, host: dict) -> dict[str, Any]:
+    def _host(self, name: str, host: dict, suspicious: Collection[int]) -> dict[str, Any]:
+        """``suspicious``: pids on it that blue knows. Whether they have one changes with the host alone."""
         seen, form = self._hosts.get(name, (None, {}))
         if seen is not host:
-            form = _host(name, host)
+            form = _host(name, host, suspicious)
             self._hosts[name] = (host, form)
         return form
 
@@ -52,11 +59,25 @@ class Recorded:
         return known | sets | {"fsm_calls": calls}
 
 
-def _host(name: str, host: dict) -> dict[str, Any]:
+def _suspicious(sessions: dict[str, list]) -> dict[str, set[int]]:
+    """Pids that blue's agents have seen, by host."""
+    parents = [sessions[agent][0][7] for agent in T.BLUE_AGENTS]
+    return {host: set(pids) for known in parents for host, pids in known.items()}
+
+
+def _host(name: str, host: dict, suspicious: Collection[int]) -> dict[str, Any]:
     files = Counter(host["files"])
+    of_services = {entry[0] for entry in host["services"].values()}
+    processes = [_process(*process) for process in host["processes"]]
+    orphans = [
+        pid
+        for pid, *what, ports in processes
+        if tuple(what) == ORPHAN and ports == [80] and pid not in of_services and pid not in suspicious
+    ]
     return {
         "services": [[key, *entry] for key, entry in host["services"].items()],
-        "processes": [_process(*process) for process in host["processes"]],
+        "processes": [process for process in processes if process[0] not in orphans],
+        "orphans": [len(orphans), max(orphans, default=0)],
         "sessions": {agent: ids for agent, ids in host["sessions"].items() if ids},
         "events": _events(HOST_SLOT[name], **host["events"]),
         "files": {"cmd.sh": 0, "escalate.sh": 0} | files,

@@ -15,6 +15,7 @@ from garrison.worlds.cc4.topology import Topology
 
 _PROCESS_TYPES = ("", "SSH", "UNKNOWN", "WEBSERVER", "MYSQL", "SMTP")  # by tables.Service
 _DECOY_TYPES = ("", "WEBSERVER", "WEBSERVER", "SMTP", "WEBSERVER")  # by tables.Decoy
+ORPHAN = ("ubuntu", "WEBSERVER", True)  # user, type and decoy of a replaced Vsftpd
 PORTS_BY_BITS = [
     sorted(p for i, p in enumerate(T.PORTS) if bits >> i & 1) for bits in range(1 << len(T.PORTS))
 ]
@@ -83,6 +84,7 @@ class HostRenderer:
             hosts[T.HOST_NAMES[h]] = {
                 "services": services,
                 "processes": processes + self._shells[h] + dynamic.get(h, []),
+                "orphans": [int(state.host_orphans[h]), int(state.host_orphan_pid[h])],
                 "sessions": self._fixed_ids(h) | red_ids.get(h, {}),
                 "events": self._events(h, network[h], process[h], fresh.get(h, [])),
                 "files": {"cmd.sh": cmd[h], "escalate.sh": escalate[h]},
@@ -90,7 +92,10 @@ class HostRenderer:
         return hosts
 
     def _dynamic_processes(self, state: State) -> dict[int, list[list]]:
-        """Red's sessions, decoys and orphans by host; a new pid is the largest, so pids give the order."""
+        """Red's sessions, decoys and suspicious orphans by host.
+
+        A new pid is the largest, so pids give the order.
+        """
         found = defaultdict(list)
         for r, s in np.argwhere(state.session_kind).tolist():
             user = T.USER_NAMES[state.session_user[r, s]]
@@ -98,9 +103,9 @@ class HostRenderer:
         for host, slot in np.argwhere(state.host_decoy).tolist():
             kind, pid = state.host_decoy[host, slot], int(state.host_decoy_pid[host, slot])
             found[host].append(_listener(pid, "ubuntu", _DECOY_TYPES[kind], True, T.DECOY_PORT[kind]))
-        for b, entry in np.argwhere(state.orphan_host != T.NO_HOST).tolist():
-            orphan = _listener(int(state.orphan_pid[b, entry]), "ubuntu", "WEBSERVER", True, T.PORT_WEB)
-            found[int(state.orphan_host[b, entry])].append(orphan)
+        for b, entry in np.argwhere(state.suspicious_orphan).tolist():
+            orphan = _listener(int(state.suspicious_pid[b, entry]), *ORPHAN, T.PORT_WEB)
+            found[int(state.suspicious_host[b, entry])].append(orphan)
         return {host: sorted(processes, key=itemgetter(0)) for host, processes in found.items()}
 
     def _fixed_ids(self, host: int) -> dict[str, list[int]]:

@@ -110,8 +110,6 @@ class Turn:
         stopped = (kinds == T.Service.OTSERVICE) & state.host_ot_stopped[host]
         ports = np.bitwise_or.reduce(np.where(stopped, 0, T.SERVICE_PORT[kinds]))
         ports |= np.bitwise_or.reduce(T.DECOY_PORT[state.host_decoy[host]])
-        if np.any(state.orphan_host == host):
-            ports |= T.PORT_WEB  # an orphan is a vsftpd process
         return int(ports)
 
     def decoy_candidates(self, host: int) -> list[T.Decoy]:

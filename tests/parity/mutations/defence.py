@@ -54,10 +54,10 @@ RULES = (
         edit(
             restore.restore,
             (
-                "orphan_host=",
+                "suspicious_orphan=",
                 "suspicious_host=jnp.where("
                 "state.suspicious_host == target[:, None], T.NO_HOST, state.suspicious_host"
-                ").astype(jnp.uint8), orphan_host=",
+                ").astype(jnp.uint8), suspicious_orphan=",
             ),
         ),
     ),
@@ -83,7 +83,7 @@ RULES = (
         edit(
             remove.remove,
             (
-                "state = _restart_decoys(draws, topology, state, host, listed, on_host, doomed, orphan)",
+                "state = _restart_decoys(draws, topology, state, host, listed, on_host, doomed)",
                 "pass",
             ),
         ),
@@ -100,7 +100,7 @@ RULES = (
         "§4.2 Q7",
         "Remove stops an orphaned decoy whose pid is listed",
         "Remove leaves orphaned decoys alone",
-        edit(remove.remove, ("stopped = orphan & state.orphan_suspicious", "stopped = orphan & False")),
+        edit(remove.remove, ("state.suspicious_orphan & ~listed", "state.suspicious_orphan")),
         held_by="worlds/cc4/test_quirks.py::test_q07_remove_gives_a_decoy_a_new_pid_and_stops_an_old_vsftpd",
     ),
     Wrong(
@@ -175,7 +175,7 @@ RULES = (
         "§4.2 Q16",
         "the process of a replaced Vsftpd lives on",
         "a replaced Vsftpd ends",
-        edit(decoy._orphan, ("full = enable &", "enable = enable & False\n    full = enable &")),
+        edit(decoy._orphan, ("listed = (", "enable = enable & False\n    listed = (")),
     ),
     Wrong(
         "§4.2 Q17",

@@ -43,9 +43,10 @@ def _pids(state, topology) -> tuple[jax.Array, jax.Array]:
         (hosts, topology.green_pid),
         (jnp.repeat(hosts, kinds[1]), state.host_decoy_pid.reshape(-1)),
         (state.session_host.reshape(-1), jnp.where(sessions.live(state), state.session_pid, 0).reshape(-1)),
+        (hosts, state.host_orphan_pid),
         (
-            jnp.minimum(state.orphan_host, T.ROOT_HOST).reshape(-1),
-            jnp.where(state.orphan_host != T.NO_HOST, state.orphan_pid, 0).reshape(-1),
+            jnp.minimum(state.suspicious_host, T.ROOT_HOST).reshape(-1),
+            jnp.where(state.suspicious_orphan, state.suspicious_pid, 0).reshape(-1),
         ),
     ]
     return tuple(jnp.concatenate([p[i].astype(jnp.int32) for p in parts]) for i in range(2))
@@ -61,8 +62,8 @@ def invariants(before, after, events, parts) -> dict[str, jax.Array]:
     watched = jnp.asarray(T.HOST_BLUE != T.NO_AGENT)
     suspicious = processes.is_suspicious(state, state.session_host, state.session_pid)
     in_blue = live & watched[state.session_host]
-    orphan = state.orphan_host != T.NO_HOST
-    orphan_host = jnp.minimum(state.orphan_host, T.ROOT_HOST)
+    orphans = jax.vmap(lambda host: processes.orphans_on(state, host))(jnp.arange(T.NUM_HOSTS))
+    quiet = state.host_orphans > 0
     scan = state.scan_session != T.NO_HOST
     slot = jnp.minimum(state.scan_session, T.MAX_SESSIONS - 1)
     listed = state.suspicious_host != T.NO_HOST
@@ -84,12 +85,13 @@ def invariants(before, after, events, parts) -> dict[str, jax.Array]:
         "sessions know whether they are suspicious": jnp.all(
             ~in_blue | (state.session_suspicious == suspicious)
         ),
-        "orphans know whether they are suspicious": jnp.all(
-            ~orphan
-            | (state.orphan_suspicious == processes.is_suspicious(state, orphan_host, state.orphan_pid))
+        "orphans that blue suspects are not counted": jnp.all(
+            ~quiet | ~processes.is_suspicious(state, jnp.arange(T.NUM_HOSTS), state.host_orphan_pid)
         ),
+        "orphans have a pid": jnp.all(quiet == (state.host_orphan_pid > 0)),
+        "suspicious orphans are on the list": jnp.all(~state.suspicious_orphan | listed),
         "orphans have a successor": jnp.all(
-            ~orphan | jnp.any(state.host_decoy[orphan_host] == T.Decoy.VSFTPD, axis=2)
+            (orphans == 0) | jnp.any(state.host_decoy == T.Decoy.VSFTPD, axis=1)
         ),
         "decoys fill their slots from the left": jnp.all((decoys[:, :-1] > 0) | (decoys[:, 1:] == 0)),
         "one service per decoy": _all_different(decoys > 0, decoys),

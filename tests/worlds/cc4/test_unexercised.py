@@ -273,7 +273,7 @@ def _full_suspicions(fields):
 
 
 def _full_orphans(fields):
-    fields["orphan_host"][0] = OTHER
+    fields["host_orphans"][HOST], fields["host_orphan_pid"][HOST] = T.MAX_ORPHANS, 29_000
     fields["host_decoy"][HOST, 0], fields["host_decoy_pid"][HOST, 0] = T.Decoy.VSFTPD, 30_000
     blue_ends(fields, 0, T.Blue.DECOY, HOST)
     return {"blue_decoy": {0: 0.999}}
@@ -286,7 +286,7 @@ def _full_orphans(fields):
         (_largest_id, T.Overflow.SESSION_IDS, ("session_id", "session_host")),
         (_full_scans, T.Overflow.SCANS, ("scan_host", "scan_ports")),
         (_full_suspicions, T.Overflow.SUSPICIOUS, ("suspicious_host", "suspicious_pid")),
-        (_full_orphans, T.Overflow.ORPHANS, ("orphan_host", "orphan_pid")),
+        (_full_orphans, T.Overflow.ORPHANS, ("host_orphans", "host_orphan_pid")),
     ],
     ids=lambda part: part.name.lower() if isinstance(part, T.Overflow) else "",
 )

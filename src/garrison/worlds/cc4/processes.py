@@ -39,9 +39,9 @@ def count_bits(bits: jax.Array) -> jax.Array:
 
 def orphans_on(state: State, host: jax.Array) -> jax.Array:
     """Number of orphaned decoys on hosts ``[...]``, ``int32``."""
-    blue = jnp.asarray(T.HOST_BLUE)[host]
-    rows = state.orphan_host[jnp.minimum(blue, T.NUM_BLUE - 1)]
-    return jnp.sum((rows == host[..., None]) & (blue != T.NO_AGENT)[..., None], axis=-1, dtype=jnp.int32)
+    row = jnp.minimum(jnp.asarray(T.HOST_BLUE)[host], T.NUM_BLUE - 1)
+    suspicious = state.suspicious_orphan[row] & (state.suspicious_host[row] == host[..., None])
+    return state.host_orphans[host].astype(jnp.int32) + jnp.sum(suspicious, axis=-1, dtype=jnp.int32)
 
 
 def is_suspicious(state: State, host: jax.Array, pid: jax.Array) -> jax.Array:

@@ -40,14 +40,15 @@ class State:
     host_cmd_files: jax.Array  # uint8[host]: copies of cmd.sh, one per successful exploit
     host_escalate_files: jax.Array  # uint8[host]: copies of escalate.sh, one per escalation
 
-    # vsftpd processes replaced by a newer one, still listening (Q16)
-    orphan_host: jax.Array  # uint8[blue, orphan]: NO_HOST = free
-    orphan_pid: jax.Array  # int16[blue, orphan]
-    orphan_suspicious: jax.Array  # bool[blue, orphan]: blue's list holds its pid
+    # Vsftpd processes replaced by a newer one, still listening (Q16), that are not on blue's list: none of
+    # them ever ends but by Restore, so that their number and the largest pid are all that counts
+    host_orphans: jax.Array  # uint8[host]
+    host_orphan_pid: jax.Array  # int16[host]
 
     # pids of process events that blue has seen, in order, never forgotten (Q6)
     suspicious_host: jax.Array  # uint8[blue, entry]: NO_HOST = free
     suspicious_pid: jax.Array  # int16[blue, entry]
+    suspicious_orphan: jax.Array  # bool[blue, entry]: the first entry of a replaced Vsftpd that still runs
 
     # red sessions (§2.2)
     session_kind: jax.Array  # uint8[red, session]: tables.Session, 0 = free slot
@@ -130,11 +131,11 @@ def initial_state(topology: Topology) -> State:
         host_process_events=zeros(jnp.int16, hosts),
         host_cmd_files=zeros(jnp.uint8, hosts),
         host_escalate_files=zeros(jnp.uint8, hosts),
-        orphan_host=nobody(T.NUM_BLUE, T.MAX_ORPHANS),
-        orphan_pid=zeros(jnp.int16, T.NUM_BLUE, T.MAX_ORPHANS),
-        orphan_suspicious=zeros(bool, T.NUM_BLUE, T.MAX_ORPHANS),
+        host_orphans=zeros(jnp.uint8, hosts),
+        host_orphan_pid=zeros(jnp.int16, hosts),
         suspicious_host=nobody(T.NUM_BLUE, T.MAX_SUSPICIOUS),
         suspicious_pid=zeros(jnp.int16, T.NUM_BLUE, T.MAX_SUSPICIOUS),
+        suspicious_orphan=zeros(bool, T.NUM_BLUE, T.MAX_SUSPICIOUS),
         session_kind=table(jnp.uint8, T.Session.ABSTRACT),
         session_id=table(jnp.uint8),
         session_host=table(jnp.uint8, topology.red_start[0]),

@@ -47,14 +47,14 @@ def _max_pid(topology: Topology, state: State, host: jax.Array) -> jax.Array:
 
 def _orphan(state: State, enable: jax.Array, host: jax.Array, pid: jax.Array) -> State:
     """Remember a process that its service entry no longer points to."""
-    free = state.orphan_host == T.NO_HOST
-    slot = first(free)
-    full = enable & ~jnp.any(free, axis=1)
-    at = (enable & ~full)[:, None] & is_index(slot, T.MAX_ORPHANS)
-    suspicious = processes.is_suspicious(state, host, pid)
+    listed = (state.suspicious_host == host[:, None]) & (state.suspicious_pid == pid[:, None])
+    suspicious = jnp.any(listed, axis=1)
+    entry = (enable & suspicious)[:, None] & is_index(first(listed), T.MAX_SUSPICIOUS)
+    full = enable & ~suspicious & (state.host_orphans[host] == T.MAX_ORPHANS)
+    quiet = jnp.where(enable & ~suspicious & ~full, host, T.NUM_HOSTS)
     return state.replace(
-        orphan_host=jnp.where(at, host[:, None], state.orphan_host),
-        orphan_pid=jnp.where(at, pid[:, None], state.orphan_pid),
-        orphan_suspicious=jnp.where(at, suspicious[:, None], state.orphan_suspicious),
+        suspicious_orphan=state.suspicious_orphan | entry,
+        host_orphans=state.host_orphans.at[quiet].add(jnp.uint8(1), mode="drop"),
+        host_orphan_pid=state.host_orphan_pid.at[quiet].set(pid, mode="drop"),  # the youngest so far
         overflow=state.overflow | (jnp.any(full) * T.Overflow.ORPHANS).astype(jnp.uint8),
     )

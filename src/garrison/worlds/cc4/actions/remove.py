@@ -22,12 +22,10 @@ def remove(draws: Draws, topology: Topology, state: State, acting: jax.Array, ho
     listed = (state.suspicious_host == host[:, None]) & acting[:, None]
     on_host = sessions.live(state)[1:] & (state.session_host[1:] == host[:, None]) & acting[:, None]
     doomed = on_host & state.session_suspicious[1:] & (state.session_user[1:] != T.User.ROOT)
-    orphan = (state.orphan_host == host[:, None]) & acting[:, None]
 
-    state = _restart_decoys(draws, topology, state, host, listed, on_host, doomed, orphan)
+    state = _restart_decoys(draws, topology, state, host, listed, on_host, doomed)
     state = sessions.remove(state, jnp.pad(doomed, ((1, 0), (0, 0))))
-    stopped = orphan & state.orphan_suspicious
-    return state.replace(orphan_host=jnp.where(stopped, T.NO_HOST, state.orphan_host).astype(jnp.uint8))
+    return state.replace(suspicious_orphan=state.suspicious_orphan & ~listed)
 
 
 def _restart_decoys(
@@ -38,7 +36,6 @@ def _restart_decoys(
     listed: jax.Array,
     on_host: jax.Array,
     doomed: jax.Array,
-    orphan: jax.Array,
 ) -> State:
     """Walk down the list of suspicious pids; each decoy found gets the largest pid left plus a draw (Q7).
 
@@ -47,7 +44,8 @@ def _restart_decoys(
     """
     host = jnp.minimum(host, T.NUM_HOSTS - 1)
     entry_pid = state.suspicious_pid
-    base = topology.base_pid[host].astype(jnp.int32)
+    fixed = jnp.maximum(topology.base_pid[host], state.host_orphan_pid[host]).astype(jnp.int32)
+    orphan_pid = jnp.where(state.suspicious_orphan & listed, entry_pid, 0)
     agents, entry = jnp.arange(T.NUM_BLUE), jnp.arange(T.MAX_SUSPICIOUS)
 
     def find(pids: jax.Array, start: jax.Array) -> jax.Array:
@@ -62,14 +60,11 @@ def _restart_decoys(
         this = match[agent, k]
         passed = jnp.where(listed[agent] & (entry < k), entry_pid[agent], -1)
 
-        def left(present: jax.Array, doomed: jax.Array, pid: jax.Array) -> jax.Array:
-            """Largest pid of the agent's ``present`` that no entry before ``k`` has removed."""
-            gone = doomed[agent] & jnp.any(passed[None] == pid[agent][:, None], axis=1)
-            return jnp.max(jnp.where(present[agent] & ~gone, pid[agent], 0)).astype(jnp.int32)
-
-        largest = jnp.maximum(base[agent], jnp.max(jnp.where(this, 0, pids[agent])))
-        largest = jnp.maximum(largest, left(on_host, doomed, state.session_pid[1:]))
-        largest = jnp.maximum(largest, left(orphan, state.orphan_suspicious, state.orphan_pid))
+        pid = state.session_pid[1:][agent]
+        gone = doomed[agent] & jnp.any(passed[None] == pid[:, None], axis=1)
+        largest = jnp.maximum(fixed[agent], jnp.max(jnp.where(this, 0, pids[agent])))
+        largest = jnp.maximum(largest, jnp.max(jnp.where(on_host[agent] & ~gone, pid, 0)))
+        largest = jnp.maximum(largest, jnp.max(jnp.where(entry >= k, orphan_pid[agent], 0)))
         new = largest + draws.blue_repid[agent, jnp.minimum(hits[agent], MAX_REPIDS - 1)]
         here = agents == agent
         pids = jnp.where(here[:, None] & this[None], new, pids).astype(jnp.int16)

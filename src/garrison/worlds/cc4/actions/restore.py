@@ -32,7 +32,7 @@ def restore(state: State, acting: jax.Array, host: jax.Array) -> State:
         host_process_events=clear(state.host_process_events),
         host_cmd_files=clear(state.host_cmd_files),
         host_escalate_files=clear(state.host_escalate_files),
-        orphan_host=jnp.where(state.orphan_host == target[:, None], T.NO_HOST, state.orphan_host).astype(
-            jnp.uint8
-        ),
+        host_orphans=clear(state.host_orphans),
+        host_orphan_pid=clear(state.host_orphan_pid),
+        suspicious_orphan=state.suspicious_orphan & (state.suspicious_host != target[:, None]),
     )
