@@ -271,6 +271,7 @@ def test_replaced_decoys_are_counted_but_those_that_blue_suspects(form):
         host["processes"] += [[pid, "ubuntu", "WEBSERVER", True, [80]] for pid in (20_001, 20_004, 20_007, 20_009)]
         host["services"]["VSFTPD"] = [20_009, True, 100]
         parent[7][WATCHED] = [20_004, 20_009]
+        snapshot["sessions"]["blue_agent_0"].reverse()  # as a Restore of the host of session 0 puts it last
 
     before, after = (f["hosts"][WATCHED] for f in (form(), form(deploy_again)))
     assert before["orphans"] == [0, 0]

@@ -60,9 +60,9 @@ class Recorded:
 
 
 def _suspicious(sessions: dict[str, list]) -> dict[str, set[int]]:
-    """Pids that blue's agents have seen, by host."""
-    parents = [sessions[agent][0][7] for agent in T.BLUE_AGENTS]
-    return {host: set(pids) for known in parents for host, pids in known.items()}
+    """Pids that blue's agents have seen, by host. Only their sessions 0 note them, wherever those stand."""
+    known = [session[7] for agent in T.BLUE_AGENTS for session in sessions[agent]]
+    return {host: set(pids) for hosts in known for host, pids in hosts.items()}
 
 
 def _host(name: str, host: dict, suspicious: Collection[int]) -> dict[str, Any]:
