@@ -119,3 +119,30 @@ def test_a_seed_gives_one_episode_and_the_raw_observations_are_those_of_the_step
     first, second = play(), play()
     for one, other in zip(first, second, strict=True):
         assert all(np.array_equal(one[agent], other[agent]) for agent in engine.BLUE_AGENTS)
+
+
+@pytest.mark.cyborg
+@pytest.mark.parametrize("red", ["fsm", "discovery", "random_select"])
+def test_rewards_without_the_true_state_change_nothing(installed, red, monkeypatch):
+    """Vectors, raw observations, rewards and draws are those of CybORG as it is; and the short way is taken."""
+    asked = []
+    state_class = type(engine.Engine(red, seed=5, steps=40).controller.state)
+    whole = state_class.get_true_state
+    monkeypatch.setattr(state_class, "get_true_state", lambda *args: asked.append(1) or whole(*args))
+
+    def play(as_is):
+        rng, running = np.random.default_rng(1), engine.Engine(red, seed=5, steps=40, as_is=as_is)
+        vectors, told, done = running.reset(), [], False
+        asked.clear()
+        while not done:
+            masks = {agent: running.wrapper.action_mask(agent) for agent in engine.BLUE_AGENTS}
+            actions = {agent: int(rng.choice(np.flatnonzero(mask))) for agent, mask in masks.items()}
+            vectors, rewards, done = running.step(actions)
+            lists = {agent: vector.tolist() for agent, vector in vectors.items()}
+            draws = running.controller.np_random.bit_generator.state
+            told.append((lists, rewards, done, draws, str(running.raw)))
+        return told, len(asked)
+
+    (short, few), (long, many) = play(False), play(True)
+    assert short == long
+    assert many - few == 3 * 39

@@ -268,7 +268,8 @@ WATCHED, UNWATCHED = T.HOST_NAMES[HOST], T.HOST_NAMES[CON0]
 def test_replaced_decoys_are_counted_but_those_that_blue_suspects(form):
     def deploy_again(snapshot):
         host, parent = snapshot["hosts"][WATCHED], snapshot["sessions"]["blue_agent_0"][0]
-        host["processes"] += [[pid, "ubuntu", "WEBSERVER", True, [80]] for pid in (20_001, 20_004, 20_007, 20_009)]
+        pids = 20_001, 20_004, 20_007, 20_009
+        host["processes"] += [[pid, "ubuntu", "WEBSERVER", True, [80]] for pid in pids]
         host["services"]["VSFTPD"] = [20_009, True, 100]
         parent[7][WATCHED] = [20_004, 20_009]
         snapshot["sessions"]["blue_agent_0"].reverse()  # as a Restore of the host of session 0 puts it last

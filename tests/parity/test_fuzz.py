@@ -104,6 +104,18 @@ def test_a_difference_is_told_and_the_status_says_so(monkeypatch, command, capsy
     assert again.calls == [("fsm", "storm", 5, 0)]
 
 
+def test_another_run_adds_to_the_figures_and_says_which_there_were(monkeypatch, command):
+    FakePlay(monkeypatch)
+    assert command.run() == 0
+    assert "evaluation run" not in command.save.with_suffix(".md").read_text()
+    assert dataclasses.replace(command, seeds="4", episodes=3, reds=("fsm",), blues=("idle",)).run() == 0
+    page = command.save.with_suffix(".md").read_text()
+    before = "garrison parity fuzz --seeds 4-5 --episodes 1 --reds fsm sleep --blues idle storm"
+    assert f"Before: `{before}`" in page
+    assert "3 consecutive episodes of one generator, seed 4, fsm against idle" in page
+    assert len(saved(command)) == 10
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -53,7 +53,8 @@ def test_errors_are_relative_to_the_largest_number():
 def test_in_single_precision_vectors_are_judged_as_a_whole():
     """An error of a bias whose sum nearly cancels is small beside the gradient that it is a part of."""
     ours = {f"{kind}/x": np.ones(2) for kind in update.LIMITS}
-    ours |= {"gradients/start/w": np.array([[3.0, 0.0], [6.0, 0.0]]), "gradients/start/b": np.array([4e-6, 8.0])}
+    ours |= {"gradients/start/w": np.array([[3.0, 0.0], [6.0, 0.0]])}
+    ours |= {"gradients/start/b": np.array([4e-6, 8.0])}
     del ours["gradients/x"]
     theirs = ours | {"gradients/start/b": np.array([8e-6, 8.0 + 5e-5])}
     for precision, expected in (("single", 5e-6), ("double", 5e-5 / 8)):

@@ -65,15 +65,16 @@ class Fuzz:
             ]
             rows = read(self.save)
             say_which()
+        commands = list(dict.fromkeys([*commands_of(self.save), self._command()]))
         done = [row for chain in chains for row in chain.rows(rows) if not row["differences"]]
         with bar(len(chains) * self.episodes - len(done), "playing") as advance:
             for row in fuzz.run(chains, rows, self.keep, self.workers, begin):
                 rows = [*(other for other in rows if place(other) != place(row)), row]
-                self._save(rows)
+                self._save(rows, commands)
                 advance()
                 if row["differences"]:
                     tell(row)
-        figures = self._save(rows)
+        figures = self._save(rows, commands)
         if self.json:
             print_json(figures)
         else:
@@ -87,8 +88,8 @@ class Fuzz:
         words += [f"--blues {' '.join(self.blues)}"] if self.blues else []
         return " ".join(words)
 
-    def _save(self, rows: list[dict]) -> dict[str, Any]:
-        figures = summary(sorted(rows, key=place), self._command())
+    def _save(self, rows: list[dict], commands: list[str]) -> dict[str, Any]:
+        figures = summary(sorted(rows, key=place), commands)
         studies.save(self.save, figures, markdown(figures))
         return figures
 
@@ -106,12 +107,22 @@ def place(row: dict[str, Any]) -> tuple:
 
 
 def read(save: Path) -> list[dict[str, Any]]:
-    """The rows of an earlier run. Raises ``ValueError`` for a file of another kind."""
+    """The rows of earlier runs. Raises ``ValueError`` for a file of another kind."""
+    return _figures(save)["rows"]
+
+
+def commands_of(save: Path) -> list[str]:
+    """The commands of earlier runs. Raises ``ValueError`` for a file of another kind."""
+    return _figures(save)["commands"]
+
+
+def _figures(save: Path) -> dict[str, Any]:
     path = save.with_name(save.name + ".json")
     if not path.exists():
-        return []
+        return {"rows": [], "commands": []}
     try:
-        return text.loads(path.read_text())["rows"]
+        figures = text.loads(path.read_text())
+        return {"rows": figures["rows"], "commands": figures["commands"]}
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not of garrison parity fuzz; name another file with --save") from error
 
@@ -128,19 +139,21 @@ def tell(row: dict[str, Any]) -> None:
     log.print("\n".join(lines), markup=False, highlight=False)
 
 
-def summary(rows: Sequence[dict[str, Any]], command: str) -> dict[str, Any]:
-    """All rows, with their totals; ``command`` made the last of them."""
+def summary(rows: Sequence[dict[str, Any]], commands: Sequence[str]) -> dict[str, Any]:
+    """All rows, with their totals; ``commands`` made them."""
     from garrison.parity import fuzz
     from garrison.parity.overflow import CAPACITY
 
     largest = {name: max((row["largest"].get(name, 0) for row in rows), default=0) for name in CAPACITY}
-    return studies.origin(command) | {
+    return studies.origin(commands[-1]) | {
+        "commands": list(commands),
         "episodes": len(rows),
         "steps": sum(row["steps"] for row in rows),
         "draws": sum(row["draws"] for row in rows),
         "rich": sum(row["rich"] for row in rows),
         "differ": sum(bool(row["differences"]) for row in rows),
         "overflowed": sum(bool(row["overflow"]) for row in rows),
+        "longest": longest(rows),
         "of_other_sources": sum(row["engine"] != fuzz.engine_hash() for row in rows),
         "capacity": CAPACITY,
         "largest": largest,
@@ -148,10 +161,23 @@ def summary(rows: Sequence[dict[str, Any]], command: str) -> dict[str, Any]:
     }
 
 
+def longest(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The longest evaluation run: consecutive episodes of one CybORG with one generator."""
+    lengths: dict[tuple, int] = {}
+    for row in rows:  # in order
+        chain = row["red"], row["blue"], row["seed"]
+        if row["episode"] == lengths.get(chain, 0):
+            lengths[chain] = row["episode"] + 1
+    (red, blue, seed), episodes = max(lengths.items(), key=lambda item: item[1], default=((None,) * 3, 0))
+    return {"red": red, "blue": blue, "seed": seed, "episodes": episodes}
+
+
 def markdown(figures: dict[str, Any]) -> Iterator[str]:
     yield "# CC4: live replay of CybORG"
     yield ""
     yield studies.told(figures)
+    if earlier := figures["commands"][:-1]:
+        yield f"Before: {', '.join(f'`{command}`' for command in earlier)}."
     yield ""
     yield (
         f"{figures['episodes']} episodes played on CybORG and replayed through Garrison's engine at once, "
@@ -159,6 +185,12 @@ def markdown(figures: dict[str, Any]) -> Iterator[str]:
         f"masks and rewards are compared after every step, rich observations in {figures['rich']} episodes. "
         f"**Episodes that differ: {figures['differ']}.** Overflow flags set: {figures['overflowed']}."
     )
+    run = figures["longest"]
+    if run["episodes"] > 1:
+        yield (
+            f"The longest evaluation run: {run['episodes']} consecutive episodes of one generator, seed "
+            f"{run['seed']}, {run['red']} against {run['blue']}."
+        )
     if figures["of_other_sources"]:
         yield ""
         yield f"{figures['of_other_sources']} of them were played with other sources of the engine."

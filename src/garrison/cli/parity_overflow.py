@@ -21,14 +21,16 @@ BATCH = 250
 
 @dataclass(frozen=True)
 class Overflow:
-    """Play random and heavy blue against three reds, and report the largest use of each bounded list.
+    """Play blues that fill the engine's bounded lists against three reds, and report the largest use of each.
 
-    Heavy: with probability 0.8 a Remove, Restore or DeployDecoy, on a host where red has a session if there
-    is one; else random. The exit status is 1 if a list overflowed in any episode.
+    random: any legal action. heavy: with probability 0.8 a Remove, Restore or DeployDecoy, on a host where
+    red has a session if there is one; else random. removes: always a Remove or DeployDecoy, chosen so.
+    decoys: DeployDecoy over and over on one host per agent, with 0.1 a Remove there. The exit status is 1 if
+    a list overflowed in any episode.
     """
 
     episodes: int = 10_000
-    """Episodes in all, shared evenly among the six pairs of red and blue."""
+    """Episodes in all, shared evenly among the pairs of red and blue."""
     seed: int = 0
     """Which episodes: the same seed gives the same ones."""
     save: Path | None = None
@@ -39,7 +41,8 @@ class Overflow:
     def run(self) -> int:
         from garrison.parity import overflow
 
-        each = -(-self.episodes // (2 * len(overflow.REDS)))
+        pairs = len(overflow.POLICIES) * len(overflow.REDS)
+        each = -(-self.episodes // pairs)
         with user_input():
             if self.episodes < 1:
                 raise ValueError(f"episodes is {self.episodes}; it must be at least 1")
@@ -47,9 +50,7 @@ class Overflow:
         with log.status("playing") as status:
             for use in overflow.study(each, self.seed, min(BATCH, each)):
                 found.append(use)
-                status.update(
-                    f"playing; done: {len(found)} of {2 * len(overflow.REDS)} pairs of red and blue"
-                )
+                status.update(f"playing; done: {len(found)} of {pairs} pairs of red and blue")
         figures = self._figures(found, overflow.CAPACITY)
         if self.save is not None:
             studies.save(self.save, figures, markdown(figures, found))
@@ -90,8 +91,10 @@ def markdown(figures: dict[str, Any], found: list[Use]) -> Iterator[str]:
     yield (
         f"{figures['episodes']:,} episodes of 499 steps (seed {figures['seed']}), {found[0].episodes:,} for "
         "each pair of red and blue. Blue `random`: any legal action. Blue `heavy`: with probability 0.8 a "
-        "Remove, Restore or DeployDecoy, on a host where red has a session if there is one; else random. In "
-        "each cell the largest use in any episode, and in brackets the median of the episodes' largest."
+        "Remove, Restore or DeployDecoy, on a host where red has a session if there is one; else random. "
+        "`removes`: always a Remove or DeployDecoy, chosen so. `decoys`: DeployDecoy over and over on one "
+        "host per agent, with 0.1 a Remove there. In each cell the largest use in any episode, and in "
+        "brackets the median of the episodes' largest."
     )
     yield ""
     yield summary(figures)

@@ -97,9 +97,9 @@ def markdown(figures: dict[str, Any], found: list[Agreement]) -> Iterator[str]:
     yield (
         "Each update begins with the same train state, rollout and minibatches on both sides, and makes "
         f"{figures['gradient_steps']} gradient steps. The error of an array is the largest difference in it, "
-        "relative to its largest number; policy losses and totals relative to 1, where they are smaller. It is "
-        "judged in double precision, where rounding explains nothing. In single precision gradients "
-        "and Adam's averages are judged as the vectors that they are, put together from all layers: "
+        "relative to its largest number; policy losses and totals relative to 1, where they are smaller. It "
+        "is judged in double precision, where rounding explains nothing. In single precision gradients and "
+        "Adam's averages are judged as the vectors that they are, put together from all layers: "
         "length of the difference relative to the length of the vector. Losses and "
         "gradients: of each minibatch of an epoch, at the parameters before the update (`start`) and at "
         "those after it (`moved`). Parameters, optimiser (Adam's averages), reward scale: after the whole "

@@ -67,7 +67,8 @@ def study(episodes: int, seed: int, batch: int, reds: Sequence[str] = REDS) -> I
 
 # ---------------------------------------------------------------- blue
 
-_ON_HOST = np.isin(T.BLUE_ACTIONS[:, :, 0], (T.Blue.REMOVE, T.Blue.RESTORE, T.Blue.DECOY))
+_KIND = T.BLUE_ACTIONS[:, :, 0]
+_ON_HOST = np.isin(_KIND, (T.Blue.REMOVE, T.Blue.RESTORE, T.Blue.DECOY))
 _HOST = np.minimum(T.BLUE_ACTIONS[:, :, 1], T.NUM_HOSTS)
 
 
@@ -88,19 +89,47 @@ def _heavy(keys: jax.Array, obs: jax.Array, mask: jax.Array, episode: Episode) -
 
     def lane(key: jax.Array, mask: jax.Array, state: State) -> jax.Array:
         often, which = jax.random.split(key)
-        place = jnp.where(sessions.live(state), state.session_host, T.NUM_HOSTS).astype(jnp.int32)
-        infected = jnp.zeros(T.NUM_HOSTS + 1, bool).at[place].set(True).at[T.NUM_HOSTS].set(False)
-        heavy = mask & jnp.asarray(_ON_HOST)
-        best = heavy & infected[_HOST]
-        heavy = jnp.where(jnp.any(best, axis=1, keepdims=True), best, heavy)
+        heavy = _where_red_is(mask & jnp.asarray(_ON_HOST), state)
         choose = jax.random.uniform(often, (T.NUM_BLUE, 1)) < 0.8
         return _any_of(which, jnp.where(choose, heavy, mask))
 
     return jax.vmap(lane)(keys, mask, episode.state)
 
 
+def _removes(keys: jax.Array, obs: jax.Array, mask: jax.Array, episode: Episode) -> jax.Array:
+    """A Remove or DeployDecoy, where red has a session if it has one; never a Restore."""
+
+    def lane(key: jax.Array, mask: jax.Array, state: State) -> jax.Array:
+        return _any_of(key, _where_red_is(mask & np.isin(_KIND, (T.Blue.REMOVE, T.Blue.DECOY)), state))
+
+    return jax.vmap(lane)(keys, mask, episode.state)
+
+
+def _decoys(keys: jax.Array, obs: jax.Array, mask: jax.Array, episode: Episode) -> jax.Array:
+    """DeployDecoy over and over on one host per agent, with 0.1 a Remove there instead."""
+
+    def lane(key: jax.Array, mask: jax.Array) -> jax.Array:
+        rarely, which = jax.random.split(key)
+        deploy = mask & (_KIND == T.Blue.DECOY)
+        deploy &= jnp.cumsum(deploy, axis=1) == 1
+        host = jnp.max(jnp.where(deploy, _HOST, 0), axis=1)
+        mend = mask & (_KIND == T.Blue.REMOVE) & (_HOST == host[:, None])
+        choose = jax.random.uniform(rarely, (T.NUM_BLUE, 1)) < 0.1
+        return _any_of(which, jnp.where(choose, mend, deploy))
+
+    return jax.vmap(lane)(keys, mask)
+
+
+def _where_red_is(possible: jax.Array, state: State) -> jax.Array:
+    """Of ``bool[blue, action]`` those on hosts with a session of red; all for agents that have none such."""
+    place = jnp.where(sessions.live(state), state.session_host, T.NUM_HOSTS).astype(jnp.int32)
+    infected = jnp.zeros(T.NUM_HOSTS + 1, bool).at[place].set(True).at[T.NUM_HOSTS].set(False)
+    best = possible & infected[_HOST]
+    return jnp.where(jnp.any(best, axis=1, keepdims=True), best, possible)
+
+
 #: Blue policies that fill the lists.
-POLICIES = {"random": _random, "heavy": _heavy}
+POLICIES = {"random": _random, "heavy": _heavy, "removes": _removes, "decoys": _decoys}
 
 
 # ---------------------------------------------------------------- use
