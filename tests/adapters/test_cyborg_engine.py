@@ -124,7 +124,7 @@ def test_a_seed_gives_one_episode_and_the_raw_observations_are_those_of_the_step
 @pytest.mark.cyborg
 @pytest.mark.parametrize("red", ["fsm", "discovery", "random_select"])
 def test_rewards_without_the_true_state_change_nothing(installed, red, monkeypatch):
-    """Vectors, raw observations, rewards and draws are those of CybORG as it is; and the short way is taken."""
+    """Vectors, raw observations, rewards and draws are those of CybORG as it is; the short way is taken."""
     asked = []
     state_class = type(engine.Engine(red, seed=5, steps=40).controller.state)
     whole = state_class.get_true_state
