@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from garrison.parity.update import Agreement
 
 HEADER = ("iteration", "precision", "what", "arrays", "error", "limit", "where", "of an array", "which")
+BRIEF = ("iteration", "precision", "what", "error", "limit", "where")  # what a terminal has room for
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,11 @@ class Update:
 
 def show(figures: dict[str, Any], found: list[Agreement]) -> None:
     view = Table(box=None)
-    for name in HEADER:
-        view.add_column(name, justify="right" if name in ("error", "limit", "of an array") else "left")
+    for name in BRIEF:
+        view.add_column(name, justify="right" if name in ("error", "limit") else "left", no_wrap=True)
     for one in found:
-        view.add_row(*_row(one))
+        cells = dict(zip(HEADER, _row(one), strict=True))
+        view.add_row(*(cells[name] for name in BRIEF))
     out.print(view)
     out.print(summary(figures))
 
