@@ -1,0 +1,181 @@
+"""Teams trained on CybORG beside teams trained here: ``python bench/cc4_matched_pair.py --help``.
+
+The runs are those of docs/parity.md, one per learner and engine, with the same settings. Their learning
+curves are compared, and what their teams score afterwards: on Garrison all of them, on CybORG the first
+``--teams`` of the runs that are named first and second. ``--out results/cc4_matched_pair`` writes .json, .md
+and .png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from garrison.adapters.cyborg import engine
+from garrison.adapters.cyborg.world import on_cyborg
+from garrison.cli import studies
+from garrison.judge.evaluate import Episodes, evaluate
+from garrison.judge.words import number
+from garrison.learn import curves
+from garrison.learn import run as runs
+from garrison.learn.checkpoint import write
+from garrison.parity import beside
+from garrison.parity.engines import means_of
+from garrison.presets.teams import load_teams
+
+SEED = 2_000_000
+HERE_EPISODES = 300  # of each team on Garrison
+
+
+def study(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[str, Any]:
+    opened = {name(path): (runs.load(path), *load_teams(runs.load(path))) for path in paths}
+    settings = [training.ippo for _, training, _, _ in opened.values()]
+    if any(other != settings[0] for other in settings):
+        raise SystemExit("the runs have other settings of IPPO than each other; they must be a matched pair")
+    world = next(iter(opened.values()))[2]
+    here, _ = evaluate(world, {key: found for key, (*_, found) in opened.items()}, HERE_EPISODES, SEED)
+    pair = {key: found[:teams] for key, (*_, found) in list(opened.items())[:2]}
+    total = episodes * sum(map(len, pair.values()))
+    there = beside.evaluate(
+        on_cyborg(world).seen_by(sum(pair.values(), [])), pair, episodes, SEED, workers,
+        lambda done: print(f"\r{done} of {total} episodes on CybORG", end="", file=sys.stderr),
+    )  # fmt: skip
+    rows = {}
+    for key, (run, training, _, _) in opened.items():
+        steps, returns = curves.per_team(run.metrics())
+        rows[key] = {
+            "training": training.to_json(),
+            "steps": steps.tolist(),
+            "returns": returns.tolist(),
+            "on_garrison": scores(here[key]),
+            "on_cyborg": scores(there[key]) if key in there else None,
+        }
+    return {"cyborg": engine.described(engine.about()), "episodes": episodes, "seed": SEED, "runs": rows}
+
+
+def name(path: Path) -> str:
+    means = means_of(runs.load(path))
+    return (
+        "JAX on Garrison"
+        if means is None
+        else f"PyTorch on {dict(garrison='Garrison', cyborg='CybORG')[means.engine]}"
+    )
+
+
+def scores(episodes: Episodes) -> list[list[float]]:
+    """Official scores ``[team][episode]``."""
+    return episodes.scores.tolist()
+
+
+def spread(teams: np.ndarray, reference: np.ndarray) -> float:
+    """Mean of ``teams`` minus that of ``reference``, in standard errors by the spread of the latter."""
+    error = reference.std(ddof=1) * np.sqrt(1 / len(teams) + 1 / len(reference))
+    return float((teams.mean() - reference.mean()) / error)
+
+
+def markdown(figures: dict[str, Any], picture: str) -> Iterator[str]:
+    found = figures["runs"]
+    settings = next(iter(found.values()))["training"]["ippo"]
+    yield "# CC4: a matched pair of short trainings"
+    yield ""
+    yield f"{studies.told(figures)} {figures['cyborg']}."
+    yield ""
+    yield (
+        f"Settings of `cc4-ippo` but for {settings['lanes']} lanes and {settings['total_steps']:,} steps of "
+        "each team; the final train states play, with sampled actions. Scores are the official ones: mean "
+        "over episodes, and in brackets the standard deviation over teams. On Garrison "
+        f"{HERE_EPISODES} episodes of each team, on CybORG {figures['episodes']} (seeds from "
+        f"{figures['seed']} on). In the column z, teams trained by JAX on Garrison are the yardstick: "
+        "difference of the means in standard errors, by the spread of its teams."
+    )
+    yield ""
+    here = {key: np.mean(row["on_garrison"], axis=1) for key, row in found.items()}
+    yield from studies.table(
+        ("trained by", "teams", "scored on Garrison", "z", "scored on CybORG"), _scores(found, here)
+    )
+    yield ""
+    yield f"![learning curves]({picture})"
+    yield ""
+    yield "## Learning curves"
+    yield ""
+    yield "Mean return of the training's episodes in each iteration, and its standard deviation over teams."
+    yield ""
+    keys = list(found)
+    returns = {key: np.array(row["returns"]) for key, row in found.items()}
+    yield from studies.table(
+        ("steps", *keys, *(f"z of {key}" for key in keys if key != YARDSTICK)),
+        (_curve(steps, at, returns) for at, steps in enumerate(found[keys[0]]["steps"])),
+    )
+
+
+YARDSTICK = "JAX on Garrison"
+
+
+def _scores(found: Mapping[str, Any], here: Mapping[str, np.ndarray]) -> Iterator[tuple[str, ...]]:
+    for key, row in found.items():
+        z = "" if key == YARDSTICK else number(spread(here[key], here[YARDSTICK]), "+")
+        there = "" if row["on_cyborg"] is None else _over(np.mean(row["on_cyborg"], axis=1))
+        yield key, str(len(here[key])), _over(here[key]), z, there
+
+
+def _curve(steps: int, at: int, returns: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    means = (_over(values[at]) for values in returns.values())
+    others = (values[at] for key, values in returns.items() if key != YARDSTICK)
+    return f"{steps:,}", *means, *(number(spread(values, returns[YARDSTICK][at]), "+") for values in others)
+
+
+def _over(teams: np.ndarray) -> str:
+    sd = f" ({number(teams.std(ddof=1))})" if len(teams) > 1 else ""
+    return number(teams.mean()) + sd
+
+
+def drawn(figures: dict[str, Any]) -> bytes:
+    """Each team's curve, a colour per training."""
+    figure = Figure(figsize=(8, 4.8), layout="constrained")
+    axes = figure.add_subplot(title="Return in training, each line a team")
+    for at, (key, row) in enumerate(figures["runs"].items()):
+        for team, values in enumerate(np.array(row["returns"]).T):
+            faint = key == YARDSTICK
+            axes.plot(
+                row["steps"], values, color=f"C{at}", alpha=0.45 if faint else 1, linewidth=1 if faint else 2,
+                marker=None if faint else "o", markersize=4, zorder=1 if faint else 2,
+                label=None if team else key,
+            )  # fmt: skip
+    axes.set(xlabel="environment steps of each team", ylabel="return per episode")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
+    return picture.getvalue()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", type=Path, nargs="+", help="that of CybORG, that of garrison train, others")
+    parser.add_argument("--episodes", type=int, default=40, help="on CybORG, of each team")
+    parser.add_argument("--teams", type=int, default=2, help="of each run on CybORG")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="write OUT.json, OUT.md and OUT.png")
+    asked = parser.parse_args()
+    words = ["python bench/cc4_matched_pair.py", *(path.name for path in asked.runs)]
+    words += [f"--episodes {asked.episodes} --teams {asked.teams}"]
+    figures = studies.origin(" ".join(words))
+    figures |= study(asked.runs, asked.episodes, asked.teams, asked.workers)
+    lines = list(markdown(figures, asked.out.name + ".png" if asked.out else "curves.png"))
+    if asked.out:
+        studies.save(asked.out, figures, lines)
+        write(asked.out.with_name(asked.out.name + ".png"), drawn(figures))
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
