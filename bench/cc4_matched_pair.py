@@ -60,13 +60,13 @@ def study(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[st
     return {"cyborg": engine.described(engine.about()), "episodes": episodes, "seed": SEED, "runs": rows}
 
 
+NAMES = {"garrison": "Garrison", "cyborg": "CybORG"}
+YARDSTICK = "JAX on Garrison"
+
+
 def name(path: Path) -> str:
     means = means_of(runs.load(path))
-    return (
-        "JAX on Garrison"
-        if means is None
-        else f"PyTorch on {dict(garrison='Garrison', cyborg='CybORG')[means.engine]}"
-    )
+    return YARDSTICK if means is None else f"PyTorch on {NAMES[means.engine]}"
 
 
 def scores(episodes: Episodes) -> list[list[float]]:
@@ -113,9 +113,6 @@ def markdown(figures: dict[str, Any], picture: str) -> Iterator[str]:
         ("steps", *keys, *(f"z of {key}" for key in keys if key != YARDSTICK)),
         (_curve(steps, at, returns) for at, steps in enumerate(found[keys[0]]["steps"])),
     )
-
-
-YARDSTICK = "JAX on Garrison"
 
 
 def _scores(found: Mapping[str, Any], here: Mapping[str, np.ndarray]) -> Iterator[tuple[str, ...]]:
