@@ -90,6 +90,17 @@ def test_an_unknown_red_is_refused_with_those_that_there_are():
         engine.Engine("bold")
 
 
+def test_cyborg_runs_as_it_is_where_the_environment_says_so(monkeypatch):
+    about = {"version": "4.0", "commit": None, "sources": "ab", "known": True}
+    assert not engine.always_as_is()
+    monkeypatch.setenv(engine.AS_IS, "1")
+    assert engine.always_as_is()
+    assert engine.described(about) == "CybORG 4.0, no git checkout, the known sources (ab), run as they are"
+    monkeypatch.setenv(engine.AS_IS, "yes")
+    with pytest.raises(ValueError, match="GARRISON_CYBORG_AS_IS is 'yes'; it must be 0 or 1"):
+        engine.always_as_is()
+
+
 # ---------------------------------------------------------------- with CybORG
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import io
+import os
 import subprocess
 import sys
 import types
@@ -130,7 +131,8 @@ def described(about: Mapping[str, Any]) -> str:
     """What :func:`about` says, in a line."""
     commit = f"commit {about['commit'][:7]}" if about["commit"] else "no git checkout"
     state = "the known sources" if about["known"] else f"NOT the sources of commit {KNOWN_COMMIT[:7]}"
-    return f"CybORG {about['version']}, {commit}, {state} ({about['sources']})"
+    run = ", run as they are" if always_as_is() else ""
+    return f"CybORG {about['version']}, {commit}, {state} ({about['sources']}){run}"
 
 
 def source_hash(folder: Path) -> str:
@@ -158,6 +160,17 @@ def _commit(root: Path) -> str | None:
 
 # ---------------------------------------------------------------- an episode
 
+#: Environment variable: 1 has CybORG run as it is in all commands and their processes.
+AS_IS = "GARRISON_CYBORG_AS_IS"
+
+
+def always_as_is() -> bool:
+    """What ``AS_IS`` says. Raises ``ValueError`` for another value than 0 and 1."""
+    value = os.environ.get(AS_IS, "0")
+    if value not in ("0", "1"):
+        raise ValueError(f"{AS_IS} is {value!r}; it must be 0 or 1")
+    return value == "1"
+
 
 class Engine:
     """One CybORG of CAGE Challenge 4 behind its own blue wrapper.
@@ -167,10 +180,10 @@ class Engine:
         seed: of the generator that everything draws from, or a generator of one's own, such as one that
             records. CybORG draws one whole network on construction, before the first :meth:`reset`.
         steps: episode length as CybORG counts it; an episode is over after ``steps - 1`` steps.
-        as_is: run all that CybORG runs. By default its rewards are asked without the true state of the
+        as_is: run all that CybORG runs. Otherwise its rewards are asked without the true state of the
             network, which it computes three times a step for them and which none of them reads: more than
             half of its time. The episodes are the same, draw by draw. Sources other than the known ones are
-            always run as they are.
+            always run as they are; None stands for what the environment variable ``AS_IS`` says.
 
     Attributes:
         cyborg: the ``CybORG`` object; ``controller`` its ``environment_controller``.
@@ -189,7 +202,7 @@ class Engine:
         seed: Any = None,
         steps: int = 500,
         green: str = "enterprise",
-        as_is: bool = False,
+        as_is: bool | None = None,
     ) -> None:
         for what, name, known in (("red", red, REDS), ("green", green, GREENS)):
             if name not in known:
@@ -204,7 +217,7 @@ class Engine:
         self.raw: dict[str, dict] = {}
         self.cyborg = package.CybORG(generator, seed=seed)
         self.wrapper = _listening()(self.cyborg, self.raw)
-        if not as_is and about()["known"]:
+        if not (always_as_is() if as_is is None else as_is) and about()["known"]:
             self.controller.calculate_reward = self._reward
 
     def _reward(self, calculator: Any) -> float:
