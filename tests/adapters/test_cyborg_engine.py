@@ -44,7 +44,7 @@ def fake(tmp_path, monkeypatch):
 
 def test_without_cyborg_it_is_said_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "CybORG", None)
-    with pytest.raises(engine.MissingCybORG, match="CybORG is not installed: clone .*pip install gym"):
+    with pytest.raises(engine.MissingCybORG, match=r"CybORG is not installed: clone .*garrison\[cyborg\]"):
         engine.cyborg.__wrapped__()
 
 

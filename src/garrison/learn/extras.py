@@ -12,7 +12,10 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "wandb": ("wandb",),
     "ray": ("ray",),
     "parity": ("torch",),
+    "cyborg": ("gym", "gymnasium", "networkx", "prettytable", "yaml"),
 }
+#: Packages that are installed by another name than they are imported by.
+INSTALLED_AS = {"yaml": "PyYAML"}
 
 
 def remedy(extra: str) -> str:
@@ -34,6 +37,6 @@ def installed(extra: str) -> dict[str, str | None]:
 
 def _version(package: str) -> str | None:
     try:
-        return importlib.metadata.version(package)
+        return importlib.metadata.version(INSTALLED_AS.get(package, package))
     except importlib.metadata.PackageNotFoundError:
         return None

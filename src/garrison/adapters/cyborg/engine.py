@@ -47,7 +47,7 @@ _UNUSED = {
 }
 _INSTALL = (
     "clone CAGE Challenge 4's repository (cage-challenge/cage-challenge-4) and put it on the path, as with "
-    "PYTHONPATH; what it needs: pip install gym==0.26.2 gymnasium==0.28.1 networkx==3.2.1 PyYAML prettytable"
+    "PYTHONPATH; what it needs: pip install 'garrison[cyborg]'"
 )
 
 
