@@ -182,8 +182,9 @@ class Engine:
         steps: episode length as CybORG counts it; an episode is over after ``steps - 1`` steps.
         as_is: run all that CybORG runs. Otherwise its rewards are asked without the true state of the
             network, which it computes three times a step for them and which none of them reads: two thirds
-            of its time (``results/cyborg_true_state.md``). The episodes are the same, draw by draw. Sources other than the known ones are
-            always run as they are; None stands for what the environment variable ``AS_IS`` says.
+            of its time (``results/cyborg_true_state.md``). The episodes are the same, draw by draw. Sources
+            other than the known ones are always run as they are. None stands for what the environment
+            variable ``AS_IS`` says.
 
     Attributes:
         cyborg: the ``CybORG`` object; ``controller`` its ``environment_controller``.
