@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.world import on_cyborg
 from garrison.cli import studies
-from garrison.judge.evaluate import Episodes, evaluate
+from garrison.judge.evaluate import evaluate
 from garrison.judge.words import number
 from garrison.learn import curves
 from garrison.learn import run as runs
@@ -35,7 +35,7 @@ HERE_EPISODES = 300  # of each team on Garrison
 
 
 def study(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[str, Any]:
-    opened = {name(path): (runs.load(path), *load_teams(runs.load(path))) for path in paths}
+    opened = {name(run): (run, *load_teams(run)) for run in map(runs.load, paths)}
     settings = [training.ippo for _, training, _, _ in opened.values()]
     if any(other != settings[0] for other in settings):
         raise SystemExit("the runs have other settings of IPPO than each other; they must be a matched pair")
@@ -54,8 +54,8 @@ def study(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[st
             "training": training.to_json(),
             "steps": steps.tolist(),
             "returns": returns.tolist(),
-            "on_garrison": scores(here[key]),
-            "on_cyborg": scores(there[key]) if key in there else None,
+            "on_garrison": here[key].scores.tolist(),  # official scores [team][episode]
+            "on_cyborg": there[key].scores.tolist() if key in there else None,
         }
     return {"cyborg": engine.described(engine.about()), "episodes": episodes, "seed": SEED, "runs": rows}
 
@@ -64,14 +64,9 @@ NAMES = {"garrison": "Garrison", "cyborg": "CybORG"}
 YARDSTICK = "JAX on Garrison"
 
 
-def name(path: Path) -> str:
-    means = means_of(runs.load(path))
+def name(run: runs.Run) -> str:
+    means = means_of(run)
     return YARDSTICK if means is None else f"PyTorch on {NAMES[means.engine]}"
-
-
-def scores(episodes: Episodes) -> list[list[float]]:
-    """Official scores ``[team][episode]``."""
-    return episodes.scores.tolist()
 
 
 def spread(teams: np.ndarray, reference: np.ndarray) -> float:

@@ -76,7 +76,7 @@ def command(monkeypatch, tmp_path):
 
 
 def saved(command):
-    return parity_fuzz.read(command.save)
+    return parity_fuzz.read(command.save)["rows"]
 
 
 def test_a_stopped_run_goes_on(monkeypatch, command, capsys):

@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.pool import WorkerError
 from garrison.adapters.cyborg.world import CybORGWorld, on_cyborg
-from garrison.cli.common import log
+from garrison.cli.parity_record import bar, say_which
 from garrison.core.world import World
 from garrison.judge.evaluate import Episodes
 from garrison.parity.beside import evaluate
@@ -28,9 +19,9 @@ def beside(world: World) -> tuple[CybORGWorld, dict[str, Any]]:
 
     Says which one it is. Raises ``ValueError`` when there is no such world, or no CybORG.
     """
-    other, about = on_cyborg(world), engine.about()
-    log.print(engine.described(about), highlight=False, soft_wrap=True)
-    return other, about
+    other = on_cyborg(world)
+    say_which()
+    return other, engine.about()
 
 
 def played(
@@ -41,14 +32,8 @@ def played(
     Raises ``SystemExit`` with a message if a process fails.
     """
     total = episodes * sum(len(one) if isinstance(one, list) else 1 for one in players.values())
-    columns = (TextColumn("playing"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes"))
-    with Progress(
-        *columns, TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(), console=log
-    ) as bar:
-        task = bar.add_task("playing", total=total)
+    with bar(total, "playing") as advance:
         try:
-            return evaluate(
-                world, players, episodes, seed, workers, lambda done: bar.update(task, completed=done)
-            )
+            return evaluate(world, players, episodes, seed, workers, lambda done: advance())
         except WorkerError as error:
             raise SystemExit(f"garrison: on CybORG, {error}") from error

@@ -63,9 +63,9 @@ class Fuzz:
                 for red in self.reds
                 for blue in chosen
             ]
-            rows = read(self.save)
+            before = read(self.save)
             say_which()
-        commands = list(dict.fromkeys([*commands_of(self.save), self._command()]))
+        rows, commands = before["rows"], list(dict.fromkeys([*before["commands"], self._command()]))
         done = [row for chain in chains for row in chain.rows(rows) if not row["differences"]]
         with bar(len(chains) * self.episodes - len(done), "playing") as advance:
             for row in fuzz.run(chains, rows, self.keep, self.workers, begin):
@@ -106,17 +106,8 @@ def place(row: dict[str, Any]) -> tuple:
     return row["red"], row["blue"], row["seed"], row["episode"]
 
 
-def read(save: Path) -> list[dict[str, Any]]:
-    """The rows of earlier runs. Raises ``ValueError`` for a file of another kind."""
-    return _figures(save)["rows"]
-
-
-def commands_of(save: Path) -> list[str]:
-    """The commands of earlier runs. Raises ``ValueError`` for a file of another kind."""
-    return _figures(save)["commands"]
-
-
-def _figures(save: Path) -> dict[str, Any]:
+def read(save: Path) -> dict[str, list]:
+    """``rows`` and ``commands`` of earlier runs. Raises ``ValueError`` for a file of another kind."""
     path = save.with_name(save.name + ".json")
     if not path.exists():
         return {"rows": [], "commands": []}

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from garrison.cli.common import log, out, print_json, user_input
 
@@ -68,7 +75,7 @@ def say_which() -> None:
     """Say which CybORG runs, on standard error."""
     from garrison.adapters.cyborg import engine
 
-    log.print(engine.described(engine.about()), highlight=False)
+    log.print(engine.described(engine.about()), highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -78,8 +85,8 @@ def bar(total: int, what: str) -> Iterator:
     What was not played but found is no measure of the time that the others take.
     """
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-        TextColumn("ETA"), TimeRemainingColumn(),
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes"),
+        TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=log, speed_estimate_period=3600) as progress:
         task = progress.add_task(what, total=total)

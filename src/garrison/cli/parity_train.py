@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from garrison.cli.common import log, user_input
+from garrison.cli.common import user_input
+from garrison.cli.parity_record import say_which
 from garrison.cli.train import Learner, Preset, report, train
 from garrison.core.world import World
 from garrison.learn import extras
@@ -59,14 +60,13 @@ def torch_learner(means: Means, training: Training, world: World) -> Iterator[Le
     """
     with user_input():
         extras.require("parity")
-        from garrison.adapters.cyborg import engine
         from garrison.parity import torch_teams
         from garrison.parity.engines import opened
 
         torch_teams.check(training, world)
         with opened(means, world, training.ippo.lanes) as lanes:
             if means.engine == "cyborg":
-                log.print(engine.described(engine.about()), highlight=False, soft_wrap=True)
+                say_which()
             yield Learner(
                 torch_teams.init,
                 lambda training, world, states: partial(torch_teams.iteration, training, world, lanes),

@@ -16,11 +16,10 @@ import numpy as np
 
 from garrison.core.world import Step
 from garrison.parity.episodes import Player
-from garrison.parity.overflow import POLICIES
+from garrison.parity.overflow import POLICIES, REDS
 from garrison.worlds import cc4
 from garrison.worlds.cc4 import Episode
 
-REDS = ("fsm", "discovery", "random_select")
 SEED, BATCH = 7, 64
 _PRIME = jnp.uint32(16777619)  # of the FNV hash
 
