@@ -91,13 +91,13 @@ def test_lists_with_room(used, tmp_path, capsys):
     assert Overflow(episodes=100, save=tmp_path / "overflow").run() == 0
     assert "Overflow flags set: 0. Fullest:" in " ".join(capsys.readouterr().out.split())
     figures = json.loads((tmp_path / "overflow.json").read_text())
-    assert figures["episodes"] == 108  # 9 for each of twelve pairs
+    assert figures["episodes"] == 108  # 6 for each of eighteen pairs
     assert (
         figures["largest"]["sessions of a red agent"] == figures["capacity"]["sessions of a red agent"] // 4
     )
     text = (tmp_path / "overflow.md").read_text()
     assert "| discovery, heavy |" in text
-    assert "| overflow flags set |  |  |" + " 0 |" * 12 in text
+    assert "| overflow flags set |  |  |" + " 0 |" * 18 in text
 
 
 def test_lists_that_overflow(used, monkeypatch, capsys):

@@ -25,8 +25,8 @@ class Overflow:
 
     random: any legal action. heavy: with probability 0.8 a Remove, Restore or DeployDecoy, on a host where
     red has a session if there is one; else random. removes: always a Remove or DeployDecoy, chosen so.
-    decoys: DeployDecoy over and over on one host per agent, with 0.1 a Remove there. The exit status is 1 if
-    a list overflowed in any episode.
+    decoys: DeployDecoy over and over on one host per agent, with 0.1 a Remove there. reactive and firewall
+    are the world's players. The exit status is 1 if a list overflowed in any episode.
     """
 
     episodes: int = 10_000
@@ -93,8 +93,8 @@ def markdown(figures: dict[str, Any], found: list[Use]) -> Iterator[str]:
         "each pair of red and blue. Blue `random`: any legal action. Blue `heavy`: with probability 0.8 a "
         "Remove, Restore or DeployDecoy, on a host where red has a session if there is one; else random. "
         "`removes`: always a Remove or DeployDecoy, chosen so. `decoys`: DeployDecoy over and over on one "
-        "host per agent, with 0.1 a Remove there. In each cell the largest use in any episode, and in "
-        "brackets the median of the episodes' largest."
+        "host per agent, with 0.1 a Remove there. `reactive` and `firewall` are the world's players. In each "
+        "cell the largest use in any episode, and in brackets the median of the episodes' largest."
     )
     yield ""
     yield summary(figures)

@@ -254,7 +254,7 @@ USER_NAMES = ("user", "root", "ubuntu")
 MAX_SESSIONS = 48  # sessions that one red agent holds at a time
 MAX_SESSION_ID = 96  # identifiers that its sessions may take
 MAX_SCANS = 96  # (session, target) pairs whose ports one red agent remembers
-MAX_SUSPICIOUS = 96  # process events with a pid that one blue agent has seen
+MAX_SUSPICIOUS = 128  # process events with a pid that one blue agent has seen
 MAX_ORPHANS = 255  # replaced Vsftpd processes still alive on one host that blue does not suspect
 
 
