@@ -1,15 +1,18 @@
-"""Teams trained on CybORG beside teams trained here: ``python bench/cc4_matched_pair.py --help``.
+"""Teams trained on CybORG beside teams trained here: ``python bench/cc4_matched_pair.py runs/pair``.
 
-The runs are those of docs/parity.md, one per learner and engine, with the same settings. Their learning
-curves are compared, and what their teams score afterwards: on Garrison all of them, on CybORG the first
-``--teams`` of the runs that are named first and second. ``--out results/cc4_matched_pair`` writes .json, .md
-and .png.
+Three runs of ``cc4-ippo`` in one folder: ``cyborg``, by PyTorch on CybORG, ``garrison``, by JAX on Garrison,
+and ``torch``, by PyTorch on Garrison. They are trained first, as far as they are not there: the same command
+goes on where it was stopped. Then their learning curves are compared, and what their teams score: on Garrison
+all of them, on CybORG the first ``--teams`` of the first two runs. ``--out results/cc4_matched_pair`` writes
+.json, .md and .png.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import shlex
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,6 +35,30 @@ from garrison.presets.teams import load_teams
 
 SEED = 2_000_000
 HERE_EPISODES = 300  # of each team on Garrison
+
+
+#: How each run is trained.
+COMMANDS = {
+    "cyborg": ("parity", "train", "cc4-ippo", "--engine", "cyborg"),
+    "garrison": ("train", "cc4-ippo"),
+    "torch": ("parity", "train", "cc4-ippo", "--engine", "garrison"),
+}
+
+
+def train(folder: Path, seeds: list[int], settings: list[str], workers: int) -> list[Path]:
+    """The runs of ``folder``, trained to their end; those that began before keep their own settings."""
+    paths = []
+    for (key, command), count in zip(COMMANDS.items(), seeds, strict=True):
+        path = folder / key
+        words = [*command, *settings, "--seeds", str(count), "--out", str(path)]
+        words += ["--workers", str(workers)] if key == "cyborg" else []
+        if (path / "config.json").exists():
+            words = ["resume", str(path)]
+        print("garrison", shlex.join(words), file=sys.stderr)
+        if status := subprocess.run([sys.executable, "-m", "garrison", *words], check=False).returncode:
+            raise SystemExit(status)
+        paths.append(path)
+    return paths
 
 
 def study(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[str, Any]:
@@ -78,7 +105,7 @@ def spread(teams: np.ndarray, reference: np.ndarray) -> float:
 def markdown(figures: dict[str, Any], picture: str) -> Iterator[str]:
     found = figures["runs"]
     settings = next(iter(found.values()))["training"]["ippo"]
-    yield "# CC4: a matched pair of short trainings"
+    yield "# CC4: a matched pair of trainings"
     yield ""
     yield f"{studies.told(figures)} {figures['cyborg']}."
     yield ""
@@ -152,16 +179,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("runs", type=Path, nargs="+", help="that of CybORG, that of garrison train, others")
-    parser.add_argument("--episodes", type=int, default=40, help="on CybORG, of each team")
-    parser.add_argument("--teams", type=int, default=2, help="of each run on CybORG")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("folder", type=Path, help="of the runs cyborg, garrison and torch")
+    parser.add_argument("--seeds", type=int, nargs=3, default=[3, 3, 3], help="teams of each run")
+    parser.add_argument("--settings", default="", help="of all three, such as '--total-steps 96000'")
+    parser.add_argument("--episodes", type=int, default=100, help="on CybORG, of each team")
+    parser.add_argument("--teams", type=int, default=3, help="of each run on CybORG")
+    parser.add_argument("--workers", type=int, default=2, help="processes of CybORG")
     parser.add_argument("--out", type=Path, help="write OUT.json, OUT.md and OUT.png")
     asked = parser.parse_args()
-    words = ["python bench/cc4_matched_pair.py", *(path.name for path in asked.runs)]
-    words += [f"--episodes {asked.episodes} --teams {asked.teams}"]
-    figures = studies.origin(" ".join(words))
-    figures |= study(asked.runs, asked.episodes, asked.teams, asked.workers)
+    seeds = " ".join(map(str, asked.seeds))
+    settings = f" --settings {shlex.quote(asked.settings)}" if asked.settings else ""
+    figures = studies.origin(
+        f"python bench/cc4_matched_pair.py {asked.folder.name} --seeds {seeds}{settings} "
+        f"--episodes {asked.episodes} --teams {asked.teams}"
+    )
+    paths = train(asked.folder, asked.seeds, shlex.split(asked.settings), asked.workers)
+    figures |= study(paths, asked.episodes, asked.teams, asked.workers)
     lines = list(markdown(figures, asked.out.name + ".png" if asked.out else "curves.png"))
     if asked.out:
         studies.save(asked.out, figures, lines)
