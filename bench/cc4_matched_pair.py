@@ -72,7 +72,7 @@ def study(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[st
     total = episodes * sum(map(len, pair.values()))
     there = beside.evaluate(
         on_cyborg(world).seen_by(sum(pair.values(), [])), pair, episodes, SEED, workers,
-        lambda done: print(f"\r{done} of {total} episodes on CybORG", end="", file=sys.stderr),
+        lambda done: print(f"{done} of {total} episodes on CybORG", file=sys.stderr),
     )  # fmt: skip
     rows = {}
     for key, (run, training, _, _) in opened.items():
