@@ -18,6 +18,15 @@ Act = Callable[[jax.Array, jax.Array, jax.Array, Episode], jax.Array]
 Fold = Callable[[Any, jax.Array, Episode, Step], Any]
 
 
+def memoryless(player: Any) -> Act:
+    """A player of the world that keeps no memory, as a policy of :class:`Player`."""
+
+    def act(keys: jax.Array, obs: jax.Array, mask: jax.Array, episode: Episode) -> jax.Array:
+        return jax.vmap(lambda *lane: player.act(*lane, ())[0])(keys, obs, mask)
+
+    return act
+
+
 class Player:
     """Plays episodes of one world; compiles once, whichever of its policies play.
 

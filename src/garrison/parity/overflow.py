@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.core.world import Step
-from garrison.parity.episodes import Act, Player
+from garrison.parity.episodes import Act, Player, memoryless
 from garrison.worlds import cc4
 from garrison.worlds.cc4 import Episode, sessions
 from garrison.worlds.cc4 import draws as D
@@ -128,12 +128,6 @@ def _where_red_is(possible: jax.Array, state: State) -> jax.Array:
     return jnp.where(jnp.any(best, axis=1, keepdims=True), best, possible)
 
 
-def _rule(name: str) -> Act:
-    """A player of the world that keeps no memory."""
-    player = cc4.BLUE_PLAYERS[name]
-    return jax.vmap(lambda key, obs, mask, episode: player.act(key, obs, mask, ())[0])
-
-
 #: Blue policies that fill the lists. ``reactive`` and ``firewall`` fill that of suspicious pids: red comes
 #: back to what they restore again and again, and they never use Remove.
 POLICIES: dict[str, Act] = {
@@ -141,8 +135,8 @@ POLICIES: dict[str, Act] = {
     "heavy": _heavy,
     "removes": _removes,
     "decoys": _decoys,
-    "reactive": _rule("reactive"),
-    "firewall": _rule("firewall"),
+    "reactive": memoryless(cc4.BLUE_PLAYERS["reactive"]),
+    "firewall": memoryless(cc4.BLUE_PLAYERS["firewall"]),
 }
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from garrison.core.world import Step
 from garrison.judge.evaluate import known_players
 from garrison.parity import chance
-from garrison.parity.episodes import Act, Player
+from garrison.parity.episodes import Player, memoryless
 from garrison.worlds.cc4 import CC4, Episode, sessions
 from garrison.worlds.cc4 import tables as T
 
@@ -51,16 +51,8 @@ class Comparison:
 def player(world: CC4, batch: int) -> Player:
     """Plays the four policies; figures as :func:`sample_of` takes them. CybORG's world is ``cc4.make()``."""
     known = known_players(world)
-    return Player(world, {name: _act(known[ours]) for name, ours in POLICIES.items()}, _start, _fold, batch)
-
-
-def _act(policy: Any) -> Act:
-    """All four are without memory."""
-
-    def act(keys: jax.Array, obs: jax.Array, mask: jax.Array, episode: Episode) -> jax.Array:
-        return jax.vmap(lambda *lane: policy.act(*lane, ())[0])(keys, obs, mask)
-
-    return act
+    policies = {name: memoryless(known[ours]) for name, ours in POLICIES.items()}
+    return Player(world, policies, _start, _fold, batch)
 
 
 def _start(episode: Episode) -> dict[str, jax.Array]:
