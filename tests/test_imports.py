@@ -14,14 +14,16 @@ ROOT = Path(garrison.__file__).parent
 # A package imports from layers below its own, and from itself.
 LAYERS = (
     {"core"},
-    {"worlds", "learn", "adapters"},
-    {"algos", "league", "judge", "presets"},
+    {"worlds", "learn", "adapters", "runs"},
+    {"algos"},
+    {"league", "train", "judge"},
+    {"presets"},
     {"parity", "llm", "serve", "view"},
     {"bench"},
     {"cli"},
 )
 # These may import a package of their own layer.
-BESIDE = {("presets", "algos"), ("adapters", "worlds")}
+BESIDE = {("adapters", "worlds")}
 # These know the protocol alone, and are tested on toy worlds.
 NOT_OF_WORLDS = {"learn", "algos", "league"}
 # These are all that a bare installation holds.

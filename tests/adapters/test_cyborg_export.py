@@ -15,8 +15,9 @@ from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.export import export, flattened
 from garrison.adapters.cyborg.submission.garrison_policy import Team, read
 from garrison.adapters.cyborg.world import CybORGWorld
+from garrison.core.policy import Constant
 from garrison.learn import dists, nets
-from garrison.learn.players import Constant, Policy
+from garrison.learn.policy import NetworkPolicy
 from garrison.worlds.cc4 import tables as T
 
 GROUPS = {"shared": (0,) * 5, "grouped": (0, 0, 0, 0, 1), "separate": (0, 1, 2, 3, 4)}
@@ -34,7 +35,7 @@ def network(policies="grouped", activation="tanh", separate_critic=False, featur
 
 def exported(folder, net, greedy=False, **world):
     world = CybORGWorld(**world)
-    export(folder, Policy(net, greedy, world.observation, net_size(net)), world, ABOUT)
+    export(folder, NetworkPolicy(net, greedy, world.observation, net_size(net)), world, ABOUT)
     about = json.loads((folder / "team.json").read_text())
     return Team(read((folder / "weights.safetensors").read_bytes()), about), about
 
@@ -95,7 +96,7 @@ def test_the_folder_says_what_it_plays(tmp_path):
 
 def test_what_cannot_be_exported_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    policy = Policy(network())
+    policy = NetworkPolicy(network())
     with pytest.raises(ValueError, match="is not empty; name another folder"):
         export(tmp_path, policy, CybORGWorld(), ABOUT)
     with pytest.raises(ValueError, match="is not empty; name another folder"):
@@ -155,7 +156,7 @@ def submission(tmp_path, monkeypatch):
 def test_the_submission_plays_as_the_team_does(submission, observation, busy, zipped):
     world = CybORGWorld(observation=observation, busy=busy)
     net = network(features=world.observation_size, actions=T.MAX_BLUE_ACTIONS)
-    policy = Policy(net, True, observation, world.observation_size)
+    policy = NetworkPolicy(net, True, observation, world.observation_size)
     team = submission(policy, world, zipped)
     wrapped = team.wrap(engine.Engine(seed=4).cyborg)
     theirs, _ = wrapped.reset()

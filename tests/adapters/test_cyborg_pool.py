@@ -10,9 +10,9 @@ import pytest
 
 from garrison.adapters.cyborg import pool
 from garrison.adapters.cyborg.world import CybORGWorld, Decisions
+from garrison.core.policy import Constant
 from garrison.core.world import Step
-from garrison.learn.players import Constant
-from garrison.parity import beside
+from garrison.parity.scores import evaluate_on_cyborg
 
 
 class ThreeSteps:
@@ -58,14 +58,16 @@ def test_figures_stand_by_team_and_episode(monkeypatch):
     asked: list = []
     monkeypatch.setattr(pool, "run", run)
     teams = [Constant((1,) * 5), Constant((2,) * 5)]
-    found = beside.evaluate(CybORGWorld(), {"run": teams, "idle": Constant((0,) * 5)}, episodes=2, seed=5)
+    found = evaluate_on_cyborg.evaluate(
+        CybORGWorld(), {"run": teams, "idle": Constant((0,) * 5)}, episodes=2, seed=5
+    )
     assert found["run"].returns.tolist() == [[15, 16], [25, 26]]
     assert found["idle"].returns.tolist() == [[5, 6]]
     assert found["run"].parts["LWF"].shape == (2, 2, 3)
     assert found["run"].decisions.shape == (2, 2, *map(len, Decisions.axes.values()))
     assert [row[0] for row in asked] == [1, 1, 2, 2, 0, 0]
     with pytest.raises(ValueError, match="episodes is 0"):
-        beside.evaluate(CybORGWorld(), {"run": teams}, episodes=0, seed=5)
+        evaluate_on_cyborg.evaluate(CybORGWorld(), {"run": teams}, episodes=0, seed=5)
 
 
 def test_results_come_in_the_order_of_the_tasks():

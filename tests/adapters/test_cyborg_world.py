@@ -10,9 +10,9 @@ import garrison
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg import world as module
 from garrison.adapters.cyborg.world import CybORGWorld, Live, Mismatch, check_labels, on_cyborg
-from garrison.parity import trace
+from garrison.parity.recording import trace
 from garrison.worlds.cc4 import CC4, describe, rich
-from garrison.worlds.cc4 import behaviour as judged
+from garrison.worlds.cc4 import behavior as judged
 from garrison.worlds.cc4 import tables as T
 
 RECORDINGS = sorted((Path(__file__).parents[1] / "data").glob("*.jsonl.xz"))

@@ -9,7 +9,7 @@ import pytest
 
 from garrison.algos import ippo
 from garrison.algos.ippo import IPPO
-from garrison.learn import checkpoint
+from garrison.runs import checkpoint
 from garrison.worlds.toy.network import Network
 
 

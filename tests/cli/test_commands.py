@@ -10,7 +10,7 @@ import pytest
 from garrison import cli
 from garrison.cli import commands
 from garrison.cli import train as training
-from garrison.learn import run as runs
+from garrison.runs import run as runs
 
 SMALL = [
     "--world",

@@ -16,9 +16,9 @@ from garrison.cli import evaluate_cyborg, export
 from garrison.cli.evaluate import Evaluate
 from garrison.judge.evaluate import Episodes
 from garrison.learn import nets
-from garrison.learn.players import Policy
+from garrison.learn.policy import NetworkPolicy
 from garrison.presets import Training, make_world
-from garrison.worlds.cc4.behaviour import BLUE
+from garrison.worlds.cc4.behavior import BLUE
 
 ABOUT = {"version": "4.0", "commit": engine.KNOWN_COMMIT, "sources": engine.KNOWN_SOURCES, "known": True}
 
@@ -112,7 +112,7 @@ def run(tmp_path, monkeypatch):
     def load(run, which, greedy):
         training = Training(world="cc4", options=("observation=rich", "busy=masked"), seeds=2)
         world = make_world("cc4", training.options)
-        return training, world, [Policy(net, greedy, "rich", 892) for net in made]
+        return training, world, [NetworkPolicy(net, greedy, "rich", 892) for net in made]
 
     monkeypatch.setattr(export, "load_teams", load)
     path = tmp_path / "mine"

@@ -11,7 +11,7 @@ import tyro
 
 from garrison.cli import evaluate as command
 from garrison.cli.evaluate import Evaluate
-from garrison.learn.players import Policy
+from garrison.learn.policy import NetworkPolicy
 from garrison.presets import Training, make_world
 
 OPTIONS = {"one": ("steps=5",), "two": ("steps=5", "spread=0.2"), "other": ("steps=6",)}
@@ -37,7 +37,7 @@ def runs(tmp_path, monkeypatch) -> Path:
         sizes = world.observation_size, world.num_actions
         nets = [Net(eqx.nn.Linear(*sizes, key=jax.random.key(seed))) for seed in range(2)]
         asked.append((run.path.name, which, greedy))
-        return training, world, [Policy(net, greedy) for net in nets]
+        return training, world, [NetworkPolicy(net, greedy) for net in nets]
 
     asked.clear()
     monkeypatch.setattr(command, "load_teams", load)

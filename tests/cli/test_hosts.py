@@ -12,9 +12,10 @@ import pytest
 
 from garrison import cli
 from garrison.algos import ippo
-from garrison.learn import hosts
-from garrison.learn import run as runs
-from garrison.presets import Training, make_world, teams
+from garrison.presets import Training, make_world
+from garrison.runs import hosts
+from garrison.runs import run as runs
+from garrison.train import seeds
 
 TRAIN = ["quick", "--world", "toy/coordination", "--lanes", "8", "--minibatches", "1", "--hidden", "8"]
 PROGRAM = """
@@ -48,7 +49,7 @@ def on_two_hosts(*arguments: str) -> None:
 def parameters(path: Path) -> list[np.ndarray]:
     run = runs.load(path)
     training = Training.from_json(run.config())
-    states = teams.load_state(run, training, make_world(training.world, training.options))
+    states = seeds.load_state(run, training, make_world(training.world, training.options))
     return jax.tree.leaves(states.net)
 
 
@@ -67,7 +68,7 @@ def test_two_hosts_train_what_one_does_and_go_on_with_it(tmp_path):
     runs.create(together, config)
     on_two_hosts("resume", str(together))
     assert len(runs.load(together).metrics()) == 40
-    assert teams.progress(runs.load(together)) == (40, 40)
+    assert seeds.progress(runs.load(together)) == (40, 40)
 
 
 @pytest.mark.parametrize(
@@ -80,11 +81,11 @@ def test_two_hosts_train_what_one_does_and_go_on_with_it(tmp_path):
 def test_what_hosts_cannot_share_is_refused(monkeypatch, lanes, rollout_steps, message):
     config = ippo.IPPO(lanes=lanes, rollout_steps=rollout_steps, minibatches=1)
     training = Training(world="toy/coordination", ippo=config)
-    teams.world_of(training)  # one host can
+    seeds.world_of(training)  # one host can
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     monkeypatch.setattr(jax, "device_count", lambda: 2)
     with pytest.raises(ValueError, match=message):
-        teams.world_of(training)
+        seeds.world_of(training)
 
 
 @pytest.mark.parametrize("where", ["somewhere", "address:1,two,0", "address:1,2"])

@@ -7,7 +7,7 @@ import jax
 import pytest
 
 from garrison.cli.info import Info
-from garrison.learn import extras
+from garrison.core import extras
 
 PYPROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
 FOR_DEVELOPERS = {"test", "dev"}

@@ -7,7 +7,7 @@ import tyro
 
 from garrison import cli
 from garrison.cli.report import Report
-from garrison.learn import run as runs
+from garrison.runs import run as runs
 
 SMALL = [
     "--world",

@@ -8,8 +8,8 @@ import pytest
 
 from garrison.algos.ippo import IPPO
 from garrison.cli.runs import Runs, find, table_rows
-from garrison.learn import run as runs
 from garrison.presets import Training
+from garrison.runs import run as runs
 
 #: 4 lanes of 5 steps: 20 steps per iteration, three iterations in all.
 TRAINING = Training(

@@ -14,9 +14,9 @@ import pytest
 from garrison.algos.ippo import IPPO
 from garrison.cli import sweep as cli
 from garrison.cli.sweep import Sweep
-from garrison.learn import launch
-from garrison.learn import run as runs
 from garrison.presets import Training
+from garrison.runs import launch
+from garrison.runs import run as runs
 
 FAKE = Path(__file__).parent / "fake_trial.py"
 TRAINING = Training(

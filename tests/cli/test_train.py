@@ -18,9 +18,10 @@ from garrison import cli
 from garrison.algos import ippo
 from garrison.cli import train as training
 from garrison.core.wrappers import Wrapper
-from garrison.learn import checkpoint, keep
-from garrison.learn import run as runs
-from garrison.presets import Training, make_world, teams
+from garrison.presets import Training, make_world
+from garrison.runs import checkpoint, retention
+from garrison.runs import run as runs
+from garrison.train import seeds
 
 SMALL = ["--world", "toy/network", "--options", "steps=5", "--lanes", "4", "--hidden", "8", "--seeds", "2"]
 
@@ -31,7 +32,7 @@ def train(path: Path, *more: str) -> int:
 
 def states(run: runs.Run, which: str = "latest") -> ippo.TrainState:
     preset = Training.from_json(run.config())
-    return teams.load_state(run, preset, make_world(preset.world, preset.options), which)
+    return seeds.load_state(run, preset, make_world(preset.world, preset.options), which)
 
 
 def assert_same(left: runs.Run, right: runs.Run) -> None:
@@ -62,8 +63,8 @@ def test_a_run_leaves_metrics_and_checkpoints_of_all_teams(whole):
     assert set(whole.checkpoints()) == {"latest", "best", "step-00000015", "step-00000030"}
     assert states(whole).iteration.tolist() == [40, 40]
     assert states(whole, "step-00000015").iteration.tolist() == [15, 15]
-    assert teams.progress(whole) == (40, 40)
-    _, world, players = teams.load_teams(whole)
+    assert seeds.progress(whole) == (40, 40)
+    _, world, players = seeds.load_teams(whole)
     obs, state = world.reset(jax.random.key(0))
     actions = [player.act(jax.random.key(0), obs, world.legal(state), ())[0] for player in players]
     assert [action.shape for action in actions] == [(2,), (2,)]
@@ -77,7 +78,7 @@ def test_a_team_is_the_same_alone(whole, tmp_path):
 
 
 def test_teams_one_after_the_other_are_those_side_by_side(whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(teams, "memory", lambda: 1)
+    monkeypatch.setattr(seeds, "memory", lambda: 1)
     assert train(tmp_path, "--total-steps", "800") == 0
     assert (whole.config()["at_once"], runs.load(tmp_path).config()["at_once"]) == (2, 1)
     for a, b in zip(
@@ -105,7 +106,7 @@ def test_a_run_that_was_stopped_is_resumed_bit_by_bit(whole, tmp_path, monkeypat
         stop_after(patch, 23, what)
         assert train(path, "--total-steps", "800", "--keep-every", "15") == 130
     assert f"garrison resume {path}" in capsys.readouterr().err
-    assert teams.progress(runs.load(path)) == (23, 40)
+    assert seeds.progress(runs.load(path)) == (23, 40)
     assert cli.main(["resume", str(path)]) == 0
     assert_same(runs.load(path), whole)
     assert [entry["iteration"] for entry in runs.load(path).system()["resumed"]] == [23]
@@ -145,7 +146,7 @@ def test_a_run_that_was_killed_again_and_again_is_resumed_bit_by_bit(whole, tmp_
     killed(["train", "quick", *SMALL, "--total-steps", "800", "--out", str(path)], path, after=3)
     for after in (9, 17):
         killed(["resume", str(path)], path, after)
-    done, total = teams.progress(runs.load(path))
+    done, total = seeds.progress(runs.load(path))
     assert 0 < done <= total
     assert cli.main(["resume", str(path)]) == 0
     assert_same(runs.load(path), whole)
@@ -170,12 +171,12 @@ def test_numbers_that_break_stop_the_run_and_keep_the_last_good_checkpoint(tmp_p
         stop_after(patch, 5, signal.SIGINT)
         assert train(path, "--total-steps", "800") == 130
     world = make_world("toy/network", ("steps=5",))
-    monkeypatch.setattr(teams, "make_world", lambda *_: Broken(world))
+    monkeypatch.setattr(seeds, "make_world", lambda *_: Broken(world))
     with pytest.raises(SystemExit) as stopped:
         cli.main(["resume", str(path)])
     assert "value_loss is nan in iteration 6, team 0: the world gave" in str(stopped.value)
     assert f"the checkpoint of iteration 5 is kept; go on with: garrison resume {path}" in str(stopped.value)
-    assert teams.progress(runs.load(path)) == (5, 40)
+    assert seeds.progress(runs.load(path)) == (5, 40)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(states(runs.load(path)).net))
 
 
@@ -188,7 +189,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(whole, tmp_path, monkeypatch):
             raise OSError(28, "No space left on device", str(target))
         replace(source, target)
 
-    monkeypatch.setattr(keep, "SECONDS", 0.0)
+    monkeypatch.setattr(retention, "SECONDS", 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", fail)
         patch.setattr(runs.Run, "resumed", lambda *_: None)
@@ -201,7 +202,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(whole, tmp_path, monkeypatch):
         ):
             train(path, "--total-steps", "800", "--keep-every", "15")
     assert not list(path.rglob("*.tmp"))
-    assert teams.progress(runs.load(path)) == (6, 40)
+    assert seeds.progress(runs.load(path)) == (6, 40)
     assert cli.main(["resume", str(path)]) == 0
     assert_same(runs.load(path), whole)
 

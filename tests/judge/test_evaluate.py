@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from garrison.core.policy import Constant, Random
 from garrison.core.struct import static, struct
 from garrison.core.world import Step, World
 from garrison.judge.evaluate import evaluate, known_players, length_of
 from garrison.judge.lineup import grouped
-from garrison.learn.players import Constant, Policy, Random
+from garrison.learn.policy import NetworkPolicy
 from garrison.worlds.toy.network import Network
 
 STEPS, EPISODES = 8, 6
@@ -177,7 +178,7 @@ class Net(eqx.Module):
 
 def test_teams_of_a_training_play_as_each_alone():
     size = Network().observation_size
-    teams = [Policy(Net(size, seed), greedy=True) for seed in range(3)]
+    teams = [NetworkPolicy(Net(size, seed), greedy=True) for seed in range(3)]
     together, recording = evaluate(
         Scored(),
         {"first": teams[:2], "random": Random(), "last": teams[2]},
@@ -196,8 +197,8 @@ def test_teams_of_a_training_play_as_each_alone():
 
 
 def test_players_of_one_structure_are_one_group():
-    teams = [Policy(Net(4, seed)) for seed in range(3)]
-    groups, places = grouped([teams[0], Random(), teams[1], Policy(Net(5, 0)), teams[2]])
+    teams = [NetworkPolicy(Net(4, seed)) for seed in range(3)]
+    groups, places = grouped([teams[0], Random(), teams[1], NetworkPolicy(Net(5, 0)), teams[2]])
     assert [group.size for group in groups] == [3, 1, 1]
     assert places == [0, 3, 1, 4, 2]
     assert groups[0].players.net.linear.weight.shape[0] == 3

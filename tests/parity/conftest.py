@@ -9,8 +9,8 @@ from pathlib import Path
 import jax
 import pytest
 
-from garrison.parity import trace
-from garrison.parity.names import Names
+from garrison.parity.recording import trace
+from garrison.parity.recording.network import Names
 from garrison.worlds.cc4 import topology
 from garrison.worlds.cc4.options import default_options
 from garrison.worlds.cc4.state import initial_state

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from garrison.parity.lanes import After
+from garrison.parity.torch.vector_envs import After
 
 STEPS = 3
 FAIL, DIE = 8, 9  # actions

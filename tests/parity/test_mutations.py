@@ -1,6 +1,6 @@
 """The comparison can fail: replays notice wrong rules, and what they cannot notice has a unit test.
 
-``python bench/cc4_mutations.py`` writes the table of what they find first.
+``python studies/cc4_mutations.py`` writes the table of what they find first.
 """
 
 import json

@@ -20,7 +20,7 @@ from garrison.core.struct import static, struct
 from garrison.core.world import State, World
 from garrison.learn import dists, gae, nets, norm, optim, rollout, shard
 from garrison.learn.nets import Net
-from garrison.learn.players import Policy
+from garrison.learn.policy import NetworkPolicy
 from garrison.learn.rollout import Rollout
 
 Metrics = dict[str, jax.Array]
@@ -304,6 +304,6 @@ def iteration(config: IPPO, world: World, state: TrainState) -> tuple[TrainState
     return placed(state.replace(iteration=state.iteration + 1)), metrics
 
 
-def player(state: TrainState, world: World, greedy: bool = False) -> Policy:
+def player(state: TrainState, world: World, greedy: bool = False) -> NetworkPolicy:
     """The policy that was learned in ``world`` as a player."""
-    return Policy(state.net, greedy, getattr(world, "observation", None), world.observation_size)
+    return NetworkPolicy(state.net, greedy, getattr(world, "observation", None), world.observation_size)

@@ -21,7 +21,8 @@ from garrison.algos import ippo
 from garrison.core.world import State, World
 from garrison.core.wrappers import AutoReset
 from garrison.learn import shard
-from garrison.presets import Training, teams
+from garrison.presets import Training
+from garrison.train import seeds
 
 WHAT = ("env", "rollout", "training")
 
@@ -122,9 +123,9 @@ def learner(training: Training, world: World, what: str) -> Program:
     (first,) = jax.eval_shape(start, jnp.int32(0))
     about = {"parameters": sum(leaf.size for leaf in jax.tree.leaves(first.net))}
     if what == "rollout":
-        collect = jax.jit(lambda states: ippo.collect(config, world, teams.team(states, 0))[1])
+        collect = jax.jit(lambda states: ippo.collect(config, world, seeds.team(states, 0))[1])
         return Program(what, config.lanes, steps, jax.jit(start), collect, **about)
-    iterate = jax.jit(lambda states: teams.iteration(config, world, 1, states), donate_argnums=0)
+    iterate = jax.jit(lambda states: seeds.iteration(config, world, 1, states), donate_argnums=0)
     return Program(
         what, config.lanes, steps, jax.jit(start), iterate, lambda _, results: results[:1], **about
     )

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from garrison.adapters.cyborg import speed as cyborg_speed
 from garrison.bench import counts, machine, programs, scopes, stages
 from garrison.bench.programs import Program
 from garrison.bench.stages import Runner, Tell, spread
 from garrison.core.world import World
 from garrison.learn import shard
-from garrison.parity import cyborg_speed
 from garrison.presets import Training
 
 

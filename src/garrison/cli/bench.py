@@ -25,12 +25,14 @@ from rich.progress import (
 
 from garrison.bench import machine, processes
 from garrison.bench.programs import WHAT, Program
-from garrison.cli import bench_report, studies
+from garrison.cli import bench_report
 from garrison.cli.common import log, out, print_json, user_input
+from garrison.core.files import write
 from garrison.core.world import World
 from garrison.learn import shard
-from garrison.learn.checkpoint import write
-from garrison.presets import PRESETS, Training, make_world, teams
+from garrison.presets import PRESETS, Training, make_world
+from garrison.runs import study_files
+from garrison.train import seeds
 
 LANES = (1, 64, 256)  # of the world alone: for debugging, for a small machine, for more cores
 Tell = Callable[[str], None]
@@ -106,7 +108,7 @@ class Bench:
         """Write the files; the picture where there is more than one number of lanes to draw."""
         picture = to.with_name(f"{to.name}.png")
         drawn = len({row["lanes"] for row in figures["rows"]}) > 1
-        studies.save(to, figures, bench_report.markdown(figures, picture.name if drawn else None))
+        study_files.save(to, figures, bench_report.markdown(figures, picture.name if drawn else None))
         if drawn:
             from garrison.bench import figures as pictures
 
@@ -121,7 +123,7 @@ class Bench:
         if self.cyborg and self.world != "cc4":
             raise ValueError(f"CybORG plays cc4, not {self.world!r}: leave out --cyborg")
         if self.cyborg:
-            from garrison.parity import cyborg_speed
+            from garrison.adapters.cyborg import speed as cyborg_speed
 
             with cyborg_speed.process(self.cyborg_python) as play:
                 play(0.001)  # so that its absence is told before anything is measured
@@ -132,7 +134,7 @@ class Bench:
         )
         if self._programs() == ("env",):
             return training, make_world(self.world, options)
-        return training, teams.world_of(training)  # which checks that the preset fits the world
+        return training, seeds.world_of(training)  # which checks that the preset fits the world
 
     def _devices(self) -> int | None:
         """How many devices are to be used at most; None: as many as suit each program."""
@@ -162,7 +164,7 @@ class Bench:
         extra = (
             1 + 2 * self.profile + (4 + self.repeats) * self.cyborg + 2 * self.warm * len(self._programs())
         )
-        found = studies.origin(self._command()) | {"hardware": machine.facts()} | study.counted(world)
+        found = study_files.origin(self._command()) | {"hardware": machine.facts()} | study.counted(world)
         found |= {"options": training.options, "preset": self.preset, "repeats": self.repeats}
         found |= {"cached": self.use_cache, "rows": []}
         with progress(3 * len(jobs) + extra) as tell:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from garrison.cli import studies
+from garrison.runs import study_files
 
 Rows = list[tuple[str, ...]]
 #: A title, a header, rows, and a line below.
@@ -30,7 +30,7 @@ def tables(figures: dict[str, Any]) -> Iterator[Table]:
 def markdown(figures: dict[str, Any], picture: str | None) -> Iterator[str]:
     yield f"# {figures['world']}: speed"
     yield ""
-    yield studies.told(figures)
+    yield study_files.told(figures)
     hardware = figures["hardware"]
     yield f"Processor: {hardware['cpu']}; cores that could be used: {hardware['cores']}."
     yield ""
@@ -41,7 +41,7 @@ def markdown(figures: dict[str, Any], picture: str | None) -> Iterator[str]:
         "after a run that is not counted. [docs/speed.md](../docs/speed.md) tells what the columns mean."
     )
     for title, header, rows, note in sections(figures):
-        yield from ["", f"## {title}", "", *studies.table(header, rows)]
+        yield from ["", f"## {title}", "", *study_files.table(header, rows)]
         yield from ["", note] if note else []
     if picture is not None:
         yield from ["", f"![Speed, memory and compile time over lanes]({picture})"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from garrison.cli.common import out, print_json, user_input
 from garrison.cli.evaluate import Contest, played
-from garrison.judge import report
+from garrison.judge import tables
 from garrison.judge.summary import comparison
 
 
@@ -32,7 +32,7 @@ class Compare(Contest):
         if self.json:
             print_json(figures)
             return 0
-        for table in (*report.comparison_tables(figures), report.behaviour_table(figures)):
+        for table in (*tables.comparison_tables(figures), tables.behaviour_table(figures)):
             out.print(table)
             out.print()
         return 0

@@ -12,7 +12,7 @@ from garrison.cli.report import show, write_report
 from garrison.cli.train import report, start, train
 from garrison.judge.evaluate import check_seeds
 from garrison.presets import PRESETS, Training
-from garrison.presets.teams import load_teams
+from garrison.train.seeds import load_teams
 
 
 @dataclass(frozen=True)

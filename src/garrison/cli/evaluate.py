@@ -11,21 +11,21 @@ from typing import Any, Literal
 import tyro
 
 from garrison.cli.common import out, print_json, user_input, waiting
+from garrison.core.policy import Policy
 from garrison.core.world import World
-from garrison.judge import report
+from garrison.judge import tables
 from garrison.judge.evaluate import Episodes, Recording, check_seeds, evaluate, known_players, seen_by
 from garrison.judge.summary import summary
-from garrison.learn import run as runs
-from garrison.learn.players import Player
 from garrison.presets import Training, make_world
-from garrison.presets.teams import load_teams
+from garrison.runs import run as runs
+from garrison.train.seeds import load_teams
 
 EPISODES = 100
 SEED = 1_000_000  # far from the seeds that people train with
 Which = Literal["latest", "best"]
 
 #: The players of a contest: one each, or the teams of a run.
-Players = dict[str, Player | list[Player]]
+Players = dict[str, Policy | list[Policy]]
 
 
 @dataclass(frozen=True)
@@ -128,9 +128,9 @@ class Evaluate(Contest):
         if self.json:
             print_json(figures)
         else:
-            out.print(report.table(figures))
+            out.print(tables.table(figures))
             out.print()
-            out.print(report.behaviour_table(figures))
+            out.print(tables.behaviour_table(figures))
         return 0
 
     def _here(self) -> dict[str, Any]:

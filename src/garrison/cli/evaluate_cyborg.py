@@ -8,10 +8,10 @@ from typing import Any
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.pool import WorkerError
 from garrison.adapters.cyborg.world import CybORGWorld, on_cyborg
-from garrison.cli.parity_record import bar, say_which
+from garrison.cli.parity.record import bar, say_which
 from garrison.core.world import World
 from garrison.judge.evaluate import Episodes
-from garrison.parity.beside import evaluate
+from garrison.parity.scores.evaluate_on_cyborg import evaluate
 
 
 def beside(world: World) -> tuple[CybORGWorld, dict[str, Any]]:
@@ -27,7 +27,7 @@ def beside(world: World) -> tuple[CybORGWorld, dict[str, Any]]:
 def played(
     world: CybORGWorld, players: Mapping[str, Any], episodes: int, seed: int, workers: int
 ) -> dict[str, Episodes]:
-    """:func:`garrison.parity.beside.evaluate` with a progress bar.
+    """:func:`garrison.parity.scores.evaluate_on_cyborg.evaluate` with a progress bar.
 
     Raises ``SystemExit`` with a message if a process fails.
     """

@@ -10,8 +10,8 @@ import tyro
 from garrison import __version__
 from garrison.cli.common import out, user_input
 from garrison.cli.evaluate import Which
-from garrison.learn import run as runs
-from garrison.presets.teams import load_teams
+from garrison.runs import run as runs
+from garrison.train.seeds import load_teams
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from garrison.cli.common import out, print_json
-from garrison.learn import extras
-from garrison.learn.run import system
+from garrison.core import extras
+from garrison.runs.run import system
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,17 @@ import tyro
 
 from garrison.cli.common import log, out, print_json, user_input
 from garrison.cli.evaluate import EPISODES, SEED, Which, played
+from garrison.core.policy import Policy
 from garrison.core.world import World
-from garrison.judge import plots, story
-from garrison.judge import report as tables
+from garrison.judge import story, tables
 from garrison.judge.evaluate import check_seeds, known_players
-from garrison.judge.page import Subject, page
+from garrison.judge.html_report import plots
+from garrison.judge.html_report.page import Subject, page
 from garrison.judge.summary import summary
-from garrison.learn import run as runs
-from garrison.learn.players import Player
-from garrison.learn.run import Run
 from garrison.presets import Training
-from garrison.presets.teams import load_teams
+from garrison.runs import run as runs
+from garrison.runs.run import Run
+from garrison.train.seeds import load_teams
 
 TRAINED = "ippo"
 
@@ -64,7 +64,7 @@ def show(run: Run, figures: dict[str, Any]) -> None:
 
 
 def write_report(
-    run: Run, training: Training, world: World, teams: list[Player], episodes: int, seed: int
+    run: Run, training: Training, world: World, teams: list[Policy], episodes: int, seed: int
 ) -> dict[str, Any]:
     """Judge the teams of a run and write what there is to read; returns the figures.
 

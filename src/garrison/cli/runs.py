@@ -17,11 +17,11 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from garrison.cli.common import out, print_json, user_input
-from garrison.learn import curves
-from garrison.learn import run as runs
-from garrison.learn.run import Run
 from garrison.presets import Training
-from garrison.presets.teams import progress
+from garrison.runs import curves
+from garrison.runs import run as runs
+from garrison.runs.run import Run
+from garrison.train.seeds import progress
 
 MARKS = {
     "config.json",

@@ -19,15 +19,16 @@ import tyro
 from garrison.cli.common import INTERRUPTED, out, print_json, user_input
 from garrison.cli.sweep_watch import Watcher, say
 from garrison.cli.train import Train
-from garrison.judge import sweeps
-from garrison.learn import launch
-from garrison.learn import run as runs
-from garrison.learn import sweep as plans
-from garrison.learn.run import Run
-from garrison.learn.sweep import Sweep as Plan
-from garrison.learn.trials import Trial
-from garrison.learn.trials import plan as plan_trials
-from garrison.presets import PRESETS, teams
+from garrison.judge import sweep_report
+from garrison.presets import PRESETS
+from garrison.runs import launch
+from garrison.runs import run as runs
+from garrison.runs import sweep as plans
+from garrison.runs.run import Run
+from garrison.runs.sweep import Sweep as Plan
+from garrison.runs.trials import Trial
+from garrison.runs.trials import plan as plan_trials
+from garrison.train import seeds
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,11 @@ class Sweep:
             plan = self._open()
             with Run(plan.path).locked():
                 interrupted = not self._work(plan)
-                told = sweeps.write_report(plan)
+                told = sweep_report.write_report(plan)
         if self.json:
             print_json(told)
         else:
-            out.print(sweeps.table(told))
+            out.print(sweep_report.table(told))
         say(f"The sweep is in {plan.path}, with a picture in {plan.path / 'report'}")
         failed = [trial["trial"] for trial in told["trials"] if trial["status"] == "failed"]
         if failed:
@@ -144,7 +145,7 @@ def _check_values(plan: Plan, trial: Trial) -> None:
         )
     except SystemExit as error:  # its reason stands on standard error
         raise ValueError(f"garrison train does not take {plan.arguments(trial)}") from error
-    teams.world_of(asked.preset)
+    seeds.world_of(asked.preset)
 
 
 def fields(training: Any) -> list[str]:

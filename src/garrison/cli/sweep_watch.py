@@ -10,10 +10,10 @@ from contextlib import suppress
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from garrison.cli.common import INTERRUPTED, log
-from garrison.learn import launch
-from garrison.learn.sweep import Sweep
-from garrison.learn.trials import Trial
-from garrison.presets import teams
+from garrison.runs import launch
+from garrison.runs.sweep import Sweep
+from garrison.runs.trials import Trial
+from garrison.train import seeds
 
 #: Arguments of Python that train a trial.
 Command = Callable[[Sweep, Trial], list[str]]
@@ -88,7 +88,7 @@ class Watcher:
             return 0.0
         with suppress(OSError, ValueError):  # whatever is wrong there, the trial will say so itself
             if trial.name not in self.totals:
-                self.totals[trial.name] = teams.progress(run)[1]
+                self.totals[trial.name] = seeds.progress(run)[1]
             with run.metrics_file.open("rb") as file:
                 return sum(1 for _ in file) / self.totals[trial.name]
         return 0.0

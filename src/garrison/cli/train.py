@@ -18,11 +18,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from garrison.algos import ippo
 from garrison.cli.common import INTERRUPTED, log, user_input, waiting
 from garrison.core.world import World
-from garrison.learn import hosts, loop, shard, sinks
-from garrison.learn import run as runs
-from garrison.learn.keep import Keeper
-from garrison.learn.run import Run
-from garrison.presets import DESCRIPTIONS, PRESETS, Training, teams
+from garrison.learn import shard
+from garrison.presets import DESCRIPTIONS, PRESETS, Training
+from garrison.runs import hosts, sinks
+from garrison.runs import run as runs
+from garrison.runs.retention import Keeper
+from garrison.runs.run import Run
+from garrison.train import loop, seeds
 
 if TYPE_CHECKING:
     Preset = Training
@@ -62,7 +64,7 @@ class Resume:
             if self.hosts is not None:
                 hosts.join(self.hosts)
             run = runs.load(self.path)
-            training, world = teams.opened(run)
+            training, world = seeds.opened(run)
         with learner_of(run, training, world) as learner:
             return report(run, train(training, world, run, learner)[1])
 
@@ -78,9 +80,9 @@ def report(run: Run, finished: bool) -> int:
 
 def start(training: Training, out: Path | None) -> tuple[Training, World, Run]:
     """Check the training, settle what it leaves open, and make its world and run directory."""
-    world = teams.world_of(training)
+    world = seeds.world_of(training)
     # Written down, so that whoever resumes or repeats the run rounds as it does.
-    training = dataclasses.replace(training, at_once=teams.at_once(training, world))
+    training = dataclasses.replace(training, at_once=seeds.at_once(training, world))
     if not hosts.first():
         return training, world, hosts.temporary(training.to_json())
     return training, world, runs.create(out or runs.default_path(training.world), training.to_json())
@@ -102,12 +104,12 @@ class Learner:
 @contextlib.contextmanager
 def learner_of(run: Run, training: Training, world: World) -> Iterator[Learner]:
     """The learner that a run began with, ready to go on within the block."""
-    from garrison.parity.engines import means_of
+    from garrison.parity.torch.backend import means_of
 
     if (means := means_of(run)) is None:
         yield JAX
         return
-    from garrison.cli.parity_train import torch_learner
+    from garrison.cli.parity.train import torch_learner
 
     with torch_learner(means, training, world) as learner:
         yield learner
@@ -129,15 +131,15 @@ def train(
     learner = learner or JAX
     with user_input(), hosts.written(run) as written, shard.devices(training.ippo.lanes):
         total = ippo.num_iterations(training.ippo, world)
-        done = teams.iterations_done(run)
-        states = teams.load_state(run, training, world) if done else learner.init(training, world)
+        done = seeds.iterations_done(run)
+        states = seeds.load_state(run, training, world) if done else learner.init(training, world)
         if done >= total:
             return states, True
-        states, run = teams.placed(states), written
+        states, run = seeds.placed(states), written
         rows = run.rewind(done)
         if done:
             run.resumed(done)
-        keeper = Keeper(run, partial(teams.about, training, world), total, training.keep_every)
+        keeper = Keeper(run, partial(seeds.about, training, world), total, training.keep_every)
         keeper.resume(rows)
         step = learner.prepare(training, world, states)
         with (
@@ -153,8 +155,8 @@ def train(
 
 def compiled(training: Training, world: World, states: ippo.TrainState) -> loop.Step[ippo.TrainState]:
     """One iteration of all teams, compiled ahead of time so that the first takes no longer than others."""
-    step = jax.jit(teams.iteration, static_argnames=("world", "at_once"), donate_argnames="states")
-    at_once = teams.at_once(training, world)
+    step = jax.jit(seeds.iteration, static_argnames=("world", "at_once"), donate_argnames="states")
+    at_once = seeds.at_once(training, world)
     return partial(step.lower(training.ippo, world, at_once, states).compile(), training.ippo)
 
 
@@ -164,7 +166,7 @@ def _prepared(training: Training, world: World, states: ippo.TrainState) -> Iter
     return lambda states, within: step(states)
 
 
-JAX = Learner(teams.init, _prepared)
+JAX = Learner(seeds.init, _prepared)
 
 
 @contextlib.contextmanager
@@ -174,7 +176,7 @@ def _told_what_is_left(run: Run) -> Iterator[None]:
         yield
     except (FloatingPointError, OSError) as error:
         left = "there is no checkpoint yet"
-        if iteration := teams.iterations_done(run):
+        if iteration := seeds.iterations_done(run):
             left = f"the checkpoint of iteration {iteration} is kept; go on with: garrison resume {run.path}"
         raise SystemExit(f"garrison: {error}\n{run.path}: {left}") from error
 

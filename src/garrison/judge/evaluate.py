@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core.policy import Constant, Policy, Random
 from garrison.core.struct import struct
 from garrison.core.world import State, Step, World
-from garrison.judge.behaviour import Behaviour, behaviour_of
+from garrison.judge.behavior import Behaviour, behaviour_of
 from garrison.judge.lineup import Group, act, begin, grouped
-from garrison.learn.players import Constant, Player, Random
 
 #: Seeds of episodes must fit into what a random key is made from.
 MAX_SEED = 2**31 - 1
@@ -33,7 +33,7 @@ class Episodes:
     scores: Any  # f32[team, episode]: sum of the first `world.score_steps` rewards; else of all
     lengths: Any  # int32[team, episode]: steps
     parts: dict[str, Any]  # f32[team, episode, phase, ...]: sums of the rewards' parts; "reward" where untold
-    decisions: Any  # int32[team, episode, *axes]: see garrison.judge.behaviour
+    decisions: Any  # int32[team, episode, *axes]: see garrison.judge.behavior
 
 
 @struct
@@ -46,12 +46,12 @@ class Recording:
     step: Step
 
 
-def known_players(world: World) -> dict[str, Player]:
+def known_players(world: World) -> dict[str, Policy]:
     """The players every world has, and those it brings along (``world.players()``), by name.
 
     ``idle`` needs the world to say which actions do nothing (``world.idle_actions``, one per agent).
     """
-    players: dict[str, Player] = {}
+    players: dict[str, Policy] = {}
     if hasattr(world, "idle_actions"):
         players["idle"] = Constant(tuple(world.idle_actions))
     players["random"] = Random()
@@ -67,7 +67,7 @@ def seen_by(world: World, players: Sequence[Any]) -> World:
 
 def evaluate(
     world: World,
-    players: Mapping[str, Player | Sequence[Player]],
+    players: Mapping[str, Policy | Sequence[Policy]],
     episodes: int,
     seed: int,
     record: str | None = None,

@@ -10,19 +10,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core.policy import Policy
 from garrison.core.struct import static, struct
-from garrison.learn.players import Player
 
 
 @struct
 class Group:
     """``size`` players of one structure, side by side: arrays have a leading axis [player]."""
 
-    players: Player
+    players: Policy
     size: int = static()
 
 
-def grouped(lineup: Sequence[Player]) -> tuple[tuple[Group, ...], list[int]]:
+def grouped(lineup: Sequence[Policy]) -> tuple[tuple[Group, ...], list[int]]:
     """Players of one structure brought together, and each player's place in the order that this makes."""
     lineup = [jax.tree.map(lambda x: jnp.asarray(x) if isinstance(x, np.ndarray) else x, p) for p in lineup]
     members: dict[Any, list[int]] = {}
@@ -39,7 +39,7 @@ def _stack(first: Any, *others: Any) -> Any:
     return jnp.stack([first, *others]) if eqx.is_array(first) else first
 
 
-def _structure(player: Player) -> Any:
+def _structure(player: Policy) -> Any:
     leaves, tree = jax.tree.flatten(player)
     return tree, tuple((leaf.shape, leaf.dtype) if eqx.is_array(leaf) else leaf for leaf in leaves)
 
@@ -66,7 +66,7 @@ def act(
     return jnp.concatenate([actions for actions, _ in chosen]), tuple(memory for _, memory in chosen)
 
 
-def _act(player: Player, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> Any:
+def _act(player: Policy, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> Any:
     return player.act(key, obs[..., : getattr(player, "observation_size", None)], mask, memory)
 
 

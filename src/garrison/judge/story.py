@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from garrison.core.world import World
-from garrison.judge.behaviour import behaviour_of
+from garrison.judge.behavior import behaviour_of
 from garrison.judge.evaluate import Recording, length_of
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from garrison.core.world import World
-from garrison.judge.behaviour import behaviour_of, distance, profile
+from garrison.judge.behavior import behaviour_of, distance, profile
 from garrison.judge.evaluate import Episodes
 from garrison.judge.stats import (
     estimate,

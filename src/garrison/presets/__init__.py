@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from garrison.algos.ippo import IPPO
-from garrison.presets.training import Training, make_world
+from garrison.train.config import Training, make_world
 
 __all__ = ["DESCRIPTIONS", "PRESETS", "PRESET_TABLE", "Preset", "Training", "make_world"]
 

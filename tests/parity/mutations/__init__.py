@@ -20,8 +20,8 @@ import jax
 import numpy as np
 import pytest
 
-from garrison.parity.compare import Difference
-from garrison.parity.replay import Engine, engine, replay
+from garrison.parity.replay.compare import Difference
+from garrison.parity.replay.replay import Engine, engine, replay
 from garrison.worlds import cc4
 from garrison.worlds.cc4 import tables as T
 

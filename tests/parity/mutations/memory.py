@@ -1,6 +1,6 @@
 """Wrong rules of what red is told, knows and remembers."""
 
-from garrison.worlds.cc4 import report, state
+from garrison.worlds.cc4 import red_knowledge, state
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import fsm
 from mutations import HEAVY, Wrong, edit, entry
@@ -16,14 +16,14 @@ RULES = (
         "§2.4",
         "sessions of exploits are never listed as known",
         "sessions of exploits are known",
-        edit(report._meet, ("used & (state.session_kind == T.Session.ABSTRACT)", "used")),
+        edit(red_knowledge._meet, ("used & (state.session_kind == T.Session.ABSTRACT)", "used")),
     ),
     Wrong(
         "§2.4 Q10",
         "known sessions are never forgotten",
         "dead sessions are forgotten",
         edit(
-            report._meet,
+            red_knowledge._meet,
             (
                 "known = state.red_known_session",
                 "alive = jnp.any(used[:, :, None] & is_index(state.session_id, T.MAX_SESSION_ID), axis=1)\n"
@@ -35,13 +35,15 @@ RULES = (
         "§2.4",
         "a subnet is known by an own session in it",
         "a subnet is known by any host reported in it",
-        edit(report.inform, ("zones = own[:, : T.ROOT_HOST]", "zones = (order > 0)[:, : T.ROOT_HOST]")),
+        edit(
+            red_knowledge.inform, ("zones = own[:, : T.ROOT_HOST]", "zones = (order > 0)[:, : T.ROOT_HOST]")
+        ),
     ),
     Wrong(
         "§2.4 Q25",
         "a new owner knows the exploit's session first",
         "a new owner knows sessions in their own order",
-        edit(report._meet, ("jnp.where((given > 0) & ~promoted, HANDED + given, place)", "place")),
+        edit(red_knowledge._meet, ("jnp.where((given > 0) & ~promoted, HANDED + given, place)", "place")),
         (HEAVY,),
     ),
     Wrong(

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from garrison.parity import chance, trace
+from garrison.parity.recording import trace
+from garrison.parity.scores import multiple_tests
 from garrison.worlds.cc4 import draws as D
 from garrison.worlds.cc4 import env, topology
 from garrison.worlds.cc4 import tables as T
@@ -100,7 +101,7 @@ def act(fields, agents, kind, hosts):
 
 def shares(p):
     """p-values of ``name: (hits, chance)`` with hits ``bool[n]``."""
-    return {name: chance.share(np.sum(hits), np.size(hits), rate) for name, (hits, rate) in p.items()}
+    return {name: multiple_tests.share(np.sum(hits), np.size(hits), rate) for name, (hits, rate) in p.items()}
 
 
 def among(values, options):
@@ -109,7 +110,7 @@ def among(values, options):
     options = np.asarray(options)
     if not np.isin(values, options).all():
         return 0.0
-    return chance.fit(np.sum(values == options[:, None], axis=1), np.ones(len(options)))
+    return multiple_tests.fit(np.sum(values == options[:, None], axis=1), np.ones(len(options)))
 
 
 # ---------------------------------------------------------------- red's actions
@@ -153,7 +154,7 @@ def test_exploit_is_chosen_by_remembered_ports(play, fields):
         f"ports {known}": among(events.red_exploit[LANE % 16 == i], options)
         for i, (known, options) in enumerate(SELECTED.items())
     }
-    assert not chance.rejected(p, LEVEL)
+    assert not multiple_tests.rejected(p, LEVEL)
     every = [HTTP, SSH, SQL, T.Exploit.HARAKA_RCE]  # if the weightiest were not discarded
     full = events.red_exploit[LANE % 16 == list(SELECTED).index((22, 80, 25, 3390))]
     assert among(full, every) < LEVEL
@@ -177,9 +178,9 @@ def test_exploits_are_noticed(play, fields, network):
     assert np.all(after.host_process_events[by_ssh, target] == 1)
     p = {T.HOST_NAMES[node]: (network_events[:, node] == 1, 0.95) for node in route}
     p["SQL injection"] = (after.host_process_events[by_sql, target] == 1, 0.95)
-    assert not chance.rejected(shares(p), LEVEL)
+    assert not multiple_tests.rejected(shares(p), LEVEL)
     off_by_little = {name: (hits, 0.85) for name, (hits, _) in p.items()}
-    assert len(chance.rejected(shares(off_by_little), LEVEL)) == len(p)
+    assert len(multiple_tests.rejected(shares(off_by_little), LEVEL)) == len(p)
 
 
 def test_scans_are_noticed(play, fields):
@@ -192,7 +193,7 @@ def test_scans_are_noticed(play, fields):
     noticed = after.host_network_events[:, SERVER_OF] > 0
     assert noticed[trap].all()
     p = {"aggressive": (noticed[aggressive & ~trap], 0.75), "stealth": (noticed[~aggressive & ~trap], 0.25)}
-    assert not chance.rejected(shares(p), LEVEL)
+    assert not multiple_tests.rejected(shares(p), LEVEL)
 
 
 def test_deception_is_discovered(play, fields, network):
@@ -214,8 +215,8 @@ def test_deception_is_discovered(play, fields, network):
             name, hits = f"{n} decoys on {T.HOST_NAMES[host]}", reported[decoys == n, agent]
             p[name] = (hits, 1 - 0.5**n * 0.9**others)
             per_action[name] = (hits, 1 - 0.5 ** min(n, 1) * 0.9)  # if the rolls were not one per process
-    assert not chance.rejected(shares(p), LEVEL)
-    assert chance.rejected(shares(per_action), LEVEL)
+    assert not multiple_tests.rejected(shares(p), LEVEL)
+    assert multiple_tests.rejected(shares(per_action), LEVEL)
 
 
 def test_one_of_several_sessions_is_escalated_or_promoted(play, fields):
@@ -230,7 +231,7 @@ def test_one_of_several_sessions_is_escalated_or_promoted(play, fields):
     assert np.all(root.sum(1) == 1)
     assert np.all(new_zero.sum(1) == 1)
     p = {"escalated": among(root.argmax(1), range(3)), "promoted": among(new_zero.argmax(1), range(4))}
-    assert not chance.rejected(p, LEVEL)
+    assert not multiple_tests.rejected(p, LEVEL)
 
 
 # ---------------------------------------------------------------- blue's decoys
@@ -256,7 +257,7 @@ def test_decoys_are_chosen_among_those_that_fit(play, fields, network):
         found.setdefault(tuple(sorted(fits)), []).append(decoy[chosen == i])
     assert len(found) >= 3
     p = {str(fits): among(np.concatenate(decoys), fits) for fits, decoys in found.items()}
-    assert not chance.rejected(p, LEVEL)
+    assert not multiple_tests.rejected(p, LEVEL)
 
 
 # ---------------------------------------------------------------- green
@@ -264,7 +265,9 @@ def test_decoys_are_chosen_among_those_that_fit(play, fields, network):
 
 def test_green_acts_evenly(draws):
     kind = jax.device_get(jax.vmap(lambda draws: green.decide("enterprise", draws))(draws))
-    assert not chance.rejected({f"green {i}": among(kind[:, i], range(3)) for i in range(T.NUM_GREEN)}, LEVEL)
+    assert not multiple_tests.rejected(
+        {f"green {i}": among(kind[:, i], range(3)) for i in range(T.NUM_GREEN)}, LEVEL
+    )
 
 
 def test_green_accesses_any_server_in_reach(play, fields, network):
@@ -278,10 +281,10 @@ def test_green_accesses_any_server_in_reach(play, fields, network):
         name = f"{T.SUBNETS[zone]} in phase {phase}"
         p[name] = among(target, np.flatnonzero(network.host_exists & T.IS_SERVER & reach))
         by_subnet[name] = among(T.HOST_SUBNET[target], np.flatnonzero(T.GREEN_REACH[phase, zone]))
-    assert not chance.rejected(p, LEVEL)
-    assert chance.rejected(by_subnet, LEVEL)  # as it would be if the subnet were drawn first
+    assert not multiple_tests.rejected(p, LEVEL)
+    assert multiple_tests.rejected(by_subnet, LEVEL)  # as it would be if the subnet were drawn first
     alarm = events.green_alarm[:, network.host_exists[T.GREEN_HOST]]
-    assert chance.share(alarm.sum(), alarm.size, 0.01) > LEVEL
+    assert multiple_tests.share(alarm.sum(), alarm.size, 0.01) > LEVEL
 
 
 def test_green_works_with_any_active_service(play, fields, network):
@@ -299,9 +302,9 @@ def test_green_works_with_any_active_service(play, fields, network):
         f"{n} services in {T.SUBNETS[s]}": (failed[:, (zone == s) & exists & (services == n)], 1 / n)
         for s, n in set(zip(zone[exists].tolist(), services[exists].tolist(), strict=True))
     }
-    assert not chance.rejected(shares(p), LEVEL)
+    assert not multiple_tests.rejected(shares(p), LEVEL)
     one_more = {name: (hits, rate / (1 + rate)) for name, (hits, rate) in p.items()}
-    assert len(chance.rejected(shares(one_more), LEVEL)) > len(p) / 2
+    assert len(multiple_tests.rejected(shares(one_more), LEVEL)) > len(p) / 2
 
 
 def test_green_fails_errs_and_is_phished(play, fields, network):
@@ -315,7 +318,7 @@ def test_green_fails_errs_and_is_phished(play, fields, network):
         "false alarm": (events.green_alarm[:, here][~failed], 0.01),
         "phished": (events.green_phished[:, here][~failed], 0.01),
     }
-    assert not chance.rejected(shares(p), LEVEL)
+    assert not multiple_tests.rejected(shares(p), LEVEL)
 
 
 def test_phishing_comes_from_any_infected_host(play, fields):
@@ -333,6 +336,6 @@ def test_phishing_comes_from_any_infected_host(play, fields):
     ]  # tickets, also for sessions given away
     assert np.all(sent.max(1) == 2)  # the second mail comes from the first reader's host
     counts = np.bincount(sent.argmax(1), minlength=3)
-    assert chance.fit(counts, [2, 3, 1]) > LEVEL
-    assert chance.fit(counts, [3, 3, 1]) < LEVEL
-    assert chance.fit(counts, [1, 1, 1]) < LEVEL
+    assert multiple_tests.fit(counts, [2, 3, 1]) > LEVEL
+    assert multiple_tests.fit(counts, [3, 3, 1]) < LEVEL
+    assert multiple_tests.fit(counts, [1, 1, 1]) < LEVEL

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from garrison.parity import chance, trace
+from garrison.parity.recording import trace
+from garrison.parity.scores import multiple_tests
 from garrison.worlds.cc4 import draws as D
 
 TESTS = Path(__file__).parents[2]
@@ -38,7 +39,10 @@ def fields():
 def evenness(name, u):
     """p-values of the law of uniforms: as a whole, and hundredth by hundredth, where rare events lie."""
     hundredths = np.bincount(np.minimum(np.ravel(u) * 100, 99).astype(int), minlength=100)
-    return {name: chance.uniform(u), f"{name}, hundredths": chance.fit(hundredths, np.ones(100))}
+    return {
+        name: multiple_tests.uniform(u),
+        f"{name}, hundredths": multiple_tests.fit(hundredths, np.ones(100)),
+    }
 
 
 def fits(name, values):
@@ -48,7 +52,9 @@ def fits(name, values):
         return {name: 0.0}
     if name not in WHOLE:
         return evenness(name, values)
-    return {name: chance.fit(np.bincount(values.ravel() - low, minlength=high - low), np.ones(high - low))}
+    return {
+        name: multiple_tests.fit(np.bincount(values.ravel() - low, minlength=high - low), np.ones(high - low))
+    }
 
 
 def test_every_field_has_its_law(fields):
@@ -57,7 +63,7 @@ def test_every_field_has_its_law(fields):
     p = {}
     for name, values in fields.items():
         p |= fits(name, values)
-    assert not chance.rejected(p, LEVEL)
+    assert not multiple_tests.rejected(p, LEVEL)
 
 
 U, ROLL, PID = "red_scan", "green_reliability", "red_pid"
@@ -77,7 +83,7 @@ U, ROLL, PID = "red_scan", "green_reliability", "red_pid"
     ],
 )
 def test_a_wrong_law_is_found(fields, name, change):
-    assert chance.rejected(fits(name, change(fields[name], fields[U])), LEVEL)
+    assert multiple_tests.rejected(fits(name, change(fields[name], fields[U])), LEVEL)
 
 
 def most_alike(columns, others, apart=0):
@@ -98,7 +104,7 @@ def test_draws_do_not_depend_on_each_other(fields):
         "within a step": most_alike(columns, columns, apart=1),
         "from step to step": most_alike(columns[:-1], columns[1:]),
     }
-    assert not chance.rejected(p, LEVEL)
+    assert not multiple_tests.rejected(p, LEVEL)
     shared = columns.copy()
     shared[:, 100] = np.where(np.arange(STEPS) % 8 == 0, shared[:, 200], shared[:, 100])  # one step in eight
     assert most_alike(shared, shared, apart=1) < LEVEL
@@ -198,7 +204,7 @@ class Episode:
         if draw.label is not None and draw.site.startswith("FiniteState") and not draw.site.endswith(":330"):
             self.chosen[draw.agent] = self.hosts(draw, step).get(draw.label, draw.label)
         low, high = draw.range if draw.kind == "integers" else (0, draw.range)
-        return chance.spread_choices(draw.outcome - low, high - low, self.rng)
+        return multiple_tests.spread_choices(draw.outcome - low, high - low, self.rng)
 
     def hosts(self, draw, step):
         """State by address of the hosts that the agent considers; they are in force before it decides."""
@@ -216,7 +222,7 @@ class Episode:
             }
         assert list(weights)[draw.outcome] == draw.label
         ends = np.append(0, np.cumsum(list(weights.values())))
-        return float(chance.spread(*ends[[draw.outcome, draw.outcome + 1]] / ends[-1], self.rng))
+        return float(multiple_tests.spread(*ends[[draw.outcome, draw.outcome + 1]] / ends[-1], self.rng))
 
 
 def check(paths):
@@ -230,7 +236,7 @@ def check(paths):
             p |= evenness(f"{site} in {path.name}", u)
     assert seen <= FIELDS.keys()
     assert FIELDS.keys() - seen <= {"FiniteStateRedAgent.py:271"}  # discovery knows nothing but root shells
-    assert not chance.rejected(p, LEVEL)
+    assert not multiple_tests.rejected(p, LEVEL)
 
 
 def test_recorded_draws_have_the_same_laws():
@@ -255,4 +261,4 @@ def test_a_wrong_law_of_recorded_draws_is_found(monkeypatch):
         "2% of false alarms instead of 1%": np.where(alarm < 0.02, alarm / 2, alarm),
     }
     for name, u in wrong.items():
-        assert chance.rejected(evenness(name, u), LEVEL), name
+        assert multiple_tests.rejected(evenness(name, u), LEVEL), name

@@ -6,7 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from garrison.parity import chance, trace
+from garrison.parity.recording import trace
+from garrison.parity.scores import multiple_tests
 from garrison.worlds.cc4 import draws as D
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4 import topology
@@ -100,7 +101,7 @@ def fits(values, law):
     options = np.array(list(law))
     if not np.isin(values, options).all():
         return 0.0
-    return chance.fit(np.sum(values == options[:, None], axis=1), np.array(list(law.values()), float))
+    return multiple_tests.fit(np.sum(values == options[:, None], axis=1), np.array(list(law.values()), float))
 
 
 def evenly(options):
@@ -125,7 +126,7 @@ def test_actions_by_state(decide, fields, name):
         memory[:, agent, user(0, agent)] = state
     kind = decide(name, fields, {"fsm_state": memory}).kind
     p = {f"{at.name}": fits(kind[state == at], law) for at, law in ACTIONS[name].items()}
-    assert not chance.rejected(p, LEVEL)
+    assert not multiple_tests.rejected(p, LEVEL)
     other = ACTIONS["discovery" if name == "fsm" else "fsm"]
     changed = [at for at in other if other[at] != ACTIONS[name][at]]
     assert all(fits(kind[state == at], other[at]) < LEVEL for at in changed)
@@ -153,7 +154,7 @@ def test_host_session_and_subnet(decide, fields):
         "both": fits(pair, evenly(pairs)),
         "subnet": fits(chosen.subnet[:, 5], evenly([T.PAZ, T.OFF])),
     }
-    assert not chance.rejected(p, LEVEL)
+    assert not multiple_tests.rejected(p, LEVEL)
     assert fits(host, {h: 2 if hosts[h] == F.K else 1 for h in open_}) < LEVEL
 
 
@@ -171,7 +172,7 @@ def test_discovery_looks_for_what_it_knows_least(decide, fields):
         "weights": fits(host[:, 0], by_name | rest),
         "no weight left": fits(host[:, 1], {user(0, 1): 0.25, user(1, 1): 0.5, user(2, 1): 0.25}),
     }
-    assert not chance.rejected(p, LEVEL)
+    assert not multiple_tests.rejected(p, LEVEL)
     all_servers = dict.fromkeys([server(0), server(1)], 0.4 * 0.75 / 2) | dict.fromkeys(
         [user(0), user(1)], 0.05
     )
@@ -205,4 +206,4 @@ def test_random_select_takes_anything_it_knows(decide, fields):
             evenly([ip * 1000 + name for ip in ips for name in names]),
         ),
     }
-    assert not chance.rejected(p, LEVEL)
+    assert not multiple_tests.rejected(p, LEVEL)

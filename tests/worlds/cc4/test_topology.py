@@ -9,7 +9,8 @@ import jax
 import numpy as np
 import pytest
 
-from garrison.parity import chance, trace
+from garrison.parity.recording import trace
+from garrison.parity.scores import multiple_tests
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4 import topology
 from garrison.worlds.cc4.options import default_options
@@ -192,7 +193,7 @@ def even(values, lowest, number):
     if values.min() < 0:
         return 0.0
     found = np.bincount(values, minlength=number)
-    return chance.fit(found, np.arange(len(found)) < number)
+    return multiple_tests.fit(found, np.arange(len(found)) < number)
 
 
 def sum_law(number, lowest):
@@ -202,7 +203,7 @@ def sum_law(number, lowest):
 
 
 def sums(values, law):
-    return chance.fit(np.bincount(values, minlength=len(law)), law)
+    return multiple_tests.fit(np.bincount(values, minlength=len(law)), law)
 
 
 def ranks(allowed, host):
@@ -213,7 +214,7 @@ def ranks(allowed, host):
 
 def place(allowed, host, rng):
     """p-value: is ``host`` any of the ``allowed`` with the same chance?"""
-    return chance.uniform(chance.spread_choices(*ranks(allowed, host), rng))
+    return multiple_tests.uniform(multiple_tests.spread_choices(*ranks(allowed, host), rng))
 
 
 def in_largest(networks, host):
@@ -247,7 +248,7 @@ def test_users_and_servers(networks):
     p = {T.SUBNETS[s]: even(both[:, s], 0, 48) for s in range(T.NUM_ZONES)}
     p["users of all"] = sums(users.sum(1), sum_law(8, 3))
     p["servers of all"] = sums(servers.sum(1), sum_law(6, 1))
-    assert not chance.rejected(p, LEVEL)
+    assert not multiple_tests.rejected(p, LEVEL)
 
 
 def test_extra_services(networks):
@@ -256,7 +257,7 @@ def test_extra_services(networks):
         "with OT": sums(extras[(extras >= 0) & T.HAS_OT], law),
         "without OT": sums(extras[(extras >= 0) & ~T.HAS_OT], law),
     }
-    assert not chance.rejected(p, LEVEL)
+    assert not multiple_tests.rejected(p, LEVEL)
 
 
 def test_pids(networks):
@@ -264,8 +265,8 @@ def test_pids(networks):
     pid, kind = networks.service_pid, networks.service_kind
     p = {T.Service(k).name: even((pid[kind == k] - 1000) // 50, 0, 180) for k in range(1, 6)}
     p |= {f"session of {side}": even(delta, 1, 9) for side, delta in deltas(networks).items()}
-    p["above its neighbour"] = chance.share(np.sum(pid[:, 1, 0] > pid[:, 2, 0]), NETWORKS, 0.5)
-    assert not chance.rejected(p, LEVEL)
+    p["above its neighbour"] = multiple_tests.share(np.sum(pid[:, 1, 0] > pid[:, 2, 0]), NETWORKS, 0.5)
+    assert not multiple_tests.rejected(p, LEVEL)
 
 
 def test_addresses(networks):
@@ -274,7 +275,7 @@ def test_addresses(networks):
     p |= {f"user {i}": even(address[:, :, 1 + i], 1, 254) for i in range(3)}  # all subnets have three users
     p |= {f"net of {T.SUBNETS[s]}": even(subnet[:, s], 0, 256) for s in range(T.NUM_SUBNETS)}
     p["root"] = even(networks.host_address[:, T.ROOT_HOST], 1, 254)
-    assert not chance.rejected(p, LEVEL)
+    assert not multiple_tests.rejected(p, LEVEL)
 
 
 def test_starting_places(networks, rng):
@@ -287,8 +288,8 @@ def test_starting_places(networks, rng):
         p[agent] = place(stations(networks) & home, start[:, red], rng)
     p["subnet of red_agent_5"] = even(T.HOST_SUBNET[start[:, 5]], T.PAZ, 3)
     largest = in_largest(networks, start[:, 5])
-    p["subnet before host"] = chance.share(largest.sum(), largest.size, 1 / 3)
-    assert not chance.rejected(p, LEVEL)
+    p["subnet before host"] = multiple_tests.share(largest.sum(), largest.size, 1 / 3)
+    assert not multiple_tests.rejected(p, LEVEL)
 
 
 def test_wrong_laws_are_rejected(networks, rng):
@@ -306,7 +307,7 @@ def test_wrong_laws_are_rejected(networks, rng):
     in_order = np.where(extras >= 0, in_order @ [36, 6, 1], -1)
     drawn = zones(networks.host_address)[:, :, 0].astype(int)
     p = {
-        "red_agent_5 starts on a host of any of its subnets": chance.share(
+        "red_agent_5 starts on a host of any of its subnets": multiple_tests.share(
             largest.sum(), largest.size, 1 / 3
         ),
         "blue's parent is no router": place(owned, chosen["parent without routers"], rng),
@@ -317,7 +318,7 @@ def test_wrong_laws_are_rejected(networks, rng):
         "pids up to 9899": even((networks.service_pid[:, 1, 0] - 1000) % 8900 // 50, 0, 180),
         "addresses up to 253": even(np.minimum(drawn, 253), 1, 254),
     }
-    assert len(chance.rejected(p, LEVEL / 100)) == len(p), p
+    assert len(multiple_tests.rejected(p, LEVEL / 100)) == len(p), p
 
 
 # ---------------------------------------------------------------- what was recorded
@@ -335,7 +336,7 @@ def quantile(draw, rng):
     if draw.kind == "random":
         return draw.outcome
     low, high = draw.range if draw.kind == "integers" else (0, draw.range)
-    return chance.spread_choices(draw.outcome - low, high - low, rng)
+    return multiple_tests.spread_choices(draw.outcome - low, high - low, rng)
 
 
 def test_recorded_networks_were_drawn_so(headers, rng):
@@ -345,8 +346,8 @@ def test_recorded_networks_were_drawn_so(headers, rng):
         assert {draw.site for draw in draws} == SITES
         for site in SITES:
             at_site = [quantile(draw, rng) for draw in draws if draw.site == site]
-            p[f"{site}, seed {header['seed']}"] = chance.uniform(at_site)
-    assert not chance.rejected(p, LEVEL)
+            p[f"{site}, seed {header['seed']}"] = multiple_tests.uniform(at_site)
+    assert not multiple_tests.rejected(p, LEVEL)
 
 
 def test_sizes_of_a_hundred_recorded_networks():
@@ -354,4 +355,4 @@ def test_sizes_of_a_hundred_recorded_networks():
     users = np.array([episode["greens"] for episode in reference])
     servers = np.array([episode["hosts"] for episode in reference]) - users - T.NUM_SUBNETS
     p = {"users": sums(users, sum_law(8, 3)), "servers": sums(servers, sum_law(6, 1))}
-    assert not chance.rejected(p, LEVEL)
+    assert not multiple_tests.rejected(p, LEVEL)

@@ -27,7 +27,7 @@ def export(folder: Path, player: Any, world: CybORGWorld, about: Mapping[str, An
 
     Args:
         folder: where to; it must not exist, or be empty.
-        player: a :class:`~garrison.learn.players.Policy` with a network of :mod:`garrison.learn.nets`.
+        player: a :class:`~garrison.learn.policy.NetworkPolicy` with a network of :mod:`garrison.learn.nets`.
         world: what it plays in.
         about: JSON-ready; ``name``, ``team`` and ``technique`` are shown by the evaluation.
 

@@ -26,12 +26,12 @@ class WorkerError(RuntimeError):
 
 
 def play(world: CybORGWorld, player: Any, seed: int) -> dict[str, Any]:
-    """One episode of a player, from :mod:`garrison.learn.players` or the like.
+    """One episode of a player, from :mod:`garrison.core.policy` or the like.
 
     Returns:
         ``returns`` and ``scores``, the sums of all rewards and of those that the official score counts;
         ``lengths``; ``parts``, sums of the reward's parts by name, ``float[phase]``; ``decisions``,
-        ``int[*axes]``: see :mod:`garrison.worlds.cc4.behaviour`.
+        ``int[*axes]``: see :mod:`garrison.worlds.cc4.behavior`.
     """
     axes = tuple(map(len, world.behaviour.axes.values()))
     decisions = np.zeros(axes, np.int32)

@@ -20,7 +20,7 @@ from garrison.adapters.cyborg.rich import Tracker
 from garrison.core.spaces import check_actions
 from garrison.core.world import Step, World
 from garrison.worlds.cc4 import CC4, describe
-from garrison.worlds.cc4 import behaviour as judged
+from garrison.worlds.cc4 import behavior as judged
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import blue as blue_players
 from garrison.worlds.cc4.env import BlueSide
@@ -47,7 +47,7 @@ class Live:
 
 
 class Decisions:
-    """What the judges count, as :data:`garrison.worlds.cc4.behaviour.BLUE` does."""
+    """What the judges count, as :data:`garrison.worlds.cc4.behavior.BLUE` does."""
 
     axes = judged.BLUE.axes
     phases = judged.BLUE.phases

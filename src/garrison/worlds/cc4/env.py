@@ -19,7 +19,7 @@ from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue as blue_players
 from garrison.worlds.cc4.agents import green, red
-from garrison.worlds.cc4.behaviour import BLUE
+from garrison.worlds.cc4.behavior import BLUE
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.options import Options, default_options

@@ -19,7 +19,7 @@ from garrison.worlds.cc4.actions.red import RedAction, source_of
 from garrison.worlds.cc4.choose import is_index
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.options import Options
-from garrison.worlds.cc4.report import Findings
+from garrison.worlds.cc4.red_knowledge import Findings
 from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.core.struct import struct
-from garrison.worlds.cc4 import report, sessions
+from garrison.worlds.cc4 import red_knowledge, sessions
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions import decoy, green, remove, restore, traffic
 from garrison.worlds.cc4.actions.red import RedAction
@@ -65,7 +65,7 @@ def turn(
         state = monitor(state, reds)
         given_id = state.session_id
         state = sessions.promote(state, draws.red_promote)
-        state = report.inform(state, before, reds.findings, given, given_id)
+        state = red_knowledge.inform(state, before, reds.findings, given, given_id)
     state = state.replace(step=state.step + jnp.int16(1))
     return state, _events(topology, blue, blue_now, blue_outcome, greens, red_now, ran, busy, reds)
 

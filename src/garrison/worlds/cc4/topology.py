@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core.files import write
 from garrison.core.struct import struct
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.choose import nth, nth_host, pick, running_sum
@@ -238,13 +239,7 @@ def save(topology: Topology, path: str | os.PathLike) -> None:
     if fields["host_exists"].ndim != 1:
         raise ValueError(f"save takes one network, not a batch of shape {fields['host_exists'].shape[:-1]}")
     text = json.dumps({"format": _FORMAT, **{name: value.tolist() for name, value in fields.items()}})
-    path = Path(path)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_text(text)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write(Path(path), text)
 
 
 def load(path: str | os.PathLike) -> Topology:

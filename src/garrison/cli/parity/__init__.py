@@ -1,0 +1,1 @@
+"""``garrison parity``: commands that compare Garrison with CybORG."""

@@ -1,0 +1,1 @@
+"""CybORG episodes: how they are recorded and read."""

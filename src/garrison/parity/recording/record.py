@@ -1,0 +1,265 @@
+"""Episodes recorded from CybORG (format ``cc4-trace/1``, see :mod:`garrison.parity.recording.trace`).
+
+Beside what that format asks for, a recording holds what CybORG tells its blue agents (``raw``): the
+dictionaries of which the rich observation is made (``docs/worlds/cc4.md`` §7.6).
+"""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import lzma
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from garrison.adapters.cyborg import engine as cyborg
+from garrison.adapters.cyborg.rich import plain
+from garrison.core.files import write
+from garrison.parity.recording import trace
+from garrison.parity.recording.generator import RecordingGenerator
+from garrison.parity.recording.network import HOST_SLOT
+from garrison.parity.recording.rich_observations import Eyes
+from garrison.parity.recording.snapshot import delta, executed, snapshot
+from garrison.parity.stress import policies
+from garrison.parity.stress.policies import View
+from garrison.worlds.cc4 import tables as T
+
+_COMPRESS = {
+    ".gz": lambda data: gzip.compress(data, mtime=0),  # the same episode makes the same file
+    ".xz": partial(lzma.compress, preset=9 | lzma.PRESET_EXTREME),  # a quarter smaller, for the repository
+}
+
+
+class Session:
+    """One CybORG with one generator: episode after episode, as an evaluation plays them.
+
+    Args:
+        red: as in ``make("cc4", red=...)``.
+        blue: the policy by name, see :func:`garrison.parity.stress.policies.blue`.
+        seed: of the generator, as in ``CybORG(seed=seed)``; and of blue's own.
+
+    Raises:
+        MissingCybORG: when CybORG cannot be imported.
+        ValueError: for a red or a blue that does not exist.
+    """
+
+    def __init__(self, red: str, blue: str, seed: int):
+        self._blue, self._name = policies.blue(blue), policies.called(blue)
+        self._generator = RecordingGenerator(seed)
+        self._engine = cyborg.Engine(red, seed=self._generator)
+        self._red, self._seed = red, seed
+        self.number = 0
+
+    def skip_to(self, number: int, generator: dict[str, Any]) -> None:
+        """Go on with episode ``number``, before which the generator stood at ``generator``."""
+        self.number, self._generator.state = number, generator
+
+    @property
+    def generator(self) -> dict[str, Any]:
+        """Where the generator stands, JSON-ready."""
+        return self._generator.state
+
+    def episode(self) -> Live:
+        """The next episode. It is played while it is read; read it to its end before the next one."""
+        number, self.number = self.number, self.number + 1
+        return Live(self.file_name(number), self._records(number))
+
+    def file_name(self, number: int) -> str:
+        """As ``fsm-random-7.jsonl.gz``, and with ``-e2`` for episode 2 of the seed."""
+        later = f"-e{number}" if number else ""
+        return f"{self._red}-{self._name}-{self._seed}{later}.jsonl.gz"
+
+    def _records(self, number: int) -> Iterator[dict[str, Any]]:
+        self._generator.agent = None
+        self._generator.cut()
+        start = self._generator.state
+        vectors = self._engine.reset()
+        _follow(self._engine.controller, self._generator)
+        before = snapshot(self._engine.controller)
+        header = self._header(vectors, before) | {"episode": number, "generator": start}
+        yield header
+        eyes = Eyes(header) if self._blue.observation == "rich" else None
+        self._blue.begin(self._seed, number)
+        done, t = False, 0
+        while not done:
+            obs = _padded(vectors) if eyes is None else eyes.look(vectors)
+            view = View(t, obs, _mask(header), *_known(before))
+            actions = {a: int(i) for a, i in zip(T.BLUE_AGENTS, self._blue.act(view), strict=True)}
+            vectors, _, done = self._engine.step(actions)
+            after = snapshot(self._engine.controller)
+            step = self._step(t, actions, vectors, done) | {"snapshot": delta(before, after)}
+            yield step
+            if eyes is not None:
+                eyes.update(step["raw"], list(actions.values()))
+            before, t = after, t + 1
+
+    def _header(self, vectors: dict[str, np.ndarray], first: dict[str, Any]) -> dict[str, Any]:
+        controller, wrapper = self._engine.controller, self._engine.wrapper
+        state, about = controller.state, cyborg.about()
+        phases = [int(length) for length in state.scenario.mission_phases]
+        return {
+            "format": trace.FORMAT,
+            "engine": f"CybORG {about['version']}",
+            "sources": about["sources"],
+            "seed": self._seed,
+            "red": self._red,
+            "blue": self._name,
+            "steps": sum(phases) - 1,
+            "phases": phases,
+            "hosts": [_host(state, name, host) for name, host in state.hosts.items()],
+            "subnets": {subnet.value: str(cidr) for subnet, cidr in state.subnet_name_to_cidr.items()},
+            "blue_parent": {agent: state.sessions[agent][0].hostname for agent in T.BLUE_AGENTS},
+            "green_hosts": {
+                agent: table[0].hostname
+                for agent, table in state.sessions.items()
+                if agent.startswith("green")
+            },
+            "action_labels": {agent: list(wrapper.action_labels(agent)) for agent in T.BLUE_AGENTS},
+            "action_mask": {
+                agent: [int(one) for one in wrapper.action_mask(agent)] for agent in T.BLUE_AGENTS
+            },
+            "observations": _lists(vectors),
+            "tape_fields": list(trace.Draw._fields),
+            "reset_tape": self._generator.cut(),
+            "snapshot": first,
+            "raw": self._told(),
+        }
+
+    def _step(
+        self, t: int, actions: dict[str, int], vectors: dict[str, np.ndarray], done: bool
+    ) -> dict[str, Any]:
+        controller = self._engine.controller
+        reward = controller.reward["Blue"]
+        return {
+            "t": t,
+            "actions": actions,
+            "tape": self._generator.cut(),
+            "executed": executed(controller),
+            "observations": _lists(vectors),
+            "reward": [float(reward["BlueRewardMachine"]), float(reward["action_cost"])],
+            "done": done,
+            "raw": self._told(),
+        }
+
+    def _told(self) -> dict[str, dict]:
+        """What each blue agent was told, without messages: nobody sends any."""
+        return {
+            agent: {key: value for key, value in plain(self._engine.raw[agent]).items() if key != "message"}
+            for agent in T.BLUE_AGENTS
+        }
+
+
+def _follow(controller: Any, generator: RecordingGenerator) -> None:
+    """Let the generator know whose draws it makes; anew after each reset, which makes new agents."""
+
+    def execute(action: Any) -> Any:
+        agent = getattr(action, "agent", None)
+        generator.agent = None if agent is None else str(agent)
+        return type(controller).execute_action(controller, action)
+
+    def decided_by(agent: str, decide: Callable) -> Callable:
+        def get_action(*args: Any, **named: Any) -> Any:
+            generator.agent = agent
+            return decide(*args, **named)
+
+        return get_action
+
+    controller.execute_action = execute
+    for agent, interface in controller.agent_interfaces.items():
+        interface.get_action = decided_by(str(agent), interface.get_action)
+
+
+def _host(state: Any, name: str, host: Any) -> list:
+    subnet, address = state.hostname_subnet_map[name].value, str(state.hostname_ip_map[name])
+    return [name, subnet, address, bool(host.respond_to_ping), list(host.info)]
+
+
+def _lists(vectors: dict[str, np.ndarray]) -> dict[str, list[int]]:
+    return {agent: vectors[agent].tolist() for agent in T.BLUE_AGENTS}
+
+
+# ---------------------------------------------------------------- what policies look at
+
+
+def _padded(vectors: dict[str, np.ndarray]) -> np.ndarray:
+    obs = np.zeros((T.NUM_BLUE, T.MAX_BLUE_OBSERVATION), np.float32)
+    for b, agent in enumerate(T.BLUE_AGENTS):
+        obs[b, : len(vectors[agent])] = vectors[agent]
+    return obs
+
+
+def _mask(header: dict[str, Any]) -> np.ndarray:
+    mask = np.zeros((T.NUM_BLUE, T.MAX_BLUE_ACTIONS), bool)
+    for b, agent in enumerate(T.BLUE_AGENTS):
+        mask[b, : T.BLUE_ACTION_COUNTS[b]] = header["action_mask"][agent]
+    return mask
+
+
+def _known(state: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Hosts with a session of red, and blue agents with an action in progress, in a snapshot."""
+    held = np.zeros(T.NUM_HOSTS, bool)
+    for agent in T.RED_AGENTS:
+        held[[HOST_SLOT[session[1]] for session in state["sessions"][agent]]] = True
+    return held, np.array([agent in state["busy"] for agent in T.BLUE_AGENTS])
+
+
+# ---------------------------------------------------------------- episodes and files
+
+
+class Live:
+    """An episode that is played while it is read; its lines are kept.
+
+    Attributes:
+        name: of the file that it would be saved as.
+    """
+
+    def __init__(self, name: str, records: Iterator[dict[str, Any]]):
+        self.name = name
+        self._records = records
+        self._text: list[str] = []
+
+    def trace(self) -> trace.Trace:
+        return trace.opened(Path(self.name), self._lines)
+
+    def finish(self) -> None:
+        """Play to the end."""
+        for _ in self._lines():
+            pass
+
+    def save(self, path: Path) -> None:
+        """Write the whole episode to a ``.jsonl.gz`` or ``.jsonl.xz`` file, atomically."""
+        self.finish()
+        write(path, _COMPRESS[path.suffix]("".join(self._text).encode()))
+
+    def _lines(self) -> Iterator[tuple[int, dict]]:
+        for number in itertools.count():
+            if number == len(self._text):
+                record = next(self._records, None)
+                if record is None:
+                    return
+                self._text.append(json.dumps(record, separators=(",", ":")) + "\n")
+            yield number + 1, json.loads(self._text[number])
+
+
+def files(session: Session, episodes: int, folder: Path) -> Iterator[tuple[Path, bool]]:
+    """Record the first episodes of a session into a folder; what is there already is left as it is.
+
+    Yields:
+        Each file, and whether it is new.
+    """
+    paths = [folder / session.file_name(number) for number in range(episodes)]
+    there = 0
+    while there < episodes and paths[there].exists():
+        yield paths[there], False
+        there += 1
+    if 0 < there < episodes:  # the generator goes on from where the last of them left it
+        session.skip_to(there - 1, trace.read(paths[there - 1]).header["generator"])
+        session.episode().finish()
+    for path in paths[there:]:
+        session.episode().save(path)
+        yield path, True

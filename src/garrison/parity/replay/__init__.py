@@ -1,0 +1,1 @@
+"""Recorded episodes replayed through Garrison and compared step by step."""

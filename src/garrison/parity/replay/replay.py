@@ -1,0 +1,210 @@
+"""Replaying recorded episodes through ``step_with`` and comparing after every step."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import jax
+import numpy as np
+
+from garrison.parity.recording import trace
+from garrison.parity.recording.network import Names
+from garrison.parity.recording.rich_observations import Eyes
+from garrison.parity.replay import compare, cyborg_side, garrison_side, tape
+from garrison.parity.replay.compare import Difference
+from garrison.parity.replay.render import Renderer
+from garrison.parity.replay.step_draws import TapeError
+from garrison.parity.stress import overflow
+from garrison.parity.stress.policies import actions_of
+from garrison.worlds import cc4
+from garrison.worlds.cc4 import describe
+from garrison.worlds.cc4 import topology as networks
+from garrison.worlds.cc4.agents import fsm
+from garrison.worlds.cc4.draws import Draws
+
+_AROUND = 3  # steps told before and with a difference
+
+
+@dataclass
+class Report:
+    """What a replay found.
+
+    ``steps`` were compared and ``draws`` laid down; ``differences`` is empty iff the episode is exact.
+    ``rich`` says whether the rich observations were compared too, which takes a recording of what blue was
+    told. ``overflow`` has the bits of ``tables.Overflow``; a set bit is among the differences too.
+    ``largest`` is the largest use of each bounded list, by the names in ``overflow.CAPACITY``.
+    ``around`` tells what happened on both sides up to the first difference, in lines.
+    """
+
+    path: str
+    red: str
+    blue: str
+    steps: int = 0
+    draws: int = 0
+    overflow: int = 0
+    seconds: float = 0.0
+    differences: list[Difference] = field(default_factory=list)
+    rich: bool = False
+    largest: dict[str, int] = field(default_factory=dict)
+    around: list[str] = field(default_factory=list)
+
+    @property
+    def exact(self) -> bool:
+        return not self.differences
+
+
+class Engine:
+    """A world's ``step_with`` compiled for replaying.
+
+    Give :func:`replay` another one to see that a wrong rule is found: of a world with other options, or one
+    made while a rule is replaced by a wrong one, which it then traces.
+    """
+
+    def __init__(self, world: cc4.CC4):
+        self.world = world
+        remembers = world.red in ("fsm", "discovery")
+
+        def after(episode: cc4.Episode) -> tuple:
+            """What a replay needs of a state: masks, and the state as red remembers it when it decides."""
+            state = fsm.remember(episode.state) if remembers else episode.state
+            return world.legal(episode), state
+
+        def advance(draws: Draws, episode: cc4.Episode, actions: jax.Array) -> tuple:
+            tickets = episode.state.red_next_order
+            obs, episode, step = world.step_with(draws, episode, actions)
+            used = overflow.use(tickets, episode.state)
+            return episode, (episode.state, obs, step, used, *after(episode))
+
+        self.after = jax.jit(after)
+        self.advance = jax.jit(advance)
+
+
+@cache
+def engine(red: str) -> Engine:
+    """The engine that plays CC4 as it is, compiled once per red."""
+    return Engine(cc4.make(red=red, observation="rich"))
+
+
+def replay(
+    recording: str | os.PathLike | trace.Trace, use: Engine | None = None, keep_going: bool = False
+) -> Report:
+    """Replay one recording.
+
+    Args:
+        recording: a ``.jsonl.gz`` or ``.jsonl.xz`` file, or an episode that is open.
+        use: another engine than the true one, to see that a wrong rule is found.
+        keep_going: compare all steps; by default the replay ends with the first step that differs.
+
+    Raises:
+        TraceError: when the file is not a whole recording.
+    """
+    started = time.perf_counter()
+    if not isinstance(recording, trace.Trace):
+        recording = trace.read(recording)
+    report = Report(str(recording.path), recording.header["red"], recording.header["blue"])
+    if report.red not in tape.REDS:
+        raise trace.TraceError(f"{recording.path}:1: red is {report.red!r}; known: {', '.join(tape.REDS)}")
+    run = _Run(recording, use or engine(report.red))
+    report.differences += run.compare_reset()
+    for step in recording.steps():
+        if report.differences and not keep_going:
+            break
+        try:
+            report.differences += run.play(step)
+        except TapeError as error:  # our state implies other draws than CybORG made: no way to go on
+            report.differences.append(Difference(step.t, "/tape", str(error), "as recorded"))
+            report.around = report.around or run.around(step)
+            break
+        if report.differences and not report.around:
+            report.around = run.around()
+        report.steps += 1
+        report.draws += len(step.tape)
+    report.rich, report.overflow, report.largest = run.rich, run.overflow, run.largest()
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+class _Run:
+    """One episode on its way through the engine."""
+
+    def __init__(self, recording: trace.Trace, use: Engine):
+        header = recording.header
+        self._use, self._red, self._header = use, header["red"], header
+        try:
+            self._network = networks.from_header(header)
+        except ValueError as error:
+            raise trace.TraceError(f"{recording.path}:1: {error}") from error
+        self._episode = use.world.begin(self._network)
+        self._options = jax.device_get(self._episode.options)
+        self._names = Names(self._network)
+        self._renderer = Renderer(self._network, self._names)
+        self._recorded = cyborg_side.Recorded(self._red)
+        self._before = header["snapshot"]
+        self._eyes = Eyes(header) if use.world.observation == "rich" and "raw" in header else None
+        self._largest = np.zeros(len(overflow.CAPACITY), int)
+        self._lately: deque[tuple] = deque(maxlen=_AROUND)
+        self.overflow = 0
+
+    @property
+    def rich(self) -> bool:
+        return self._eyes is not None
+
+    def largest(self) -> dict[str, int]:
+        return dict(zip(overflow.CAPACITY, self._largest.tolist(), strict=True))
+
+    def compare_reset(self) -> list[Difference]:
+        """Differences between the states, observations and constants of both sides after reset."""
+        legal, self._memory = jax.device_get(self._use.after(self._episode))
+        obs = np.asarray(self._use.world.observe(self._episode))
+        mine = self._renderer.render(jax.device_get(self._episode.state))
+        mine |= garrison_side.at_reset(self._names, self._options, obs, legal) | self._our_rich(obs)
+        theirs = self._recorded.snapshot(self._before) | cyborg_side.at_reset(self._header)
+        theirs |= self._their_rich(self._header["observations"])
+        return list(compare.differences(-1, mine, theirs))
+
+    def play(self, step: trace.TraceStep) -> list[Difference]:
+        """Do one step on our side; differences to the recorded one."""
+        draws = tape.draws_of(
+            step, self._red, self._network, self._options, self._memory, self._before, self._names
+        )
+        before, actions = self._episode, actions_of(step)
+        self._episode, result = self._use.advance(draws, before, actions)
+        state, obs, result, used, legal, self._memory = jax.device_get(result)
+        events = result.info["events"]
+        self._lately.append((step, before, self._episode, events))
+        mine = self._renderer.render(state, events)
+        mine |= garrison_side.outputs(obs, legal, result) | {
+            "executed": garrison_side.executed(events, self._names)
+        }
+        mine |= self._our_rich(obs)
+        theirs = self._recorded.snapshot(step.snapshot)
+        theirs |= cyborg_side.outputs(step, self._header["action_mask"])
+        theirs |= {"executed": cyborg_side.executed(step, self._options)}
+        if self._eyes is not None:
+            self._eyes.update(step.raw, actions)
+        theirs |= self._their_rich(step.observations)
+        self._before = step.snapshot
+        self.overflow |= int(state.overflow)
+        self._largest = np.maximum(self._largest, used)
+        return list(compare.differences(step.t, mine, theirs))
+
+    def _our_rich(self, obs: np.ndarray) -> dict[str, Any]:
+        return {} if self._eyes is None else {"rich": garrison_side.rich(obs)}
+
+    def _their_rich(self, vectors: dict[str, list]) -> dict[str, Any]:
+        return {} if self._eyes is None else {"rich": garrison_side.rich(self._eyes.look(vectors))}
+
+    def around(self, failed: trace.TraceStep | None = None) -> list[str]:
+        """What happened on both sides lately, in lines; ``failed`` is a step that we could not do."""
+        lines = []
+        for step, before, after, events in self._lately:
+            lines += [f"step {step.t}, CybORG:", *cyborg_side.told(step)]
+            lines += [f"step {step.t}, ours:", *describe.event_lines(before, after, events)]
+        if failed is not None:
+            lines += [f"step {failed.t}, CybORG:", *cyborg_side.told(failed)]
+        return [line if line.startswith("step ") else f"  {line}" for line in lines]

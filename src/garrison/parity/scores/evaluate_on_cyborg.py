@@ -1,0 +1,69 @@
+"""Players judged on CybORG, with the figures that :func:`garrison.judge.evaluate.evaluate` gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from garrison.adapters.cyborg import pool
+from garrison.adapters.cyborg.world import CybORGWorld
+from garrison.core.policy import Policy
+from garrison.judge.evaluate import Episodes, check_seeds
+
+
+def evaluate(
+    world: CybORGWorld,
+    players: Mapping[str, Policy | Sequence[Policy]],
+    episodes: int,
+    seed: int,
+    workers: int = 1,
+    watch: Callable[[int], None] = lambda done: None,
+) -> dict[str, Episodes]:
+    """Let each player play the episodes of the seeds ``seed .. seed + episodes - 1`` on CybORG.
+
+    The first network of a seed is the same for all players. After that chance depends on what they do, so
+    that their episodes are as good as independent.
+
+    Args:
+        players: by name; a list is the teams of one training.
+        workers: processes.
+        watch: told, after each episode of a team, how many are done.
+
+    Raises:
+        ValueError: for no episodes, or seeds that do not fit.
+        WorkerError: when a process fails.
+    """
+    check_seeds(episodes, seed)
+    teams = {name: list(one) if isinstance(one, (list, tuple)) else [one] for name, one in players.items()}
+    tasks = [
+        (world.seen_by([team]), team, number)
+        for lineup in teams.values()
+        for team in lineup
+        for number in range(seed, seed + episodes)
+    ]
+    played = iter(pool.run(pool.play, tasks, workers, watch))
+    return {
+        name: gathered([[next(played) for _ in range(episodes)] for _ in lineup])
+        for name, lineup in teams.items()
+    }
+
+
+def gathered(played: Sequence[Sequence[Mapping[str, Any]]]) -> Episodes:
+    """What :func:`garrison.adapters.cyborg.pool.play` gave, ``[team][episode]``, as one."""
+
+    def stacked(name: str, dtype: type) -> np.ndarray:
+        return np.array([[one[name] for one in team] for team in played], dtype)
+
+    parts = played[0][0]["parts"]
+    return Episodes(
+        returns=stacked("returns", np.float32),
+        scores=stacked("scores", np.float32),
+        lengths=stacked("lengths", np.int32),
+        parts={
+            name: np.array([[one["parts"][name] for one in team] for team in played], np.float32)
+            for name in parts
+        },
+        decisions=stacked("decisions", np.int32),
+    )

@@ -1,0 +1,159 @@
+"""The same policies on Garrison's engine and on CybORG, episode by episode into files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from garrison.adapters.cyborg import pool
+from garrison.adapters.cyborg.world import CybORGWorld, on_cyborg
+from garrison.core.policy import Policy
+from garrison.core.world import World
+from garrison.judge.evaluate import check_seeds, evaluate
+from garrison.parity.scores import episodes_file
+from garrison.parity.scores.evaluate_on_cyborg import gathered
+
+#: Our seeds are this far from CybORG's, so that no random key of a player serves on both sides.
+APART = 1_000_000_000
+
+
+@dataclass(frozen=True, eq=False)  # players with arrays cannot be compared
+class Subject:
+    """A policy that is studied, in the world that it plays."""
+
+    policy: str  # as people call it
+    player: Policy
+    world: World  # cc4; its CybORG counterpart follows from it
+
+    def origin(self, engine: str) -> dict[str, Any]:
+        """What all lines of it on an engine say.
+
+        Raises:
+            ValueError: when CybORG has no such world, or is missing.
+        """
+        other = on_cyborg(self.world)
+        return {
+            "policy": self.policy,
+            "player": episodes_file.fingerprint(self.player),
+            "red": self.world.red,
+            "world": f"green={other.green} busy={other.busy} steps={other.steps}",
+            "cc4": self.world.version,
+            "engine": engine,
+            "version": self.world.version if engine == "garrison" else other.version,
+        }
+
+    def file(self, folder: Path) -> Path:
+        return episodes_file.file_of(folder, self.policy, self.world.red)
+
+
+class Plan:
+    """Which episodes are missing. Files of other policies, worlds or versions are refused.
+
+    Args:
+        subjects: who plays.
+        folder: for the files.
+        here, there: episodes of each subject on Garrison's engine and on CybORG.
+        seed: of CybORG's first episode; the others have the next ones, and ours begin ``APART`` later.
+
+    Raises:
+        ValueError: for numbers that make no sense, and for files that do not fit; names them.
+    """
+
+    def __init__(self, subjects: Sequence[Subject], folder: Path, here: int, there: int, seed: int):
+        if min(here, there) < 2:
+            raise ValueError(f"{here} episodes here and {there} on CybORG; there must be at least 2 of each")
+        check_seeds(max(here, there), seed + APART)
+        self.folder = folder
+        files = [subject.file(folder) for subject in subjects]
+        if twice := [s.policy for s, file in zip(subjects, files, strict=True) if files.count(file) > 1]:
+            raise ValueError(f"several policies are called {twice[0]}; name one of them, or rename its run")
+        self.origins = {(s, engine): s.origin(engine) for s in subjects for engine in episodes_file.ENGINES}
+        known = {s: self._known(s) for s in subjects}
+        self.here = {
+            s: [n for n in range(seed + APART, seed + APART + here) if ("garrison", n) not in known[s]]
+            for s in subjects
+        }
+        #: seed by seed, so that all policies advance alike
+        self.there = [
+            (s, n) for n in range(seed, seed + there) for s in subjects if ("cyborg", n) not in known[s]
+        ]
+
+    def _known(self, subject: Subject) -> set[tuple[str, int]]:
+        path = subject.file(self.folder)
+        rows = episodes_file.read(path)
+        episodes_file.check(
+            path, [*rows, *(self.origins[subject, engine] for engine in episodes_file.ENGINES)]
+        )
+        return {(row["engine"], row["seed"]) for row in rows}
+
+    def play_here(self) -> Iterator[str]:
+        """Play what is missing on Garrison's engine, all policies of a world together; says what is next."""
+        groups: dict[tuple[World, tuple[int, ...]], list[Subject]] = {}
+        for subject, missing in self.here.items():
+            if missing:
+                groups.setdefault((subject.world, tuple(missing)), []).append(subject)
+        for (world, missing), subjects in groups.items():
+            yield f"{len(missing)} episodes against {world.red}: {', '.join(s.policy for s in subjects)}"
+            self._together(world, missing, subjects)
+
+    def _together(self, world: World, missing: Sequence[int], subjects: Sequence[Subject]) -> None:
+        players: Mapping[str, Policy] = {s.policy: s.player for s in subjects}
+        first, last = missing[0], missing[-1]
+        found, _ = evaluate(world, players, last - first + 1, first)
+        for subject in subjects:
+            figures = [episodes_file.figures(found[subject.policy], n - first) for n in missing]
+            self._keep(subject, "garrison", zip(missing, figures, strict=True))
+
+    def play_there(self, workers: int) -> Iterator[Subject]:
+        """Play what is missing on CybORG; gives the policy after each episode, when it is on disk.
+
+        Raises:
+            WorkerError: when a process fails.
+        """
+        worlds: dict[Subject, CybORGWorld] = {
+            s: on_cyborg(s.world).seen_by([s.player]) for s in dict.fromkeys(s for s, _ in self.there)
+        }
+        tasks = [(worlds[subject], subject.player, seed) for subject, seed in self.there]
+        for number, played in pool.finished(pool.play, tasks, workers):
+            subject, seed = self.there[number]
+            self._keep(subject, "cyborg", [(seed, episodes_file.figures(gathered([[played]]), 0))])
+            yield subject
+
+    def _keep(self, subject: Subject, engine: str, played: Any) -> None:
+        origin = self.origins[subject, engine]
+        rows = [origin | {"seed": seed} | figures for seed, figures in played]
+        episodes_file.append(subject.file(self.folder), rows)
+
+
+def subjects_of(
+    names: Sequence[str], opened: Callable[[str], tuple[World, Mapping[str, Any]]]
+) -> list[Subject]:
+    """The policies that are named: the world's own, ``RUN`` for all teams of a run, ``RUN:1`` for one.
+
+    Args:
+        opened: gives the world of one name, and its player or its teams under a name to show.
+
+    Raises:
+        ValueError: for what is unknown.
+    """
+    found = []
+    for name in dict.fromkeys(names):
+        path, colon, number = name.rpartition(":")
+        alone = bool(colon) and number.isdecimal()
+        world, players = opened(path if alone else name)
+        ((shown, player),) = players.items()
+        teams = player if isinstance(player, list) else None
+        if teams is None:
+            if alone:
+                raise ValueError(
+                    f"{path} is one player and has no team {number}; name it without ':{number}'"
+                )
+            found.append(Subject(shown, player, world))
+            continue
+        wanted = [int(number)] if alone else range(len(teams))
+        if wanted[-1] >= len(teams):
+            raise ValueError(f"{path} has {len(teams)} teams; there is no team {wanted[-1]}")
+        found += [Subject(f"{shown}:{i}", teams[i], world) for i in wanted]
+    return found

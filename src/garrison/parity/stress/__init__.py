@@ -1,0 +1,1 @@
+"""Play that fills the engine's bounded lists, and checksums of trajectories."""

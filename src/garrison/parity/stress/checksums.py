@@ -1,0 +1,61 @@
+"""Whole episodes as one number each: two versions of the engine that agree in it did the same in every step.
+
+After every step all of the state, the events, the observations and the rewards enter. So a change that should
+only make the engine faster is compared with what was there before, on as many episodes as one likes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from garrison.core.world import Step
+from garrison.parity.stress.episodes import Player
+from garrison.parity.stress.overflow import POLICIES, REDS
+from garrison.worlds import cc4
+from garrison.worlds.cc4 import Episode
+
+SEED, BATCH = 7, 64
+_PRIME = jnp.uint32(16777619)  # of the FNV hash
+
+
+def play(episodes: int) -> Iterator[tuple[str, str, list[str]]]:
+    """Red, blue, and a checksum of each 64 episodes, for three reds and the blues of the overflow study."""
+    for red in REDS:
+        player = Player(cc4.make(red=red), POLICIES, _start, _fold, BATCH)
+        for blue in POLICIES:
+            yield red, blue, [_digest(figures) for figures in player.play(blue, episodes, SEED)]
+
+
+def _start(episode: Episode) -> dict[str, jax.Array]:
+    zero = jnp.zeros(episode.state.step.shape, jnp.uint32)
+    return {"s": zero, "r": zero}
+
+
+def _fold(figures: dict[str, jax.Array], t: jax.Array, episode: Episode, step: Step) -> dict[str, jax.Array]:
+    acted = (episode.state, step.info["events"], step.final_obs)
+    rewarded = (step.reward, step.info["reward_parts"])
+    return {"s": figures["s"] * _PRIME + _sum(acted), "r": figures["r"] * _PRIME + _sum(rewarded)}
+
+
+def _sum(tree: Any) -> jax.Array:
+    """``uint32[lane]``: all words of a tree of arrays [lane, ...], each with an odd factor of its own."""
+    total = jnp.uint32(0)
+    for number, leaf in enumerate(jax.tree.leaves(tree)):
+        words = leaf.reshape(leaf.shape[0], -1)
+        if words.dtype == jnp.float32:
+            words = jax.lax.bitcast_convert_type(words, jnp.uint32)
+        place = jnp.arange(words.shape[1], dtype=jnp.uint32)
+        factor = place * jnp.uint32(2654435761) + jnp.uint32(number * 40503 + 1)
+        factor = (factor ^ (factor >> 15)) * jnp.uint32(0x2C1B3C6D) | 1
+        total = total + jnp.sum(words.astype(jnp.uint32) * factor[None], axis=1, dtype=jnp.uint32)
+    return total
+
+
+def _digest(figures: dict[str, np.ndarray]) -> str:
+    return hashlib.sha256(figures["s"].tobytes() + figures["r"].tobytes()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""The PyTorch learner: the same algorithm in another framework, and beside CybORG."""

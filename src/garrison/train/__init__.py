@@ -1,0 +1,1 @@
+"""Training: configurations, seeds and the loop."""
