@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import garrison
+from garrison.core.world import observed_by
 from garrison.runs import study_files
 from garrison.worlds.cc4 import CC4
 from garrison.worlds.cc4 import tables as T
@@ -33,7 +34,7 @@ LANES = 100  # episodes at a time
 @partial(jax.jit, static_argnums=(0, 1))
 def play(world: CC4, names: tuple[str, ...], keys: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Rewards by part ``float32[player, episode, phase, part]``, and Restores ``int32[player, episode]``."""
-    players = [world.players()[name] for name in names]
+    players = [world.policies()[name] for name in names]
 
     def lane(key: jax.Array) -> tuple[jax.Array, jax.Array]:
         reset, steps, init, act = jax.random.split(key, 4)
@@ -66,7 +67,7 @@ def play(world: CC4, names: tuple[str, ...], keys: jax.Array) -> tuple[jax.Array
 def study(red: str, names: Sequence[str], episodes: int, seed: int) -> dict[str, dict[str, Any]]:
     """Figures of each player on the first ``episodes`` episodes of a seed."""
     world = garrison.make("cc4", red=red)
-    world = world.seen_by([world.players()[name] for name in names])
+    world = observed_by(world, [world.policies()[name] for name in names])
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), jnp.arange(episodes))
     batches = [keys[i : i + LANES] for i in range(0, episodes, LANES)]
     played = [jax.device_get(play(world, tuple(names), batch)) for batch in batches]
@@ -145,7 +146,7 @@ def main() -> None:
     arguments = parser.parse_args()
     report = study_files.origin(" ".join(["python studies/cc4_guard.py", *sys.argv[1:]]))
     report |= {"seed": arguments.seed, "reds": {}}
-    others = tuple(name for name in garrison.make("cc4").players() if name != GUARD)
+    others = tuple(name for name in garrison.make("cc4").policies() if name != GUARD)
     started = time.perf_counter()
     for red in REDS:
         for names, episodes in (((GUARD,), arguments.episodes), (others, arguments.others)):

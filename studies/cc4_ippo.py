@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from garrison.core.files import write
-from garrison.judge.evaluate import evaluate, known_players
+from garrison.judge.evaluate import evaluate
 from garrison.judge.format import mean, number
 from garrison.judge.html_report import plots
 from garrison.judge.summary import summary
@@ -47,7 +47,7 @@ def study(path: Path) -> dict[str, Any]:
     _, returns = curves.per_team(rows)
     seconds = np.array([row["seconds"] for row in rows])
     steps = rows[0]["env_steps"] * training.seeds
-    results, _ = evaluate(world, {**known_players(world), "ippo": teams}, EPISODES, SEED)
+    results, _ = evaluate(world, {**world.policies(), "ippo": teams}, EPISODES, SEED)
     return {
         "training": training.to_json(),
         "system": {name: fact for name, fact in run.system().items() if name != "command"},
@@ -104,14 +104,14 @@ def markdown(figures: dict[str, Any]) -> Iterator[str]:
     header = ("player", "return", "sd", "score", "interquartile mean", "ippo minus this")
     yield from study_files.table(header, (_row(name, player) for name, player in judged["players"].items()))
     yield ""
-    yield "## Behaviour"
+    yield "## Behavior"
     yield ""
     yield (
         "Shares of decisions, busy steps left out, per cent, with 95% bootstrap intervals; beside them the "
         "shares published for teams trained by the same settings elsewhere."
     )
     yield ""
-    kinds = judged["players"]["ippo"]["behaviour"]["shares"]
+    kinds = judged["players"]["ippo"]["behavior"]["shares"]
     rows = ([name, _percent(share), *map(str, SHARES[name])] for name, share in kinds.items())
     yield from study_files.table(("action", "Garrison", *PUBLISHED), rows)
     yield ""

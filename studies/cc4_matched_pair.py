@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.world import on_cyborg
 from garrison.core.files import write
+from garrison.core.world import observed_by
 from garrison.judge.evaluate import evaluate
 from garrison.judge.format import number
 from garrison.parity.scores import evaluate_on_cyborg
@@ -70,7 +71,7 @@ def study(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[st
     pair = {key: found[:teams] for key, (*_, found) in list(opened.items())[:2]}
     total = episodes * sum(map(len, pair.values()))
     there = evaluate_on_cyborg.evaluate(
-        on_cyborg(world).seen_by(sum(pair.values(), [])), pair, episodes, SEED, workers,
+        observed_by(on_cyborg(world), sum(pair.values(), [])), pair, episodes, SEED, workers,
         lambda done: print(f"{done} of {total} episodes on CybORG", file=sys.stderr),
     )  # fmt: skip
     rows = {}
@@ -155,7 +156,7 @@ def _over(teams: np.ndarray) -> str:
 
 
 def drawn(figures: dict[str, Any]) -> bytes:
-    """Each team's curve, a colour per training."""
+    """Each team's curve, a color per training."""
     figure = Figure(figsize=(8, 4.8), layout="constrained")
     axes = figure.add_subplot(title="Return in training, each line a team")
     for at, (key, row) in enumerate(figures["runs"].items()):

@@ -10,6 +10,7 @@ import garrison
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg import world as module
 from garrison.adapters.cyborg.world import CybORGWorld, Live, Mismatch, check_labels, on_cyborg
+from garrison.core.world import observed_by
 from garrison.parity.recording import trace
 from garrison.worlds.cc4 import CC4, describe, rich
 from garrison.worlds.cc4 import behavior as judged
@@ -133,7 +134,7 @@ def test_the_world_of_cyborg_is_that_of_cc4():
         assert getattr(theirs, name) == getattr(ours, name)
     assert theirs.action_labels(4) == ours.action_labels(4)
     assert theirs.observation_labels(4) == ours.observation_labels(4)
-    assert theirs.players().keys() == ours.players().keys()
+    assert theirs.policies().keys() == ours.policies().keys()
 
 
 @pytest.mark.parametrize(
@@ -150,8 +151,8 @@ def test_what_cyborg_cannot_play_is_refused(options, message):
 
 def test_players_see_the_contract_that_they_read():
     world = CybORGWorld()
-    assert world.seen_by([Fake(observation="stock"), Fake(observation="rich")]).observation == "rich"
-    assert world.seen_by([Fake(observation="stock"), Fake()]) == world
+    assert observed_by(world, [Fake(observation="stock"), Fake(observation="rich")]).observation == "rich"
+    assert observed_by(world, [Fake(observation="stock"), Fake()]) == world
 
 
 # ---------------------------------------------------------------- with CybORG

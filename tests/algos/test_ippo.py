@@ -91,7 +91,7 @@ def test_the_loss_of_what_was_just_played():
     ones = jnp.ones(shape)
     batch = ippo.Sample(obs, mask, action, log_prob, advantage, ones, ones)
     _, metrics = ippo.loss(state.net, CONFIG, 0.01, batch)
-    np.testing.assert_allclose(metrics["policy_loss"], 0, atol=1e-5)  # advantages are normalised
+    np.testing.assert_allclose(metrics["policy_loss"], 0, atol=1e-5)  # advantages are normalized
     np.testing.assert_allclose(metrics["approx_kl"], 0, atol=1e-6)
     assert metrics["clip_fraction"] == 0
     np.testing.assert_allclose(metrics["entropy"], np.log(7), atol=0.01)

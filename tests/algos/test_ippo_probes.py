@@ -65,8 +65,8 @@ def test_finds_the_best_actions(name):
     [
         {"policies": "separate"},
         {"policies": "grouped", "separate_critic": True, "activation": "relu"},
-        {"normalise_values": True, "entropy_end": 0.0, "target_kl": 0.05},
-        {"normalise_rewards": False, "anneal": False},
+        {"normalize_values": True, "entropy_end": 0.0, "target_kl": 0.05},
+        {"normalize_rewards": False, "anneal": False},
     ],
     ids=lambda change: " ".join(change),
 )

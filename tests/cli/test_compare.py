@@ -21,7 +21,7 @@ def test_pairs_are_compared_in_the_order_named(capsys):
     assert (pair["first"], pair["second"]) == ("random", "idle")
     means = [found["players"][name]["return"]["mean"] for name in ("random", "idle")]
     assert pair["difference"]["mean"] == pytest.approx(means[0] - means[1])
-    assert pair["behaviour_distance"]["value"] > 1  # one only sleeps
+    assert pair["behavior_distance"]["value"] > 1  # one only sleeps
     assert found["phases"] == ["phase 0", "phase 1", "phase 2"]
 
 

@@ -84,10 +84,10 @@ def test_bad_actions_are_named(actions, message):
         check_actions(WORLD, actions)
 
 
-def test_a_bad_action_in_a_lane_names_the_lane():
-    with pytest.raises(ValueError, match="action 7 of agent 'blue_1' in lane 2 of"):
+def test_a_bad_action_in_an_environment_names_it():
+    with pytest.raises(ValueError, match="action 7 of agent 'blue_1' in environment 2 of"):
         check_actions(WORLD, [[0, 0], [2, 6], [0, 7]], lead=(3,))
-    with pytest.raises(ValueError, match=r"it must be \(3, 2\): .* in each lane"):
+    with pytest.raises(ValueError, match=r"it must be \(3, 2\): .* in each environment"):
         check_actions(WORLD, [0, 0], lead=(3,))
 
 

@@ -28,3 +28,19 @@ def test_records_are_frozen_and_replaced():
         point.x = jnp.zeros(2)
     assert point.replace(x=jnp.zeros(2)).x.tolist() == [0, 0]
     assert point.x.tolist() == [1, 1]
+
+
+def test_records_of_two_classes_have_two_structures():
+    @struct
+    class Left:
+        x: float = 1.0
+
+    @struct
+    class Right:
+        x: float = 1.0
+
+    assert jax.tree.structure(Left()) != jax.tree.structure(Right())
+    name = jax.jit(lambda record: jnp.array(type(record).__name__ == "Left"))
+    assert [bool(name(record)) for record in (Left(), Right())] == [True, False]
+    paths = jax.tree_util.tree_leaves_with_path(Left())
+    assert [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in paths] == ["x"]

@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from garrison.core.policy import Constant
 from garrison.core.testing import check_world
 from garrison.core.world import World
 from garrison.worlds.toy.network import Network
-from garrison.worlds.toy.probes import Credit, Discount
+from garrison.worlds.toy.probes import Credit, Discount, Pursuit
 
 KEY = jax.random.key(0)
 calls = itertools.count()
@@ -52,7 +53,7 @@ def taking(change) -> World:
 
 
 def from_outside(function):
-    """A scalar that ``function`` computes outside of JAX, from an array with one element per lane, if any."""
+    """A scalar that ``function`` computes outside of JAX; its array has one element per environment."""
     scalar = jax.ShapeDtypeStruct((), jnp.float32)
     return lambda x: jax.pure_callback(function, scalar, jnp.sum(x), vmap_method="expand_dims")
 
@@ -76,6 +77,13 @@ def rude_step(self, key, state, actions):
         return Credit.step(self, key, state, actions)
     except ValueError:
         raise ValueError("no") from None
+
+
+class ByNobody:
+    axes, phases = {"action": ("left", "right")}, ("all",)
+
+    def decisions(self, state, actions, after, step):
+        return jnp.ones(2, bool), (actions,)
 
 
 class Thawed(Credit):
@@ -129,8 +137,44 @@ BROKEN = {
     "the same key gives the same step": rewarding(lambda reward: reward + counted(reward)),
     "reset is the same without jit": resetting(lambda obs, state: (obs + next(calls), state)),
     "step is the same without jit": rewarding(lambda reward: reward + next(calls)),
-    "a lane resets like a single environment": resetting(lambda obs, state: (obs + dimensions(obs), state)),
-    "a lane steps like a single environment": rewarding(lambda reward: reward + dimensions(reward)),
+    "an environment of many resets like a single environment": resetting(
+        lambda obs, state: (obs + dimensions(obs), state)
+    ),
+    "an environment of many steps like a single environment": rewarding(
+        lambda reward: reward + dimensions(reward)
+    ),
+    "each agent is on one side": broken(Pursuit, sides={"chaser": (0,), "evader": (0,)}),
+    "a zero-sum world has two sides": broken(Credit, zero_sum=True),
+    "score_steps is in 1 .. max_steps": broken(Credit, score_steps=2),
+    "idle_actions has an action of each agent": broken(Credit, idle_actions=(2,)),
+    "observation is one of observations": broken(Credit, observation="rich"),
+    "observe_as changes the observations alone": broken(
+        Credit, observation="a", observations=("a", "b"), observe_as=lambda self, name: self
+    ),
+    "the contracts of a side are among the world's": broken(
+        Credit, observations_of=lambda self, side: ("none",)
+    ),
+    "the global state 'concat' is float32(2,)": broken(
+        Credit, global_state=lambda self, state, obs, kind="concat": obs
+    ),
+    "a policy gives int32[agent]": broken(Credit, policies=lambda self, side=None: {"two": Constant((0, 1))}),
+    "behavior says who decided": broken(Credit, behavior=lambda self, side=None: ByNobody()),
+    "elapsed is float32()": stepping(lambda obs, state, step: (obs, state, step.replace(elapsed=obs))),
+    "elapsed is above 0": stepping(
+        lambda obs, state, step: (obs, state, step.replace(elapsed=jnp.zeros(())))
+    ),
+    "final_mask allows an action of each agent": stepping(
+        lambda obs, state, step: (obs, state, step.replace(final_mask=jnp.zeros((1, 2), bool)))
+    ),
+    "final_mask is legal while the episode runs": stepping(
+        lambda obs, state, step: (obs, state, step.replace(final_mask=jnp.eye(2, dtype=bool)[:1])), Discount
+    ),
+    "rewards of two sides sum to zero": stepping(
+        lambda obs, state, step: (obs, state, step.replace(reward=step.reward + 1)), Pursuit
+    ),
+    "no episode of a fixed horizon ends before max_steps": stepping(
+        lambda obs, state, step: (obs, state, step.replace(terminated=jnp.ones((), bool))), Discount
+    ),
     "actions of a wrong dtype raise ValueError": taking(lambda actions: jnp.asarray(actions, jnp.int32)),
     "actions of a wrong shape raise ValueError": taking(lambda actions: actions[:1]),
     "an action out of range raises ValueError": taking(lambda actions: actions.clip(0, 1)),

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import garrison
 from garrison.core.testing import check_world
-from garrison.core.wrappers import AutoReset, EpisodeStats, Vectorize, lane, lane_keys
+from garrison.core.wrappers import AutoReset, EpisodeStats, Vectorize, Wrapper, env_keys, env_slice
 from garrison.worlds.toy.network import Network
 from garrison.worlds.toy.probes import Discount, Memory, Truncation
 
@@ -66,56 +67,90 @@ def test_episode_stats_keep_what_the_world_tells():
     assert set(step.info) >= {"reward_parts", "episode_return"}
 
 
-def test_lanes_do_not_depend_on_how_many_there_are():
-    few, many = (Vectorize(Network(), lanes).reset(KEY)[1] for lanes in (2, 5))
+def test_environments_do_not_depend_on_how_many_there_are():
+    few, many = (Vectorize(Network(), count).reset(KEY)[1] for count in (2, 5))
     assert jax.tree.all(jax.tree.map(lambda a, b: (a == b[:2]).all(), few, many))
-    alone = Network().reset(lane_keys(KEY, 5)[4])[1]
-    assert jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), lane(many, 4), alone))
+    alone = Network().reset(env_keys(KEY, 5)[4])[1]
+    assert jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), env_slice(many, 4), alone))
     assert len({tuple(infected) for infected in many.infected.tolist()}) > 1
 
 
-def test_vectorize_has_lanes_everywhere_and_checks_its_actions():
+def test_vectorize_has_environments_everywhere_and_checks_its_actions():
     world = Vectorize(Network(), 3)
     obs, state = world.reset(KEY)
     obs, state, step = world.step(KEY, state, np.zeros((3, 2), int))
     assert obs.shape == (3, 2, 8)
     assert world.legal(state).shape == (3, 2, 7)
     assert {leaf.shape[0] for leaf in jax.tree.leaves((state, step))} == {3}
-    with pytest.raises(ValueError, match="action 5 of agent 'blue_0' in lane 1"):
+    with pytest.raises(ValueError, match="action 5 of agent 'blue_0' in environment 1"):
         world.step(KEY, state, [[0, 0], [5, 0], [0, 0]])
-
-
-def test_reset_done_starts_episodes_where_the_old_ones_are_over():
-    world = Vectorize(MEMORY, 3)
-    _, state = world.reset(KEY)
-    obs, state, _ = world.step(KEY, state, np.zeros((3, 1), int))
-    new_obs, new = jax.jit(world.reset_done)(KEY, obs, state, jnp.array([True, False, True]))
-    assert state.time.tolist() == [1, 1, 1]
-    assert new.time.tolist() == [0, 1, 0]
-    assert new.cue[1] == state.cue[1]
-    assert new_obs[:, 0, :2].sum(-1).tolist() == [1, 0, 1]
 
 
 def test_wrappers_answer_for_the_world_inside():
     world = EpisodeStats(AutoReset(MEMORY))
     assert (world.name, world.version, world.agents, world.max_steps) == ("toy/memory", "1", ("learner",), 3)
-    assert world.delay == 2
     assert world.action_labels(0) == ["left", "right"]
     assert world.describe(world.reset(KEY)[1])["time"] == 0
-    with pytest.raises(AttributeError, match="no_such_thing"):
-        world.no_such_thing  # noqa: B018
+    with pytest.raises(AttributeError, match="delay"):  # the protocol is forwarded, and nothing else
+        world.delay  # noqa: B018
     network = EpisodeStats(Network())
     state = network.reset(KEY)[1]
     after, step = network.step(KEY, state, [0, 0])[1:]
     assert network.narrate(state, [0, 0], after, step)[:2] == ["blue_0: sleep", "blue_1: sleep"]
 
 
-def test_vectorize_is_outermost_and_describes_no_lane_by_itself():
+def test_vectorize_is_outermost_and_describes_no_environment_by_itself():
     world = Vectorize(MEMORY, 2)
     for wrap in (AutoReset, EpisodeStats, lambda inner: Vectorize(inner, 2)):
         with pytest.raises(ValueError, match="Vectorize must be the outermost wrapper"):
             wrap(world)
-    with pytest.raises(ValueError, match="one lane at a time"):
+    with pytest.raises(ValueError, match="one environment at a time"):
         world.describe(world.reset(KEY)[1])
-    with pytest.raises(ValueError, match="lanes is 0"):
-        dataclasses.replace(world, lanes=0)
+    with pytest.raises(ValueError, match="num_envs is 0"):
+        dataclasses.replace(world, num_envs=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class TenTimes(Wrapper):
+    """Multiplies rewards by ten."""
+
+    def step(self, key, state, actions):
+        obs, state, step = self.world.step(key, state, actions)
+        return obs, state, step.replace(reward=10 * step.reward)
+
+
+def test_a_wrapped_world_is_wrapped_under_every_contract():
+    world = EpisodeStats(TenTimes(garrison.make("cc4")))
+    rich = world.observe_as("rich")
+    assert isinstance(rich, EpisodeStats)
+    assert isinstance(rich.world, TenTimes)
+    assert rich.observation == "rich"
+
+
+def test_truncated_episodes_keep_their_last_mask():
+    class Closing(Truncation):
+        def legal(self, state):
+            return jnp.stack([state.time < 2, jnp.ones((), bool)])[None]
+
+        max_steps = 2
+
+    closing = dataclasses.dataclass(frozen=True)(Closing)()
+    _, step = rollout(AutoReset(closing), 4, jnp.ones(1, jnp.int32))
+    assert step.truncated.tolist() == [False, True, False, True]
+    assert step.final_mask[:, 0, 0].tolist() == [True, False, True, False]
+    check_world(AutoReset(closing), KEY)
+
+
+def test_worlds_are_arguments_of_compiled_functions():
+    traced = []
+
+    @jax.jit
+    def returns(world, key):
+        traced.append(world)
+        _, state = world.reset(key)
+        return world.step(key, state, jnp.zeros(world.num_agents, jnp.int32))[2].reward
+
+    for world in (Discount(), Discount(), EpisodeStats(Discount()), EpisodeStats(Discount()), Memory(2)):
+        returns(world, KEY)
+    assert len(traced) == 3
+    assert jax.tree.leaves(EpisodeStats(Discount())) == []

@@ -1,4 +1,4 @@
-"""Behaviour from counts, and what worlds without an account of their own are counted by."""
+"""Behavior from counts, and what worlds without an account of their own are counted by."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import pytest
 
 from garrison.core.policy import Constant, Random
 from garrison.core.world import Step
-from garrison.judge.behavior import ByLabel, behaviour_of, distance, entropy, profile, shares
+from garrison.judge.behavior import ByLabel, behavior_of, distance, entropy, profile, shares
 from garrison.judge.evaluate import evaluate
 from garrison.worlds.toy.network import Network
 
@@ -78,17 +78,17 @@ def test_distance_is_the_sum_of_differences_of_shares():
 
 def test_kinds_are_the_first_words_of_labels():
     world = Network()
-    behaviour = behaviour_of(world)
-    assert isinstance(behaviour, ByLabel)
-    assert behaviour.axes == {"action": ("sleep", "analyse", "restore"), "agent": ("blue_0", "blue_1")}
+    behavior = behavior_of(world)
+    assert isinstance(behavior, ByLabel)
+    assert behavior.axes == {"action": ("sleep", "analyse", "restore"), "agent": ("blue_0", "blue_1")}
     _, state = world.reset(jax.random.key(0))
     state = state.replace(busy=jnp.array([True, False]))
     step = Step(*[jnp.zeros(())] * 4, {})
-    decided, (kind, agent) = behaviour.decisions(state, jnp.array([2, 5]), state, step)
+    decided, (kind, agent) = behavior.decisions(state, jnp.array([2, 5]), state, step)
     np.testing.assert_array_equal(decided, [False, True])  # a busy agent can only sleep
     np.testing.assert_array_equal(kind, [2, 1])
     np.testing.assert_array_equal(agent, [0, 1])
-    assert behaviour.phase(state, state) == 0
+    assert behavior.phase(state, state) == 0
 
 
 def test_busy_steps_are_left_out_of_an_evaluation():
@@ -99,6 +99,6 @@ def test_busy_steps_are_left_out_of_an_evaluation():
         results["restore"].decisions, np.tile([[0, 0], [0, 0], [5, 5]], (1, 3, 1, 1))
     )
     np.testing.assert_array_equal(results["sleep"].decisions[0, 0], [[10, 10], [0, 0], [0, 0]])
-    found = profile(behaviour_of(Network()).axes, results["random"].decisions)
+    found = profile(behavior_of(Network()).axes, results["random"].decisions)
     assert sum(share["value"] for share in found["shares"].values()) == pytest.approx(1)
     assert sum(sum(row.values()) for row in found["by"]["agent"].values()) == pytest.approx(1)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import garrison
-from garrison.judge.behavior import behaviour_of, profile
-from garrison.judge.evaluate import evaluate, known_players
+from garrison.judge.behavior import behavior_of, profile
+from garrison.judge.evaluate import evaluate
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.behavior import BLUE, CLEAN, NO_TARGET, ROOT, USER_SHELL, hold
 
@@ -104,13 +104,13 @@ def test_the_attacker_is_where_it_was_before_the_step(world, episode):
 @pytest.fixture(scope="module")
 def results():
     world = garrison.make("cc4", steps=STEPS)
-    known = known_players(world)
+    known = world.policies()
     return world, evaluate(world, {name: known[name] for name in ("idle", "random")}, 4, seed=3)[0]
 
 
 def test_an_idle_team_only_sleeps(results):
     world, figures = results
-    found = profile(behaviour_of(world).axes, figures["idle"].decisions)
+    found = profile(behavior_of(world).axes, figures["idle"].decisions)
     assert found["shares"]["Sleep"] == {"value": 1, "low": 1, "high": 1}
     assert found["decisions"] == 5 * (STEPS - 1)
     assert (found["entropy"]["value"], found["hill"]["value"]) == (0, 1)
@@ -118,7 +118,7 @@ def test_an_idle_team_only_sleeps(results):
 
 def test_shares_sum_to_one_and_busy_steps_are_left_out(results):
     world, figures = results
-    found = profile(behaviour_of(world).axes, figures["random"].decisions)
+    found = profile(behavior_of(world).axes, figures["random"].decisions)
     assert sum(share["value"] for share in found["shares"].values()) == pytest.approx(1)
     for split in found["by"].values():
         assert sum(sum(row.values()) for row in split.values()) == pytest.approx(1)

@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from garrison.core.policy import Constant, Random
+from garrison.core.policy import STATE, Constant, Random
 from garrison.core.struct import static, struct
 from garrison.core.world import Step, World
-from garrison.judge.evaluate import evaluate, known_players, length_of
+from garrison.core.wrappers import Wrapper
+from garrison.judge.evaluate import evaluate, length_of
 from garrison.judge.lineup import grouped
 from garrison.learn.policy import NetworkPolicy
 from garrison.worlds.toy.network import Network
@@ -28,8 +29,8 @@ class Scored(Network):
     idle_actions = (0, 0)
     score_steps = STEPS - 1
 
-    def players(self):
-        return {"restore": Constant((2, 4))}
+    def policies(self, side=None):
+        return super().policies(side) | {"restore": Constant((2, 4))}
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,13 @@ class Alternating:
 
 @pytest.fixture(scope="module")
 def judged():
-    players = known_players(Scored()) | {"again": Random()}
+    players = Scored().policies() | {"again": Random()}
     return players, *evaluate(Scored(), players, EPISODES, seed=5, record="restore")
 
 
 def test_the_players_of_a_world(judged):
     assert list(judged[0]) == ["idle", "random", "restore", "again"]
-    assert list(known_players(Network())) == ["random"]
+    assert list(Network().policies()) == ["random"]
 
 
 def test_the_same_player_gives_the_same_figures(judged):
@@ -222,17 +223,22 @@ class Wider(Scored):
     """A world that can show more."""
 
     wide: bool = False
+    observations = ("narrow", "wide")
+
+    @property
+    def observation(self):
+        return "wide" if self.wide else "narrow"
 
     @property
     def observation_size(self):
-        return 8 if not self.wide else 12
+        return 12 if self.wide else 8
+
+    def observe_as(self, name):
+        return replace(self, wide=name == "wide")
 
     def _observe(self, state):
         obs = super()._observe(state)
         return obs if obs.shape[-1] == self.observation_size else jnp.pad(obs, ((0, 0), (0, 4)))
-
-    def seen_by(self, players):
-        return replace(self, wide=any(getattr(player, "observation", "") == "wide" for player in players))
 
 
 @struct
@@ -246,6 +252,41 @@ def test_players_see_as_many_features_as_they_read():
     assert recording.step.final_obs.shape[-1] == 12  # the world shows what the other one needs
     _, recording = evaluate(Wider(), {"few": Counts(2)}, 1, seed=5, record="few")
     assert recording.step.final_obs.shape[-1] == 8
+
+
+@struct
+class Restorer:
+    """Privileged: restores the gateway exactly while it is infected."""
+
+    observation = STATE
+
+    def init(self, key, num_agents):
+        return ()
+
+    def act(self, key, state, mask, memory):
+        return jnp.stack([2 * state.infected[0], 0]).astype(jnp.int32), memory
+
+
+def test_privileged_policies_read_the_state():
+    _, recording = evaluate(Scored(), {"few": Counts(2), "privileged": Restorer()}, 3, 0, record="privileged")
+    infected = recording.state.infected[:, 0]
+    assert infected.any()
+    np.testing.assert_array_equal(recording.actions[:, 0], 2 * infected)
+
+
+@dataclass(frozen=True)
+class TenTimes(Wrapper):
+    def step(self, key, state, actions):
+        obs, state, step = self.world.step(key, state, actions)
+        return obs, state, step.replace(reward=10 * step.reward)
+
+
+def test_a_wrapped_world_is_judged_wrapped():
+    policies = {"few": Counts(2), "all": Wide()}
+    plain, _ = evaluate(Wider(), policies, 3, 0)
+    wrapped, _ = evaluate(TenTimes(Wider()), policies, 3, 0)
+    for name in policies:
+        np.testing.assert_allclose(wrapped[name].returns, 10 * plain[name].returns, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -47,12 +47,12 @@ def test_summary_compares_pair_by_pair(figures):
     assert idle["reward_parts"] == {"infected": -6000}
     assert idle["reward_parts_by_phase"] == {"infected": [-6000]}
     assert idle["advantage_of_ippo"]["mean"] == 3300
-    assert idle["behaviour_distance_to_ippo"]["value"] == pytest.approx(0.5)
+    assert idle["behavior_distance_to_ippo"]["value"] == pytest.approx(0.5)
     assert "advantage_of_ippo" not in ippo
     assert (ippo["teams"], ippo["return"]["n"]) == (2, 4)
     assert ippo["return_of_teams"] == [-2500, -2900]
     assert ippo["interquartile_mean"]["value"] == -2700
-    assert ippo["behaviour"]["shares"]["analyse"]["value"] == 0.75
+    assert ippo["behavior"]["shares"]["analyse"]["value"] == 0.75
 
 
 def test_table_shows_figures_and_the_score_where_it_differs(figures):
@@ -73,10 +73,10 @@ def test_a_table_without_anybody_to_compare_with():
     assert "×" not in text
 
 
-def test_behaviour_table(figures):
+def test_behavior_table(figures):
     lines = {
         line.split()[0]: line.split()[1:]
-        for line in shown(tables.behaviour_table(figures)).splitlines()
+        for line in shown(tables.behavior_table(figures)).splitlines()
         if line.split()
     }
     assert lines["analyse"] == ["50.0%", "75.0%"]
@@ -95,7 +95,7 @@ def test_comparison_takes_every_pair_once():
     idle_ippo = found["pairs"][0]
     assert idle_ippo["difference"]["mean"] == -3300
     assert idle_ippo["probability_of_improvement"] == {"value": 0, "low": 0, "high": 0}
-    assert idle_ippo["behaviour_distance"]["value"] == pytest.approx(0.5)
+    assert idle_ippo["behavior_distance"]["value"] == pytest.approx(0.5)
     text = shown(*tables.comparison_tables(found))
     assert "idle − ippo" in text
     assert "1.00 [1.00, 1.00]" in text

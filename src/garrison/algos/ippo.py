@@ -48,9 +48,9 @@ class IPPO:
     """Give the value hidden layers of its own; else it shares the policy's."""
     policies: str = static(default="shared")
     """shared: one network for all agents; grouped: one for those of equal sizes; separate: one for each."""
-    normalise_rewards: bool = static(default=True)
+    normalize_rewards: bool = static(default=True)
     """Divide rewards by the running deviation of the discounted return."""
-    normalise_values: bool = static(default=False)
+    normalize_values: bool = static(default=False)
     """Let the network give values in units of the running deviation of what they should be (Pop-Art)."""
     decisions_only: bool = static(default=False)
     """Learn only from steps with a choice of more than one action, and give them the rewards until the next.
@@ -224,7 +224,7 @@ def loss(net: Net, config: IPPO, entropy_coef: jax.Array | float, batch: Sample)
 def samples(config: IPPO, state: TrainState, batch: Rollout) -> tuple[TrainState, Sample, Metrics]:
     """What to learn from a rollout: advantages and value targets, by the scales that it renews."""
     reward_scale, reward = norm.scale_rewards(state.reward_scale, batch.reward, batch.done, config.gamma)
-    if not config.normalise_rewards:
+    if not config.normalize_rewards:
         reward_scale, reward = state.reward_scale, batch.reward
     decides = jnp.ones(reward.shape, bool)
     if config.decisions_only:
@@ -237,7 +237,7 @@ def samples(config: IPPO, state: TrainState, batch: Rollout) -> tuple[TrainState
     target, weight = advantage + value, decides.astype(jnp.float32)
     unexplained, all_there_is = norm.variance(advantage, weight), norm.variance(target, weight)
     metrics = {"explained_variance": 1 - unexplained / (all_there_is + 1e-8)}
-    if config.normalise_values:
+    if config.normalize_values:
         old, new = state.value_scale, norm.follow(state.value_scale, target, weight)
         net = nets.change_value_head(state.net, lambda w, b: norm.keep_outputs(w, b, old, new))
         state = state.replace(value_scale=new, net=net)
@@ -306,4 +306,4 @@ def iteration(config: IPPO, world: World, state: TrainState) -> tuple[TrainState
 
 def player(state: TrainState, world: World, greedy: bool = False) -> NetworkPolicy:
     """The policy that was learned in ``world`` as a player."""
-    return NetworkPolicy(state.net, greedy, getattr(world, "observation", None), world.observation_size)
+    return NetworkPolicy(state.net, greedy, world.observation, world.observation_size)

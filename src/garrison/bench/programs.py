@@ -53,7 +53,7 @@ def env(world: World, lanes: int, steps: int | None = None) -> Program:
     Raises ``ValueError`` if the world's episodes all end together before that.
     """
     steps = world.max_steps if steps is None else steps
-    if not getattr(world, "fixed_horizon", False):
+    if not world.fixed_horizon:
         world = AutoReset(world)
     elif steps > world.max_steps:
         raise ValueError(f"steps is {steps}; an episode of world {world.name!r} has {world.max_steps}")

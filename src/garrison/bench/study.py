@@ -113,7 +113,7 @@ def beside_cyborg(
     python: str,
     seconds: float,
 ) -> dict[str, Any]:
-    """Ours and one process of CybORG in turns of some seconds; a ratio is that of neighbours in time.
+    """Ours and one process of CybORG in turns of some seconds; a ratio is that of neighbors in time.
 
     Raises ``ValueError`` if ``python`` cannot import CybORG.
     """

@@ -15,7 +15,7 @@ class Compare(Contest):
     """Compare runs and scripted players on the same episodes, pair by pair.
 
     Shows interquartile means, paired differences of return, the probability that one does better than the
-    other in the same episode, and how far apart their behaviour is, with 95% bootstrap intervals that include
+    other in the same episode, and how far apart their behavior is, with 95% bootstrap intervals that include
     the spread between the teams of a run. Runs that were trained in different worlds are compared in one that
     is named with --world.
     """
@@ -32,7 +32,7 @@ class Compare(Contest):
         if self.json:
             print_json(figures)
             return 0
-        for table in (*tables.comparison_tables(figures), tables.behaviour_table(figures)):
+        for table in (*tables.comparison_tables(figures), tables.behavior_table(figures)):
             out.print(table)
             out.print()
         return 0

@@ -12,9 +12,9 @@ import tyro
 
 from garrison.cli.common import out, print_json, user_input, waiting
 from garrison.core.policy import Policy
-from garrison.core.world import World
+from garrison.core.world import World, observed_by
 from garrison.judge import tables
-from garrison.judge.evaluate import Episodes, Recording, check_seeds, evaluate, known_players, seen_by
+from garrison.judge.evaluate import Episodes, Recording, check_seeds, evaluate
 from garrison.judge.summary import summary
 from garrison.presets import Training, make_world
 from garrison.runs import run as runs
@@ -63,7 +63,7 @@ class Contest:
         world, options = self._world({path: training for path, (training, _, _) in loaded.items()})
         for path, (training, trained_in, _) in loaded.items():
             check_fit(path, training, trained_in, world)
-        known = known_players(world)
+        known = world.policies()
         shown = labels(paths, known)
         for name in self.names:
             if name not in loaded and name not in known:
@@ -98,7 +98,7 @@ class Contest:
             return make_world(self.world or "cc4", asked), asked
         options = {path: overridden(training.options, asked) for path, training in trainings.items()}
         worlds = {path: make_world(trainings[path].world, one) for path, one in options.items()}
-        alike = {path: seen_by(world, list(worlds.values())) for path, world in worlds.items()}
+        alike = {path: observed_by(world, list(worlds.values())) for path, world in worlds.items()}
         if len(set(alike.values())) > 1:
             told = [f"{path}: {' '.join((t.world, *t.options))}" for path, t in trainings.items()]
             raise ValueError(
@@ -130,7 +130,7 @@ class Evaluate(Contest):
         else:
             out.print(tables.table(figures))
             out.print()
-            out.print(tables.behaviour_table(figures))
+            out.print(tables.behavior_table(figures))
         return 0
 
     def _here(self) -> dict[str, Any]:
@@ -139,7 +139,7 @@ class Evaluate(Contest):
             episodes, seed = self.range()
             trained = [name for name, player in players.items() if isinstance(player, list)]
             if len(trained) == len(players):
-                players = known_players(world) | players
+                players = world.policies() | players
         results, _ = played(world, players, episodes, seed)
         return summary(world, results, seed, trained[0] if trained else None, options)
 
@@ -190,7 +190,7 @@ def overridden(options: tuple[str, ...], asked: tuple[str, ...]) -> tuple[str, .
 
 def check_fit(path: str, training: Training, trained_in: World, world: World) -> None:
     """Raise ``ValueError`` if the teams of a run cannot play in ``world``."""
-    world = seen_by(world, [trained_in])
+    world = observed_by(world, [trained_in])
     if (world.agents, world.action_counts) != (trained_in.agents, trained_in.action_counts):
         what = f"{world.num_agents} agents with {world.action_counts} actions"
         other = f"{trained_in.num_agents} with {trained_in.action_counts}"

@@ -14,7 +14,7 @@ from garrison.cli.evaluate import EPISODES, SEED, Which, played
 from garrison.core.policy import Policy
 from garrison.core.world import World
 from garrison.judge import story, tables
-from garrison.judge.evaluate import check_seeds, known_players
+from garrison.judge.evaluate import check_seeds
 from garrison.judge.html_report import plots
 from garrison.judge.html_report.page import Subject, page
 from garrison.judge.summary import summary
@@ -70,7 +70,7 @@ def write_report(
 
     Writes report.html, evaluation.json, learning_curve.png, and, where the world narrates, episode.md.
     """
-    players = known_players(world) | {TRAINED: teams}
+    players = world.policies() | {TRAINED: teams}
     results, recording = played(world, players, episodes, seed, record=TRAINED)
     figures = summary(world, results, seed, TRAINED, training.options)
     told = story.tell(world, TRAINED, recording)

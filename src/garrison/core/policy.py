@@ -59,9 +59,18 @@ def act(
     policy: Policy, key: jax.Array, obs: jax.Array, state: Any, mask: jax.Array, memory: Any
 ) -> tuple[jax.Array, Any]:
     """``policy.act`` on what the policy reads: the state if it is privileged, else features of ``obs``."""
+    if isinstance(policy, Pool):
+        return policy.act_on(key, obs, state, mask, memory)
     if is_privileged(policy):
         return policy.act(key, state, mask, memory)
     return policy.act(key, obs[..., : observation_size_of(policy)], mask, memory)
+
+
+def members_of(policy: Any) -> tuple[Any, ...]:
+    """The policies that a pool is made of; of any other policy, itself."""
+    if isinstance(policy, Pool):
+        return tuple(one for member in policy.members for one in members_of(member))
+    return (policy,)
 
 
 class Memoryless:
@@ -89,3 +98,41 @@ class Constant(Memoryless):
 
     def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
         return jnp.asarray(self.actions, jnp.int32), memory
+
+
+@struct
+class Pool:
+    """Plays one of its members, drawn anew for each episode and environment.
+
+    All members decide in each step and the drawn one's actions are taken, so that one compiled program holds
+    any mixture of scripted and neural policies.
+    """
+
+    members: tuple[Any, ...]
+    weights: jax.Array  # f32[member]: not negative, not all zero
+
+    def init(self, key: jax.Array, num_agents: int) -> tuple[jax.Array, tuple[Any, ...]]:
+        """The index of the drawn member ``int32[]``, and the memories of all."""
+        index_key, *keys = jax.random.split(key, 1 + len(self.members))
+        index = jax.random.categorical(index_key, jnp.log(self.weights)).astype(jnp.int32)
+        pairs = zip(self.members, keys, strict=True)
+        return index, tuple(member.init(own, num_agents) for member, own in pairs)
+
+    def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
+        """For pools without privileged members; :func:`act` serves all."""
+        if any(map(is_privileged, members_of(self))):
+            raise ValueError("a pool with privileged members needs the state: use garrison.core.policy.act")
+        return self.act_on(key, obs, None, mask, memory)
+
+    def act_on(
+        self, key: jax.Array, obs: jax.Array, state: Any, mask: jax.Array, memory: Any
+    ) -> tuple[jax.Array, Any]:
+        """Actions ``int32[agent]`` of the drawn member, and the next memory."""
+        index, memories = memory
+        # The same key for all, so that a member acts here as it does alone.
+        acted = [
+            act(member, key, obs, state, mask, own)
+            for member, own in zip(self.members, memories, strict=True)
+        ]
+        actions = jnp.stack([actions for actions, _ in acted])[index]
+        return actions, (index, tuple(own for _, own in acted))

@@ -81,7 +81,7 @@ def check_actions(world: World, actions: Any, lead: tuple[int, ...] = ()) -> jax
     if np.shape(actions) != shape:
         raise ValueError(
             f"actions of world {world.name!r} have shape {np.shape(actions)}; it must be {shape}: one for "
-            f"each of the agents {', '.join(world.agents)}" + (" in each lane" if lead else "")
+            f"each of the agents {', '.join(world.agents)}" + (" in each environment" if lead else "")
         )
     try:
         values = np.asarray(actions)
@@ -95,9 +95,9 @@ def _check_range(world: World, values: np.ndarray) -> None:
     wrong = (values < 0) | (values >= np.asarray(world.action_counts))
     if not wrong.any():
         return
-    *lane, agent = np.argwhere(wrong)[0].tolist()
-    where = f" in lane {lane[0]}" if lane else ""
+    *env, agent = np.argwhere(wrong)[0].tolist()
+    where = f" in environment {env[0]}" if env else ""
     raise ValueError(
-        f"action {values[*lane, agent]} of agent {world.agents[agent]!r}{where} of world {world.name!r} "
+        f"action {values[*env, agent]} of agent {world.agents[agent]!r}{where} of world {world.name!r} "
         f"is out of range; it must be in 0 .. {world.action_counts[agent] - 1}"
     )

@@ -26,11 +26,27 @@ def struct(cls: type[T]) -> type[T]:
     """Turn a class with annotations into a frozen dataclass that is a pytree.
 
     Adds ``replace(**changes)``. Fields made with :func:`static` become metadata of the tree.
+
+    The class is registered as a custom node and not by ``jax.tree_util.register_dataclass``: tree structures
+    of jax 0.10 do not tell apart two dataclasses with equal fields, so ``jit`` may call the program that it
+    compiled for the other class.
     """
     cls = dataclasses.dataclass(frozen=True)(cls)
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]
     meta = [f.name for f in fields if f.metadata.get("static")]
     data = [f.name for f in fields if not f.metadata.get("static")]
-    jax.tree_util.register_dataclass(cls, data_fields=data, meta_fields=meta)
+    keys = [jax.tree_util.GetAttrKey(name) for name in data]
+
+    def flatten(node: T) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        return tuple(getattr(node, name) for name in data), tuple(getattr(node, name) for name in meta)
+
+    def flatten_with_keys(node: T) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        children, static_values = flatten(node)
+        return tuple(zip(keys, children, strict=True)), static_values
+
+    def unflatten(static_values: tuple[Any, ...], children: tuple[Any, ...]) -> T:
+        return cls(**dict(zip(meta, static_values, strict=True)), **dict(zip(data, children, strict=True)))
+
+    jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
     cls.replace = dataclasses.replace  # type: ignore[attr-defined]
     return cls

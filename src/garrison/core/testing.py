@@ -14,37 +14,44 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.core.world import State, World
-from garrison.core.wrappers import Vectorize, lane, lane_keys
+from garrison.core.policy import act
+from garrison.core.world import State, World, observed_by
+from garrison.core.wrappers import Vectorize, Wrapper, env_keys, env_slice
 
-REPLAYED_STEPS = 8  # how far lanes are compared with single environments
+REPLAYED_STEPS = 8  # how far environments of many are compared with single ones
 
 
 def check_world(
-    world: World, key: jax.Array, *, steps: int | None = None, lanes: int = 2, eager: bool = True
+    world: World, key: jax.Array, *, steps: int | None = None, num_envs: int = 2, eager: bool = True
 ) -> None:
     """Raise ``AssertionError``, naming the clause that failed, unless ``world`` keeps the contract.
 
-    Plays ``lanes`` environments with random legal actions for ``steps`` steps (``max_steps`` if None; with
-    fewer, that episodes end is not checked). Compiles reset and step twice each: alone and in lanes.
+    Plays ``num_envs`` environments with random legal actions for ``steps`` steps (``max_steps`` if None; with
+    fewer, that episodes end is not checked). Compiles reset and step twice each: alone and vectorized.
     ``eager`` False leaves out the step without ``jit``, which takes long in large worlds.
 
-    The clauses: the description is frozen, hashable, copied equal, and fits the label lists; shapes and
-    dtypes are the protocol's and stay the same from step to step, without weak types, so that steps can be
-    scanned; actions of wrong dtype, shape or range raise ``ValueError`` at the boundary; padding is False or
-    zero; everything is finite, after legal, illegal and too late actions; an agent always has a legal action;
-    ``final_obs`` is the observation while the episode runs; episodes end by ``max_steps``; a key gives one
-    trajectory: again, without ``jit``, and in any lane.
+    The clauses: the description is frozen, copied equal and hashable (unless it holds arrays), and fits the
+    label lists; sides, contracts, fixed policies, behavior and global states fit it; a wrapper forwards
+    every member of the protocol; shapes and dtypes are the protocol's and stay the same from step to step,
+    without weak types, so that steps can be scanned; actions of wrong dtype, shape or range raise
+    ``ValueError`` at the boundary; padding is False or zero; everything is finite, after legal, illegal and
+    too late actions; an agent always has a legal action; ``final_obs`` is the observation while the episode
+    runs; episodes end by ``max_steps``, and exactly there under ``fixed_horizon``; rewards of a zero-sum
+    world sum to zero; a key gives one trajectory: again, without ``jit``, and among any number of
+    environments.
     """
     _check_description(world)
+    _check_optional(world)
+    _check_forwarding(world)
     _check_structure(world, key)
-    played = _play(Vectorize(world, lanes), key, steps)
+    _check_accounts(world, key)
+    played = _play(Vectorize(world, num_envs), key, steps)
     _check_end(world, played[-1]["over"], steps)
     replayed = played[:REPLAYED_STEPS]
-    _check_repeat(Vectorize(world, lanes), key, replayed)
+    _check_repeat(Vectorize(world, num_envs), key, replayed)
     if eager:
         _check_eager(world, key, replayed[0]["actions"][0])
-    _check_lanes(world, key, replayed, lanes)
+    _check_environments(world, key, replayed, num_envs)
     _check_bad_actions(world, key)
 
 
@@ -59,9 +66,10 @@ def _check_description(world: World) -> None:
     )
     _require(isinstance(world.name, str) and world.name, "name is a non-empty string", repr(world.name))
     _require(world.max_steps >= 1, "max_steps is at least 1", world.max_steps)
-    again = copy.deepcopy(world)
-    _require(again == world, "a world equals its copy", world.name)
-    _require(hash(again) == hash(world), "a world hashes like its copy", world.name)
+    if not jax.tree.leaves(world):
+        again = copy.deepcopy(world)
+        _require(again == world, "a world equals its copy", world.name)
+        _require(hash(again) == hash(world), "a world hashes like its copy", world.name)
     try:
         world.name = world.name
         frozen = False
@@ -83,6 +91,114 @@ def _check_description(world: World) -> None:
             )
 
 
+def _check_optional(world: World) -> None:
+    rows = sorted(row for side in world.sides.values() for row in side)
+    _require(rows == list(range(world.num_agents)), "each agent is on one side", dict(world.sides))
+    _require(all(world.sides.values()), "each side has an agent", dict(world.sides))
+    _require(not world.zero_sum or len(world.sides) == 2, "a zero-sum world has two sides", dict(world.sides))
+    _require(isinstance(world.time_unit, str) and world.time_unit, "time_unit is a string", world.time_unit)
+    scored = world.score_steps
+    _require(scored is None or 1 <= scored <= world.max_steps, "score_steps is in 1 .. max_steps", scored)
+    idle = world.idle_actions
+    if idle is not None:
+        fits = len(idle) == world.num_agents and all(map(_inside, idle, world.action_counts))
+        _require(fits, "idle_actions has an action of each agent", idle)
+    named = world.observation is None or world.observation in world.observations
+    _require(named, "observation is one of observations", f"{world.observation!r}, {world.observations}")
+    for name in world.observations:
+        other = world.observe_as(name)
+        same = (other.observation, other.agents, other.action_counts, type(other))
+        wanted = (name, world.agents, world.action_counts, type(world))
+        _require(same == wanted, "observe_as changes the observations alone", f"{same}, not {wanted}")
+    for side in world.sides:
+        fits = set(world.observations_of(side)) <= set(world.observations)
+        _require(fits, "the contracts of a side are among the world's", world.observations_of(side))
+    if len(world.sides) == 1:
+        only = next(iter(world.sides))
+        same = world.policies().keys() == world.policies(only).keys()
+        _require(same, "policies of the only side need no name of it", only)
+
+
+def _inside(action: int, count: int) -> bool:
+    return 0 <= action < count
+
+
+#: What a wrapper forwards unless it changes it; methods are called where that needs no state.
+_MEMBERS = (
+    *("name", "version", "agents", "action_counts", "observation_sizes", "max_steps", "fixed_horizon"),
+    *("score_steps", "idle_actions", "zero_sum", "time_unit", "asynchronous", "observation", "observations"),
+    *("global_state_kinds", "sides"),
+)
+
+
+def _check_forwarding(world: World) -> None:
+    if isinstance(world, Vectorize):
+        return
+    wrapped = Wrapper(world)
+    for member in _MEMBERS:
+        same = getattr(wrapped, member) == getattr(world, member)
+        _require(same, "a wrapper forwards what it does not change", member)
+    for side in world.sides:
+        names = [policies.keys() for policies in (wrapped.policies(side), world.policies(side))]
+        _require(names[0] == names[1], "a wrapper forwards what it does not change", "policies")
+        native = wrapped.native_policies(side) == world.native_policies(side)
+        _require(native, "a wrapper forwards what it does not change", "native_policies")
+        none = [x.behavior(side) is None for x in (wrapped, world)]
+        _require(none[0] == none[1], "a wrapper forwards what it does not change", "behavior")
+    for name in world.observations:
+        other = wrapped.observe_as(name)
+        _require(isinstance(other, Wrapper), "observe_as of a wrapped world is wrapped", type(other))
+
+
+def _check_accounts(world: World, key: jax.Array) -> None:
+    """Global states, fixed policies and the counting of decisions, by shapes alone."""
+    obs, state = jax.eval_shape(world.reset, key)
+    legal = jax.eval_shape(world.legal, state)
+    for kind in world.global_state_kinds:
+        given = jax.eval_shape(partial(world.global_state, kind=kind), state, obs)
+        shape = (world.global_state_size(kind),)
+        right = given.shape == shape and given.dtype == jnp.float32 and not given.weak_type
+        _require(right, f"the global state {kind!r} is float32{shape}", f"{given.dtype}{given.shape}")
+    for side, rows in world.sides.items():
+        for name, policy in world.policies(side).items():
+            _check_policy(world, key, side, name, policy, obs, state, legal)
+        behavior = world.behavior(side)
+        if behavior is not None:
+            _check_behavior(world, key, behavior, state, len(rows))
+
+
+def _check_policy(
+    world: World, key: jax.Array, side: str, name: str, policy: Any, obs: Any, state: Any, legal: Any
+) -> None:
+    seen = observed_by(world, [policy])
+    if seen != world:
+        obs, state = jax.eval_shape(seen.reset, key)
+    rows = world.sides[side]
+
+    def decide(key: jax.Array, obs: jax.Array, state: State, legal: jax.Array) -> tuple[Any, Any, Any]:
+        memory = policy.init(key, len(rows))
+        return memory, *act(policy, key, obs[np.array(rows)], state, legal[np.array(rows)], memory)
+
+    memory, actions, after = jax.eval_shape(decide, key, obs, state, legal)
+    right = (actions.shape, actions.dtype) == ((len(rows),), jnp.int32)
+    _require(right, "a policy gives int32[agent]", f"{name!r} of {side!r} gives {actions}")
+    same = jax.tree.map(lambda x: (x.shape, x.dtype), memory) == jax.tree.map(
+        lambda x: (x.shape, x.dtype), after
+    )
+    _require(same, "a policy keeps the shapes of its memory", f"{name!r} of {side!r}")
+
+
+def _check_behavior(world: World, key: jax.Array, behavior: Any, state: Any, agents: int) -> None:
+    actions = jax.ShapeDtypeStruct((world.num_agents,), jnp.int32)
+    _, after, step = jax.eval_shape(world.step, key, state, actions)
+    own = jax.ShapeDtypeStruct((agents,), jnp.int32)
+    decided, places = jax.eval_shape(behavior.decisions, state, own, after, step)
+    right = decided.shape == (agents,) and decided.dtype == jnp.bool_ and len(places) == len(behavior.axes)
+    _require(right, "behavior says who decided, and a place on each axis", f"{decided}, {places}")
+    _require(jax.eval_shape(behavior.phase, state, after).shape == (), "the phase is a scalar", "")
+    _require(behavior.phases, "behavior names a phase", behavior.phases)
+
+
 def _check_structure(world: World, key: jax.Array) -> None:
     agents, features = world.num_agents, world.observation_size
     actions = jax.ShapeDtypeStruct((agents,), jnp.int32)
@@ -97,7 +213,11 @@ def _check_structure(world: World, key: jax.Array) -> None:
         ("terminated", step.terminated, (), jnp.bool_),
         ("truncated", step.truncated, (), jnp.bool_),
         ("legal", legal, (agents, world.num_actions), jnp.bool_),
+        ("elapsed", step.elapsed, (), jnp.float32),
+        ("final_mask", step.final_mask, (agents, world.num_actions), jnp.bool_),
     ):
+        if value is None and what in ("elapsed", "final_mask"):
+            continue
         right = value.shape == shape and value.dtype == dtype
         _require(right, f"{what} is {jnp.dtype(dtype).name}{shape}", f"{value.dtype}{value.shape}")
     _require(
@@ -118,34 +238,52 @@ def _check_structure(world: World, key: jax.Array) -> None:
         _require(not before[path].weak_type, "no leaf is weakly typed", f"{_name(path)} {before[path]}")
 
 
-@partial(jax.jit, static_argnums=0)
+@jax.jit
 def _reset(world: World, key: jax.Array) -> tuple[jax.Array, State, jax.Array]:
     obs, state = world.reset(key)
     return obs, state, world.legal(state)
 
 
-@partial(jax.jit, static_argnums=0)
+@jax.jit
 def _step(world: World, key: jax.Array, state: State, actions: jax.Array) -> tuple[Any, ...]:
     obs, state, step = world.step(key, state, actions)
     return obs, state, step, world.legal(state)
 
 
 def _play(world: Vectorize, key: jax.Array, steps: int | None) -> list[dict[str, Any]]:
-    """Play random legal actions in lanes; one record per step, the first ones with all that step returned."""
+    """Play random legal actions; one record per step, the first ones with all that the step returned."""
     rng = np.random.default_rng(0)
     obs, state, legal = _reset(world, key)
     _check_values(world, obs, legal)
-    over = np.zeros(world.lanes, bool)
+    over = np.zeros(world.num_envs, bool)
     played = []
     for time in range(world.max_steps if steps is None else steps):
         actions = _random_actions(rng, np.asarray(legal))
         before, (obs, state, step, legal) = state, _step(world, jax.random.fold_in(key, time), state, actions)
         _check_values(world, obs, legal, step)
+        _check_step(world, step, legal, fresh=over, last=time == world.max_steps - 1)
         over |= np.asarray(step.done)
         played.append({"actions": actions, "over": over.copy()})
         if time < REPLAYED_STEPS:
             played[-1] |= {"before": before, "result": (obs, state, step, legal)}
     return played
+
+
+def _check_step(world: Vectorize, step: Any, legal: jax.Array, fresh: np.ndarray, last: bool) -> None:
+    """Clauses on what a step of several environments returns; ``fresh`` is False in their first episodes."""
+    if step.elapsed is not None:
+        _require((np.asarray(step.elapsed) > 0).all(), "elapsed is above 0", step.elapsed)
+    if step.final_mask is not None:
+        mask = np.asarray(step.final_mask)
+        _require(mask.any(-1).all(), "final_mask allows an action of each agent", mask)
+        running = ~np.asarray(step.done)
+        _require((mask == legal)[running].all(), "final_mask is legal while the episode runs", "they differ")
+    if world.zero_sum:
+        sides = [np.asarray(step.reward)[:, list(rows)].mean(-1) for rows in world.sides.values()]
+        _require(np.allclose(sides[0], -sides[1], atol=1e-4), "rewards of two sides sum to zero", sides)
+    if world.fixed_horizon:
+        early = np.asarray(step.done)[~fresh] & ~last
+        _require(not early.any(), "no episode of a fixed horizon ends before max_steps", early)
 
 
 def _random_actions(rng: np.random.Generator, legal: np.ndarray) -> np.ndarray:
@@ -180,7 +318,11 @@ def _check_finite(tree: Any) -> None:
 
 def _check_end(world: World, over: np.ndarray, steps: int | None) -> None:
     if steps is None or steps >= world.max_steps:
-        _require(over.all(), "episodes end by max_steps", f"lanes over after {world.max_steps} steps: {over}")
+        _require(
+            over.all(),
+            "episodes end by max_steps",
+            f"environments over after {world.max_steps} steps: {over}",
+        )
 
 
 def _check_repeat(world: Vectorize, key: jax.Array, replayed: list[dict[str, Any]]) -> None:
@@ -197,15 +339,21 @@ def _check_eager(world: World, key: jax.Array, actions: np.ndarray) -> None:
     _require_same(eager, _step(world, key, state, actions), "step is the same without jit")
 
 
-def _check_lanes(world: World, key: jax.Array, replayed: list[dict[str, Any]], lanes: int) -> None:
-    together = _reset(Vectorize(world, lanes), key)
-    for index, lane_key in enumerate(lane_keys(key, lanes)):
-        alone = _reset(world, lane_key)
-        _require_same(alone, lane(together, index), "a lane resets like a single environment")
+def _check_environments(world: World, key: jax.Array, replayed: list[dict[str, Any]], num_envs: int) -> None:
+    together = _reset(Vectorize(world, num_envs), key)
+    for index, env_key in enumerate(env_keys(key, num_envs)):
+        alone = _reset(world, env_key)
+        _require_same(
+            alone, env_slice(together, index), "an environment of many resets like a single environment"
+        )
     for time, record in enumerate(replayed):
-        for index, lane_key in enumerate(lane_keys(jax.random.fold_in(key, time), lanes)):
-            alone = _step(world, lane_key, lane(record["before"], index), record["actions"][index])
-            _require_same(alone, lane(record["result"], index), "a lane steps like a single environment")
+        for index, env_key in enumerate(env_keys(jax.random.fold_in(key, time), num_envs)):
+            alone = _step(world, env_key, env_slice(record["before"], index), record["actions"][index])
+            _require_same(
+                alone,
+                env_slice(record["result"], index),
+                "an environment of many steps like a single environment",
+            )
 
 
 def _check_bad_actions(world: World, key: jax.Array) -> None:

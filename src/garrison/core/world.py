@@ -1,23 +1,32 @@
 """The world protocol: what every simulator in Garrison offers.
 
-A world is a set of pure functions over arrays. It holds nothing but a frozen, hashable description
-of itself; everything that changes travels in ``state``. The names are those that JaxMARL users know.
+A world is a set of pure functions over arrays. It holds nothing but a frozen description of itself;
+everything that changes travels in ``state``. The names are those that JaxMARL users know.
 
     obs, state = world.reset(key)
     obs, state, step = world.step(key, state, actions)
     mask = world.legal(state)
 
-One call is one environment ("lane"); use ``jax.vmap`` for many. Agents are an array axis, padded to
-the largest agent where they differ. Nothing resets by itself: see :mod:`garrison.core.wrappers`.
+One call is one environment; use ``jax.vmap`` for many. Agents are an array axis, padded to the largest agent
+where they differ. Nothing resets by itself: see :mod:`garrison.core.wrappers`.
+
+A world is a pytree. Most have no leaves, are hashable, and may be closed over by ``jit`` or passed to it as
+an argument. A world that holds arrays, such as one whose opponent is a network (:mod:`garrison.core.sides`),
+names their fields in ``leaf_fields`` and must be passed as an argument.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any, ClassVar, Self
 
 import jax
+import jax.numpy as jnp
 
+from garrison.core.policy import STATE, Constant, Policy, Random, members_of, observation_of
 from garrison.core.struct import struct
 
 State = Any
@@ -31,7 +40,14 @@ class Step:
     terminated: jax.Array  # bool[]: the episode is over by the rules of the world
     truncated: jax.Array  # bool[]: the episode was cut by its time limit
     final_obs: jax.Array  # f32[agent, feature]: the observation before any automatic reset
-    info: dict[str, Any]  # what else the world tells: reward parts, events, ...
+    #: what else the world reports: ``reward_parts``, ``events``; ``team_reward`` f32[] where the rewards of
+    #: agents are split or shaped
+    info: dict[str, Any]
+    #: f32[]: time that passed, in the world's ``time_unit``; None where each step takes 1
+    elapsed: jax.Array | None = None
+    #: bool[agent, action]: legal actions at ``final_obs``; None where nothing resets within the step, so that
+    #: they are ``legal(state)``
+    final_mask: jax.Array | None = None
 
     @property
     def done(self) -> jax.Array:
@@ -39,13 +55,15 @@ class Step:
 
 
 class World(ABC):
-    """Base class of all worlds. Subclasses are frozen and hashable, so they can be closed over by jit."""
+    """Base class of all worlds. Subclasses are frozen dataclasses."""
+
+    # ------------------------------------------------------------ required
 
     #: registered name, e.g. ``"cc4"``
     name: str
     #: changes exactly when trajectories for a given key change
     version: str
-    #: names of the learning agents, in the order of the agent axis
+    #: names of the agents that act, in the order of the agent axis
     agents: tuple[str, ...]
     #: actions of each agent, without padding
     action_counts: tuple[int, ...]
@@ -53,6 +71,34 @@ class World(ABC):
     observation_sizes: tuple[int, ...]
     #: steps after which an episode is over at the latest
     max_steps: int
+
+    # ------------------------------------------------------------ with defaults
+
+    #: whether all episodes have exactly ``max_steps`` steps
+    fixed_horizon: bool = False
+    #: number of rewards that the official score counts; None: all
+    score_steps: int | None = None
+    #: the action of each agent that does nothing; None: there is none
+    idle_actions: tuple[int, ...] | None = None
+    #: whether one side's gain is the other's loss; only for worlds with two sides
+    zero_sum: bool = False
+    #: unit of ``Step.elapsed``
+    time_unit: str = "step"
+    #: whether an agent may have a single legal action for a while, because it is busy
+    asynchronous: bool = False
+    #: name of the observation contract; None where there is only one
+    observation: str | None = None
+    #: names of the observation contracts, each beginning with the features of those before it
+    observations: tuple[str, ...] = ()
+    #: what :meth:`global_state` can give
+    global_state_kinds: tuple[str, ...] = ("concat",)
+
+    #: dataclass fields that hold arrays or worlds; all other fields are static
+    leaf_fields: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        jax.tree_util.register_pytree_node(cls, _flatten, partial(_unflatten, cls))
 
     @property
     def num_agents(self) -> int:
@@ -67,6 +113,11 @@ class World(ABC):
     def observation_size(self) -> int:
         """Size of the padded observation axis."""
         return max(self.observation_sizes)
+
+    @property
+    def sides(self) -> Mapping[str, tuple[int, ...]]:
+        """Agents of each side, by position on the agent axis; one side with all agents by default."""
+        return {"agents": tuple(range(self.num_agents))}
 
     @abstractmethod
     def reset(self, key: jax.Array) -> tuple[jax.Array, State]:
@@ -88,13 +139,87 @@ class World(ABC):
     def observation_labels(self, agent: int | str) -> list[str]:
         """One line of text per feature of an agent's observation, in index order."""
 
+    def global_state_size(self, kind: str = "concat") -> int:
+        """Length of :meth:`global_state`. Raises ``ValueError`` for an unknown kind."""
+        self._check_kind(kind)
+        return sum(self.observation_sizes)
+
+    def global_state(self, state: State, obs: jax.Array, kind: str = "concat") -> jax.Array:
+        """What a centralized critic sees: ``f32[global_state_size(kind)]``.
+
+        Args:
+            state: the state of one environment.
+            obs: the observations of all agents in that state, ``f32[agent, feature]``.
+            kind: one of ``global_state_kinds``. ``"concat"``: the unpadded observations, one after another.
+
+        Raises:
+            ValueError: for an unknown kind.
+        """
+        self._check_kind(kind)
+        return jnp.concatenate([obs[i, :size] for i, size in enumerate(self.observation_sizes)])
+
+    def policies(self, side: str | None = None) -> dict[str, Policy]:
+        """Fixed policies by name, for the agents of a side (of the whole world where it has one side).
+
+        By default ``random``, and ``idle`` where the world has ``idle_actions``. Raises ``ValueError`` for an
+        unknown side, and where a world of several sides is asked without one.
+        """
+        rows = self.side_agents(side)
+        idle = {}
+        if self.idle_actions is not None:
+            idle = {"idle": Constant(tuple(self.idle_actions[i] for i in rows))}
+        return {**idle, "random": Random()}
+
+    def behavior(self, side: str | None = None) -> Any:
+        """How decisions of a side are counted (:class:`garrison.judge.behavior.Behavior`).
+
+        None, the default, counts by action label.
+        """
+        return None
+
+    def observations_of(self, side: str) -> tuple[str, ...]:
+        """The observation contracts of one side; all of the world's by default."""
+        return self.observations
+
+    def observe_as(self, name: str) -> Self:
+        """This world under the observation contract ``name``: same keys, same trajectories.
+
+        Raises ``ValueError`` for a contract that the world does not have.
+        """
+        if name == self.observation and name in self.observations:
+            return self
+        raise ValueError(
+            f"world {self.name!r} has no observation contract {name!r}; it has: "
+            + (", ".join(self.observations) or "a single one without a name")
+        )
+
+    def native_policies(self, side: str) -> tuple[str, ...]:
+        """Names of the policies of a side that the world's own code plays; none by default."""
+        return ()
+
+    def with_native(self, side: str, policy: str) -> World:
+        """The world of the other side, in which the world's own code decides for ``side`` by ``policy``.
+
+        Raises ``ValueError`` for a policy that is not one of ``native_policies(side)``.
+        """
+        raise ValueError(
+            f"world {self.name!r} has no native policy {policy!r} of side {side!r}; it has: "
+            + (", ".join(self.native_policies(side)) or "none")
+        )
+
+    def two_sided(self) -> World | None:
+        """The world with both sides of which this is one side; None where there is no such world."""
+        return self if len(self.sides) == 2 else None
+
     def describe(self, state: State) -> dict[str, Any]:
-        """The state of one lane as JSON-ready data, for people."""
+        """The state of one environment as JSON-ready data, for people."""
         raise NotImplementedError(f"world {self.name!r} has no description of its state")
 
     def narrate(self, state: State, actions: Any, after: State, step: Step) -> list[str]:
-        """What happened in one step of one lane, a line per event, for people."""
+        """What happened in one step of one environment, a line per event, for people."""
         raise NotImplementedError(f"world {self.name!r} does not narrate its steps")
+
+    # ------------------------------------------------------------ derived
 
     def agent_index(self, agent: int | str) -> int:
         """Position of an agent on the agent axis; raises ``ValueError`` naming what is possible."""
@@ -106,3 +231,58 @@ class World(ABC):
             f"no agent {agent!r} in world {self.name!r}; agents: {', '.join(self.agents)} "
             f"(or an index below {self.num_agents})"
         )
+
+    def side_agents(self, side: str | None) -> tuple[int, ...]:
+        """Positions of a side's agents; None stands for the only side.
+
+        Raises ``ValueError`` for an unknown side, and for None where there are several.
+        """
+        sides = self.sides
+        if side is None and len(sides) == 1:
+            return next(iter(sides.values()))
+        if side not in sides:
+            asked = f"no side {side!r} in world {self.name!r}" if side else f"name a side of {self.name!r}"
+            raise ValueError(f"{asked}; sides: {', '.join(sides)}")
+        return sides[side]
+
+    def _check_kind(self, kind: str) -> None:
+        if kind not in self.global_state_kinds:
+            raise ValueError(
+                f"world {self.name!r} has no global state {kind!r}; it has: "
+                f"{', '.join(self.global_state_kinds)}"
+            )
+
+
+def observed_by(world: World, policies: Iterable[Any]) -> World:
+    """``world`` under the smallest observation contract that serves its own learners and all ``policies``.
+
+    Contracts begin with the features of those before them, so a policy of an earlier one reads the first
+    features. Raises ``ValueError`` for a policy whose contract the world does not have.
+    """
+    read = {observation_of(one) for policy in policies for one in members_of(policy)} - {None, STATE}
+    if unknown := read - set(world.observations):
+        world.observe_as(min(unknown))
+    if not read:
+        return world
+    order = world.observations
+    return world.observe_as(max({*read, world.observation or order[0]}, key=order.index))
+
+
+def _flatten(world: World) -> tuple[tuple[Any, ...], Any]:
+    if not world.leaf_fields:
+        return (), world
+    static = tuple(
+        (field.name, getattr(world, field.name))
+        for field in dataclasses.fields(world)  # type: ignore[arg-type]
+        if field.name not in world.leaf_fields
+    )
+    return tuple(getattr(world, name) for name in world.leaf_fields), static
+
+
+def _unflatten(cls: type[World], static: Any, leaves: tuple[Any, ...]) -> World:
+    if not cls.leaf_fields:
+        return static
+    world = object.__new__(cls)  # without __post_init__: JAX unflattens with placeholders too
+    for name, value in (*static, *zip(cls.leaf_fields, leaves, strict=True)):
+        object.__setattr__(world, name, value)
+    return world

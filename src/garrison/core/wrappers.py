@@ -1,37 +1,47 @@
-"""Worlds around a world: automatic reset, episode statistics, many lanes.
+"""Worlds around a world: automatic reset, episode statistics, many environments.
 
-    world = Vectorize(EpisodeStats(AutoReset(inner)), lanes=64)
+    world = Vectorize(EpisodeStats(AutoReset(inner)), num_envs=64)
 
-Two ways to start new episodes:
+``AutoReset`` starts a new episode within the step that ends one. Every step then computes a reset too, and
+discards it in the environments whose episode goes on. A world whose episodes all have ``max_steps`` steps
+(``fixed_horizon``) does not need it: scan over ``max_steps`` steps, then call ``reset``.
 
-- ``AutoReset`` resets within the step, in any step. It fits episodes of varying length. Every step then
-  computes a reset too and throws it away for the lanes that go on.
-- ``Vectorize.reset_done`` resets between rollouts, outside the step. It fits worlds whose episodes all have
-  the same length, such as CAGE Challenge 4: step ``max_steps`` times (or a divisor of it) with ``lax.scan``,
-  then call ``reset_done``. A reset is computed once per rollout, and the compiled step holds none.
-
-What an agent saw last in an episode is in ``Step.final_obs`` either way, so that a value can be bootstrapped
-from it where an episode was truncated.
+What an agent saw last in an episode is in ``Step.final_obs``, and what it could have done then in
+``Step.final_mask``, so that a value can be bootstrapped from there where an episode was truncated.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
 
+from garrison.core.policy import Policy
 from garrison.core.spaces import check_actions
 from garrison.core.struct import struct
 from garrison.core.world import State, Step, World
 
 
+def _forwarded(name: str) -> Any:
+    """A property that asks the wrapped world."""
+    return property(lambda self: getattr(self.world, name))
+
+
 @dataclass(frozen=True)
 class Wrapper(World):
-    """A world that changes something about another one. What it does not define, the other one answers."""
+    """A world that changes something about another one.
+
+    It forwards every member of the protocol; a subclass overrides what it changes. One whose state differs
+    from the wrapped world's defines :meth:`inner`.
+    """
 
     world: World
+
+    leaf_fields = ("world",)
 
     def __post_init__(self) -> None:
         if isinstance(self.world, Vectorize):
@@ -39,19 +49,32 @@ class Wrapper(World):
                 f"{type(self).__name__} cannot wrap Vectorize; Vectorize must be the outermost wrapper"
             )
 
-    def __getattr__(self, attribute: str) -> Any:
-        # Reached only for what neither this class nor its bases have. Names with an underscore are asked
-        # for by copying and the like while ``world`` is not there yet.
-        if attribute.startswith("_") or attribute == "world":
-            raise AttributeError(attribute)
-        return getattr(self.world, attribute)
-
     def inner(self, state: State) -> State:
         """The wrapped world's state."""
         return state
 
+    name = _forwarded("name")
+    version = _forwarded("version")
+    agents = _forwarded("agents")
+    action_counts = _forwarded("action_counts")
+    observation_sizes = _forwarded("observation_sizes")
+    max_steps = _forwarded("max_steps")
+    fixed_horizon = _forwarded("fixed_horizon")
+    score_steps = _forwarded("score_steps")
+    idle_actions = _forwarded("idle_actions")
+    zero_sum = _forwarded("zero_sum")
+    time_unit = _forwarded("time_unit")
+    asynchronous = _forwarded("asynchronous")
+    observation = _forwarded("observation")
+    observations = _forwarded("observations")
+    global_state_kinds = _forwarded("global_state_kinds")
+    sides = _forwarded("sides")
+
     def reset(self, key: jax.Array) -> tuple[jax.Array, State]:
         return self.world.reset(key)
+
+    def step(self, key: jax.Array, state: State, actions: jax.Array) -> tuple[jax.Array, State, Step]:
+        return self.world.step(key, state, actions)
 
     def legal(self, state: State) -> jax.Array:
         return self.world.legal(self.inner(state))
@@ -62,6 +85,35 @@ class Wrapper(World):
     def observation_labels(self, agent: int | str) -> list[str]:
         return self.world.observation_labels(agent)
 
+    def global_state_size(self, kind: str = "concat") -> int:
+        return self.world.global_state_size(kind)
+
+    def global_state(self, state: State, obs: jax.Array, kind: str = "concat") -> jax.Array:
+        return self.world.global_state(self.inner(state), obs, kind)
+
+    def policies(self, side: str | None = None) -> dict[str, Policy]:
+        return self.world.policies(side)
+
+    def behavior(self, side: str | None = None) -> Any:
+        behavior = self.world.behavior(side)
+        return None if behavior is None else _InnerBehavior(behavior, self.inner)
+
+    def observations_of(self, side: str) -> tuple[str, ...]:
+        return self.world.observations_of(side)
+
+    def observe_as(self, name: str) -> Self:
+        return replace(self, world=self.world.observe_as(name))
+
+    def native_policies(self, side: str) -> tuple[str, ...]:
+        return self.world.native_policies(side)
+
+    def with_native(self, side: str, policy: str) -> World:
+        return replace(self, world=self.world.with_native(side, policy))
+
+    def two_sided(self) -> World | None:
+        world = self.world.two_sided()
+        return None if world is None else replace(self, world=world)
+
     def describe(self, state: State) -> dict[str, Any]:
         return self.world.describe(self.inner(state))
 
@@ -69,19 +121,35 @@ class Wrapper(World):
         return self.world.narrate(self.inner(state), actions, self.inner(after), step)
 
 
+class _InnerBehavior:
+    """The behavior of a wrapped world, given states of the wrapper."""
+
+    def __init__(self, behavior: Any, inner: Callable[[State], State]):
+        self.axes, self.phases = behavior.axes, behavior.phases
+        self._behavior, self._inner = behavior, inner
+
+    def decisions(self, state: State, actions: jax.Array, after: State, step: Step) -> Any:
+        return self._behavior.decisions(self._inner(state), actions, self._inner(after), step)
+
+    def phase(self, state: State, after: State) -> jax.Array:
+        return self._behavior.phase(self._inner(state), self._inner(after))
+
+
 @dataclass(frozen=True)
 class AutoReset(Wrapper):
     """Starts a new episode in the step that ends one.
 
-    That step returns the first observation and state of the new episode; the last observation of the old one
-    is ``final_obs``, and reward, ``terminated``, ``truncated`` and ``info`` are the old one's.
+    That step returns the first observation and state of the new episode. The last observation of the old one
+    is ``final_obs`` and its legal actions ``final_mask``; reward, ``terminated``, ``truncated``, ``elapsed``
+    and ``info`` are the old one's.
     """
 
     def step(self, key: jax.Array, state: State, actions: jax.Array) -> tuple[jax.Array, State, Step]:
         step_key, reset_key = jax.random.split(key)
         obs, state, step = self.world.step(step_key, state, actions)
+        final_mask = self.world.legal(state) if step.final_mask is None else step.final_mask
         obs, state = _select(step.done, self.world.reset(reset_key), (obs, state))
-        return obs, state, step
+        return obs, state, step.replace(final_mask=final_mask)
 
 
 @struct
@@ -125,45 +193,46 @@ class EpisodeStats(Wrapper):
 
 @dataclass(frozen=True)
 class Vectorize(Wrapper):
-    """``lanes`` independent copies of a world: one key, but every other array has a leading lane axis.
+    """``num_envs`` independent copies of a world: one key, but every other array has a leading axis [env].
 
-    Lane ``i`` lives as a single world would with the key ``lane_keys(key, lanes)[i]``, whatever ``lanes`` is.
+    Environment ``i`` evolves as a single one would with the key ``env_keys(key, num_envs)[i]``, whatever
+    ``num_envs`` is.
     """
 
-    lanes: int
+    num_envs: int
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.lanes < 1:
-            raise ValueError(f"lanes is {self.lanes}; it must be at least 1")
+        if self.num_envs < 1:
+            raise ValueError(f"num_envs is {self.num_envs}; it must be at least 1")
 
     def inner(self, state: State) -> State:
-        raise ValueError("one lane at a time: ask the inner world, e.g. world.world.describe(lane(state, 0))")
+        raise ValueError(
+            "one environment at a time: ask the inner world, e.g. world.world.describe(env_slice(state, 0))"
+        )
 
     def reset(self, key: jax.Array) -> tuple[jax.Array, State]:
-        return jax.vmap(self.world.reset)(lane_keys(key, self.lanes))
+        return jax.vmap(self.world.reset)(env_keys(key, self.num_envs))
 
     def step(self, key: jax.Array, state: State, actions: jax.Array) -> tuple[jax.Array, State, Step]:
-        actions = check_actions(self, actions, lead=(self.lanes,))
-        return jax.vmap(self.world.step)(lane_keys(key, self.lanes), state, actions)
+        actions = check_actions(self, actions, lead=(self.num_envs,))
+        return jax.vmap(self.world.step)(env_keys(key, self.num_envs), state, actions)
 
     def legal(self, state: State) -> jax.Array:
         return jax.vmap(self.world.legal)(state)
 
-    def reset_done(
-        self, key: jax.Array, obs: jax.Array, state: State, done: jax.Array
-    ) -> tuple[jax.Array, State]:
-        """Start new episodes in the lanes where ``done`` (bool[lane]), leave the others as they are."""
-        return jax.vmap(_select)(done, self.reset(key), (obs, state))
+    def global_state(self, state: State, obs: jax.Array, kind: str = "concat") -> jax.Array:
+        """``f32[env, global_state_size(kind)]``."""
+        return jax.vmap(partial(self.world.global_state, kind=kind))(state, obs)
 
 
-def lane_keys(key: jax.Array, lanes: int) -> jax.Array:
-    """One key per lane; the key of a lane does not depend on how many there are."""
-    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jnp.arange(lanes))
+def env_keys(key: jax.Array, num_envs: int) -> jax.Array:
+    """One key per environment; the key of an environment does not depend on how many there are."""
+    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jnp.arange(num_envs))
 
 
-def lane(tree: Any, index: int) -> Any:
-    """One lane of a tree of arrays with a leading lane axis."""
+def env_slice(tree: Any, index: int) -> Any:
+    """One environment of a tree of arrays with a leading axis [env]."""
     return jax.tree.map(lambda leaf: leaf[index], tree)
 
 

@@ -1,8 +1,8 @@
 """What teams do: shares of their decisions, and how far two teams are apart.
 
 A decision is a step in which an agent was free to choose; steps in which it was busy with an earlier action
-are left out. A world says what its decisions were, from its events, with an attribute ``behaviour`` that has
-the form of :class:`Behaviour`. For other worlds there is :class:`ByLabel`.
+are left out. A world says what its decisions were, from its events, with an attribute ``behavior`` that has
+the form of :class:`Behavior`. For other worlds there is :class:`ByLabel`.
 
 Decisions are counted in the evaluation, per episode: ``int[team, episode, *axes]``.
 """
@@ -21,7 +21,7 @@ from garrison.core.world import State, Step, World
 from garrison.judge.stats import Interval, bounds, resampled
 
 
-class Behaviour(Protocol):
+class Behavior(Protocol):
     """How a world accounts for decisions and phases; all functions are for one lane."""
 
     #: what decisions are counted by: labels of each axis; the first is the kind of action
@@ -65,12 +65,13 @@ class ByLabel:
         return jnp.zeros((), jnp.int32)
 
 
-def behaviour_of(world: World) -> Behaviour:
-    return world.behaviour if hasattr(world, "behaviour") else ByLabel(world)
+def behavior_of(world: World) -> Behavior:
+    """How the decisions of a world's only side are counted."""
+    return world.behavior() or ByLabel(world)
 
 
 def profile(axes: Mapping[str, tuple[str, ...]], decisions: np.ndarray, seed: int = 0) -> dict[str, Any]:
-    """Behaviour of a player, JSON-ready.
+    """Behavior of a player, JSON-ready.
 
     Args:
         decisions: ``int[team, episode, *axes]``.

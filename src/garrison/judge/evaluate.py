@@ -15,10 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.core.policy import Constant, Policy, Random
+from garrison.core.policy import Policy
 from garrison.core.struct import struct
-from garrison.core.world import State, Step, World
-from garrison.judge.behavior import Behaviour, behaviour_of
+from garrison.core.world import State, Step, World, observed_by
+from garrison.judge.behavior import Behavior, behavior_of
 from garrison.judge.lineup import Group, act, begin, grouped
 
 #: Seeds of episodes must fit into what a random key is made from.
@@ -44,25 +44,6 @@ class Recording:
     actions: Any  # int32[step, agent]
     after: State
     step: Step
-
-
-def known_players(world: World) -> dict[str, Policy]:
-    """The players every world has, and those it brings along (``world.players()``), by name.
-
-    ``idle`` needs the world to say which actions do nothing (``world.idle_actions``, one per agent).
-    """
-    players: dict[str, Policy] = {}
-    if hasattr(world, "idle_actions"):
-        players["idle"] = Constant(tuple(world.idle_actions))
-    players["random"] = Random()
-    if hasattr(world, "players"):
-        players |= world.players()
-    return players
-
-
-def seen_by(world: World, players: Sequence[Any]) -> World:
-    """The world with observations that serve all players, where it has several kinds of them."""
-    return world.seen_by(players) if hasattr(world, "seen_by") else world
 
 
 def evaluate(
@@ -94,7 +75,7 @@ def evaluate(
         raise ValueError(f"cannot record {record!r}; players: {', '.join(players)}")
     teams = {name: tuple(one) if isinstance(one, (list, tuple)) else (one,) for name, one in players.items()}
     lineup = [team for one in teams.values() for team in one]
-    world = seen_by(world, lineup)
+    world = observed_by(world, lineup)
     groups, places = grouped(lineup)
     numbers = iter(places)
     places_of = {name: [next(numbers) for _ in one] for name, one in teams.items()}
@@ -147,15 +128,15 @@ def _play(
     # The same key for all players, and a lane for each player and episode.
     legal = jax.vmap(jax.vmap(world.legal))
     step_world = jax.vmap(jax.vmap(world.step), in_axes=(None, 0, 0))
-    score_steps = getattr(world, "score_steps", world.max_steps)
-    behaviour = behaviour_of(world)
+    score_steps = world.score_steps or world.max_steps
+    behavior = behavior_of(world)
 
     def one(carry: Any, t: jax.Array) -> tuple[Any, Any]:
         obs, state, memories, alive, figures = carry
         at = jax.vmap(jax.random.fold_in, (0, None))
-        actions, memories = act(groups, at(act_keys, t), obs, legal(state), memories)
+        actions, memories = act(groups, at(act_keys, t), obs, state, legal(state), memories)
         next_obs, after, step = step_world(at(step_keys, t), state, actions)
-        account = jax.vmap(jax.vmap(partial(_account, behaviour, t < score_steps)))
+        account = jax.vmap(jax.vmap(partial(_account, behavior, t < score_steps)))
         figures = account(figures, alive, state, actions, after, step)
         seen = None
         if recorded is not None:
@@ -167,7 +148,7 @@ def _play(
     step = jax.eval_shape(step_world, step_keys, state, actions)[2]
     carry = (obs, state, begin(groups, init_keys, world.num_agents), jnp.ones(lanes, bool))
     carry, recording = jax.lax.scan(
-        one, (*carry, _nothing(behaviour, lanes, step)), jnp.arange(world.max_steps)
+        one, (*carry, _nothing(behavior, lanes, step)), jnp.arange(world.max_steps)
     )
     return carry[-1], recording
 
@@ -177,10 +158,10 @@ def _parts(step: Step) -> dict[str, Any]:
     return step.info.get("reward_parts") or {"reward": jnp.mean(step.reward, axis=-1)}
 
 
-def _nothing(behaviour: Behaviour, lanes: tuple[int, int], step: Step) -> Episodes:
+def _nothing(behavior: Behavior, lanes: tuple[int, int], step: Step) -> Episodes:
     """Figures before the first step; ``step`` tells shapes [*lanes, ...]."""
-    phases = len(behaviour.phases)
-    axes = tuple(map(len, behaviour.axes.values()))
+    phases = len(behavior.phases)
+    axes = tuple(map(len, behavior.axes.values()))
     parts = jax.eval_shape(jax.vmap(jax.vmap(_parts)), step)
     return Episodes(
         returns=jnp.zeros(lanes),
@@ -192,7 +173,7 @@ def _nothing(behaviour: Behaviour, lanes: tuple[int, int], step: Step) -> Episod
 
 
 def _account(
-    behaviour: Behaviour,
+    behavior: Behavior,
     scored: jax.Array,
     figures: Episodes,
     alive: jax.Array,
@@ -203,8 +184,8 @@ def _account(
 ) -> Episodes:
     """Count a step of one lane, if it is still in its first episode."""
     reward = jnp.where(alive, jnp.mean(step.reward), 0.0)
-    phase = behaviour.phase(state, after)
-    decided, places = behaviour.decisions(state, actions, after, step)
+    phase = behavior.phase(state, after)
+    decided, places = behavior.decisions(state, actions, after, step)
     return Episodes(
         returns=figures.returns + reward,
         scores=figures.scores + jnp.where(scored, reward, 0.0),

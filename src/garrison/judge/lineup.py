@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core import policy
 from garrison.core.policy import Policy
 from garrison.core.struct import static, struct
 
@@ -52,22 +53,24 @@ def begin(groups: Sequence[Group], keys: jax.Array, num_agents: int) -> tuple[An
 
 
 def act(
-    groups: Sequence[Group], keys: jax.Array, obs: jax.Array, mask: jax.Array, memories: tuple[Any, ...]
+    groups: Sequence[Group],
+    keys: jax.Array,
+    obs: jax.Array,
+    state: Any,
+    mask: jax.Array,
+    memories: tuple[Any, ...],
 ) -> tuple[jax.Array, tuple[Any, ...]]:
     """Each player decides in its own lanes: ``int32[player, episode, agent]``, and the new memories.
 
-    Players that say an ``observation_size`` see as many features.
+    Each reads what it says that it reads; see :mod:`garrison.core.policy`.
     """
     chosen, start = [], 0
     for group, memory in zip(groups, memories, strict=True):
         lanes = slice(start, start + group.size)
-        chosen.append(_for_each(group, _act, shared=(keys,), own=(obs[lanes], mask[lanes], memory)))
+        own = (obs[lanes], jax.tree.map(lambda x, own=lanes: x[own], state), mask[lanes], memory)
+        chosen.append(_for_each(group, policy.act, shared=(keys,), own=own))
         start += group.size
     return jnp.concatenate([actions for actions, _ in chosen]), tuple(memory for _, memory in chosen)
-
-
-def _act(player: Policy, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> Any:
-    return player.act(key, obs[..., : getattr(player, "observation_size", None)], mask, memory)
 
 
 def _for_each(group: Group, function: Any, shared: tuple[Any, ...], own: tuple[Any, ...]) -> Any:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from garrison.core.world import World
-from garrison.judge.behavior import behaviour_of
+from garrison.judge.behavior import behavior_of
 from garrison.judge.evaluate import Recording, length_of
 
 
@@ -50,7 +50,7 @@ def tell(world: World, player: str, recording: Recording) -> Story | None:
         if told or rewards[t]:
             moments.append(Moment(t, float(rewards[t]), float(totals[t]), tuple(told)))
     parts = recording.step.info.get("reward_parts", {})
-    phases = jax.vmap(behaviour_of(world).phase)(recording.state, recording.after)
+    phases = jax.vmap(behavior_of(world).phase)(recording.state, recording.after)
     return Story(world.name, player, rewards, parts, np.asarray(phases), tuple(moments))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from garrison.core.world import World
-from garrison.judge.behavior import behaviour_of, distance, profile
+from garrison.judge.behavior import behavior_of, distance, profile
 from garrison.judge.evaluate import Episodes
 from garrison.judge.stats import (
     estimate,
@@ -38,7 +38,7 @@ def summary(
             difference = paired_difference(results[versus].returns, results[name].returns)
             figures["advantage_of_" + versus] = asdict(difference)
             apart = distance(results[versus].decisions, results[name].decisions)
-            figures["behaviour_distance_to_" + versus] = asdict(apart)
+            figures["behavior_distance_to_" + versus] = asdict(apart)
     return _about(world, results, seed, options) | {"versus": versus, "players": players}
 
 
@@ -62,8 +62,8 @@ def _about(
         "seed": seed,
         "episodes": next(iter(results.values())).returns.shape[1],
         "max_steps": world.max_steps,
-        "score_steps": getattr(world, "score_steps", world.max_steps),
-        "phases": list(behaviour_of(world).phases),
+        "score_steps": world.score_steps or world.max_steps,
+        "phases": list(behavior_of(world).phases),
     }
 
 
@@ -78,7 +78,7 @@ def _player(world: World, episodes: Episodes) -> dict[str, Any]:
         "length": float(np.mean(episodes.lengths)),
         "reward_parts": {part: x.sum(axis=0).tolist() for part, x in by_phase.items()},
         "reward_parts_by_phase": {part: x.tolist() for part, x in by_phase.items()},
-        "behaviour": profile(behaviour_of(world).axes, episodes.decisions),
+        "behavior": profile(behavior_of(world).axes, episodes.decisions),
     }
 
 
@@ -89,5 +89,5 @@ def _pair(results: Mapping[str, Episodes], first: str, second: str) -> dict[str,
         "second": second,
         "difference": asdict(paired_difference(ours.returns, theirs.returns)),
         "probability_of_improvement": asdict(probability_of_improvement(ours.returns, theirs.returns)),
-        "behaviour_distance": asdict(distance(ours.decisions, theirs.decisions)),
+        "behavior_distance": asdict(distance(ours.decisions, theirs.decisions)),
     }

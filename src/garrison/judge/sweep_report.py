@@ -18,7 +18,7 @@ from garrison.runs.sweep import Sweep
 from garrison.runs.trials import Trial
 
 METRIC = "return"
-NAMED = 10  # curves with a colour and a name; the others are grey
+NAMED = 10  # curves with a color and a name; the others are grey
 RANGES = 3  # curves with the range of their teams
 
 

@@ -32,10 +32,10 @@ def table(figures: dict[str, Any]) -> Table:
     return view
 
 
-def behaviour_table(figures: dict[str, Any]) -> Table:
+def behavior_table(figures: dict[str, Any]) -> Table:
     """Shares of each player's decisions by kind of action; entropy in nats."""
     view = _view("what the players decide", "busy steps left out", "action")
-    profiles = {name: player["behaviour"] for name, player in figures["players"].items()}
+    profiles = {name: player["behavior"] for name, player in figures["players"].items()}
     for name in profiles:
         view.add_column(name, justify="right")
     for kind in next(iter(profiles.values()))["shares"]:
@@ -50,8 +50,8 @@ def behaviour_table(figures: dict[str, Any]) -> Table:
 
 
 def distances(figures: dict[str, Any]) -> list[str]:
-    """Distance of each player's behaviour to that of the player that all are compared with."""
-    key = "behaviour_distance_to_" + figures["versus"]
+    """Distance of each player's behavior to that of the player that all are compared with."""
+    key = "behavior_distance_to_" + figures["versus"]
     return [f"{player[key]['value']:.2f}" if key in player else "" for player in figures["players"].values()]
 
 
@@ -74,7 +74,7 @@ def comparison_tables(figures: dict[str, Any]) -> list[Table]:
             f"{pair['first']} − {pair['second']}",
             mean(pair["difference"], sign="+"),
             interval(pair["probability_of_improvement"]),
-            interval(pair["behaviour_distance"]),
+            interval(pair["behavior_distance"]),
         )
     return [players, pairs]
 

@@ -38,7 +38,7 @@ def whole_episodes(world: World, steps: int) -> bool:
 
     A world says with ``fixed_horizon = True`` that all its episodes have ``max_steps`` steps.
     """
-    return getattr(world, "fixed_horizon", False) and steps == world.max_steps
+    return world.fixed_horizon and steps == world.max_steps
 
 
 def lanes_of(world: World, lanes: int, steps: int) -> Vectorize:

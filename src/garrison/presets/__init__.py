@@ -49,7 +49,7 @@ PRESET_TABLE: dict[str, Preset] = {
         "The published IPPO baseline of CAGE Challenge 4, to compare with.",
         "The matched baseline that was trained both on CybORG and on the earlier JAX port: learning rate "
         "3e-4, gamma 0.99, lambda 0.95, clip 0.2, value 0.5, entropy 0.01, gradient norm 0.5, rewards "
-        "normalised, one trunk of 2 x 256 tanh, 48 environments x 500 steps, 16 minibatches, 4 epochs, 3 "
+        "normalized, one trunk of 2 x 256 tanh, 48 environments x 500 steps, 16 minibatches, 4 epochs, 3 "
         "million steps. An episode has 499 steps, so a rollout has too.",
     ),
     "cc4-ippo-bigbatch": Preset(

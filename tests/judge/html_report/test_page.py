@@ -12,7 +12,7 @@ from matplotlib.image import imread
 from garrison.core.policy import Constant
 from garrison.core.world import Step
 from garrison.judge import story
-from garrison.judge.evaluate import Recording, evaluate, known_players
+from garrison.judge.evaluate import Recording, evaluate
 from garrison.judge.format import duration, number
 from garrison.judge.html_report import plots
 from garrison.judge.html_report.markup import cell, markup, strips, table, tag
@@ -68,7 +68,7 @@ def read(text: str) -> Reader:
 @pytest.fixture(scope="module")
 def subject():
     world = Network(steps=12)
-    players = known_players(world) | {"ippo": [Constant((2, 4)), Constant((1, 3))]}
+    players = world.policies() | {"ippo": [Constant((2, 4)), Constant((1, 3))]}
     results, recording = evaluate(world, players, 5, seed=7, record="ippo")
     figures = summary(world, results, 7, versus="ippo")
     told = story.tell(world, "ippo", recording)
@@ -94,7 +94,7 @@ def test_the_page_holds_the_figures(reader, subject):
     assert number(ours["interquartile_mean"]["value"]) in reader.text
     for part in ours["reward_parts"].values():
         assert number(part) in reader.text
-    for share in ours["behaviour"]["shares"].values():
+    for share in ours["behavior"]["shares"].values():
         assert f"{share['value']:.1%}" in reader.text
     assert "2 teams of ippo" in " ".join(reader.text)
     assert "garrison eval RUN --seeds 7-11" in reader.text
@@ -135,7 +135,7 @@ def test_pictures_follow_the_colours_of_the_page(subject):
 
 
 def test_returns_have_the_colours_of_the_learning_curve(subject):
-    """Who learns has the first colour, wherever it stands in the table."""
+    """Who learns has the first color, wherever it stands in the table."""
     svg = plots.returns_svg(subject.figures)
     assert list(subject.figures["players"]) == ["random", "ippo"]
     first, second = svg.index("var(--c1)"), svg.index("var(--c0)")

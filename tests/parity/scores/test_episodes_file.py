@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from garrison.judge.evaluate import Episodes, known_players
+from garrison.judge.evaluate import Episodes
 from garrison.learn import nets
 from garrison.learn.policy import NetworkPolicy
 from garrison.parity.scores import episodes_file
@@ -107,7 +107,7 @@ def test_episodes_of_other_machines_are_taken_in(tmp_path):
 
 
 def test_players_are_told_apart():
-    players = known_players(cc4.make())
+    players = cc4.make().policies()
     net = nets.make(jax.random.key(0), (0,) * 5, 210, 242, (4,), "relu", False)
     other = nets.make(jax.random.key(1), (0,) * 5, 210, 242, (4,), "relu", False)
     policies = [

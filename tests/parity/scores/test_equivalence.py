@@ -68,7 +68,7 @@ def test_equal_sides_seldom_seem_to_differ():
     for _ in range(60):
         names = [rng.normal(size=(2, 50)) for _ in range(17)]
         gaps = [equivalence._gap(str(i), *pair, 1.0) for i, pair in enumerate(names)]
-        pair = {"policy": "idle", "red": "fsm", "gaps": gaps, "behaviour": {"p": 1.0}}
+        pair = {"policy": "idle", "red": "fsm", "gaps": gaps, "behavior": {"p": 1.0}}
         equivalence._adjust([pair])
         tests.append(min(gap["adjusted"] for gap in gaps) < equivalence.LEVEL)
     assert sum(tests) <= 8
@@ -106,13 +106,13 @@ def test_so_many_episodes_prove_a_margin():
     assert equivalence.needed(rng.normal(size=9), rng.normal(size=9), 0.0) is None
 
 
-def test_behaviour_of_one_law_is_as_far_apart_as_halves(monkeypatch):
+def test_behavior_of_one_law_is_as_far_apart_as_halves(monkeypatch):
     monkeypatch.setattr(equivalence, "RESAMPLES", 500)
     monkeypatch.setattr(stats, "RESAMPLES", 100)  # of the interval, which is not looked at
     rng = np.random.default_rng(5)
     sizes = (80, 60)
     found = [
-        equivalence.behaviour(*(rng.multinomial(800, np.full(KINDS, 1 / KINDS), n) for n in sizes))
+        equivalence.behavior(*(rng.multinomial(800, np.full(KINDS, 1 / KINDS), n) for n in sizes))
         for _ in range(150)
     ]
     p = [one["p"] for one in found]
@@ -122,11 +122,11 @@ def test_behaviour_of_one_law_is_as_far_apart_as_halves(monkeypatch):
     assert all(0 < one["halves"] < one["halves_high"] < 0.03 for one in found)
 
 
-def test_behaviour_of_another_law_is_found():
+def test_behavior_of_another_law_is_found():
     rng = np.random.default_rng(6)
     law = np.full(KINDS, 1 / KINDS)
     law[:2] += (0.02, -0.02)
-    found = equivalence.behaviour(rng.multinomial(800, law, 80), rng.multinomial(800, law[::-1], 60))
+    found = equivalence.behavior(rng.multinomial(800, law, 80), rng.multinomial(800, law[::-1], 60))
     assert found["p"] == pytest.approx(1e-4, rel=0.01)
     assert found["low"] < found["distance"] < found["high"]
     assert found["distance"] == pytest.approx(0.04, abs=0.01)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import garrison
+from garrison.core.world import observed_by
 from garrison.worlds.cc4 import rich
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import blue, guard
@@ -235,7 +236,7 @@ def test_a_learning_red_meets_the_guard_with_what_it_reads():
 
 def test_it_defends_and_never_restores_while_busy():
     """32 episodes; results/cc4_guard.md has the mean of 1,000."""
-    world = garrison.make("cc4").seen_by([blue.PLAYERS["guard"]])
+    world = observed_by(garrison.make("cc4"), [blue.PLAYERS["guard"]])
     player = blue.PLAYERS["guard"]
 
     def lane(key):

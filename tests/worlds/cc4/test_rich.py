@@ -9,6 +9,7 @@ import pytest
 
 import garrison
 from garrison.core.testing import check_world
+from garrison.core.world import observed_by
 from garrison.worlds.cc4 import Episode, default_options, play, rich
 from garrison.worlds.cc4 import draws as draw
 from garrison.worlds.cc4 import tables as T
@@ -409,9 +410,9 @@ def test_the_memory_takes_553_bytes(memory):
 def test_a_world_is_seen_by_its_players(worlds):
     stock, richer = worlds
     players = blue.PLAYERS
-    assert stock.seen_by([players["idle"], players["reactive"]]) == stock
-    assert stock.seen_by([players["idle"], players["guard"]]) == richer
-    assert richer.seen_by([]) == richer
+    assert observed_by(stock, [players["idle"], players["reactive"]]) == stock
+    assert observed_by(stock, [players["idle"], players["guard"]]) == richer
+    assert observed_by(richer, []) == richer
 
 
 @pytest.mark.parametrize("name", ["idle", "random", "reactive", "firewall"])

@@ -265,7 +265,7 @@ def test_pids(networks):
     pid, kind = networks.service_pid, networks.service_kind
     p = {T.Service(k).name: even((pid[kind == k] - 1000) // 50, 0, 180) for k in range(1, 6)}
     p |= {f"session of {side}": even(delta, 1, 9) for side, delta in deltas(networks).items()}
-    p["above its neighbour"] = multiple_tests.share(np.sum(pid[:, 1, 0] > pid[:, 2, 0]), NETWORKS, 0.5)
+    p["above its neighbor"] = multiple_tests.share(np.sum(pid[:, 1, 0] > pid[:, 2, 0]), NETWORKS, 0.5)
     assert not multiple_tests.rejected(p, LEVEL)
 
 

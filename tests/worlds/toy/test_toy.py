@@ -20,6 +20,7 @@ GOLDEN = {
     ("toy/masking", "1"): "08277a163bfd9963",
     ("toy/busy", "1"): "2fe87570c49d8387",
     ("toy/memory", "1"): "4263a11741868ffb",
+    ("toy/pursuit", "1"): "83165778f976d6d7",
     ("toy/network", "1"): "3f1366de64bcc0fc",
     ("toy/truncation", "1"): "b40bcffb9f371f61",
     ("toy/value", "1"): "de865c78beeb3b00",

@@ -75,7 +75,7 @@ class CybORGWorld(BlueSide):
     steps: int = 500  # an episode is over after one less
 
     name = "cyborg"
-    behaviour = Decisions()
+    behavior = Decisions()
 
     @property
     def version(self) -> str:  # type: ignore[override]
@@ -199,7 +199,7 @@ def _place(agent: int, mask: np.ndarray, action: int, holds: Mapping[str, int]) 
 
 
 def red_holds(controller: Any) -> dict[str, int]:
-    """Red's hold on each host where it has one: ``USER_SHELL`` or ``ROOT`` of ``cc4``'s behaviour."""
+    """Red's hold on each host where it has one: ``USER_SHELL`` or ``ROOT`` of ``cc4``'s behavior."""
     holds: dict[str, int] = {}
     for agent, sessions in controller.state.sessions.items():
         if agent.startswith("red"):

@@ -28,12 +28,12 @@ OVERVIEW = (
     "policy", "episodes", "Garrison", "CybORG", "difference", "95%", "margin", "equivalent", "found at 90%",
     "episodes needed",
 )  # fmt: skip
-BEHAVIOUR = ("policy", "distance", "95%", "halves of CybORG", "95% of them below", "p", "adj. p")
+BEHAVIOR = ("policy", "distance", "95%", "halves of CybORG", "95% of them below", "p", "adj. p")
 #: columns that a terminal has room for, of each table
 BRIEF = {
     HEADER: ("quantity", "CybORG", "difference", "95%", "adj. p", "margin"),
     OVERVIEW: ("policy", "Garrison", "CybORG", "difference", "95%", "margin", "equivalent"),
-    BEHAVIOUR: ("policy", "distance", "95%", "halves of CybORG", "adj. p"),
+    BEHAVIOR: ("policy", "distance", "95%", "halves of CybORG", "adj. p"),
 }
 
 
@@ -203,7 +203,7 @@ def markdown(figures: dict[str, Any], name: str) -> Iterator[str]:
         "part or phase is the same share of CybORG's standard deviation as the score's margin is of the "
         "score's. Found at 90%: the true gap that so many episodes find with that chance, by a single test "
         "at 5%. Episodes needed: per side, to show the margin with a chance of 90% if there is no gap. "
-        "Behaviour: total variation distance between the shares of decisions by kind of action, with a "
+        "Behavior: total variation distance between the shares of decisions by kind of action, with a "
         "bootstrap interval; beside it that of random halves of CybORG's episodes, which are of one law; p: "
         "permutation test."
     )
@@ -223,7 +223,7 @@ def tables(
     from garrison.parity.scores.equivalence import prominent
 
     yield "Official score", OVERVIEW, [overview_row(pair) for pair in figures["pairs"]]
-    yield "Behaviour", BEHAVIOUR, [behaviour_row(pair) for pair in figures["pairs"]]
+    yield "Behavior", BEHAVIOR, [behavior_row(pair) for pair in figures["pairs"]]
     for pair in figures["pairs"]:
         gaps = pair["gaps"] if all_quantities else prominent(pair)
         yield named(pair), HEADER, [gap_row(gap) for gap in gaps]
@@ -283,8 +283,8 @@ def gap_row(gap: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def behaviour_row(pair: Mapping[str, Any]) -> tuple[str, ...]:
-    found = pair["behaviour"]
+def behavior_row(pair: Mapping[str, Any]) -> tuple[str, ...]:
+    found = pair["behavior"]
     return (
         named(pair),
         f"{found['distance']:.4f}",

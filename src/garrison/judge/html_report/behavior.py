@@ -1,4 +1,4 @@
-"""The parts of a report page that tell how a team plays: its behaviour, and one episode."""
+"""The parts of a report page that tell how a team plays: its behavior, and one episode."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from garrison.judge.tables import distances
 CHAPTERS = 10  #: an episode is told in about so many folds
 
 
-def behaviour(figures: dict[str, Any], ours: str) -> Html:
+def behavior(figures: dict[str, Any], ours: str) -> Html:
     """What the players decide, and what ``ours``, one of them, does where."""
-    profiles = {name: player["behaviour"] for name, player in figures["players"].items()}
+    profiles = {name: player["behavior"] for name, player in figures["players"].items()}
     own = profiles[ours]
     rows = [
         [kind, *(f"{one['shares'][kind]['value']:.1%}" for one in profiles.values()), _range(share)]
@@ -44,7 +44,7 @@ def behaviour(figures: dict[str, Any], ours: str) -> Html:
         for name, one in profiles.items()
     }
     return section(
-        "Behaviour",
+        "Behavior",
         note("Shares of all decisions by kind of action. Steps in which an agent was busy are left out."),
         strips(shares, plots.SERIES),
         table(["action", *profiles, f"{ours} [95%]"], rows),

@@ -70,7 +70,7 @@ def note(text: Any) -> Html:
 
 
 def strips(rows: Mapping[str, Mapping[str, float]], colors: int) -> Html:
-    """Bars of full length, one per row, of coloured parts: shares by label."""
+    """Bars of full length, one per row, of colored parts: shares by label."""
     labels = list(next(iter(rows.values())))
     lines = []
     for name, shares in rows.items():

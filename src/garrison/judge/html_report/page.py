@@ -10,7 +10,7 @@ import numpy as np
 
 from garrison.judge.format import duration, interval, mean, number
 from garrison.judge.html_report import plots
-from garrison.judge.html_report.behavior import behaviour, episode
+from garrison.judge.html_report.behavior import behavior, episode
 from garrison.judge.html_report.css import CSS
 from garrison.judge.html_report.markup import Html, cell, details, document, figure, note, section, table, tag
 from garrison.judge.story import Story
@@ -47,7 +47,7 @@ def page(subject: Subject) -> str:
         _learning(subject),
         _returns(subject),
         _rewards(subject),
-        behaviour(subject.figures, subject.player),
+        behavior(subject.figures, subject.player),
         *([] if subject.story is None else [episode(subject.story)]),
         _origin(subject),
     )

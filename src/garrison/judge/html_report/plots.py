@@ -1,6 +1,6 @@
 """Pictures: learning curves, returns side by side, the rewards of an episode.
 
-On pages they are SVG with the colours and the font of the page: they follow its light and dark scheme.
+On pages they are SVG with the colors and the font of the page: they follow its light and dark scheme.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from garrison.runs import curves
 
-SERIES = 10  #: how many series a picture can tell apart by colour
+SERIES = 10  #: how many series a picture can tell apart by color
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Palette:
 
 
 PRINT = Palette("#1b1f24", "#c9ced6", tuple(f"C{i}" for i in range(SERIES)))
-#: Stand for the page's own colours, by which :func:`_svg` replaces them.
+#: Stand for the page's own colors, by which :func:`_svg` replaces them.
 PAGE = Palette("#00fa01", "#00fa02", tuple(f"#00fb{i:02x}" for i in range(SERIES)))
 _CSS = {PAGE.ink: "var(--ink-soft)", PAGE.faint: "var(--line)"} | {
     color: f"var(--c{i})" for i, color in enumerate(PAGE.series)
@@ -87,7 +87,7 @@ def returns_svg(figures: dict[str, Any]) -> str:
     axes = figure.add_subplot()
     others = [name for name in players if name != figures["versus"]]
     for place, (name, player) in enumerate(players.items()):
-        number = others.index(name) + 1 if name in others else 0  # colours as in the learning curve
+        number = others.index(name) + 1 if name in others else 0  # colors as in the learning curve
         color, found = PAGE.series[number % SERIES], player["return"]
         axes.plot([found["low"], found["high"]], [place, place], color=color, linewidth=6, alpha=0.35)
         if player["teams"] > 1:

@@ -3,7 +3,7 @@
 Two questions are asked of each quantity, the official score and the reward by part and phase:
 
 - Is there a gap at all? Welch's t-tests of all quantities of all policies, and a permutation test of each
-  policy's behaviour, adjusted together by Holm: one family, so that a search through hundreds of quantities
+  policy's behavior, adjusted together by Holm: one family, so that a search through hundreds of quantities
   finds nothing by chance but with ``LEVEL``.
 - Is the gap smaller than a margin? Two one-sided tests (TOST, Schuirmann 1987) at 5%. For a part or a phase
   the margin is the same share of CybORG's standard deviation as the score's margin is of the score's.
@@ -69,13 +69,13 @@ def study(
 
     Returns:
         ``pairs``: policy, red, ``episodes`` and ``version`` by engine, ``gaps`` (one per quantity) and
-        ``behaviour``; ``waiting``: those that lack two episodes on a side; and what all come to.
+        ``behavior``; ``waiting``: those that lack two episodes on a side; and what all come to.
     """
     ready = {key: sides for key, rows in found.items() if _enough(sides := by_engine(rows))}
     pairs = [_pair(*key, sides, margins.get(key[0], margin), seed) for key, sides in ready.items()]
     _adjust(pairs)
     tested = [
-        one for pair in pairs for one in (*pair["gaps"], pair["behaviour"]) if one["adjusted"] is not None
+        one for pair in pairs for one in (*pair["gaps"], pair["behavior"]) if one["adjusted"] is not None
     ]
     return {
         "level": LEVEL,
@@ -116,7 +116,7 @@ def _pair(
             )
             for name in theirs
         ],
-        "behaviour": behaviour(*kinds, seed),
+        "behavior": behavior(*kinds, seed),
     }
 
 
@@ -157,15 +157,15 @@ def _adjust(pairs: Sequence[dict[str, Any]]) -> None:
             gap["adjusted"] = None
             if not gap["constant"]:
                 tested[pair["policy"], pair["red"], gap["quantity"]] = gap, gap["difference"]["p"]
-        tested[pair["policy"], pair["red"], "behaviour"] = pair["behaviour"], pair["behaviour"]["p"]
+        tested[pair["policy"], pair["red"], "behavior"] = pair["behavior"], pair["behavior"]["p"]
     for key, p in multiple_tests.adjusted({key: p for key, (_, p) in tested.items()}).items():
         tested[key][0]["adjusted"] = p
 
 
-# ---------------------------------------------------------------- behaviour
+# ---------------------------------------------------------------- behavior
 
 
-def behaviour(ours: np.ndarray, theirs: np.ndarray, seed: int = 0) -> dict[str, Any]:
+def behavior(ours: np.ndarray, theirs: np.ndarray, seed: int = 0) -> dict[str, Any]:
     """Total variation distance between the shares of decisions by kind of action: 0 alike, 1 disjoint.
 
     A distance is never negative, so two samples of one law have one above 0. Yardsticks are halves of

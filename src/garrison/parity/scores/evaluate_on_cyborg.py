@@ -10,6 +10,7 @@ import numpy as np
 from garrison.adapters.cyborg import pool
 from garrison.adapters.cyborg.world import CybORGWorld
 from garrison.core.policy import Policy
+from garrison.core.world import observed_by
 from garrison.judge.evaluate import Episodes, check_seeds
 
 
@@ -38,7 +39,7 @@ def evaluate(
     check_seeds(episodes, seed)
     teams = {name: list(one) if isinstance(one, (list, tuple)) else [one] for name, one in players.items()}
     tasks = [
-        (world.seen_by([team]), team, number)
+        (observed_by(world, [team]), team, number)
         for lineup in teams.values()
         for team in lineup
         for number in range(seed, seed + episodes)

@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.core.world import Step
-from garrison.judge.evaluate import known_players
 from garrison.parity.scores import multiple_tests
 from garrison.parity.stress.episodes import Player, memoryless
 from garrison.worlds.cc4 import CC4, Episode, sessions
@@ -50,7 +49,7 @@ class Comparison:
 
 def player(world: CC4, batch: int) -> Player:
     """Plays the four policies; figures as :func:`sample_of` takes them. CybORG's world is ``cc4.make()``."""
-    known = known_players(world)
+    known = world.policies()
     policies = {name: memoryless(known[ours]) for name, ours in POLICIES.items()}
     return Player(world, policies, _start, _fold, batch)
 

@@ -10,7 +10,7 @@ from typing import Any
 from garrison.adapters.cyborg import pool
 from garrison.adapters.cyborg.world import CybORGWorld, on_cyborg
 from garrison.core.policy import Policy
-from garrison.core.world import World
+from garrison.core.world import World, observed_by
 from garrison.judge.evaluate import check_seeds, evaluate
 from garrison.parity.scores import episodes_file
 from garrison.parity.scores.evaluate_on_cyborg import gathered
@@ -113,7 +113,7 @@ class Plan:
             WorkerError: when a process fails.
         """
         worlds: dict[Subject, CybORGWorld] = {
-            s: on_cyborg(s.world).seen_by([s.player]) for s in dict.fromkeys(s for s, _ in self.there)
+            s: observed_by(on_cyborg(s.world), [s.player]) for s in dict.fromkeys(s for s, _ in self.there)
         }
         tasks = [(worlds[subject], subject.player, seed) for subject, seed in self.there]
         for number, played in pool.finished(pool.play, tasks, workers):

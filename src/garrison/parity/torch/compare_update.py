@@ -250,7 +250,7 @@ def vector_errors(kind: str, names: list[str], ours: Figures, theirs: Figures) -
 def error(name: str, ours: np.ndarray, theirs: np.ndarray) -> float:
     """The largest difference between two arrays, relative to the largest number in them.
 
-    Policy losses are means of terms of size 1 that cancel, as advantages are normalised; they, and the total
+    Policy losses are means of terms of size 1 that cancel, as advantages are normalized; they, and the total
     of which they are a part, are taken relative to 1 where they are smaller.
     """
     ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)

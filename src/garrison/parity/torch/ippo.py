@@ -35,7 +35,7 @@ class Config(Protocol):
     activation: str
     epochs: int
     minibatches: int
-    normalise_rewards: bool
+    normalize_rewards: bool
     anneal: bool
     learning_rate: float
     gamma: float
@@ -50,7 +50,7 @@ class Config(Protocol):
 FIXED = {
     "policies": "shared",
     "separate_critic": False,
-    "normalise_values": False,
+    "normalize_values": False,
     "decisions_only": False,
     "entropy_end": None,
     "target_kl": None,
@@ -253,7 +253,7 @@ class Learner:
     def samples(self, batch: Batch) -> Sample:
         """The whole rollout with advantages and value targets; renews the reward scale."""
         reward = batch.reward
-        if self.config.normalise_rewards:
+        if self.config.normalize_rewards:
             reward = self.reward_scale.scale(reward, batch.done, self.config.gamma)
         advantage = advantages(batch, reward, self.config.gamma, self.config.gae_lambda)
         target = advantage + batch.value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from garrison.core.world import observed_by
 from garrison.worlds.cc4.agents.blue import PLAYERS as BLUE_PLAYERS
 from garrison.worlds.cc4.agents.green import POLICIES as GREEN_POLICIES
 from garrison.worlds.cc4.agents.red import POLICIES as RED_POLICIES
@@ -62,7 +63,7 @@ def make(
     default_options(red, **options)  # checks
     overrides = tuple(sorted((k, _frozen(v)) for k, v in options.items()))
     game = CC4(red=red, green=green, overrides=overrides, observation=observation, busy=busy)
-    return game if side == "blue" else CC4Red(game=game.seen_by([BLUE_PLAYERS[blue]]), blue=blue)
+    return game if side == "blue" else CC4Red(game=observed_by(game, [BLUE_PLAYERS[blue]]), blue=blue)
 
 
 def _check(what: str, name: str, known: tuple[str, ...]) -> None:

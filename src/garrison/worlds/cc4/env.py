@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
 
+from garrison.core.policy import Policy
 from garrison.core.spaces import check_actions
 from garrison.core.struct import struct
 from garrison.core.world import Step, World
@@ -20,6 +21,7 @@ from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue as blue_players
 from garrison.worlds.cc4.agents import green, red
 from garrison.worlds.cc4.behavior import BLUE
+from garrison.worlds.cc4.behavior import Blue as Behavior
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.options import Options, default_options
@@ -76,6 +78,7 @@ class BlueSide(World):
 
     observation: str
 
+    observations = OBSERVATIONS
     agents = T.BLUE_AGENTS
     action_counts = T.BLUE_ACTION_COUNTS
     idle_actions = blue_players.SLEEP  # what the field calls idle: each agent's Sleep
@@ -89,17 +92,23 @@ class BlueSide(World):
         """Rewards that the official score counts: the last one is dropped (§8, Q28)."""
         return self.max_steps - 1
 
-    def seen_by(self, players: Iterable[Any]) -> Self:
-        """This world with observations that serve all ``players``: same keys, same trajectories.
+    @property
+    def sides(self) -> Mapping[str, tuple[int, ...]]:
+        return {"blue": tuple(range(T.NUM_BLUE))}
 
-        Rich ones begin with the stock ones, so whoever reads those reads ``obs[..., :210]``.
-        """
-        wanted = {getattr(player, "observation", "stock") for player in players}
-        return dataclasses.replace(self, observation="rich") if "rich" in wanted else self
+    def observe_as(self, name: str) -> Self:
+        """This world under another contract. Rich observations begin with the stock ones."""
+        if name not in self.observations:
+            return super().observe_as(name)
+        return dataclasses.replace(self, observation=name)
 
-    def players(self) -> dict[str, Any]:
-        """Fixed blue policies by name: ``init(key, agents)`` and ``act(key, obs, mask, memory)``."""
+    def policies(self, side: str | None = None) -> dict[str, Policy]:
+        self.side_agents(side)
         return dict(blue_players.PLAYERS)
+
+    def behavior(self, side: str | None = None) -> Behavior:
+        self.side_agents(side)
+        return BLUE
 
     def action_labels(self, agent: int | str) -> list[str]:
         from garrison.worlds.cc4 import describe
@@ -128,8 +137,6 @@ class CC4(BlueSide):
     name = "cc4"
     version = "1"
     fixed_horizon = True  # all lanes end together, so resets can stay outside the step graph
-
-    behaviour = BLUE  # what the judges count
 
     @property
     def max_steps(self) -> int:  # type: ignore[override]

@@ -24,7 +24,7 @@ from garrison.core.world import Step, World
 
 HOSTS = ("gateway", "web", "files", "desk")
 GUARDED = ((0,), (1, 2, 3))  # hosts of each agent
-NEIGHBOURS = np.eye(4, k=1, dtype=bool) | np.eye(4, k=-1, dtype=bool)  # [host, host]
+NEIGHBORS = np.eye(4, k=1, dtype=bool) | np.eye(4, k=-1, dtype=bool)  # [host, host]
 
 # Per agent, what each action does: (verb, host).
 ACTIONS = tuple(
@@ -58,7 +58,7 @@ class NetworkState:
 class Draws:
     """Every random number of a step, uniform in 0 .. 1."""
 
-    spread: jax.Array  # f32[host]: infection by neighbours
+    spread: jax.Array  # f32[host]: infection by neighbors
     phishing: jax.Array  # f32[]: infection of the gateway from outside
     alert: jax.Array  # f32[host]: the sensors
 
@@ -72,7 +72,7 @@ class Draws:
 class Network(World):
     """The world ``toy/network``; see the module. Raises ``ValueError`` for an option that makes no sense.
 
-    Options: the probabilities per step that an infected neighbour infects a host (``spread``), that the
+    Options: the probabilities per step that an infected neighbor infects a host (``spread``), that the
     gateway is infected from outside (``phishing``), that an infected host raises an alert (``detection``) and
     that a clean one does (``false_alarm``); the cost of a restore; the length of an episode (``steps``).
     """
@@ -177,8 +177,8 @@ class Network(World):
         ]
 
     def _infections(self, draws: Draws, infected: jax.Array) -> jax.Array:
-        neighbours = (NEIGHBOURS & infected[None]).sum(1)
-        infections = draws.spread < 1 - (1 - self.spread) ** neighbours
+        neighbors = (NEIGHBORS & infected[None]).sum(1)
+        infections = draws.spread < 1 - (1 - self.spread) ** neighbors
         return infections.at[0].set(infections[0] | (draws.phishing < self.phishing))
 
     def _observe(self, state: NetworkState) -> jax.Array:

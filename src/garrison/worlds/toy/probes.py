@@ -11,6 +11,7 @@ A learner that fails one of them is wrong in that part, provided that it solves 
 | ``toy/truncation`` | value ``1 / (1 - gamma)`` | the value goes on across a time limit |
 | ``toy/coordination`` | return 1 for both (random: 1/2) | two agents learn at once |
 | ``toy/busy`` | return 1 with lambda 0 (random: 1/2) | a decision gets what it leads to while busy |
+| ``toy/pursuit`` | - | two sides, one of which a policy decides for |
 | ``toy/memory`` | return 1 (random: 1/2) | a recurrent policy carries what it saw to the end |
 
 An action out of range in compiled code matches nothing: it pays what a wrong action does.
@@ -18,12 +19,14 @@ An action out of range in compiled code matches nothing: it pays what a wrong ac
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from garrison.core.policy import Constant, Policy
 from garrison.core.spaces import check_actions
 from garrison.core.struct import struct
 from garrison.core.world import Step, World
@@ -235,3 +238,46 @@ class Memory(Probe):
 
     def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
         return (actions == state.cue) & (state.time == self.delay)
+
+
+@dataclass(frozen=True)
+class Pursuit(Probe):
+    """Two sides, zero-sum: in each of three steps the chaser gains 1 if both go the same way, else loses 1.
+
+    Each sees which way the other went in the step before.
+    """
+
+    name = "toy/pursuit"
+    agents = ("chaser", "evader")
+    max_steps = 3
+    zero_sum = True
+    idle_actions = (0, 0)
+    features = ("the other went left", "the other went right")
+
+    @property
+    def sides(self) -> Mapping[str, tuple[int, ...]]:
+        return {"chaser": (0,), "evader": (1,)}
+
+    def policies(self, side: str | None = None) -> dict[str, Policy]:
+        return super().policies(side) | {"right": Constant((1,))}
+
+    def reset(self, key: jax.Array) -> tuple[jax.Array, ProbeState]:
+        state = ProbeState(time=jnp.zeros((), jnp.int32), cue=jnp.full((), -1, jnp.int32))
+        return self._observations(state), state
+
+    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+        caught = jnp.where(actions[0] == actions[1], 1.0, -1.0)
+        return jnp.stack([caught, -caught])
+
+    def step(
+        self, key: jax.Array, state: ProbeState, actions: jax.Array
+    ) -> tuple[jax.Array, ProbeState, Step]:
+        _, after, step = super().step(key, state, actions)
+        actions = jnp.asarray(actions, jnp.int32)
+        after = after.replace(cue=actions[0] + 2 * actions[1])
+        obs, parts = self._observations(after), {"caught": step.reward[0]}
+        return obs, after, step.replace(final_obs=obs, info={"reward_parts": parts})
+
+    def _observations(self, state: ProbeState) -> jax.Array:
+        seen = jnp.stack([state.cue // 2, state.cue % 2])
+        return jax.nn.one_hot(jnp.where(state.cue < 0, -1, seen), 2)
