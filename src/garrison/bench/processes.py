@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from typing import Any
 
 from garrison.bench.stages import Tell
 
@@ -38,9 +37,3 @@ def cold_and_warm(arguments: Sequence[str], tell: Tell) -> list[dict[str, float]
             (row,) = json.loads(done.stdout)["rows"]
             found.append(row["seconds"])
     return found
-
-
-def row_arguments(row: dict[str, Any]) -> list[str]:
-    """Arguments that repeat one row of a bench."""
-    told = ["--what", row["what"], "--lanes", str(row["lanes"]), "--devices", str(row["devices"])]
-    return [*told, *(["--steps", str(row["steps"])] if row["what"] == "env" else [])]

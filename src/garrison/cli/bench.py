@@ -26,12 +26,12 @@ from rich.progress import (
 from garrison.bench import machine, processes
 from garrison.bench.programs import WHAT, Program
 from garrison.cli import bench_report
-from garrison.cli.common import log, out, print_json, user_input
-from garrison.core.files import write
+from garrison.cli.common import log, user_input
+from garrison.cli.publish import publish
 from garrison.core.world import World
 from garrison.learn import shard
 from garrison.presets import PRESETS, Training, make_world
-from garrison.runs import study_files
+from garrison.studies.study import origin
 from garrison.train import seeds
 
 LANES = (1, 64, 256)  # of the world alone: for debugging, for a small machine, for more cores
@@ -83,7 +83,7 @@ class Bench:
     cyborg_seconds: float = 5.0
     """How long a turn takes."""
     out: Path | None = None
-    """Write <out>.json and <out>.md as well, and <out>.png if there are several numbers of lanes."""
+    """Folder for figures.json, README.md and, with several numbers of lanes, speed.png."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON."""
 
@@ -95,24 +95,8 @@ class Bench:
             jax.config.update("jax_enable_compilation_cache", False)
         with user_input():  # of lanes and steps that do not fit the world, and of CybORG where it is missing
             figures = self._measured(training, world, devices)
-        if self.out is not None:
-            self._save(figures, self.out)
-        if self.json:
-            print_json(figures)
-        else:
-            for table in bench_report.tables(figures):
-                out.print(table)
+        publish(bench_report.study(figures), self.out, self.json)
         return 0
-
-    def _save(self, figures: dict[str, Any], to: Path) -> None:
-        """Write the files; the picture where there is more than one number of lanes to draw."""
-        picture = to.with_name(f"{to.name}.png")
-        drawn = len({row["lanes"] for row in figures["rows"]}) > 1
-        study_files.save(to, figures, bench_report.markdown(figures, picture.name if drawn else None))
-        if drawn:
-            from garrison.bench import figures as pictures
-
-            write(picture, pictures.sweep(figures["rows"], self.world))
 
     def _opened(self) -> tuple[Training, World]:
         from garrison.bench import study
@@ -162,9 +146,13 @@ class Bench:
 
         jobs = self._jobs(training)
         extra = (
-            1 + 2 * self.profile + (4 + self.repeats) * self.cyborg + 2 * self.warm * len(self._programs())
+            1
+            + 3 * ("env" in self._programs())
+            + 2 * self.profile
+            + (4 + self.repeats) * self.cyborg
+            + 2 * self.warm * len(self._programs())
         )
-        found = study_files.origin(self._command()) | {"hardware": machine.facts()} | study.counted(world)
+        found = origin(self._command()) | {"hardware": machine.facts()} | study.counted(world)
         found |= {"options": training.options, "preset": self.preset, "repeats": self.repeats}
         found |= {"cached": self.use_cache, "rows": []}
         with progress(3 * len(jobs) + extra) as tell:
@@ -190,6 +178,7 @@ class Bench:
         if "env" in best:
             tell("measuring what the memory can do")
             more["limits"] = study.limits(best["env"], found)
+            more["jax_random"] = self._with_jax_random(world, best["env"], tell)
         lanes = best["env"]["lanes"] if "env" in best else (self.lanes or LANES)[-1]
         if self.profile:
             more["profile"] = study.profile(world, lanes, self.steps, tell)
@@ -209,6 +198,14 @@ class Bench:
                 for what, row in best.items()
             ]
         return more
+
+    def _with_jax_random(self, world: World, best: dict[str, Any], tell: Tell) -> dict[str, Any]:
+        """The world alone once more, with actions drawn by ``jax.random``."""
+        from garrison.bench import programs, study
+
+        make = partial(programs.env, world, best["lanes"], self.steps, programs.jax_random)
+        row = study.speed(make, best["lanes"], best["devices"], self.repeats, self.seconds, tell)
+        return row | {"what": "env, jax.random"}
 
     def _again(self, row: dict[str, Any]) -> list[str]:
         """Arguments of a process that measures one row, once, with a cache."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
+import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,8 +23,39 @@ out = Console()
 log = Console(stderr=True)
 
 
+#: What stands for characters that the terminal's encoding lacks.
+_ASCII = {
+    "−": "-",
+    "–": "-",
+    "—": "-",
+    "…": "...",
+    "±": "+-",
+    "·": "*",
+    "×": "x",
+    "→": "->",
+    "µ": "u",
+    "⁹": "^9",
+}
+
+
 def print_json(data: Any) -> None:
-    print(json.dumps(data, indent=2))
+    """Print data as JSON. Raises ``ValueError`` for NaN and infinity, which JSON does not have."""
+    print(json.dumps(data, indent=2, allow_nan=False))
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """Error handler of encoders: ASCII in place of what cannot be encoded."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_ASCII.get(char, "?") for char in error.object[error.start : error.end]), error.end
+
+
+def print_in_any_encoding() -> None:
+    """Let the standard streams replace characters that their encoding lacks, instead of failing."""
+    codecs.register_error("garrison-ascii", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="garrison-ascii")
 
 
 class _Elapsed:
@@ -52,3 +87,19 @@ def user_input() -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         raise SystemExit(f"garrison: {error}") from error
+
+
+def seed_range(text: str) -> range:
+    """The seeds that ``7`` or ``0-9`` names. Raises ``ValueError`` for anything else."""
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    seeds = range(int(match[1]), int(match[2] or match[1]) + 1) if match else range(0)
+    if not seeds:
+        raise ValueError(f"seeds is {text!r}; write it as FIRST-LAST, as in 0-99")
+    return seeds
+
+
+def print_cyborg_version() -> None:
+    """Print the version of the installed CybORG on standard error."""
+    from garrison.adapters.cyborg import engine
+
+    log.print(engine.described(engine.about()), highlight=False, soft_wrap=True)

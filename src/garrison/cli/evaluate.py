@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Literal
 
 import tyro
 
-from garrison.cli.common import out, print_json, user_input, waiting
+from garrison.cli.common import out, print_json, seed_range, user_input, waiting
 from garrison.core.policy import Policy
 from garrison.core.world import World, observed_by
 from garrison.judge import tables
@@ -83,11 +82,8 @@ class Contest:
         if self.seeds is not None:
             if self.episodes is not None or self.seed is not None:
                 raise ValueError("give either --seeds, or --episodes and --seed")
-            found = re.fullmatch(r"(\d+)(?:-(\d+))?", self.seeds)
-            seed, last = (int(found[1]), int(found[2] or found[1])) if found else (0, -1)
-            episodes = last - seed + 1
-            if episodes < 1:
-                raise ValueError(f"seeds is {self.seeds!r}; write it as FIRST-LAST, as in 0-99")
+            seeds = seed_range(self.seeds)
+            episodes, seed = len(seeds), seeds.start
         check_seeds(episodes, seed)
         return episodes, seed
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from garrison.adapters.cyborg import engine
-from garrison.adapters.cyborg.pool import WorkerError
 from garrison.adapters.cyborg.world import CybORGWorld, on_cyborg
-from garrison.cli.parity.record import bar, say_which
+from garrison.cli.common import print_cyborg_version
+from garrison.cli.parity.record import bar
+from garrison.core.processes import WorkerError
 from garrison.core.world import World
 from garrison.judge.evaluate import Episodes
 from garrison.parity.scores.evaluate_on_cyborg import evaluate
@@ -20,7 +21,7 @@ def beside(world: World) -> tuple[CybORGWorld, dict[str, Any]]:
     Says which one it is. Raises ``ValueError`` when there is no such world, or no CybORG.
     """
     other = on_cyborg(world)
-    say_which()
+    print_cyborg_version()
     return other, engine.about()
 
 

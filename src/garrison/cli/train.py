@@ -104,14 +104,14 @@ class Learner:
 @contextlib.contextmanager
 def learner_of(run: Run, training: Training, world: World) -> Iterator[Learner]:
     """The learner that a run began with, ready to go on within the block."""
-    from garrison.parity.torch.backend import means_of
+    from garrison.parity.torch.backend import read_backend
 
-    if (means := means_of(run)) is None:
+    if (backend := read_backend(run)) is None:
         yield JAX
         return
     from garrison.cli.parity.train import torch_learner
 
-    with torch_learner(means, training, world) as learner:
+    with torch_learner(backend, training, world) as learner:
         yield learner
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import multiple_tests
 import numpy as np
 import pytest
 
 from garrison.parity.recording import trace
-from garrison.parity.scores import multiple_tests
 from garrison.worlds.cc4 import draws as D
 from garrison.worlds.cc4 import env, topology
 from garrison.worlds.cc4 import tables as T

@@ -235,7 +235,7 @@ def test_a_learning_red_meets_the_guard_with_what_it_reads():
 
 
 def test_it_defends_and_never_restores_while_busy():
-    """32 episodes; results/cc4_guard.md has the mean of 1,000."""
+    """32 episodes; results/cc4_guard/README.md has the mean of 1,000."""
     world = observed_by(garrison.make("cc4"), [blue.PLAYERS["guard"]])
     player = blue.PLAYERS["guard"]
 

@@ -172,7 +172,7 @@ def always_as_is() -> bool:
     return value == "1"
 
 
-class Engine:
+class CybORGSession:
     """One CybORG of CAGE Challenge 4 behind its own blue wrapper.
 
     Args:
@@ -182,7 +182,7 @@ class Engine:
         steps: episode length as CybORG counts it; an episode is over after ``steps - 1`` steps.
         as_is: run all that CybORG runs. Otherwise its rewards are asked without the true state of the
             network, which it computes three times a step for them and which none of them reads: two thirds
-            of its time (``results/cyborg_true_state.md``). The episodes are the same, draw by draw. Sources
+            of its time (``results/cyborg_true_state``). The episodes are the same, draw by draw. Sources
             other than the known ones are always run as they are. None stands for what the environment
             variable ``AS_IS`` says.
 

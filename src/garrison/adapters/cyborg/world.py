@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from garrison.adapters.cyborg import engine
-from garrison.adapters.cyborg.engine import Engine
+from garrison.adapters.cyborg.engine import CybORGSession
 from garrison.adapters.cyborg.rich import Tracker
 from garrison.core.spaces import check_actions
 from garrison.core.world import Step, World
@@ -34,10 +34,10 @@ class Mismatch(ValueError):
 
 
 @dataclasses.dataclass(eq=False)
-class Live:
+class CybORGEpisode:
     """An episode that goes on in CybORG."""
 
-    engine: Engine
+    engine: CybORGSession
     mask: np.ndarray  # bool[blue, action]: on hosts that exist
     trackers: tuple[Tracker, ...]  # one per agent, under the rich contract
     step: int = 0  # done so far
@@ -53,11 +53,11 @@ class Decisions:
     phases = judged.BLUE.phases
 
     def decisions(
-        self, state: Live, actions: np.ndarray, after: Live, step: Step
+        self, state: CybORGEpisode, actions: np.ndarray, after: CybORGEpisode, step: Step
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         return step.info["decided"], step.info["places"]
 
-    def phase(self, state: Live, after: Live) -> int:
+    def phase(self, state: CybORGEpisode, after: CybORGEpisode) -> int:
         return after.phase
 
 
@@ -75,7 +75,6 @@ class CybORGWorld(BlueSide):
     steps: int = 500  # an episode is over after one less
 
     name = "cyborg"
-    behavior = Decisions()
 
     @property
     def version(self) -> str:  # type: ignore[override]
@@ -86,9 +85,13 @@ class CybORGWorld(BlueSide):
     def max_steps(self) -> int:  # type: ignore[override]
         return self.steps - 1
 
+    def behavior(self, side: str | None = None) -> Decisions:
+        self.side_agents(side)
+        return Decisions()
+
     # ------------------------------------------------------------ the protocol
 
-    def reset(self, key: int) -> tuple[np.ndarray, Live]:
+    def reset(self, key: int) -> tuple[np.ndarray, CybORGEpisode]:
         """Start an episode.
 
         Args:
@@ -101,19 +104,19 @@ class CybORGWorld(BlueSide):
             MissingCybORG: when CybORG cannot be imported.
             Mismatch: when its actions are not those of ``cc4``.
         """
-        running = Engine(self.red, int(key), self.steps, self.green)
+        running = CybORGSession(self.red, int(key), self.steps, self.green)
         vectors = running.reset()
         mask = np.zeros((T.NUM_BLUE, T.MAX_BLUE_ACTIONS), bool)
         for number, agent in enumerate(T.BLUE_AGENTS):
             check_labels(number, running.wrapper.action_labels(agent))
             own = running.wrapper.action_mask(agent)
             mask[number, : len(own)] = own
-        state = Live(running, mask, self._trackers(running))
+        state = CybORGEpisode(running, mask, self._trackers(running))
         return self._observe(state, vectors), state
 
     def step(
-        self, key: Any, state: Live, actions: np.ndarray, messages: np.ndarray | None = None
-    ) -> tuple[np.ndarray, Live, Step]:
+        self, key: Any, state: CybORGEpisode, actions: np.ndarray, messages: np.ndarray | None = None
+    ) -> tuple[np.ndarray, CybORGEpisode, Step]:
         """One step.
 
         Args:
@@ -152,7 +155,7 @@ class CybORGWorld(BlueSide):
         )
         return observed, state, result
 
-    def legal(self, state: Live) -> np.ndarray:
+    def legal(self, state: CybORGEpisode) -> np.ndarray:
         """``bool[blue, action]``; under ``busy="masked"`` an agent whose action goes on has Sleep alone."""
         if self.busy == "free":
             return state.mask
@@ -162,7 +165,7 @@ class CybORGWorld(BlueSide):
 
     # ------------------------------------------------------------ parts of the above
 
-    def _trackers(self, running: Engine) -> tuple[Tracker, ...]:
+    def _trackers(self, running: CybORGSession) -> tuple[Tracker, ...]:
         if self.observation == "stock":
             return ()
         trackers = tuple(Tracker(self.steps) for _ in T.BLUE_AGENTS)
@@ -171,7 +174,7 @@ class CybORGWorld(BlueSide):
             tracker.reset(running.raw[agent], wrapper.action_labels(agent), wrapper.action_mask(agent))
         return trackers
 
-    def _observe(self, state: Live, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _observe(self, state: CybORGEpisode, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
         if state.trackers:
             pairs = zip(T.BLUE_AGENTS, state.trackers, strict=True)
             return np.stack([tracker.vector(vectors[agent]) for agent, tracker in pairs])
@@ -180,7 +183,7 @@ class CybORGWorld(BlueSide):
             observed[number, : len(vectors[agent])] = vectors[agent]
         return observed
 
-    def _places(self, state: Live, chosen: Mapping[str, int]) -> tuple[np.ndarray, ...]:
+    def _places(self, state: CybORGEpisode, chosen: Mapping[str, int]) -> tuple[np.ndarray, ...]:
         """Kind, subnet and red's hold of the actions, ``int[blue]`` each; before they are carried out."""
         holds = red_holds(state.engine.controller)
         rows = [_place(number, state.mask, action, holds) for number, action in enumerate(chosen.values())]

@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from garrison.cli.common import user_input
-from garrison.cli.parity.record import say_which
+from garrison.cli.common import print_cyborg_version, user_input
 from garrison.cli.train import Learner, Preset, report, train
 from garrison.core import extras
 from garrison.core.world import World
@@ -19,7 +18,7 @@ from garrison.runs import run as runs
 from garrison.train import seeds
 
 if TYPE_CHECKING:
-    from garrison.parity.torch.backend import Means
+    from garrison.parity.torch.backend import Backend
 
 
 @dataclass(frozen=True)
@@ -38,22 +37,24 @@ class ParityTrain:
     """Run directory; by default a new one under runs/."""
 
     def run(self) -> int:
-        from garrison.parity.torch.backend import Means, mark
+        from garrison.parity.torch.backend import Backend, write_backend
 
-        means = Means(self.engine, self.workers)
+        backend = Backend(self.engine, self.workers)
         training = replace(self.preset, at_once=1)  # torch trains teams one after the other
         path = self.out or runs.default_path(f"{training.world}-torch-{self.engine}")
         with user_input():
             world = seeds.world_of(training)
-        with torch_learner(means, training, world) as learner:
+        with torch_learner(backend, training, world) as learner:
             if not (path / "config.json").exists():
-                mark(path, means)  # first, so that whoever resumes the run never takes it for one of JAX
+                write_backend(
+                    path, backend
+                )  # first, so that whoever resumes the run never takes it for one of JAX
             run = runs.create(path, training.to_json())
             return report(run, train(training, world, run, learner)[1])
 
 
 @contextmanager
-def torch_learner(means: Means, training: Training, world: World) -> Iterator[Learner]:
+def torch_learner(backend: Backend, training: Training, world: World) -> Iterator[Learner]:
     """The PyTorch learner with its environments, for the block.
 
     Raises:
@@ -62,12 +63,12 @@ def torch_learner(means: Means, training: Training, world: World) -> Iterator[Le
     with user_input():
         extras.require("parity")
         from garrison.parity.torch import train
-        from garrison.parity.torch.backend import opened
+        from garrison.parity.torch.backend import environments
 
         train.check(training, world)
-        with opened(means, world, training.ippo.lanes) as lanes:
-            if means.engine == "cyborg":
-                say_which()
+        with environments(backend, world, training.ippo.lanes) as lanes:
+            if backend.engine == "cyborg":
+                print_cyborg_version()
             yield Learner(
                 train.init,
                 lambda training, world, states: partial(train.iteration, training, world, lanes),

@@ -11,7 +11,7 @@ from garrison.adapters.cyborg.rich import Tracker
 from garrison.worlds.cc4 import tables as T
 
 
-class Eyes:
+class RichObserver:
     """The trackers of all blue agents.
 
     Args:
@@ -29,7 +29,7 @@ class Eyes:
         for (agent, tracker), action in zip(self._trackers.items(), actions, strict=True):
             tracker.update(raw[agent], int(action))
 
-    def look(self, vectors: Mapping[str, Sequence[int]]) -> np.ndarray:
+    def observe(self, vectors: Mapping[str, Sequence[int]]) -> np.ndarray:
         """The observations ``float32[blue, 892]``; ``vectors`` are those of CybORG's wrapper, by agent."""
         rows = [tracker.vector(np.asarray(vectors[agent])) for agent, tracker in self._trackers.items()]
         return np.stack(rows)

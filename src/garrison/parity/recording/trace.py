@@ -13,6 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from garrison.worlds.cc4 import tables as T
+
 FORMAT = "cc4-trace/1"
 _OPEN = {".gz": gzip.open, ".xz": lzma.open}
 _HEADER = ("format", "red", "blue", "steps", "phases", "hosts", "subnets", "blue_parent", "green_hosts",
@@ -110,6 +114,13 @@ def opened(path: Path, lines: Callable[[], Iterator[tuple[int, dict]]]) -> Trace
     if tuple(header["tape_fields"]) != Draw._fields:
         raise TraceError(f"{path}:1: tape fields {header['tape_fields']}, not {list(Draw._fields)}")
     return Trace(path, header, lines)
+
+
+def actions_of(step: TraceStep) -> np.ndarray:
+    """The submitted action indices, ``int32[blue]``; agents without an entry slept."""
+    sleep = T.FIRST_BLUE_ACTION[T.Blue.SLEEP]
+    chosen = [step.actions.get(agent, sleep[b]) for b, agent in enumerate(T.BLUE_AGENTS)]
+    return np.array(chosen, np.int32)
 
 
 def accumulate(state: dict, delta: dict) -> dict:

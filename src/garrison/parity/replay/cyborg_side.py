@@ -8,13 +8,17 @@ from typing import Any
 
 from garrison.parity.recording.network import HOST_SLOT
 from garrison.parity.recording.trace import TraceStep
-from garrison.parity.replay.render_hosts import ORPHAN
 from garrison.worlds.cc4 import tables as T
 
 _FALSE_ALARM = {
     "GreenLocalWork.py:112": "green_work_alarm",
     "GreenAccessService.py:207": "green_access_alarm",
 }
+
+
+# User, type, decoy and ports of a Vsftpd decoy in CybORG. Not shared with Garrison's side: an
+# independent oracle has no constants in common with what it checks.
+_VSFTPD = ("ubuntu", "WEBSERVER", True, [80])
 
 
 class Recorded:
@@ -71,8 +75,8 @@ def _host(name: str, host: dict, suspicious: Collection[int]) -> dict[str, Any]:
     processes = [_process(*process) for process in host["processes"]]
     orphans = [
         pid
-        for pid, *what, ports in processes
-        if tuple(what) == ORPHAN and ports == [80] and pid not in of_services and pid not in suspicious
+        for pid, *what in processes
+        if tuple(what) == _VSFTPD and pid not in of_services and pid not in suspicious
     ]
     return {
         "services": [[key, *entry] for key, entry in host["services"].items()],

@@ -14,13 +14,12 @@ import numpy as np
 
 from garrison.parity.recording import trace
 from garrison.parity.recording.network import Names
-from garrison.parity.recording.rich_observations import Eyes
+from garrison.parity.recording.rich_observations import RichObserver
 from garrison.parity.replay import compare, cyborg_side, garrison_side, tape
-from garrison.parity.replay.compare import Difference
+from garrison.parity.replay.compare import ReplayDifference
 from garrison.parity.replay.render import Renderer
 from garrison.parity.replay.step_draws import TapeError
 from garrison.parity.stress import overflow
-from garrison.parity.stress.policies import actions_of
 from garrison.worlds import cc4
 from garrison.worlds.cc4 import describe
 from garrison.worlds.cc4 import topology as networks
@@ -31,7 +30,7 @@ _AROUND = 3  # steps told before and with a difference
 
 
 @dataclass
-class Report:
+class ReplayReport:
     """What a replay found.
 
     ``steps`` were compared and ``draws`` laid down; ``differences`` is empty iff the episode is exact.
@@ -48,7 +47,7 @@ class Report:
     draws: int = 0
     overflow: int = 0
     seconds: float = 0.0
-    differences: list[Difference] = field(default_factory=list)
+    differences: list[ReplayDifference] = field(default_factory=list)
     rich: bool = False
     largest: dict[str, int] = field(default_factory=dict)
     around: list[str] = field(default_factory=list)
@@ -58,7 +57,7 @@ class Report:
         return not self.differences
 
 
-class Engine:
+class ReplayEngine:
     """A world's ``step_with`` compiled for replaying.
 
     Give :func:`replay` another one to see that a wrong rule is found: of a world with other options, or one
@@ -85,14 +84,14 @@ class Engine:
 
 
 @cache
-def engine(red: str) -> Engine:
+def engine(red: str) -> ReplayEngine:
     """The engine that plays CC4 as it is, compiled once per red."""
-    return Engine(cc4.make(red=red, observation="rich"))
+    return ReplayEngine(cc4.make(red=red, observation="rich"))
 
 
 def replay(
-    recording: str | os.PathLike | trace.Trace, use: Engine | None = None, keep_going: bool = False
-) -> Report:
+    recording: str | os.PathLike | trace.Trace, use: ReplayEngine | None = None, keep_going: bool = False
+) -> ReplayReport:
     """Replay one recording.
 
     Args:
@@ -106,7 +105,7 @@ def replay(
     started = time.perf_counter()
     if not isinstance(recording, trace.Trace):
         recording = trace.read(recording)
-    report = Report(str(recording.path), recording.header["red"], recording.header["blue"])
+    report = ReplayReport(str(recording.path), recording.header["red"], recording.header["blue"])
     if report.red not in tape.REDS:
         raise trace.TraceError(f"{recording.path}:1: red is {report.red!r}; known: {', '.join(tape.REDS)}")
     run = _Run(recording, use or engine(report.red))
@@ -117,7 +116,7 @@ def replay(
         try:
             report.differences += run.play(step)
         except TapeError as error:  # our state implies other draws than CybORG made: no way to go on
-            report.differences.append(Difference(step.t, "/tape", str(error), "as recorded"))
+            report.differences.append(ReplayDifference(step.t, "/tape", str(error), "as recorded"))
             report.around = report.around or run.around(step)
             break
         if report.differences and not report.around:
@@ -132,7 +131,7 @@ def replay(
 class _Run:
     """One episode on its way through the engine."""
 
-    def __init__(self, recording: trace.Trace, use: Engine):
+    def __init__(self, recording: trace.Trace, use: ReplayEngine):
         header = recording.header
         self._use, self._red, self._header = use, header["red"], header
         try:
@@ -145,19 +144,19 @@ class _Run:
         self._renderer = Renderer(self._network, self._names)
         self._recorded = cyborg_side.Recorded(self._red)
         self._before = header["snapshot"]
-        self._eyes = Eyes(header) if use.world.observation == "rich" and "raw" in header else None
+        self._observer = RichObserver(header) if use.world.observation == "rich" and "raw" in header else None
         self._largest = np.zeros(len(overflow.CAPACITY), int)
         self._lately: deque[tuple] = deque(maxlen=_AROUND)
         self.overflow = 0
 
     @property
     def rich(self) -> bool:
-        return self._eyes is not None
+        return self._observer is not None
 
     def largest(self) -> dict[str, int]:
         return dict(zip(overflow.CAPACITY, self._largest.tolist(), strict=True))
 
-    def compare_reset(self) -> list[Difference]:
+    def compare_reset(self) -> list[ReplayDifference]:
         """Differences between the states, observations and constants of both sides after reset."""
         legal, self._memory = jax.device_get(self._use.after(self._episode))
         obs = np.asarray(self._use.world.observe(self._episode))
@@ -167,12 +166,12 @@ class _Run:
         theirs |= self._their_rich(self._header["observations"])
         return list(compare.differences(-1, mine, theirs))
 
-    def play(self, step: trace.TraceStep) -> list[Difference]:
+    def play(self, step: trace.TraceStep) -> list[ReplayDifference]:
         """Do one step on our side; differences to the recorded one."""
         draws = tape.draws_of(
             step, self._red, self._network, self._options, self._memory, self._before, self._names
         )
-        before, actions = self._episode, actions_of(step)
+        before, actions = self._episode, trace.actions_of(step)
         self._episode, result = self._use.advance(draws, before, actions)
         state, obs, result, used, legal, self._memory = jax.device_get(result)
         events = result.info["events"]
@@ -185,8 +184,8 @@ class _Run:
         theirs = self._recorded.snapshot(step.snapshot)
         theirs |= cyborg_side.outputs(step, self._header["action_mask"])
         theirs |= {"executed": cyborg_side.executed(step, self._options)}
-        if self._eyes is not None:
-            self._eyes.update(step.raw, actions)
+        if self._observer is not None:
+            self._observer.update(step.raw, actions)
         theirs |= self._their_rich(step.observations)
         self._before = step.snapshot
         self.overflow |= int(state.overflow)
@@ -194,17 +193,17 @@ class _Run:
         return list(compare.differences(step.t, mine, theirs))
 
     def _our_rich(self, obs: np.ndarray) -> dict[str, Any]:
-        return {} if self._eyes is None else {"rich": garrison_side.rich(obs)}
+        return {} if self._observer is None else {"rich": garrison_side.rich(obs)}
 
     def _their_rich(self, vectors: dict[str, list]) -> dict[str, Any]:
-        return {} if self._eyes is None else {"rich": garrison_side.rich(self._eyes.look(vectors))}
+        return {} if self._observer is None else {"rich": garrison_side.rich(self._observer.observe(vectors))}
 
     def around(self, failed: trace.TraceStep | None = None) -> list[str]:
         """What happened on both sides lately, in lines; ``failed`` is a step that we could not do."""
         lines = []
         for step, before, after, events in self._lately:
             lines += [f"step {step.t}, CybORG:", *cyborg_side.told(step)]
-            lines += [f"step {step.t}, ours:", *describe.event_lines(before, after, events)]
+            lines += [f"step {step.t}, Garrison:", *describe.event_lines(before, after, events)]
         if failed is not None:
             lines += [f"step {failed.t}, CybORG:", *cyborg_side.told(failed)]
         return [line if line.startswith("step ") else f"  {line}" for line in lines]

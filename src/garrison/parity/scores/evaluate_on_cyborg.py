@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from garrison.adapters.cyborg import pool
+from garrison.adapters.cyborg.episodes import play_episode
 from garrison.adapters.cyborg.world import CybORGWorld
+from garrison.core import processes
 from garrison.core.policy import Policy
 from garrison.core.world import observed_by
 from garrison.judge.evaluate import Episodes, check_seeds
@@ -44,7 +45,7 @@ def evaluate(
         for team in lineup
         for number in range(seed, seed + episodes)
     ]
-    played = iter(pool.run(pool.play, tasks, workers, watch))
+    played = iter(processes.run(play_episode, tasks, workers, watch))
     return {
         name: gathered([[next(played) for _ in range(episodes)] for _ in lineup])
         for name, lineup in teams.items()
@@ -52,7 +53,7 @@ def evaluate(
 
 
 def gathered(played: Sequence[Sequence[Mapping[str, Any]]]) -> Episodes:
-    """What :func:`garrison.adapters.cyborg.pool.play` gave, ``[team][episode]``, as one."""
+    """What :func:`garrison.adapters.cyborg.episodes.play_episode` gave, ``[team][episode]``, as one."""
 
     def stacked(name: str, dtype: type) -> np.ndarray:
         return np.array([[one[name] for one in team] for team in played], dtype)

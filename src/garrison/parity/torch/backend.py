@@ -1,4 +1,4 @@
-"""On which engine the PyTorch learner trains a run: Garrison's, or CybORG in processes."""
+"""The simulator on which the PyTorch learner trains a run: Garrison in this process, or CybORG in others."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ from garrison.parity.torch.vector_envs import Lanes, LiveEnvironment, ProcessLan
 from garrison.runs.run import Run
 
 ENGINES = ("garrison", "cyborg")
-MARK = "torch.json"  # file of a run directory: it is trained by torch, and by these means
+FILE = "torch.json"  # in the directory of a run that torch trains
 
 
 @dataclass(frozen=True)
-class Means:
-    """What a run of the PyTorch learner needs to know beside its training."""
+class Backend:
+    """Where the environments of a run live."""
 
-    engine: str  # whose environments: one of ENGINES
+    engine: str  # one of ENGINES
     workers: int  # processes that step those of CybORG
 
 
-def mark(path: Path, means: Means) -> None:
-    """Put down in a run directory by what means it is trained, and which torch and CybORG those are."""
+def write_backend(path: Path, backend: Backend) -> None:
+    """Write a run's backend into its directory, with the versions of torch and CybORG."""
     path.mkdir(parents=True, exist_ok=True)
-    cyborg = engine.about() if means.engine == "cyborg" else None
-    facts = asdict(means) | {"torch": importlib.metadata.version("torch"), "cyborg": cyborg}
-    write(path / MARK, json.dumps(facts, indent=2) + "\n")
+    cyborg = engine.about() if backend.engine == "cyborg" else None
+    facts = asdict(backend) | {"torch": importlib.metadata.version("torch"), "cyborg": cyborg}
+    write(path / FILE, json.dumps(facts, indent=2) + "\n")
 
 
-def means_of(run: Run) -> Means | None:
-    """The means that :func:`mark` put down; None for a run that torch does not train."""
-    path = run.path / MARK
+def read_backend(run: Run) -> Backend | None:
+    """The backend of a run; None for a run that torch does not train."""
+    path = run.path / FILE
     if not path.exists():
         return None
     facts = json.loads(path.read_text(encoding="utf-8"))
-    return Means(facts["engine"], facts["workers"])
+    return Backend(facts["engine"], facts["workers"])
 
 
 @contextmanager
-def opened(means: Means, world: World, count: int) -> Iterator[Lanes]:
-    """So many environments, for the block.
+def environments(backend: Backend, world: World, count: int) -> Iterator[Lanes]:
+    """``count`` environments of a world, closed after the block.
 
     Raises ``ValueError`` for what CybORG does not have, where it is missing, and for too many workers.
     """
-    if means.engine == "garrison":
+    if backend.engine == "garrison":
         yield WorldLanes(world)
         return
     there = on_cyborg(world)
     engine.cyborg()  # here, where who has asked is told what is missing, and not in a worker
-    with ProcessLanes(partial(LiveEnvironment, there), count, means.workers) as lanes:
+    with ProcessLanes(partial(LiveEnvironment, there), count, backend.workers) as lanes:
         yield lanes
