@@ -105,7 +105,7 @@ def _sections(figures: Mapping[str, Any]) -> Iterator[Section]:
         "Behavior",
         ("action", "Garrison", *PUBLISHED),
         [(name, _percent(share), *map(str, SHARES[name])) for name, share in shares.items()],
-        "Shares of decisions in per cent, busy steps left out, with 95% bootstrap intervals; beside them the "
+        "Shares of decisions in per cent, busy steps left out, with 95% bootstrap intervals, and the "
         "shares published for policies trained by the same settings elsewhere.",
     )
 

@@ -27,7 +27,7 @@ def measure(episodes: int) -> dict[str, Any]:
 
 
 def differences(figures: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
-    """Where two studies differ, as far as both go."""
+    """The episodes, among those that both have, whose checksums differ."""
     return [
         f"{new['red']}, {new['blue']}: episodes {64 * n} to {64 * n + 63}"
         for new, old in zip(figures["rows"], before["rows"], strict=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from garrison.studies import index
-from garrison.studies.study import Section, Study, origin, page, read_figures, save
+from garrison.studies.study import Section, Study, origin, page, prepare, read_figures, save
 
 RESULTS = Path(__file__).parents[2] / "results"
 
@@ -49,6 +49,15 @@ def test_a_terminal_shows_the_columns_and_rows_for_which_it_has_room():
 def test_figures_are_json_without_nan(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         save(tmp_path, a_study(count=float("nan")))
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_before_the_work(tmp_path):
+    prepare(None)
+    prepare(tmp_path / "new" / "study")
+    assert (tmp_path / "new" / "study").is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        prepare(tmp_path / "file" / "study")
 
 
 def test_the_index_has_a_line_for_each_folder(tmp_path):

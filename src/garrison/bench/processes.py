@@ -1,4 +1,4 @@
-"""What a second process gains from the programs that a first one compiled."""
+"""Compile times of a process with an empty cache and of a second one that finds it filled."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def cold_and_warm(arguments: Sequence[str], tell: Tell) -> list[dict[str, float]
     found = []
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": cache}
-        for told in ("an empty cache", "what the other process compiled"):
-            tell(f"compiling in a process of its own, with {told}")
+        for cache_state in ("an empty cache", "what the other process compiled"):
+            tell(f"compiling in a process of its own, with {cache_state}")
             done = subprocess.run(
                 [sys.executable, "-m", "garrison", *arguments],
                 env=environment,

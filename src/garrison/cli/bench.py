@@ -31,7 +31,7 @@ from garrison.cli.publish import publish
 from garrison.core.world import World
 from garrison.learn import shard
 from garrison.presets import PRESETS, Training, make_world
-from garrison.studies.study import origin
+from garrison.studies.study import origin, prepare
 from garrison.train import seeds
 
 LANES = (1, 64, 256)  # of the world alone: for debugging, for a small machine, for more cores
@@ -91,6 +91,7 @@ class Bench:
         with user_input():
             devices = self._devices()  # first: making a world may compute something
             training, world = self._opened()
+            prepare(self.out)
         if not self.use_cache:
             jax.config.update("jax_enable_compilation_cache", False)
         with user_input():  # of lanes and steps that do not fit the world, and of CybORG where it is missing
@@ -110,7 +111,7 @@ class Bench:
             from garrison.adapters.cyborg import speed as cyborg_speed
 
             with cyborg_speed.process(self.cyborg_python) as play:
-                play(0.001)  # so that its absence is told before anything is measured
+                play(0.001)  # a missing CybORG is an error before anything is measured
         named = {"red": self.red, "green": self.green}
         options = (*self.options, *(f"{name}={value}" for name, value in named.items() if value is not None))
         training = dataclasses.replace(
@@ -121,7 +122,7 @@ class Bench:
         return training, seeds.world_of(training)  # which checks that the preset fits the world
 
     def _devices(self) -> int | None:
-        """How many devices are to be used at most; None: as many as suit each program."""
+        """The largest number of devices to use; None: as many as suit each program."""
         if self.devices is not None and self.devices < 1:
             raise ValueError(f"devices is {self.devices}; it must be at least 1")
         if self.devices is not None or "env" in self._programs():
@@ -168,7 +169,7 @@ class Bench:
         return devices or (1 if learns_on_cpu else jax.device_count())
 
     def _more(self, training: Training, world: World, found: dict[str, Any], tell: Tell) -> dict[str, Any]:
-        """What is measured at the best number of lanes."""
+        """Measurements at the best number of lanes."""
         from garrison.bench import study
 
         best = {
@@ -185,7 +186,7 @@ class Bench:
         if self.cyborg:
             make: Callable[[], Program] = partial(study.program, "env", training, world, lanes, self.steps)
             devices = self._at_most("env", self.devices)
-            more["cyborg"] = study.beside_cyborg(
+            more["cyborg"] = study.against_cyborg(
                 make, lanes, devices, self.repeats, tell, self.cyborg_python, self.cyborg_seconds
             )
         if self.warm:
@@ -228,7 +229,7 @@ class Bench:
 
 @contextmanager
 def progress(total: int) -> Iterator[Tell]:
-    """A bar on standard error; yields what tells it which of ``total`` things begins."""
+    """A progress bar on standard error; yields a function that begins the next of ``total`` steps."""
     columns = [
         SpinnerColumn(),
         TextColumn("{task.description}"),

@@ -77,8 +77,8 @@ def _sizes(figures: Mapping[str, Any]) -> Section:
     accessed = [row for row in figures["rows"] if row["what"] == "env" and row["bytes_accessed_per_step"]]
     if accessed:
         last = accessed[-1]
-        told = f"bytes accessed per environment step, by the compiler's count, at {last['lanes']:,} lanes"
-        rows.append((told, f"{last['bytes_accessed_per_step']:,.0f}"))
+        label = f"bytes accessed per environment step, by the compiler's count, at {last['lanes']:,} lanes"
+        rows.append((label, f"{last['bytes_accessed_per_step']:,.0f}"))
     learners = {row["parameters"] for row in figures["rows"] if row["parameters"]}
     rows += [("parameters of the learner's network", f"{count:,}") for count in sorted(learners)]
     return Section("Size", ("what", "number"), rows)
@@ -122,17 +122,17 @@ def _profile(profile: list[dict[str, Any]]) -> Section:
     )
 
 
-def _cyborg(beside: Mapping[str, Any]) -> Section:
+def _cyborg(figures: Mapping[str, Any]) -> Section:
     rows = [
         (
-            f"Garrison, {beside['lanes']:,} lanes on {beside['devices']} devices",
-            _spread(beside["steps_per_second"]),
+            f"Garrison, {figures['lanes']:,} lanes on {figures['devices']} devices",
+            _spread(figures["steps_per_second"]),
         ),
-        ("one process of CybORG", _spread(beside["cyborg_steps_per_second"], 1)),
-        ("ratio", _spread(beside["ratio"])),
+        ("one process of CybORG", _spread(figures["cyborg_steps_per_second"], 1)),
+        ("ratio", _spread(figures["ratio"])),
     ]
     turns = (
-        f"{beside['repeats']} turns of {beside['seconds']:g} s each; resets are not counted on either side."
+        f"{figures['repeats']} turns of {figures['seconds']:g} s each; resets are not counted on either side."
     )
     return Section("Compared with CybORG", ("what", "steps/s: median [range]"), rows, turns)
 

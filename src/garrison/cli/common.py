@@ -23,19 +23,9 @@ out = Console()
 log = Console(stderr=True)
 
 
-#: What stands for characters that the terminal's encoding lacks.
-_ASCII = {
-    "−": "-",
-    "–": "-",
-    "—": "-",
-    "…": "...",
-    "±": "+-",
-    "·": "*",
-    "×": "x",
-    "→": "->",
-    "µ": "u",
-    "⁹": "^9",
-}
+# What stands for characters that the terminal's encoding lacks.
+_ASCII = dict(zip("−–—±·×→µ", ("-", "-", "-", "+-", "*", "x", "->", "u"), strict=True)) | {"…": "..."}
+_SUPERSCRIPT = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
 
 
 def print_json(data: Any) -> None:
@@ -47,7 +37,10 @@ def _in_ascii(error: UnicodeError) -> tuple[str, int]:
     """Error handler of encoders: ASCII in place of what cannot be encoded."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    return "".join(_ASCII.get(char, "?") for char in error.object[error.start : error.end]), error.end
+    text = error.object[error.start : error.end]
+    text = re.sub(f"[{''.join(_SUPERSCRIPT)}]+", lambda match: "^" + match[0], text)
+    known = _ASCII | _SUPERSCRIPT | {"^": "^"}
+    return "".join(known.get(char, "?") for char in text), error.end
 
 
 def print_in_any_encoding() -> None:
@@ -59,30 +52,30 @@ def print_in_any_encoding() -> None:
 
 
 class _Elapsed:
-    """Words, and the seconds since they were first said."""
+    """A text and the seconds since it was first shown."""
 
-    def __init__(self, told: str):
-        self.told, self.start = told, time.monotonic()
+    def __init__(self, text: str):
+        self.text, self.start = text, time.monotonic()
 
     def __rich__(self) -> Text:
-        return Text(f"{self.told}, {time.monotonic() - self.start:.0f} s")
+        return Text(f"{self.text}, {time.monotonic() - self.start:.0f} s")
 
 
 @contextmanager
-def waiting(told: str) -> Iterator[Callable[[str], None]]:
-    """Within the block it is shown what is going on and for how long; yields what changes the words."""
-    words = _Elapsed(told)
+def waiting(text: str) -> Iterator[Callable[[str], None]]:
+    """Show a spinner with elapsed time; yields a function that sets its text."""
+    status = _Elapsed(text)
 
-    def say(told: str) -> None:
-        words.told = told
+    def set_text(text: str) -> None:
+        status.text = text
 
-    with log.status(words):
-        yield say
+    with log.status(status):
+        yield set_text
 
 
 @contextmanager
 def user_input() -> Iterator[None]:
-    """Within the block, errors are mistakes in what was asked for: they end the program with a message."""
+    """Errors in the block are the user's: exit with their message."""
     try:
         yield
     except (ValueError, OSError) as error:

@@ -151,7 +151,7 @@ class Evaluate(Contest):
                 )
             if self.workers < 1:
                 raise ValueError(f"workers is {self.workers}; it must be at least 1")
-            world, about = evaluate_cyborg.beside(world)
+            world, about = evaluate_cyborg.counterpart(world)
         results = evaluate_cyborg.played(world, players, episodes, seed, self.workers)
         trained = [name for name, player in players.items() if isinstance(player, list)]
         return summary(world, results, seed, trained[0] if trained else None, options) | {"cyborg": about}

@@ -1,4 +1,4 @@
-"""``garrison eval --on cyborg``: players judged on CybORG itself."""
+"""``garrison eval --on cyborg``: evaluation on CybORG itself."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from garrison.judge.evaluate import Episodes
 from garrison.parity.scores.evaluate_on_cyborg import evaluate
 
 
-def beside(world: World) -> tuple[CybORGWorld, dict[str, Any]]:
-    """The world of CybORG that is played as ``world`` is, and which CybORG that is (:func:`engine.about`).
+def counterpart(world: World) -> tuple[CybORGWorld, dict[str, Any]]:
+    """The world on CybORG that corresponds to ``world``, and the identity of CybORG (:func:`engine.about`).
 
-    Says which one it is. Raises ``ValueError`` when there is no such world, or no CybORG.
+    Prints the latter. Raises ``ValueError`` when there is no such world, or no CybORG.
     """
     other = on_cyborg(world)
     print_cyborg_version()

@@ -93,6 +93,18 @@ def origin_line(figures: Mapping[str, Any]) -> str:
     )
 
 
+def prepare(folder: Path | None) -> None:
+    """Make the folder of a study before its long work; None: nothing is to be saved.
+
+    Raises ``OSError`` if it cannot be made or written.
+    """
+    if folder is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{folder} is not writable")
+
+
 def save(folder: Path, study: Study) -> None:
     """Write a study into its folder, which is created if need be.
 

@@ -58,7 +58,17 @@ def cyborg(monkeypatch):
 
 
 def command(out, *arguments):
-    words = ("--policies", "idle", "guard", "--episodes", "30", "--ours", "40", "--out", str(out))
+    words = (
+        "--policies",
+        "idle",
+        "guard",
+        "--episodes",
+        "30",
+        "--garrison-episodes",
+        "40",
+        "--out",
+        str(out),
+    )
     return parse(["parity", "equivalence", *words, *arguments])
 
 
@@ -76,7 +86,8 @@ def test_a_study_that_finds_no_gap(cyborg, tmp_path, capsys):
     assert figures["systematic"] == 0
     text = (out / "README.md").read_text()
     assert figures["command"] == (
-        "garrison parity equivalence --policies guard idle --red fsm --episodes 30 --ours 40 --seed 3"
+        "garrison parity equivalence --policies guard idle --red fsm --episodes 30 --garrison-episodes 40 "
+        "--seed 3"
     )
     assert figures["command"] in text
     assert "**0 of 34 tests find a systematic gap at a family-wise level of 5%" in text
@@ -172,7 +183,16 @@ def on_garrison(monkeypatch):
 
 def test_stored_episodes_take_the_place_of_cyborg(on_garrison, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(engine, "about", lambda: pytest.fail("CybORG is asked for"))
-    words = ["parity", "equivalence", "--reference", str(REFERENCE), "--ours", "90", "--out", str(tmp_path)]
+    words = [
+        "parity",
+        "equivalence",
+        "--reference",
+        str(REFERENCE),
+        "--garrison-episodes",
+        "90",
+        "--out",
+        str(tmp_path),
+    ]
     assert parse([*words, "--json"]).run() == 0
     assert len(on_garrison.seeds) == 90
     figures = json.loads(capsys.readouterr().out)
@@ -196,7 +216,7 @@ def test_stored_episodes_take_the_place_of_cyborg(on_garrison, monkeypatch, tmp_
     [
         (("--policies", "guard"), "has no guard; it has: idle, random, reactive, firewall"),
         (("--red", "discovery"), "--reference needs --red fsm"),
-        (("--ours", "1"), "--ours of at least 2"),
+        (("--garrison-episodes", "1"), "--garrison-episodes of at least 2"),
         (("--margin", "nan"), "a margin must be more than 0"),
     ],
 )

@@ -1,8 +1,8 @@
 """CybORG as a world: one environment, in NumPy.
 
-It has the protocol's methods and shapes, and the actions, observations and masks of ``cc4``, but its states
-are live: a step changes the state that it is given and returns the same object. So nothing here can be traced
-or vmapped, and a state cannot be stepped from twice.
+It has the protocol's methods and shapes, and the actions, observations and masks of ``cc4``. But a step
+changes its state in place and returns the same object, so nothing here can be traced or vmapped, and a state
+cannot be stepped from twice.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TRAFFIC = (T.Blue.ALLOW, T.Blue.BLOCK)
 
 
 class Mismatch(ValueError):
-    """This CybORG is not what Garrison takes it for; the message says where they differ."""
+    """This CybORG differs from the one that Garrison expects; the message says where."""
 
 
 @dataclasses.dataclass(eq=False)
@@ -215,10 +215,10 @@ def red_holds(controller: Any) -> dict[str, int]:
 def reward_parts(controller: Any) -> dict[str, np.float32]:
     """The parts of blue's reward in the last step, by the names that ``cc4`` has for them (§6.3).
 
-    CybORG tells their sum alone; what each agent's action brought follows from its rules.
+    CybORG reports only their sum; each agent's share follows from its rules.
 
     Raises:
-        Mismatch: when they do not add up to what CybORG tells.
+        Mismatch: when they do not add up to CybORG's reward.
     """
     totals = np.zeros(len(_PARTS))
     state = controller.state
@@ -232,13 +232,14 @@ def reward_parts(controller: Any) -> dict[str, np.float32]:
             totals[part] += _worth(controller, action.hostname, part)  # whatever its result (Q1)
         elif failed:
             totals[part] += _worth(controller, state.ip_addresses[action.ip_address], part)
-    told = controller.reward["Blue"]
-    if totals.sum() != told["BlueRewardMachine"]:
+    reported = controller.reward["Blue"]
+    if totals.sum() != reported["BlueRewardMachine"]:
         raise Mismatch(
-            f"this CybORG's reward is {told['BlueRewardMachine']} where the parts add up to {totals.sum()} "
-            f"({', '.join(_PARTS)}: {totals.tolist()}); it is {engine.described(engine.about())}"
+            f"this CybORG's reward is {reported['BlueRewardMachine']} where the parts add up to "
+            f"{totals.sum()} ({', '.join(_PARTS)}: {totals.tolist()}); it is "
+            f"{engine.described(engine.about())}"
         )
-    parts = dict(zip(("LWF", "ASF", "RIA"), totals, strict=True)) | {"action_cost": told["action_cost"]}
+    parts = dict(zip(("LWF", "ASF", "RIA"), totals, strict=True)) | {"action_cost": reported["action_cost"]}
     return {name: np.float32(part) for name, part in parts.items()}
 
 
@@ -254,17 +255,17 @@ def check_labels(agent: int, labels: Sequence[str]) -> None:
         agent: its number.
         labels: as CybORG's wrapper gives them.
     """
-    ours = describe.blue_action_labels(agent)
-    theirs = [re.sub(r" \([^)]*\)", "", label.removeprefix("[Invalid] ")) for label in labels]
-    if len(ours) != len(theirs):
+    garrison = describe.blue_action_labels(agent)
+    cyborg = [re.sub(r" \([^)]*\)", "", label.removeprefix("[Invalid] ")) for label in labels]
+    if len(garrison) != len(cyborg):
         raise Mismatch(
-            f"{T.BLUE_AGENTS[agent]} has {len(theirs)} actions in this CybORG and {len(ours)} in Garrison"
+            f"{T.BLUE_AGENTS[agent]} has {len(cyborg)} actions in this CybORG and {len(garrison)} in Garrison"
         )
-    for index, (our, their) in enumerate(zip(ours, theirs, strict=True)):
-        if our != their:
+    for index, (expected, found) in enumerate(zip(garrison, cyborg, strict=True)):
+        if expected != found:
             raise Mismatch(
-                f"action {index} of {T.BLUE_AGENTS[agent]} is {their!r} in this CybORG "
-                f"and {our!r} in Garrison"
+                f"action {index} of {T.BLUE_AGENTS[agent]} is {found!r} in this CybORG "
+                f"and {expected!r} in Garrison"
             )
 
 

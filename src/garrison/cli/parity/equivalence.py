@@ -14,7 +14,7 @@ from garrison.cli.common import log, print_cyborg_version, user_input
 from garrison.cli.evaluate import Contest, Which
 from garrison.cli.parity.record import bar
 from garrison.cli.publish import publish
-from garrison.studies.study import origin
+from garrison.studies.study import origin, prepare
 
 if TYPE_CHECKING:
     from garrison.parity.scores.study_plan import Plan, StudiedPolicy
@@ -40,7 +40,7 @@ class Equivalence:
     """Reds: fsm, discovery, random_select, sleep."""
     episodes: int = 300
     """Episodes of each policy on CybORG."""
-    ours: int = 1000
+    garrison_episodes: int = 1000
     """Episodes of each policy on Garrison's engine."""
     seed: int = 0
     """Seed of CybORG's first episode; Garrison's episodes have other seeds."""
@@ -77,6 +77,7 @@ class Equivalence:
 
         with user_input():
             margins = self._margins()
+            prepare(self.folder)
         rows = self._stored() if self.reference is not None else self._played()
         figures = origin(self._command(rows)) | equivalence.study(rows, margins, self.margin)
         publish(study(figures), self.folder, self.json)
@@ -109,12 +110,16 @@ class Equivalence:
             names = self.policies or tuple(stored)
             if unknown := [name for name in names if name not in stored]:
                 raise ValueError(f"{self.reference} has no {unknown[0]}; it has: {', '.join(stored)}")
-            if self.red != (stored_episodes.RED,) or self.ours < 2:
-                raise ValueError(f"--reference needs --red {stored_episodes.RED} and --ours of at least 2")
+            if self.red != (stored_episodes.RED,) or self.garrison_episodes < 2:
+                raise ValueError(
+                    f"--reference needs --red {stored_episodes.RED} and --garrison-episodes of at least 2"
+                )
             policies = self._studied(stored_episodes.RED, names)
         first = self.seed + APART
-        with log.status(f"playing {self.ours} episodes of each policy"):
-            played = play_on_garrison(policies[0].world, policies, range(first, first + self.ours))
+        with log.status(f"playing {self.garrison_episodes} episodes of each policy"):
+            played = play_on_garrison(
+                policies[0].world, policies, range(first, first + self.garrison_episodes)
+            )
         return {
             (one.policy, stored_episodes.RED): [
                 *(one.origin("garrison") | row for row in played[one]), *stored[one.policy]
@@ -143,7 +148,7 @@ class Equivalence:
                 raise ValueError(f"no red {red!r}; there are: {', '.join(engine.REDS)}")
         policies = [one for red in self.red for one in self._studied(red, self.policies or POLICIES)]
         print_cyborg_version()
-        return Plan(policies, self.folder, self.ours, self.episodes, self.seed)
+        return Plan(policies, self.folder, self.garrison_episodes, self.episodes, self.seed)
 
     def _studied(self, red: str, names: Sequence[str]) -> list[StudiedPolicy]:
         from garrison.parity.scores.study_plan import studied_policies
@@ -167,7 +172,7 @@ class Equivalence:
             words += ["--reference", str(self.reference)]
         else:
             words += ["--episodes", str(most["cyborg"])]
-        words += ["--ours", str(most["garrison"]), "--seed", str(first)]
+        words += ["--garrison-episodes", str(most["garrison"]), "--seed", str(first)]
         words += ["--which", "best"] if self.which == "best" else []
         words += ["--greedy"] if self.greedy else []
         return shlex.join(words)
@@ -181,8 +186,8 @@ def play(plan: Plan, workers: int) -> None:
     from garrison.core.processes import WorkerError
 
     with log.status("playing here") as status:
-        for told in plan.play_here():
-            status.update(f"playing {told}")
+        for description in plan.play_here():
+            status.update(f"playing {description}")
     try:
         with bar(len(plan.there), "playing on CybORG") as advance:
             for _ in plan.play_there(workers):

@@ -13,7 +13,7 @@ import tyro
 from garrison.cli.common import log, print_cyborg_version, seed_range, user_input
 from garrison.cli.parity.record import bar
 from garrison.cli.publish import publish
-from garrison.studies.study import FIGURES, Section, Study, origin, read_figures, save
+from garrison.studies.study import FIGURES, Section, Study, origin, prepare, read_figures, save
 
 REDS = ("fsm", "discovery", "random_select")
 #: what each row of figures.json has
@@ -71,6 +71,7 @@ class Fuzz:
                 for blue in chosen
             ]
             before = read(self.save)
+            prepare(self.save)
             print_cyborg_version()
         rows, commands = before["rows"], list(dict.fromkeys([*before["commands"], self._command()]))
         done = [row for chain in chains for row in chain.rows(rows) if not row["differences"]]

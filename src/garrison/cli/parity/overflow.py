@@ -11,7 +11,7 @@ import tyro
 
 from garrison.cli.common import log, user_input
 from garrison.cli.publish import publish
-from garrison.studies.study import Section, Study, origin
+from garrison.studies.study import Section, Study, origin, prepare
 
 if TYPE_CHECKING:
     from garrison.parity.stress.overflow import Use
@@ -44,6 +44,7 @@ class Overflow:
         with user_input():
             if self.episodes < 1:
                 raise ValueError(f"episodes is {self.episodes}; it must be at least 1")
+            prepare(self.save)
         uses = []
         with log.status("playing") as status:
             for use in overflow.study(each, self.seed, min(BATCH, each)):

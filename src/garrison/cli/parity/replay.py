@@ -1,4 +1,4 @@
-"""``garrison parity``: CybORG beside Garrison."""
+"""``garrison parity replay``: recorded or live episodes of CybORG replayed through Garrison's engine."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class ParityTrain:
             if not (path / "config.json").exists():
                 write_backend(
                     path, backend
-                )  # first, so that whoever resumes the run never takes it for one of JAX
+                )  # before the configuration: resume must never take it for a run of JAX
             run = runs.create(path, training.to_json())
             return report(run, train(training, world, run, learner)[1])
 

@@ -17,7 +17,7 @@ from garrison.cli.common import log, user_input
 from garrison.cli.publish import publish
 from garrison.cli.train import Preset
 from garrison.core import extras
-from garrison.studies.study import Section, Study, origin
+from garrison.studies.study import Section, Study, origin, prepare
 from garrison.train import seeds
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Update:
             seeds.world_of(self.preset)
             if self.iterations < 1:
                 raise ValueError(f"iterations is {self.iterations}; it must be at least 1")
+            prepare(self.save)
             if self.record is not None:
                 compare_update.record(self.record, self.preset, self.iterations)
                 return 0

@@ -1,7 +1,7 @@
 """Episodes recorded from CybORG (format ``cc4-trace/1``, see :mod:`garrison.parity.recording.trace`).
 
-Beside what that format asks for, a recording holds what CybORG tells its blue agents (``raw``): the
-dictionaries of which the rich observation is made (``docs/worlds/cc4.md`` §7.6).
+In addition to that format, a recording holds CybORG's raw observations of its blue agents (``raw``), from
+which the rich observation is made (``docs/worlds/cc4.md`` §7.6).
 """
 
 from __future__ import annotations
@@ -56,16 +56,16 @@ class RecordingSession:
         self.number = 0
 
     def skip_to(self, number: int, generator: dict[str, Any]) -> None:
-        """Go on with episode ``number``, before which the generator stood at ``generator``."""
+        """Continue with episode ``number``, which starts with the generator at ``generator``."""
         self.number, self._generator.state = number, generator
 
     @property
     def generator(self) -> dict[str, Any]:
-        """Where the generator stands, JSON-ready."""
+        """The state of the generator, JSON-ready."""
         return self._generator.state
 
     def episode(self) -> LiveEpisode:
-        """The next episode. It is played while it is read; read it to its end before the next one."""
+        """The next episode. It is played while it is read; read it to its end before asking for the next."""
         number, self.number = self.number, self.number + 1
         return LiveEpisode(self.file_name(number), self._records(number))
 
@@ -127,7 +127,7 @@ class RecordingSession:
             "tape_fields": list(trace.Draw._fields),
             "reset_tape": self._generator.cut(),
             "snapshot": first,
-            "raw": self._told(),
+            "raw": self._raw(),
         }
 
     def _step(
@@ -143,11 +143,11 @@ class RecordingSession:
             "observations": _lists(vectors),
             "reward": [float(reward["BlueRewardMachine"]), float(reward["action_cost"])],
             "done": done,
-            "raw": self._told(),
+            "raw": self._raw(),
         }
 
-    def _told(self) -> dict[str, dict]:
-        """What each blue agent was told, without messages: nobody sends any."""
+    def _raw(self) -> dict[str, dict]:
+        """The raw observation of each blue agent, without messages: nobody sends any."""
         return {
             agent: {key: value for key, value in plain(self._engine.raw[agent]).items() if key != "message"}
             for agent in T.BLUE_AGENTS
@@ -155,7 +155,7 @@ class RecordingSession:
 
 
 def _follow(controller: Any, generator: RecordingGenerator) -> None:
-    """Let the generator know whose draws it makes; anew after each reset, which makes new agents."""
+    """Tell the generator who draws; to be called after each reset, which makes new agents."""
 
     def execute(action: Any) -> Any:
         agent = getattr(action, "agent", None)
@@ -183,7 +183,7 @@ def _lists(vectors: dict[str, np.ndarray]) -> dict[str, list[int]]:
     return {agent: vectors[agent].tolist() for agent in T.BLUE_AGENTS}
 
 
-# ---------------------------------------------------------------- what policies look at
+# ---------------------------------------------------------------- views of policies
 
 
 def _padded(vectors: dict[str, np.ndarray]) -> np.ndarray:
@@ -247,7 +247,7 @@ class LiveEpisode:
 
 
 def files(session: RecordingSession, episodes: int, folder: Path) -> Iterator[tuple[Path, bool]]:
-    """Record the first episodes of a session into a folder; what is there already is left as it is.
+    """Record the first episodes of a session into a folder; existing files are kept.
 
     Yields:
         Each file, and whether it is new.

@@ -1,4 +1,4 @@
-"""The rich observations of an episode on CybORG, from what it tells its blue agents."""
+"""The rich observations of an episode on CybORG, from its raw observations of blue."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RichObserver:
             tracker.reset(header["raw"][agent], labels, mask)
 
     def update(self, raw: Mapping[str, Mapping], actions: Sequence[int]) -> None:
-        """Take in a step: what each agent was told, and the action index that it had submitted."""
+        """Process a step: the raw observation of each agent, and the action index that it submitted."""
         for (agent, tracker), action in zip(self._trackers.items(), actions, strict=True):
             tracker.update(raw[agent], int(action))
 

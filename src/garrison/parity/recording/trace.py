@@ -52,7 +52,7 @@ class TraceStep:
     observations: dict[str, list[int]]
     reward: list[float]
     done: bool
-    raw: dict[str, dict] | None = None  # what CybORG told each blue agent, where that was recorded
+    raw: dict[str, dict] | None = None  # CybORG's raw observation of each blue agent, if recorded
 
 
 @dataclass(frozen=True)
@@ -149,9 +149,9 @@ def _lines(path: Path) -> Iterator[tuple[int, dict]]:
                     raise TraceError(f"{path}:{number}: not a JSON object")
                 yield number, record
     except json.JSONDecodeError as error:
-        raise TraceError(f"{path}:{number}: not JSON: {error}") from error
+        raise TraceError(f"{path}:{number}: not JSON: {error}; record the episode again") from error
     except (OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeDecodeError) as error:
-        raise TraceError(f"{path}:{number + 1}: unreadable: {error}") from error
+        raise TraceError(f"{path}:{number + 1}: unreadable: {error}; record the episode again") from error
 
 
 def _tape(rows: list, where: str) -> list[Draw]:

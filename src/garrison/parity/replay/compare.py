@@ -19,8 +19,8 @@ Not compared, because nothing in CybORG reads it (``cc4.md`` §12), or because t
   largest, Remove at suspicious ones, a scan at how many there are;
 - calls of ``random_select`` and ``sleep`` reds (``fsm_calls``): a counter that decides nothing;
 - the target of DiscoverDeception in ``busy``: its text in CybORG has none (it is compared once executed);
-- the result of a dropped action: CybORG shows that of whatever its agent was told first instead;
-- the session of a green or blue action, always 0; the host name beside the address of a Withdraw: its
+- the result of a dropped action: CybORG shows that of its agent's first observation instead;
+- the session of a green or blue action, always 0; the host name in addition to the address of a Withdraw: its
   effect is compared;
 - the escalation's class: there is one; whether it ran shows in files and users.
 """

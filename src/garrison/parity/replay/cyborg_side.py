@@ -137,8 +137,8 @@ def executed(step: TraceStep, options: Any) -> dict[str, dict]:
     return done
 
 
-def told(step: TraceStep) -> list[str]:
-    """What CybORG executed in a step, in lines: all but sleep and users whose actions succeeded."""
+def event_lines(step: TraceStep) -> list[str]:
+    """The actions that CybORG executed in a step, in lines, without Sleep and successful users."""
     lines = []
     for agent, (action, parameters, result, ran, exploit) in step.executed.items():
         if action == "Sleep" or (agent.startswith("green") and result == "TRUE"):
@@ -151,7 +151,7 @@ def told(step: TraceStep) -> list[str]:
 
 
 def at_reset(header: dict) -> dict[str, Any]:
-    """What the header says beside the first snapshot."""
+    """The header in the compared form, without the first snapshot."""
     return {
         "observations": _padded(header["observations"], T.MAX_BLUE_OBSERVATION),
         "masks": _padded(header["action_mask"], T.MAX_BLUE_ACTIONS),

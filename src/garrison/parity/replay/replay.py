@@ -26,18 +26,18 @@ from garrison.worlds.cc4 import topology as networks
 from garrison.worlds.cc4.agents import fsm
 from garrison.worlds.cc4.draws import Draws
 
-_AROUND = 3  # steps told before and with a difference
+_AROUND = 3  # steps that are described when a difference is found
 
 
 @dataclass
 class ReplayReport:
-    """What a replay found.
+    """The result of a replay.
 
-    ``steps`` were compared and ``draws`` laid down; ``differences`` is empty iff the episode is exact.
-    ``rich`` says whether the rich observations were compared too, which takes a recording of what blue was
-    told. ``overflow`` has the bits of ``tables.Overflow``; a set bit is among the differences too.
-    ``largest`` is the largest use of each bounded list, by the names in ``overflow.CAPACITY``.
-    ``around`` tells what happened on both sides up to the first difference, in lines.
+    ``steps`` were compared and ``draws`` laid out; ``differences`` is empty iff the episode is exact.
+    ``rich``: whether rich observations were compared too, which needs a recording with raw observations.
+    ``overflow`` has the bits of ``tables.Overflow``; a set bit is among the differences too. ``largest`` is
+    the largest use of each bounded list, by the names in ``overflow.CAPACITY``. ``around`` has the events of
+    both sides up to the first difference, in lines.
     """
 
     path: str
@@ -60,8 +60,8 @@ class ReplayReport:
 class ReplayEngine:
     """A world's ``step_with`` compiled for replaying.
 
-    Give :func:`replay` another one to see that a wrong rule is found: of a world with other options, or one
-    made while a rule is replaced by a wrong one, which it then traces.
+    A test gives :func:`replay` another one to check that a wrong rule is found: of a world with other
+    options, or one that is traced while a rule is replaced by a wrong one.
     """
 
     def __init__(self, world: cc4.CC4):
@@ -96,7 +96,7 @@ def replay(
 
     Args:
         recording: a ``.jsonl.gz`` or ``.jsonl.xz`` file, or an episode that is open.
-        use: another engine than the true one, to see that a wrong rule is found.
+        use: another engine than the true one.
         keep_going: compare all steps; by default the replay ends with the first step that differs.
 
     Raises:
@@ -115,7 +115,7 @@ def replay(
             break
         try:
             report.differences += run.play(step)
-        except TapeError as error:  # our state implies other draws than CybORG made: no way to go on
+        except TapeError as error:  # Garrison's state implies other draws than CybORG made: stop
             report.differences.append(ReplayDifference(step.t, "/tape", str(error), "as recorded"))
             report.around = report.around or run.around(step)
             break
@@ -160,14 +160,14 @@ class _Run:
         """Differences between the states, observations and constants of both sides after reset."""
         legal, self._memory = jax.device_get(self._use.after(self._episode))
         obs = np.asarray(self._use.world.observe(self._episode))
-        mine = self._renderer.render(jax.device_get(self._episode.state))
-        mine |= garrison_side.at_reset(self._names, self._options, obs, legal) | self._our_rich(obs)
-        theirs = self._recorded.snapshot(self._before) | cyborg_side.at_reset(self._header)
-        theirs |= self._their_rich(self._header["observations"])
-        return list(compare.differences(-1, mine, theirs))
+        garrison = self._renderer.render(jax.device_get(self._episode.state))
+        garrison |= garrison_side.at_reset(self._names, self._options, obs, legal) | self._garrison_rich(obs)
+        cyborg = self._recorded.snapshot(self._before) | cyborg_side.at_reset(self._header)
+        cyborg |= self._cyborg_rich(self._header["observations"])
+        return list(compare.differences(-1, garrison, cyborg))
 
     def play(self, step: trace.TraceStep) -> list[ReplayDifference]:
-        """Do one step on our side; differences to the recorded one."""
+        """Do one step on Garrison and compare it with the recorded one."""
         draws = tape.draws_of(
             step, self._red, self._network, self._options, self._memory, self._before, self._names
         )
@@ -176,34 +176,34 @@ class _Run:
         state, obs, result, used, legal, self._memory = jax.device_get(result)
         events = result.info["events"]
         self._lately.append((step, before, self._episode, events))
-        mine = self._renderer.render(state, events)
-        mine |= garrison_side.outputs(obs, legal, result) | {
+        garrison = self._renderer.render(state, events)
+        garrison |= garrison_side.outputs(obs, legal, result) | {
             "executed": garrison_side.executed(events, self._names)
         }
-        mine |= self._our_rich(obs)
-        theirs = self._recorded.snapshot(step.snapshot)
-        theirs |= cyborg_side.outputs(step, self._header["action_mask"])
-        theirs |= {"executed": cyborg_side.executed(step, self._options)}
+        garrison |= self._garrison_rich(obs)
+        cyborg = self._recorded.snapshot(step.snapshot)
+        cyborg |= cyborg_side.outputs(step, self._header["action_mask"])
+        cyborg |= {"executed": cyborg_side.executed(step, self._options)}
         if self._observer is not None:
             self._observer.update(step.raw, actions)
-        theirs |= self._their_rich(step.observations)
+        cyborg |= self._cyborg_rich(step.observations)
         self._before = step.snapshot
         self.overflow |= int(state.overflow)
         self._largest = np.maximum(self._largest, used)
-        return list(compare.differences(step.t, mine, theirs))
+        return list(compare.differences(step.t, garrison, cyborg))
 
-    def _our_rich(self, obs: np.ndarray) -> dict[str, Any]:
+    def _garrison_rich(self, obs: np.ndarray) -> dict[str, Any]:
         return {} if self._observer is None else {"rich": garrison_side.rich(obs)}
 
-    def _their_rich(self, vectors: dict[str, list]) -> dict[str, Any]:
+    def _cyborg_rich(self, vectors: dict[str, list]) -> dict[str, Any]:
         return {} if self._observer is None else {"rich": garrison_side.rich(self._observer.observe(vectors))}
 
     def around(self, failed: trace.TraceStep | None = None) -> list[str]:
-        """What happened on both sides lately, in lines; ``failed`` is a step that we could not do."""
+        """The latest events of both sides, in lines; ``failed`` is a step that Garrison could not do."""
         lines = []
         for step, before, after, events in self._lately:
-            lines += [f"step {step.t}, CybORG:", *cyborg_side.told(step)]
+            lines += [f"step {step.t}, CybORG:", *cyborg_side.event_lines(step)]
             lines += [f"step {step.t}, Garrison:", *describe.event_lines(before, after, events)]
         if failed is not None:
-            lines += [f"step {failed.t}, CybORG:", *cyborg_side.told(failed)]
+            lines += [f"step {failed.t}, CybORG:", *cyborg_side.event_lines(failed)]
         return [line if line.startswith("step ") else f"  {line}" for line in lines]

@@ -46,7 +46,7 @@ def study(figures: Mapping[str, Any]) -> Study:
             "score's. Found at 90%: the true gap that so many episodes find with that chance, by a single "
             "test at 5%. Episodes needed: per side, to show the margin with a chance of 90% if there is no "
             "gap. Behavior: total variation distance between the shares of decisions by kind of action, with "
-            "a bootstrap interval; beside it that of random halves of CybORG's episodes, which are of one "
+            "a bootstrap interval, and that of random halves of CybORG's episodes, which are of one "
             "distribution; p: permutation test."
         ),
         sections=list(sections(figures)),

@@ -56,6 +56,6 @@ def environments(backend: Backend, world: World, count: int) -> Iterator[Lanes]:
         yield WorldLanes(world)
         return
     there = on_cyborg(world)
-    engine.cyborg()  # here, where who has asked is told what is missing, and not in a worker
+    engine.cyborg()  # so that a missing CybORG is an error here and not in a worker
     with ProcessLanes(partial(LiveEnvironment, there), count, backend.workers) as lanes:
         yield lanes
