@@ -20,7 +20,7 @@ from garrison.judge.html_report import plots
 from garrison.judge.summary import summary
 from garrison.runs import curves, study_files
 from garrison.runs import run as runs
-from garrison.train.seeds import load_teams
+from garrison.training.seeds import load_teams
 
 EPISODES, SEED = 100, 1_000_000
 LAST = 50  # iterations whose mean return is the published figure
@@ -44,7 +44,7 @@ def study(path: Path) -> dict[str, Any]:
     run = runs.load(path)
     training, world, teams = load_teams(run)
     rows = run.metrics()
-    _, returns = curves.per_team(rows)
+    _, returns = curves.per_seed(rows)
     seconds = np.array([row["seconds"] for row in rows])
     steps = rows[0]["env_steps"] * training.seeds
     results, _ = evaluate(world, {**world.policies(), "ippo": teams}, EPISODES, SEED)

@@ -31,7 +31,7 @@ from garrison.parity.scores import evaluate_on_cyborg
 from garrison.parity.torch.backend import means_of
 from garrison.runs import curves, study_files
 from garrison.runs import run as runs
-from garrison.train.seeds import load_teams
+from garrison.training.seeds import load_teams
 
 SEED = 2_000_000
 HERE_EPISODES = 300  # of each team on Garrison
@@ -76,7 +76,7 @@ def study(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[st
     )  # fmt: skip
     rows = {}
     for key, (run, training, _, _) in opened.items():
-        steps, returns = curves.per_team(run.metrics())
+        steps, returns = curves.per_seed(run.metrics())
         rows[key] = {
             "training": training.to_json(),
             "steps": steps.tolist(),

@@ -15,7 +15,7 @@ from garrison.algos import ippo
 from garrison.presets import Training, make_world
 from garrison.runs import hosts
 from garrison.runs import run as runs
-from garrison.train import seeds
+from garrison.training import seeds
 
 TRAIN = ["quick", "--world", "toy/coordination", "--lanes", "8", "--minibatches", "1", "--hidden", "8"]
 PROGRAM = """

@@ -21,7 +21,7 @@ from garrison.core.wrappers import Wrapper
 from garrison.presets import Training, make_world
 from garrison.runs import checkpoint, retention
 from garrison.runs import run as runs
-from garrison.train import seeds
+from garrison.training import seeds
 
 SMALL = ["--world", "toy/network", "--options", "steps=5", "--lanes", "4", "--hidden", "8", "--seeds", "2"]
 

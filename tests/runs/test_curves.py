@@ -9,17 +9,17 @@ def rows(*returns):
 
 
 def test_teams_are_columns_and_rows_without_an_episode_are_left_out():
-    steps, values = curves.per_team(rows([-1.0, None], [None, None], [-3.0, -5.0]))
+    steps, values = curves.per_seed(rows([-1.0, None], [None, None], [-3.0, -5.0]))
     assert steps.tolist() == [20, 60]
     np.testing.assert_array_equal(values, [[-1, np.nan], [-3, -5]])
 
 
 def test_one_number_is_one_team():
-    assert curves.per_team(rows(-1.0, None))[1].tolist() == [[-1.0]]
+    assert curves.per_seed(rows(-1.0, None))[1].tolist() == [[-1.0]]
 
 
 def test_no_rows_are_an_empty_curve():
-    steps, values = curves.per_team([])
+    steps, values = curves.per_seed([])
     assert len(steps) == len(values) == 0
 
 
@@ -32,11 +32,11 @@ def test_no_rows_are_an_empty_curve():
 )
 def test_rows_that_do_not_fit_are_named(wrong, message):
     with pytest.raises(ValueError, match=message):
-        curves.per_team(wrong)
+        curves.per_seed(wrong)
 
 
 def test_the_mean_is_over_teams_that_have_a_number():
-    assert curves.team_mean(np.array([[-1.0, np.nan], [-3.0, -5.0]])).tolist() == [-1, -4]
+    assert curves.seed_mean(np.array([[-1.0, np.nan], [-3.0, -5.0]])).tolist() == [-1, -4]
 
 
 def test_smoothing_is_over_the_last_tenth_up_to_each_point():

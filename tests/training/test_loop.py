@@ -7,7 +7,7 @@ import threading
 import jax.numpy as jnp
 import pytest
 
-from garrison.train import loop
+from garrison.training import loop
 
 
 def count(state):

@@ -22,7 +22,7 @@ from garrison.core.world import State, World
 from garrison.core.wrappers import AutoReset
 from garrison.learn import shard
 from garrison.presets import Training
-from garrison.train import seeds
+from garrison.training import seeds
 
 WHAT = ("env", "rollout", "training")
 

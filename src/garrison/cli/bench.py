@@ -32,7 +32,7 @@ from garrison.core.world import World
 from garrison.learn import shard
 from garrison.presets import PRESETS, Training, make_world
 from garrison.runs import study_files
-from garrison.train import seeds
+from garrison.training import seeds
 
 LANES = (1, 64, 256)  # of the world alone: for debugging, for a small machine, for more cores
 Tell = Callable[[str], None]

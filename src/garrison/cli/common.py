@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +9,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.text import Text
+
+from garrison.core.files import to_json
 
 #: Exit status after Ctrl-C, as shells have it.
 INTERRUPTED = 130
@@ -20,34 +21,42 @@ log = Console(stderr=True)
 
 
 def print_json(data: Any) -> None:
-    print(json.dumps(data, indent=2))
+    """Print JSON; numbers that are not finite become null."""
+    print(to_json(data))
+
+
+def print_cyborg_version() -> None:
+    """Print on standard error which CybORG runs."""
+    from garrison.adapters.cyborg import engine
+
+    log.print(engine.described(engine.about()), highlight=False, soft_wrap=True)
 
 
 class _Elapsed:
-    """Words, and the seconds since they were first said."""
+    """A text, and the seconds since it was first shown."""
 
-    def __init__(self, told: str):
-        self.told, self.start = told, time.monotonic()
+    def __init__(self, text: str):
+        self.text, self.start = text, time.monotonic()
 
     def __rich__(self) -> Text:
-        return Text(f"{self.told}, {time.monotonic() - self.start:.0f} s")
+        return Text(f"{self.text}, {time.monotonic() - self.start:.0f} s")
 
 
 @contextmanager
-def waiting(told: str) -> Iterator[Callable[[str], None]]:
-    """Within the block it is shown what is going on and for how long; yields what changes the words."""
-    words = _Elapsed(told)
+def waiting(text: str) -> Iterator[Callable[[str], None]]:
+    """Show a spinner with elapsed time; yields a function that sets its text."""
+    shown = _Elapsed(text)
 
-    def say(told: str) -> None:
-        words.told = told
+    def show(text: str) -> None:
+        shown.text = text
 
-    with log.status(words):
-        yield say
+    with log.status(shown):
+        yield show
 
 
 @contextmanager
 def user_input() -> Iterator[None]:
-    """Within the block, errors are mistakes in what was asked for: they end the program with a message."""
+    """End the program with a message on errors that the user can correct."""
     try:
         yield
     except (ValueError, OSError) as error:

@@ -16,9 +16,9 @@ from garrison.core.world import World, observed_by
 from garrison.judge import tables
 from garrison.judge.evaluate import Episodes, Recording, check_seeds, evaluate
 from garrison.judge.summary import summary
-from garrison.presets import Training, make_world
-from garrison.runs import run as runs
-from garrison.train.seeds import load_teams
+from garrison.runs import directory
+from garrison.training.config import Training, make_world, option_texts, parse_options
+from garrison.training.seeds import load_policies
 
 EPISODES = 100
 SEED = 1_000_000  # far from the seeds that people train with
@@ -59,7 +59,7 @@ class Contest:
         Raises ``ValueError`` or ``OSError`` for what is unknown or does not fit together.
         """
         paths = [name for name in self.names if (Path(name) / "config.json").exists()]
-        loaded = {path: load_teams(runs.load(Path(path)), self.which, self.greedy) for path in paths}
+        loaded = {path: load_policies(directory.load(Path(path)), self.which, self.greedy) for path in paths}
         world, options = self._world({path: training for path, (training, _, _) in loaded.items()})
         for path, (training, trained_in, _) in loaded.items():
             check_fit(path, training, trained_in, world)
@@ -68,7 +68,7 @@ class Contest:
         for name in self.names:
             if name not in loaded and name not in known:
                 raise ValueError(
-                    f"{name} is no run directory, and no player of world {world.name!r}; its players: "
+                    f"{name} is not a run directory, and no player of world {world.name!r}; its players: "
                     + ", ".join(known)
                 )
         players = {
@@ -94,13 +94,14 @@ class Contest:
     def _world(self, trainings: dict[str, Training]) -> tuple[World, tuple[str, ...]]:
         """The world to play, the one that is named or that in which all runs trained, and its options."""
         asked = (*self.options, *(() if self.red is None else (f"red={self.red}",)))
+        parse_options(asked)  # an option must not be given twice
         if self.world is not None or not trainings:
             return make_world(self.world or "cc4", asked), asked
-        options = {path: overridden(training.options, asked) for path, training in trainings.items()}
+        options = {path: overridden(option_texts(training.options), asked) for path, training in trainings.items()}
         worlds = {path: make_world(trainings[path].world, one) for path, one in options.items()}
         alike = {path: observed_by(world, list(worlds.values())) for path, world in worlds.items()}
         if len(set(alike.values())) > 1:
-            told = [f"{path}: {' '.join((t.world, *t.options))}" for path, t in trainings.items()]
+            told = [f"{path}: {' '.join((t.world, *option_texts(t.options)))}" for path, t in trainings.items()]
             raise ValueError(
                 f"the runs were trained in different worlds ({'; '.join(told)}); "
                 "name the one to play with --world, and its options with --options"

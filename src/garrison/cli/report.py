@@ -18,10 +18,10 @@ from garrison.judge.evaluate import check_seeds
 from garrison.judge.html_report import plots
 from garrison.judge.html_report.page import Subject, page
 from garrison.judge.summary import summary
-from garrison.presets import Training
-from garrison.runs import run as runs
-from garrison.runs.run import Run
-from garrison.train.seeds import load_teams
+from garrison.runs import directory
+from garrison.runs.directory import RunDirectory
+from garrison.training.config import Training, option_texts
+from garrison.training.seeds import load_policies
 
 TRAINED = "ippo"
 
@@ -46,8 +46,8 @@ class Report:
     def run(self) -> int:
         with user_input():
             check_seeds(self.episodes, self.seed)
-            run = runs.load(self.path)
-            training, world, teams = load_teams(run, self.which, self.greedy)
+            run = directory.load(self.path)
+            training, world, teams = load_policies(run, self.which, self.greedy)
         figures = write_report(run, training, world, teams, self.episodes, self.seed)
         if self.json:
             print_json(figures)
@@ -56,7 +56,7 @@ class Report:
         return 0
 
 
-def show(run: Run, figures: dict[str, Any]) -> None:
+def show(run: RunDirectory, figures: dict[str, Any]) -> None:
     """Print the figures, and where the files are."""
     out.print(tables.table(figures))
     for file in sorted(run.report.iterdir()):
@@ -64,7 +64,7 @@ def show(run: Run, figures: dict[str, Any]) -> None:
 
 
 def write_report(
-    run: Run, training: Training, world: World, teams: list[Policy], episodes: int, seed: int
+    run: RunDirectory, training: Training, world: World, teams: list[Policy], episodes: int, seed: int
 ) -> dict[str, Any]:
     """Judge the teams of a run and write what there is to read; returns the figures.
 
@@ -72,7 +72,7 @@ def write_report(
     """
     players = world.policies() | {TRAINED: teams}
     results, recording = played(world, players, episodes, seed, record=TRAINED)
-    figures = summary(world, results, seed, TRAINED, training.options)
+    figures = summary(world, results, seed, TRAINED, option_texts(training.options))
     told = story.tell(world, TRAINED, recording)
     name, metrics = run.path.resolve().name, run.metrics()
     subject = Subject(name, TRAINED, figures, metrics, run.config(), run.system(), told)

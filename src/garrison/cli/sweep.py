@@ -28,7 +28,7 @@ from garrison.runs.run import Run
 from garrison.runs.sweep import Sweep as Plan
 from garrison.runs.trials import Trial
 from garrison.runs.trials import plan as plan_trials
-from garrison.train import seeds
+from garrison.training import seeds
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from garrison.cli.common import INTERRUPTED, log
 from garrison.runs import launch
 from garrison.runs.sweep import Sweep
 from garrison.runs.trials import Trial
-from garrison.train import seeds
+from garrison.training import seeds
 
 #: Arguments of Python that train a trial.
 Command = Callable[[Sweep, Trial], list[str]]

@@ -35,7 +35,7 @@ def figures(sweep: Sweep) -> dict[str, Any]:
 
 def _figures(sweep: Sweep, trial: Trial) -> dict[str, Any]:
     rows = _rows(sweep, trial)
-    _, values = curves.per_team(rows, METRIC)
+    _, values = curves.per_seed(rows, METRIC)
     teams = [float(x) for x in curves.final(values) if not np.isnan(x)] if len(values) else []
     return {
         "trial": trial.name,
@@ -98,13 +98,13 @@ def _draw_curves(axes: Axes, sweep: Sweep, told: dict[str, Any]) -> None:
     """Smoothed mean over teams, with the range of teams for the best; the best on top."""
     by_name = {trial.name: trial for trial in sweep.trials}
     for rank, trial in reversed(list(enumerate(told["trials"]))):
-        steps, values = curves.per_team(_rows(sweep, by_name[trial["trial"]]), METRIC)
+        steps, values = curves.per_seed(_rows(sweep, by_name[trial["trial"]]), METRIC)
         if not len(steps):
             continue
         named = rank < NAMED
         look = {"color": f"C{rank}", "zorder": 3} if named else {"color": "0.8", "zorder": 1}
         axes.plot(
-            steps, curves.smooth(curves.team_mean(values)), label=trial["trial"] if named else None, **look
+            steps, curves.smooth(curves.seed_mean(values)), label=trial["trial"] if named else None, **look
         )
         if rank < RANGES and values.shape[1] > 1:
             smoothed = curves.smooth(values)

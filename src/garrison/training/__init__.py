@@ -1,1 +1,1 @@
-"""Training: configurations, seeds and the loop."""
+"""Training: configurations, seeds, learners, the loop, and runs with their policies."""

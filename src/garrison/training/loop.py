@@ -13,22 +13,25 @@ from garrison.runs.signals import interruptible
 
 State = TypeVar("State")
 
-#: What one iteration tells: a number, or a list of them, one per team.
+#: Metrics of one iteration: numbers, or lists with a number per seed.
 Metrics = dict[str, Any]
-#: One iteration: a state to the next one and metrics.
+#: One iteration: a state to the next one and its metrics.
 Step = Callable[[State], tuple[State, dict[str, jax.Array]]]
-#: Told after each iteration: its number from 1 on, the state after it, its metrics, the seconds it took.
+#: Called after each iteration with its number (from 1), the state after it, its metrics, and its seconds.
 Report = Callable[[int, Any, Metrics, float], None]
 
 _SHOWN = 3  # leaves named when numbers stop being finite
 
 
-def repeat(step: Step[State], state: State, done: int, iterations: int, report: Report) -> tuple[State, int]:
-    """Call ``step`` until ``iterations`` are done, of which ``done`` are already; returns the same two anew.
+class Diverged(FloatingPointError):
+    """A loss stopped being finite. The message names the loss, the iteration, and the first wrong numbers."""
 
-    Ctrl-C or SIGTERM let the running iteration end and return what there is then; a second Ctrl-C interrupts
-    at once. Raises ``FloatingPointError`` if the losses stop being numbers; ``report`` is not told of that
-    iteration.
+
+def repeat(step: Step[State], state: State, done: int, iterations: int, report: Report) -> tuple[State, int]:
+    """Run ``step`` until ``iterations`` are complete, starting from ``done``. Returns ``(state, completed)``.
+
+    Ctrl-C or SIGTERM let the running iteration end, and what there is then is returned; a second Ctrl-C
+    interrupts at once. Raises :class:`Diverged` before that iteration is reported.
     """
     with interruptible() as interrupted:
         while done < iterations and not interrupted():
@@ -47,24 +50,29 @@ def _check(iteration: int, state: Any, metrics: Metrics) -> None:
     ]
     if not broken:
         return
-    teams = np.flatnonzero(~np.isfinite(np.atleast_1d(metrics[broken[0]])))
-    where = f"iteration {iteration}" + (f", team {teams[0]}" if np.ndim(metrics[broken[0]]) else "")
-    about = [f"{name} is {np.atleast_1d(metrics[name])[teams[0]]}" for name in broken]
+    seeds = np.flatnonzero(~np.isfinite(np.atleast_1d(metrics[broken[0]])))
+    where = f"iteration {iteration}" + (f", seed index {seeds[0]}" if np.ndim(metrics[broken[0]]) else "")
+    facts = [f"{name} is {np.atleast_1d(metrics[name])[seeds[0]]}" for name in broken]
     if np.any(metrics.get("nonfinite_inputs", 0)):
-        raise FloatingPointError(
-            f"{', '.join(about)} in {where}: the world gave observations or rewards that are not finite"
+        raise Diverged(
+            f"{', '.join(facts)} in {where}: the world gave observations or rewards that are not finite"
         )
     if "finite_updates" in metrics:
-        about.append(f"first in update {int(np.atleast_1d(metrics['finite_updates'])[teams[0]]) + 1}")
+        facts.append(f"first in update {int(np.atleast_1d(metrics['finite_updates'])[seeds[0]]) + 1}")
     leaves = jax.tree_util.tree_leaves_with_path(state)
     bad = [jax.tree_util.keystr(path) for path, leaf in leaves if _not_finite(leaf)]
     if bad:
-        about.append(f"not finite any more: {', '.join(bad[:_SHOWN])}{' …' if len(bad) > _SHOWN else ''}")
-    raise FloatingPointError(
-        f"{'; '.join(about)}, in {where}: training has diverged; "
+        facts.append(f"no longer finite: {', '.join(bad[:_SHOWN])}{' …' if len(bad) > _SHOWN else ''}")
+    raise Diverged(
+        f"{'; '.join(facts)}, in {where}: training has diverged; "
         "a lower learning rate or max_grad_norm may help"
     )
 
 
 def _not_finite(leaf: Any) -> bool:
-    return np.issubdtype(getattr(leaf, "dtype", int), np.floating) and not np.isfinite(leaf).all()
+    dtype = getattr(leaf, "dtype", None)  # which for random keys is none of NumPy's
+    if dtype is None or not jax.dtypes.issubdtype(dtype, np.floating):
+        return False
+    if not getattr(leaf, "is_fully_addressable", True):
+        return False  # spread over several hosts
+    return not np.isfinite(np.asarray(leaf, np.float32)).all()

@@ -1,28 +1,33 @@
-"""The teams of a training: one per seed, an array axis of the train state."""
+"""The seeds of a training: an array axis of the train states."""
 
 from __future__ import annotations
 
 import os
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from garrison.algos import ippo
+from garrison.algos import Algorithm
+from garrison.core.policy import Policy
 from garrison.core.world import World
-from garrison.learn.policy import NetworkPolicy
 from garrison.runs import checkpoint, hosts, sinks
-from garrison.runs.run import Run
-from garrison.train.config import Training, make_world
+from garrison.runs.directory import RunDirectory
+from garrison.training.config import Training, make_world, read
 
-#: The share of the memory that rollouts may fill, and how many times a rollout's own size learning from it
-#: needs: minibatches, gradients, copies (cc4-ippo: 186 MB for rollouts of 134 MB).
+#: The fraction of memory that rollouts may fill, and how many times a rollout's size learning from it needs:
+#: minibatches, gradients, copies (cc4-ippo: 186 MB for rollouts of 134 MB).
 SHARE, COPIES = 0.5, 2.0
 
+#: Settings that may differ between a run's configuration and its checkpoints.
+_CHANGEABLE = {"parallel_seeds", "keep_every", "sinks", "learner_options", "start_from", "extended"}
 
-def world_of(training: Training) -> World:
-    """The world to train in, made after all that can be checked before anything is computed.
+
+def check(training: Training) -> World:
+    """The world to train in, made after all checks that need no computation.
 
     Raises ``ValueError`` for settings that do not fit together or to the world, and for a sink whose package
     is missing.
@@ -30,44 +35,36 @@ def world_of(training: Training) -> World:
     training.check()
     sinks.check(training.sinks)
     world = make_world(training.world, training.options)
-    start = jax.eval_shape(partial(ippo.init, training.ippo, world), jax.random.key(0))
-    hosts.check(training.ippo.lanes, whole_episodes=start.world is None)
+    training.algo.check(training.settings, world)
+    hosts.check(training.settings.num_envs, training.algo.holds_environments(training.settings, world))
     return world
 
 
-def opened(run: Run) -> tuple[Training, World]:
-    """What a run trains, and in which world. Raises ``ValueError`` if its configuration does not fit."""
-    training = Training.from_json(run.config())
-    return training, make_world(training.world, training.options)
-
-
-def init(training: Training, world: World) -> ippo.TrainState:
-    """The first train states, stacked: leaves [team, ...]."""
-    keys = jax.vmap(jax.random.key)(training.seed + jnp.arange(training.seeds))
-    start = jax.jit(lambda config, keys: jax.lax.map(partial(ippo.init, config, world), keys))
-    return start(training.ippo, keys)
+def init(training: Training, world: World) -> Any:
+    """The first train states, stacked: leaves [seed, ...]."""
+    numbers = training.seed + np.arange(training.num_seeds, dtype=np.uint64)
+    keys = jax.vmap(jax.random.key)(jnp.asarray(numbers.astype(np.uint32)))
+    algorithm = training.algo
+    start = jax.jit(lambda config, world, keys: jax.lax.map(partial(algorithm.init, config, world), keys))
+    return start(training.settings, world, keys)
 
 
 def iteration(
-    config: ippo.IPPO, world: World, at_once: int, states: ippo.TrainState
-) -> tuple[ippo.TrainState, ippo.Metrics]:
-    """One iteration of each team, ``at_once`` of them side by side; states and metrics have a [team] axis."""
-    step = partial(ippo.iteration, config, world)
-    if at_once == 1:
+    algorithm: Algorithm, config: Any, world: World, states: Any, parallel: int
+) -> tuple[Any, dict[str, jax.Array]]:
+    """One iteration of each seed, ``parallel`` of them side by side; states and metrics have a [seed] axis."""
+    step = partial(algorithm.iteration, config, world)
+    if parallel == 1:
         return jax.lax.map(step, states)
-    return jax.lax.map(step, states, batch_size=at_once)
+    return jax.lax.map(step, states, batch_size=parallel)
 
 
-def at_once(training: Training, world: World) -> int:
-    """How many teams to train side by side: as many as was asked for, else as fit into memory."""
-    if training.at_once is not None:
-        return training.at_once
-    one = jax.eval_shape(
-        lambda key: ippo.collect(training.ippo, world, ippo.init(training.ippo, world, key))[1],
-        jax.random.key(0),
-    )
-    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(one))
-    return max(1, min(training.seeds, int(SHARE * memory() / (COPIES * size))))
+def parallel(training: Training, world: World) -> int:
+    """The number of seeds to train side by side: the configured one, else as many as fit in memory."""
+    if training.parallel_seeds is not None:
+        return training.parallel_seeds
+    size = training.algo.footprint(training.settings, world)
+    return max(1, min(training.num_seeds, int(SHARE * memory() / (COPIES * max(1, size)))))
 
 
 def memory() -> int:
@@ -77,8 +74,8 @@ def memory() -> int:
 
 
 def about(training: Training, world: World, done: int) -> dict[str, Any]:
-    """What a checkpoint says of itself."""
-    steps = done * ippo.steps_per_iteration(training.ippo, world)
+    """The description stored in a checkpoint."""
+    steps = done * training.algo.steps_per_iteration(training.settings, world)
     return {
         "iteration": done,
         "env_steps": steps,
@@ -87,55 +84,103 @@ def about(training: Training, world: World, done: int) -> dict[str, Any]:
     }
 
 
-def load_state(run: Run, training: Training, world: World, which: str = "latest") -> ippo.TrainState:
-    """The train states of one of a run's checkpoints, stacked.
+def load_state(run: RunDirectory, training: Training, world: World, which: str = "latest") -> Any:
+    """The train states of a checkpoint of a run, stacked.
 
-    Raises ``FileNotFoundError`` if there is no such checkpoint, and ``ValueError`` if it is of another
-    version of the world or of another architecture.
+    Raises ``FileNotFoundError`` if there is no such checkpoint, and ``ValueError`` if a file of it is
+    damaged, naming the newest sound checkpoint, or if it is of another version of the world or of another
+    configuration.
     """
     directory = run.checkpoint(which)
-    version = checkpoint.about(directory).get("world_version")
+    try:
+        return _load_state(run, directory, training, world)
+    except checkpoint.Damaged as error:
+        sound = run.newest_sound()
+        remedy = "the run has no other checkpoint that is sound"
+        if sound is not None:
+            remedy = f"the newest sound checkpoint is {sound!r}: use it, or copy {run.checkpoint(sound)} over it"
+        raise checkpoint.Damaged(f"{error}; {remedy}") from error
+
+
+def _load_state(run: RunDirectory, directory: Path, training: Training, world: World) -> Any:
+    facts = checkpoint.about(directory)
+    version = facts.get("world_version")
     if version != world.version:
         raise ValueError(
             f"the checkpoint in {directory} is of version {version} of world {world.name!r}, now at version "
             f"{world.version}: train again, or use the release of Garrison that "
             f"{run.path / 'system.json'} names"
         )
-    return checkpoint.load(directory, jax.eval_shape(partial(init, training, world)))
+    states = checkpoint.load(directory, jax.eval_shape(partial(init, training), world))
+    if "training" in facts:
+        _check_same(run, directory, training, Training.from_json(facts["training"]))
+    return states
 
 
-def placed(states: ippo.TrainState) -> ippo.TrainState:
+def _check_same(run: RunDirectory, directory: Path, training: Training, saved: Training) -> None:
+    """Raise ``ValueError`` if config.json is not that of the checkpoint; it may have been altered."""
+    have, want = _compared(training), _compared(saved)
+    wrong = [f"{name} is {have[name]}, not {want[name]}" for name in have if have[name] != want.get(name)]
+    if wrong:
+        raise ValueError(
+            f"{run.path / 'config.json'} does not match the checkpoint in {directory}: {'; '.join(wrong)}; "
+            "restore that file from a copy of the run"
+        )
+
+
+def _compared(training: Training) -> dict[str, Any]:
+    data = {name: value for name, value in training.to_json().items() if name not in _CHANGEABLE}
+    settings = {f"settings.{name}": value for name, value in data.pop("settings").items()}
+    settings.pop("settings.total_steps", None)
+    return data | settings
+
+
+def placed(training: Training, states: Any) -> Any:
     """Loaded states on the devices of the block that :func:`garrison.learn.shard.devices` opened."""
-    return jax.jit(jax.vmap(ippo.placed))(states)
+    return jax.jit(jax.vmap(training.algo.placed))(states)
 
 
-def team(states: ippo.TrainState, number: int) -> ippo.TrainState:
-    """The train state of one team."""
-    return jax.tree.map(lambda leaf: leaf[number], states)
+def select(states: Any, index: int) -> Any:
+    """The train state of one seed, by its index from 0."""
+    return jax.tree.map(lambda leaf: leaf[index], states)
 
 
-def load_teams(
-    run: Run, which: str = "latest", greedy: bool = False
-) -> tuple[Training, World, list[NetworkPolicy]]:
-    """What a run trained, the world it trained in, and a player for each of its teams.
-
-    ``which`` names a checkpoint: "latest", "best", or one kept for good, such as "step-00000100".
-    """
-    training, world = opened(run)
+def policies(
+    run: RunDirectory, training: Training, world: World, which: str = "latest", greedy: bool = False
+) -> list[Policy]:
+    """The policy of each seed of a run, as :func:`load_policies` gives them."""
     states = load_state(run, training, world, which)
-    players = [ippo.player(team(states, number), world, greedy) for number in range(training.seeds)]
-    return training, world, players
+    return [
+        training.algo.policy(select(states, index), world, greedy) for index in range(training.num_seeds)
+    ]
 
 
-def progress(run: Run) -> tuple[int, int]:
-    """Iterations that the latest checkpoint has done, and how many there are in all."""
-    training, world = opened(run)
-    return iterations_done(run), ippo.num_iterations(training.ippo, world)
+def load_policies(
+    run: RunDirectory, which: str = "latest", greedy: bool = False
+) -> tuple[Training, World, list[Policy]]:
+    """The configuration of a run, the world it trained in, and the policy of each of its seeds.
+
+    ``which`` names a checkpoint: "latest", "best", or one that was kept, such as "step-00000100".
+    """
+    training = read(run)
+    world = make_world(training.world, training.options)
+    return training, world, policies(run, training, world, which, greedy)
 
 
-def iterations_done(run: Run) -> int:
-    """Iterations that the latest checkpoint has done; 0 if there is none."""
+def progress(run: RunDirectory) -> tuple[int, int]:
+    """Completed iterations of the latest checkpoint, and the number of iterations of the training."""
+    training = read(run)
+    world = make_world(training.world, training.options)
+    return iterations_done(run), training.algo.num_iterations(training.settings, world)
+
+
+def iterations_done(run: RunDirectory) -> int:
+    """Completed iterations of the latest checkpoint; 0 if there is none."""
+    directory = run.checkpoint()
     try:
-        return checkpoint.about(run.checkpoint())["iteration"]
+        done = checkpoint.about(directory).get("iteration")
     except FileNotFoundError:
         return 0
+    if not isinstance(done, int) or done < 0:
+        raise checkpoint.Damaged(f"{directory / checkpoint.INDEX} is damaged (iteration is {done!r})")
+    return done

@@ -12,7 +12,7 @@ from garrison import cli
 from garrison.cli.runs import table_rows
 from garrison.core import extras
 from garrison.runs import run as runs
-from garrison.train import seeds
+from garrison.training import seeds
 
 # A probe that the usual settings solve in a few iterations: both agents have to do what the other does.
 SMALL = [

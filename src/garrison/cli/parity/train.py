@@ -16,7 +16,7 @@ from garrison.core import extras
 from garrison.core.world import World
 from garrison.presets import Training
 from garrison.runs import run as runs
-from garrison.train import seeds
+from garrison.training import seeds
 
 if TYPE_CHECKING:
     from garrison.parity.torch.backend import Means

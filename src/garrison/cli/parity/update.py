@@ -17,7 +17,7 @@ from garrison.cli.common import log, out, print_json, user_input
 from garrison.cli.train import Preset
 from garrison.core import extras
 from garrison.runs import study_files
-from garrison.train import seeds
+from garrison.training import seeds
 
 if TYPE_CHECKING:
     from garrison.parity.torch.compare_update import Agreement

@@ -56,7 +56,7 @@ def _learning_curve(
     axes: Axes, rows: list[dict[str, Any]], levels: Mapping[str, float], palette: Palette
 ) -> None:
     """Each team's curve, smoothed, and the mean of all."""
-    steps, values = curves.per_team(rows)
+    steps, values = curves.per_seed(rows)
     teams = values.shape[1]
     if steps.size:
         first = palette.series[0]
@@ -66,7 +66,7 @@ def _learning_curve(
             axes.plot(
                 steps, team, color=first, alpha=0.4, linewidth=1, label="a team" if not number else None
             )
-        mean = curves.smooth(curves.team_mean(values))
+        mean = curves.smooth(curves.seed_mean(values))
         label = "moving average" if teams == 1 else f"mean of {teams} teams"
         axes.plot(steps, mean, color=first, linewidth=2, label=label)
     for number, (name, level) in enumerate(levels.items(), start=1):

@@ -15,7 +15,7 @@ import numpy as np
 
 from garrison.parity.recording import trace
 from garrison.runs import run as runs
-from garrison.train.seeds import load_teams
+from garrison.training.seeds import load_teams
 from garrison.worlds.cc4 import BLUE_PLAYERS, CC4
 from garrison.worlds.cc4 import tables as T
 

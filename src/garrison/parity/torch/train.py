@@ -23,7 +23,7 @@ from garrison.parity.torch.convert import learner_of, state_of
 from garrison.parity.torch.layers import with_arrays
 from garrison.parity.torch.vector_envs import Lanes
 from garrison.presets import Training
-from garrison.train import seeds
+from garrison.training import seeds
 
 
 def check(training: Training, world: World) -> None:
