@@ -19,8 +19,8 @@ from garrison.judge.format import mean, number
 from garrison.judge.html_report import plots
 from garrison.judge.summary import summary
 from garrison.runs import curves, study_files
-from garrison.runs import run as runs
-from garrison.training.seeds import load_teams
+from garrison.runs import directory as runs
+from garrison.training.seeds import load_policies
 
 EPISODES, SEED = 100, 1_000_000
 LAST = 50  # iterations whose mean return is the published figure
@@ -42,7 +42,7 @@ SHARES = {
 
 def study(path: Path) -> dict[str, Any]:
     run = runs.load(path)
-    training, world, teams = load_teams(run)
+    training, world, teams = load_policies(run)
     rows = run.metrics()
     _, returns = curves.per_seed(rows)
     seconds = np.array([row["seconds"] for row in rows])

@@ -30,8 +30,8 @@ from garrison.judge.format import number
 from garrison.parity.scores import evaluate_on_cyborg
 from garrison.parity.torch.backend import means_of
 from garrison.runs import curves, study_files
-from garrison.runs import run as runs
-from garrison.training.seeds import load_teams
+from garrison.runs import directory as runs
+from garrison.training.seeds import load_policies
 
 SEED = 2_000_000
 HERE_EPISODES = 300  # of each team on Garrison
@@ -50,7 +50,7 @@ def train(folder: Path, seeds: list[int], settings: list[str], workers: int) -> 
     paths = []
     for (key, command), count in zip(COMMANDS.items(), seeds, strict=True):
         path = folder / key
-        words = [*command, *settings, "--seeds", str(count), "--out", str(path)]
+        words = [*command, *settings, "--num-seeds", str(count), "--out", str(path)]
         words += ["--workers", str(workers)] if key == "cyborg" else []
         if (path / "config.json").exists():
             words = ["resume", str(path)]
@@ -62,7 +62,7 @@ def train(folder: Path, seeds: list[int], settings: list[str], workers: int) -> 
 
 
 def study(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[str, Any]:
-    opened = {name(run): (run, *load_teams(run)) for run in map(runs.load, paths)}
+    opened = {name(run): (run, *load_policies(run)) for run in map(runs.load, paths)}
     settings = [training.ippo for _, training, _, _ in opened.values()]
     if any(other != settings[0] for other in settings):
         raise SystemExit("the runs have other settings of IPPO than each other; they must be a matched pair")
@@ -91,7 +91,7 @@ NAMES = {"garrison": "Garrison", "cyborg": "CybORG"}
 YARDSTICK = "JAX on Garrison"
 
 
-def name(run: runs.Run) -> str:
+def name(run: runs.RunDirectory) -> str:
     means = means_of(run)
     return YARDSTICK if means is None else f"PyTorch on {NAMES[means.engine]}"
 
@@ -180,7 +180,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="of the runs cyborg, garrison and torch")
-    parser.add_argument("--seeds", type=int, nargs=3, default=[3, 3, 3], help="teams of each run")
+    parser.add_argument("--num-seeds", type=int, nargs=3, default=[3, 3, 3], help="teams of each run")
     parser.add_argument("--settings", default="", help="of all three, such as '--total-steps 96000'")
     parser.add_argument("--episodes", type=int, default=100, help="on CybORG, of each team")
     parser.add_argument("--teams", type=int, default=3, help="of each run on CybORG")

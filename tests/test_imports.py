@@ -16,11 +16,12 @@ LAYERS = (
     {"core"},
     {"worlds", "learn", "adapters", "runs"},
     {"algos"},
-    {"league", "train", "judge"},
+    {"league", "training", "judge"},
     {"presets"},
     {"parity", "llm", "serve", "view"},
     {"bench"},
     {"cli"},
+    {"api"},
 )
 # These may import a package of their own layer.
 BESIDE = {("adapters", "worlds")}

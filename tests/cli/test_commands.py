@@ -10,16 +10,16 @@ import pytest
 from garrison import cli
 from garrison.cli import commands
 from garrison.cli import train as training
-from garrison.runs import run as runs
+from garrison.runs import directory as runs
 
 SMALL = [
     "--world",
     "toy/network",
     "--options",
     "steps=5",
-    "--lanes",
+    "--num-envs",
     "4",
-    "--hidden",
+    "--hidden-sizes",
     "8",
     "--total-steps",
     "60",
@@ -27,7 +27,7 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> runs.Run:
+def demo(tmp_path_factory) -> runs.RunDirectory:
     """The run directory that the demo leaves."""
     path = tmp_path_factory.mktemp("runs") / "demo"
     assert cli.main(["demo", *SMALL, "--episodes", "6", "--out", str(path)]) == 0
@@ -104,7 +104,7 @@ def test_worlds_and_info(capsys):
         (["demo", "--world", "toy/nowhere"], "no world 'toy/nowhere'"),
         (["demo", "--world", "toy/network", "--options", "speed=3"], "has no option 'speed'"),
         (["demo", "--world", "toy/network", "--options", "steps"], "not written name=value"),
-        (["demo", "--world", "toy/network", "--lanes", "0"], "lanes is 0"),
+        (["demo", "--world", "toy/network", "--num-envs", "0"], "lanes is 0"),
         (["demo", "--world", "toy/network", "--episodes", "0"], "episodes is 0"),
         (["eval", "--world", "toy/credit", "--episodes", "0"], "episodes is 0"),
         (["eval", "--world", "toy/credit", "--players", "idle"], "no player of world 'toy/credit'"),

@@ -17,7 +17,7 @@ from garrison.cli.evaluate import Evaluate
 from garrison.judge.evaluate import Episodes
 from garrison.learn import nets
 from garrison.learn.policy import NetworkPolicy
-from garrison.presets import Training, make_world
+from garrison.training.config import Training, make_world
 from garrison.worlds.cc4.behavior import BLUE
 
 ABOUT = {"version": "4.0", "commit": engine.KNOWN_COMMIT, "sources": engine.KNOWN_SOURCES, "known": True}
@@ -114,7 +114,7 @@ def run(tmp_path, monkeypatch):
         world = make_world("cc4", training.options)
         return training, world, [NetworkPolicy(net, greedy, "rich", 892) for net in made]
 
-    monkeypatch.setattr(export, "load_teams", load)
+    monkeypatch.setattr(export, "load_policies", load)
     path = tmp_path / "mine"
     path.mkdir()
     (path / "config.json").write_text("{}")
@@ -129,7 +129,7 @@ def test_a_team_becomes_a_submission(run, tmp_path, capsys):
     assert (about["team"], about["technique"], about["greedy"]) == ("mine, team 1", "IPPO", True)
     assert (about["observation"], about["busy"], about["training"]["seeds"]) == ("rich", "masked", 2)
     team = Team(read((folder / "weights.safetensors").read_bytes()), about)
-    _, _, players = export.load_teams(run, "latest", True)
+    _, _, players = export.load_policies(run, "latest", True)
     obs = np.linspace(0, 1, 892, dtype=np.float32)
     expected = players[1].net(np.tile(obs, (5, 1)))[0][2]
     np.testing.assert_allclose(team.logits(2, obs), expected, rtol=1e-5, atol=1e-5)

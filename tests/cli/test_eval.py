@@ -12,7 +12,7 @@ import tyro
 from garrison.cli import evaluate as command
 from garrison.cli.evaluate import Evaluate
 from garrison.learn.policy import NetworkPolicy
-from garrison.presets import Training, make_world
+from garrison.training.config import Training, make_world
 
 OPTIONS = {"one": ("steps=5",), "two": ("steps=5", "spread=0.2"), "other": ("steps=6",)}
 
@@ -40,7 +40,7 @@ def runs(tmp_path, monkeypatch) -> Path:
         return training, world, [NetworkPolicy(net, greedy) for net in nets]
 
     asked.clear()
-    monkeypatch.setattr(command, "load_teams", load)
+    monkeypatch.setattr(command, "load_policies", load)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -73,10 +73,10 @@ def test_runs_play_beside_all_scripted_players_or_those_named(runs, capsys):
 
 
 def test_seeds_name_the_episodes(runs, capsys):
-    ranged = figures(capsys, "one", "--seeds", "7-9")
+    ranged = figures(capsys, "one", "--num-seeds", "7-9")
     assert (ranged["seed"], ranged["episodes"]) == (7, 3)
     assert ranged == figures(capsys, "one", "--seed", "7", "--episodes", "3")
-    assert figures(capsys, "random", "--world", "toy/network", "--seeds", "7")["episodes"] == 1
+    assert figures(capsys, "random", "--world", "toy/network", "--num-seeds", "7")["episodes"] == 1
 
 
 def test_options_replace_those_of_the_run(runs, capsys):
@@ -121,9 +121,9 @@ def test_options_are_merged_by_name():
         (["one", "other"], "different worlds .one: toy/network steps=5; other: toy/network steps=6."),
         (["one", "--world", "toy/credit"], "cannot play 'toy/credit': it has 1 agents"),
         (["one", "--red", "fsm"], "has no option 'red'"),
-        (["one", "--seeds", "9-7"], "seeds is '9-7'; write it as FIRST-LAST"),
-        (["one", "--seeds", "a"], "seeds is 'a'"),
-        (["one", "--seeds", "0-9", "--seed", "3"], "give either --seeds"),
+        (["one", "--num-seeds", "9-7"], "seeds is '9-7'; write it as FIRST-LAST"),
+        (["one", "--num-seeds", "a"], "seeds is 'a'"),
+        (["one", "--num-seeds", "0-9", "--seed", "3"], "give either --seeds"),
         (["one", "--episodes", "0"], "episodes is 0"),
     ],
 )

@@ -12,12 +12,12 @@ import pytest
 
 from garrison import cli
 from garrison.algos import ippo
-from garrison.presets import Training, make_world
+from garrison.training.config import Training, make_world
 from garrison.runs import hosts
-from garrison.runs import run as runs
+from garrison.runs import directory as runs
 from garrison.training import seeds
 
-TRAIN = ["quick", "--world", "toy/coordination", "--lanes", "8", "--minibatches", "1", "--hidden", "8"]
+TRAIN = ["quick", "--world", "toy/coordination", "--num-envs", "8", "--minibatches", "1", "--hidden-sizes", "8"]
 PROGRAM = """
 import sys
 import jax
@@ -79,7 +79,7 @@ def test_two_hosts_train_what_one_does_and_go_on_with_it(tmp_path):
     ],
 )
 def test_what_hosts_cannot_share_is_refused(monkeypatch, lanes, rollout_steps, message):
-    config = ippo.IPPO(lanes=lanes, rollout_steps=rollout_steps, minibatches=1)
+    config = ippo.IPPO(num_envs=lanes, rollout_steps=rollout_steps, minibatches=1)
     training = Training(world="toy/coordination", ippo=config)
     seeds.world_of(training)  # one host can
     monkeypatch.setattr(jax, "process_count", lambda: 2)

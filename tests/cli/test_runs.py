@@ -8,12 +8,12 @@ import pytest
 
 from garrison.algos.ippo import IPPO
 from garrison.cli.runs import Runs, find, table_rows
-from garrison.presets import Training
-from garrison.runs import run as runs
+from garrison.training.config import Training
+from garrison.runs import directory as runs
 
 #: 4 lanes of 5 steps: 20 steps per iteration, three iterations in all.
 TRAINING = Training(
-    world="toy/network", options=("steps=5",), seeds=2, ippo=IPPO(total_steps=60, lanes=4, hidden=(8,))
+    world="toy/network", options=("steps=5",), seeds=2, settings=IPPO(total_steps=60, num_envs=4, hidden_sizes=(8,))
 )
 
 

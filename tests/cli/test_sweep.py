@@ -14,13 +14,13 @@ import pytest
 from garrison.algos.ippo import IPPO
 from garrison.cli import sweep as cli
 from garrison.cli.sweep import Sweep
-from garrison.presets import Training
+from garrison.training.config import Training
 from garrison.runs import launch
-from garrison.runs import run as runs
+from garrison.runs import directory as runs
 
 FAKE = Path(__file__).parent / "fake_trial.py"
 TRAINING = Training(
-    world="toy/network", options=("steps=5",), seeds=2, ippo=IPPO(total_steps=60, lanes=4, hidden=(8,))
+    world="toy/network", options=("steps=5",), seeds=2, settings=IPPO(total_steps=60, num_envs=4, hidden_sizes=(8,))
 )
 GRID = ("gamma=0.9,0.99", "entropy_coef=0,0.01")
 NAMES = [f"gamma={gamma},entropy_coef={coef}" for gamma in ("0.9", "0.99") for coef in ("0", "0.01")]
@@ -151,7 +151,7 @@ def test_a_trial_that_was_begun_is_resumed(tmp_path):
     plan = cli.plans.create(tmp_path, "quick", 2, cli.plan_trials(GRID, []))
     trial = plan.trials[0]
     path = str(tmp_path / "trials" / trial.name)
-    arguments = ["--gamma", "0.9", "--entropy-coef", "0", "--seeds", "2", "--out", path]
+    arguments = ["--gamma", "0.9", "--entropy-coef", "0", "--num-seeds", "2", "--out", path]
     assert cli.command(plan, trial) == ["-m", "garrison", "train", "quick", *arguments]
     runs.create(plan.run(trial).path, {})
     assert cli.command(plan, trial) == ["-m", "garrison", "resume", path]
@@ -169,7 +169,7 @@ def test_a_run_that_an_earlier_sweep_left_is_not_trained_twice(tmp_path, manners
 def test_two_sweeps_in_one_directory_do_not_run_at_once(tmp_path, manners):
     out = tmp_path / "sweep"
     cli.plans.create(out, "quick", None, cli.plan_trials(GRID, []))
-    with runs.Run(out).locked(), pytest.raises(SystemExit, match="another process"):
+    with runs.RunDirectory(out).locked(), pytest.raises(SystemExit, match="another process"):
         Sweep(resume=out).run()
 
 
@@ -204,8 +204,8 @@ def test_trials_are_taken_from_a_file(tmp_path, manners, capsys):
     out = tmp_path / "sweep"
     assert Sweep("quick", ("gamma=0.9",), listed, out=out).run() == 0
     plan = cli.plans.load(out)
-    assert [trial.name for trial in plan.trials] == ["hidden=8x8", "anneal=False,learning_rate=1e-05"]
-    assert plan.arguments(plan.trials[0]) == ["--gamma", "0.9", "--hidden", "8", "8"]
+    assert [trial.name for trial in plan.trials] == ["hidden_sizes=8x8", "anneal=False,learning_rate=1e-05"]
+    assert plan.arguments(plan.trials[0]) == ["--gamma", "0.9", "--hidden-sizes", "8", "8"]
 
 
 @pytest.mark.parametrize(("text", "message"), [("{}", "is no list of objects"), ("[", "Expecting value")])
@@ -218,7 +218,7 @@ def test_a_file_that_is_no_list_of_trials(tmp_path, text, message):
 @pytest.mark.slow
 def test_real_trials(tmp_path):
     out = tmp_path / "sweep"
-    small = ("world=toy/network", "options=steps=5", "lanes=4", "hidden=8", "total_steps=60")
+    small = ("world=toy/network", "options=steps=5", "num_envs=4", "hidden_sizes=8", "total_steps=60")
     assert Sweep("quick", ("gamma=0.9,0.99", *small), seeds=2, out=out, jobs=2).run() == 0
     told = json.loads((out / "report" / "sweep.json").read_text())
     assert [trial["iterations"] for trial in told["trials"]] == [3, 3]

@@ -18,24 +18,24 @@ from garrison import cli
 from garrison.algos import ippo
 from garrison.cli import train as training
 from garrison.core.wrappers import Wrapper
-from garrison.presets import Training, make_world
+from garrison.training.config import Training, make_world
 from garrison.runs import checkpoint, retention
-from garrison.runs import run as runs
+from garrison.runs import directory as runs
 from garrison.training import seeds
 
-SMALL = ["--world", "toy/network", "--options", "steps=5", "--lanes", "4", "--hidden", "8", "--seeds", "2"]
+SMALL = ["--world", "toy/network", "--options", "steps=5", "--num-envs", "4", "--hidden-sizes", "8", "--num-seeds", "2"]
 
 
 def train(path: Path, *more: str) -> int:
     return cli.main(["train", "quick", *SMALL, *more, "--out", str(path)])
 
 
-def states(run: runs.Run, which: str = "latest") -> ippo.TrainState:
+def states(run: runs.RunDirectory, which: str = "latest") -> ippo.TrainState:
     preset = Training.from_json(run.config())
     return seeds.load_state(run, preset, make_world(preset.world, preset.options), which)
 
 
-def assert_same(left: runs.Run, right: runs.Run) -> None:
+def assert_same(left: runs.RunDirectory, right: runs.RunDirectory) -> None:
     """The same train states bit by bit, and the same metrics but for the time they took."""
     for a, b in zip(jax.tree.leaves(states(left)), jax.tree.leaves(states(right)), strict=True):
         a, b = (
@@ -48,7 +48,7 @@ def assert_same(left: runs.Run, right: runs.Run) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> runs.Run:
+def whole(tmp_path_factory) -> runs.RunDirectory:
     """A run of 40 iterations of two teams that nobody disturbed."""
     path = tmp_path_factory.mktemp("runs") / "whole"
     assert train(path, "--total-steps", "800", "--keep-every", "15") == 0
@@ -64,14 +64,14 @@ def test_a_run_leaves_metrics_and_checkpoints_of_all_teams(whole):
     assert states(whole).iteration.tolist() == [40, 40]
     assert states(whole, "step-00000015").iteration.tolist() == [15, 15]
     assert seeds.progress(whole) == (40, 40)
-    _, world, players = seeds.load_teams(whole)
+    _, world, players = seeds.load_policies(whole)
     obs, state = world.reset(jax.random.key(0))
     actions = [player.act(jax.random.key(0), obs, world.legal(state), ())[0] for player in players]
     assert [action.shape for action in actions] == [(2,), (2,)]
 
 
 def test_a_team_is_the_same_alone(whole, tmp_path):
-    assert train(tmp_path, "--seeds", "1", "--seed", "1", "--total-steps", "800") == 0
+    assert train(tmp_path, "--num-seeds", "1", "--seed", "1", "--total-steps", "800") == 0
     alone, together = states(runs.load(tmp_path)).net, states(whole).net
     for a, b in zip(jax.tree.leaves(alone), jax.tree.leaves(together), strict=True):
         np.testing.assert_allclose(a[0], b[1], rtol=2e-3, atol=1e-4)
@@ -89,14 +89,14 @@ def test_teams_one_after_the_other_are_those_side_by_side(whole, tmp_path, monke
 
 def stop_after(monkeypatch, iteration: int, what: int) -> None:
     """Send this process a signal when the metrics of an iteration have been written."""
-    log = runs.Run.log
+    log = runs.RunDirectory.log
 
     def log_and_stop(run, metrics):
         log(run, metrics)
         if metrics["iteration"] == iteration:
             os.kill(os.getpid(), what)
 
-    monkeypatch.setattr(runs.Run, "log", log_and_stop)
+    monkeypatch.setattr(runs.RunDirectory, "log", log_and_stop)
 
 
 @pytest.mark.parametrize("what", [signal.SIGINT, signal.SIGTERM])
@@ -192,10 +192,10 @@ def test_a_full_disk_is_told_and_nothing_is_lost(whole, tmp_path, monkeypatch):
     monkeypatch.setattr(retention, "SECONDS", 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", fail)
-        patch.setattr(runs.Run, "resumed", lambda *_: None)
-        log = runs.Run.log
+        patch.setattr(runs.RunDirectory, "resumed", lambda *_: None)
+        log = runs.RunDirectory.log
         patch.setattr(
-            runs.Run, "log", lambda run, row: (log(run, row), full.append(1) if row["iteration"] == 7 else 0)
+            runs.RunDirectory, "log", lambda run, row: (log(run, row), full.append(1) if row["iteration"] == 7 else 0)
         )
         with pytest.raises(
             SystemExit, match=r"(?s)No space left on device.*the checkpoint of iteration 6 is kept"
@@ -235,11 +235,11 @@ def test_a_checkpoint_that_does_not_fit_is_refused(whole, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--seeds", "0"], "seeds is 0"),
+        (["--num-seeds", "0"], "seeds is 0"),
         (["--keep-every", "0"], "keep_every is 0"),
-        (["--at-once", "3"], "at_once is 3; it must be from 1 to seeds, 2"),
+        (["--parallel-seeds", "3"], "at_once is 3; it must be from 1 to seeds, 2"),
         (["--sinks", "paper"], "no sink 'paper'"),
-        (["--policies", "none"], "policies is 'none'"),
+        (["--sharing", "none"], "policies is 'none'"),
         (["--activation", "step"], "activation is 'step'"),
     ],
 )

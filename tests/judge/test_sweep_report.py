@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from garrison.judge import sweep_report
-from garrison.runs import run as runs
+from garrison.runs import directory as runs
 from garrison.runs import sweep as plans
 from garrison.runs.trials import plan
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from garrison.core.extras import EXTRAS
-from garrison.runs import run as runs
+from garrison.runs import directory as runs
 from garrison.runs import sinks
 from garrison.runs.sinks import Sinks, opened, scalars
 

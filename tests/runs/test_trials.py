@@ -25,7 +25,7 @@ def test_a_list_is_tried_with_each_combination_of_the_grid():
         "learning_rate": "0.001",
         "anneal": "False",
     }
-    assert trials["gamma=0.99,hidden=64x64"] == {"gamma": "0.99", "hidden": "64 64"}
+    assert trials["gamma=0.99,hidden_sizes=64x64"] == {"gamma": "0.99", "hidden": "64 64"}
     assert len(trials) == 4
 
 
@@ -61,5 +61,5 @@ def test_what_makes_no_plan_is_named(grid, listed, message):
 def test_flags_are_those_of_the_command_line():
     overrides = {"learning_rate": "1e-3", "hidden": "64 64", "anneal": "False", "separate_critic": "true"}
     assert flags(overrides) == [
-        *("--learning-rate", "1e-3", "--hidden", "64", "64", "--no-anneal", "--separate-critic")
+        *("--learning-rate", "1e-3", "--hidden-sizes", "64", "64", "--no-anneal", "--separate-critic")
     ]

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from garrison.presets import PRESETS, Training, make_world
+from garrison.presets import PRESETS
+from garrison.training.config import Training, make_world
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -136,13 +136,17 @@ class RunDirectory:
             return False
 
 
-def create(path: Path, config: dict[str, Any]) -> RunDirectory:
-    """Make a run directory. Raises ``FileExistsError`` if there is one at ``path`` already."""
+def create(path: Path, config: dict[str, Any], facts: dict[str, Any] | None = None) -> RunDirectory:
+    """Make a run directory. Raises ``FileExistsError`` if there is one at ``path`` already.
+
+    Args:
+        facts: more for system.json.
+    """
     if (path / "config.json").exists():
         raise FileExistsError(f"{path} holds a run already; resume that, or choose another directory")
     path.mkdir(parents=True, exist_ok=True)
     run = RunDirectory(path)
-    write_json(path / "system.json", system())
+    write_json(path / "system.json", system() | (facts or {}))
     run.metrics_file.touch()
     write_json(path / "config.json", config)  # last: it marks a run
     return run

@@ -1,8 +1,7 @@
 """Implementations that train the seeds of a run: JAX, or another one by name.
 
-A learner is a module or object with two functions. ``check(training, world)`` raises ``ValueError`` for what
-it cannot train, before anything is created. ``opened(training, world)`` is a context manager that yields a
-:class:`Session`, with which an iteration takes train states to train states.
+A learner is a module or object with the members of :class:`Learner`. A run's configuration names it, so that
+resuming uses the same one.
 """
 
 from __future__ import annotations
@@ -44,17 +43,25 @@ class Session:
 
 
 class Learner(Protocol):
-    """What a learner offers; see the module's docstring."""
+    """What a learner offers."""
 
-    def check(self, training: Training, world: World) -> None: ...
+    def check(self, training: Training, world: World) -> None:
+        """Raise ``ValueError`` for what it cannot train, before anything is created."""
 
-    def opened(self, training: Training, world: World) -> AbstractContextManager[Session]: ...
+    def facts(self, training: Training) -> dict[str, Any]:
+        """Versions of what it trains with, for system.json."""
+
+    def opened(self, training: Training, world: World) -> AbstractContextManager[Session]:
+        """Hold what training needs, such as processes, for a block."""
 
 
 class _Jax:
     def check(self, training: Training, world: World) -> None:
         if training.learner_options:
-            raise ValueError(f"the JAX learner has no options, and not {training.learner_options}")
+            raise ValueError(f"the JAX learner has no options; learner_options are {training.learner_options}")
+
+    def facts(self, training: Training) -> dict[str, Any]:
+        return {}
 
     @contextmanager
     def opened(self, training: Training, world: World) -> Iterator[Session]:

@@ -70,7 +70,8 @@ def create(training: Training, out: Path | None = None) -> Run:
     if not hosts.first():
         return Run(hosts.temporary(training.to_json()).path, training)
     path = out or directory.default_path(training.world)
-    return Run(directory.create(path, training.to_json()).path, training)
+    facts = learner.get(training.learner).facts(training)
+    return Run(directory.create(path, training.to_json(), facts).path, training)
 
 
 def extend(run: Run, total_steps: int) -> Run:

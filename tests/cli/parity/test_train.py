@@ -11,20 +11,20 @@ import pytest
 from garrison import cli
 from garrison.cli.runs import table_rows
 from garrison.core import extras
-from garrison.runs import run as runs
+from garrison.runs import directory as runs
 from garrison.training import seeds
 
 # A probe that the usual settings solve in a few iterations: both agents have to do what the other does.
 SMALL = [
     "--world",
     "toy/coordination",
-    "--lanes",
+    "--num-envs",
     "32",
-    "--hidden",
+    "--hidden-sizes",
     "16",
     "--minibatches",
     "1",
-    "--seeds",
+    "--num-seeds",
     "2",
 ]
 LEARN = ["--learning-rate", "0.03", "--total-steps", "1280", "--no-anneal"]
@@ -61,7 +61,7 @@ def test_a_run_is_one_like_any_other_and_learns(whole):
     assert (row["status"], row["teams"], row["env_steps"]) == ("complete", 2, 1280)
     metrics = runs.load(whole).metrics()
     assert np.mean(metrics[-1]["return"]) > np.mean(metrics[0]["return"]) + 0.2
-    _, world, players = seeds.load_teams(runs.load(whole), greedy=True)
+    _, world, players = seeds.load_policies(runs.load(whole), greedy=True)
     obs, state = world.reset(jax.random.key(0))
     for player in players:
         actions, _ = player.act(jax.random.key(0), obs, world.legal(state), ())
@@ -80,7 +80,7 @@ def test_its_metrics_are_those_of_jax(whole, tmp_path):
 
 @needs_torch
 def test_a_run_that_was_stopped_is_resumed_by_torch_bit_by_bit(whole, tmp_path, monkeypatch):
-    path, log = tmp_path / "run", runs.Run.log
+    path, log = tmp_path / "run", runs.RunDirectory.log
 
     def stop(run, metrics):
         log(run, metrics)
@@ -88,7 +88,7 @@ def test_a_run_that_was_stopped_is_resumed_by_torch_bit_by_bit(whole, tmp_path, 
             os.kill(os.getpid(), signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs.Run, "log", stop)
+        patch.setattr(runs.RunDirectory, "log", stop)
         assert train(path) == 130
     assert cli.main(["resume", str(path)]) == 0
     for one, other in zip(arrays(path), arrays(whole), strict=True):
@@ -98,7 +98,7 @@ def test_a_run_that_was_stopped_is_resumed_by_torch_bit_by_bit(whole, tmp_path, 
 @needs_torch
 def test_what_it_cannot_train_is_refused_before_there_is_a_run(tmp_path):
     with pytest.raises(SystemExit, match="policies is 'separate'; the PyTorch IPPO has only 'shared'"):
-        train(tmp_path / "run", "--policies", "separate")
+        train(tmp_path / "run", "--sharing", "separate")
     with pytest.raises(SystemExit, match="is not on CybORG"):
         train(tmp_path / "run", "--engine", "cyborg")
     with pytest.raises(SystemExit, match="whole episodes of one length"):

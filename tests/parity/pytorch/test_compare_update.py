@@ -9,7 +9,7 @@ import pytest
 
 from garrison.algos.ippo import IPPO
 from garrison.parity.torch import compare_update
-from garrison.presets import Training
+from garrison.training.config import Training
 
 RECORDED = Path(__file__).parents[2] / "data" / "torch_update"  # its checkpoint.json tells how it was made
 
