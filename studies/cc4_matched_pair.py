@@ -63,7 +63,7 @@ def train(folder: Path, seeds: list[int], settings: list[str], workers: int) -> 
 
 def study(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[str, Any]:
     opened = {name(run): (run, *load_policies(run)) for run in map(runs.load, paths)}
-    settings = [training.ippo for _, training, _, _ in opened.values()]
+    settings = [training.settings for _, training, _, _ in opened.values()]
     if any(other != settings[0] for other in settings):
         raise SystemExit("the runs have other settings of IPPO than each other; they must be a matched pair")
     world = next(iter(opened.values()))[2]
@@ -104,13 +104,13 @@ def spread(teams: np.ndarray, reference: np.ndarray) -> float:
 
 def markdown(figures: dict[str, Any], picture: str) -> Iterator[str]:
     found = figures["runs"]
-    settings = next(iter(found.values()))["training"]["ippo"]
+    settings = next(iter(found.values()))["training"]["settings"]
     yield "# CC4: a matched pair of trainings"
     yield ""
     yield f"{study_files.told(figures)} {figures['cyborg']}."
     yield ""
     yield (
-        f"Settings of `cc4-ippo` but for {settings['lanes']} lanes and {settings['total_steps']:,} steps of "
+        f"Settings of `cc4-ippo` but for {settings['num_envs']} environments and {settings['total_steps']:,} steps of "
         "each team; the final train states play, with sampled actions. Scores are the official ones: mean "
         "over episodes, and in brackets the standard deviation over teams. On Garrison "
         f"{HERE_EPISODES} episodes of each team, on CybORG {figures['episodes']} (seeds from "

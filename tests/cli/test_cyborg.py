@@ -110,7 +110,7 @@ def run(tmp_path, monkeypatch):
     made = [nets.make(jax.random.key(seed), (0,) * 5, 892, 242, (4,), "relu", False) for seed in (0, 1)]
 
     def load(run, which, greedy):
-        training = Training(world="cc4", options=("observation=rich", "busy=masked"), seeds=2)
+        training = Training(world="cc4", options={"observation": "rich", "busy": "masked"}, num_seeds=2)
         world = make_world("cc4", training.options)
         return training, world, [NetworkPolicy(net, greedy, "rich", 892) for net in made]
 
@@ -123,11 +123,11 @@ def run(tmp_path, monkeypatch):
 
 def test_a_team_becomes_a_submission(run, tmp_path, capsys):
     folder = tmp_path / "submission"
-    assert cli.main(["export", str(run), "--submission", str(folder), "--team", "1", "--greedy"]) == 0
+    assert cli.main(["export", str(run), "--submission", str(folder), "--seed", "1", "--greedy"]) == 0
     assert f"evaluation.py {folder} RESULTS" in capsys.readouterr().out.replace("\n", "")
     about = json.loads((folder / "team.json").read_text())
-    assert (about["team"], about["technique"], about["greedy"]) == ("mine, team 1", "IPPO", True)
-    assert (about["observation"], about["busy"], about["training"]["seeds"]) == ("rich", "masked", 2)
+    assert (about["team"], about["technique"], about["greedy"]) == ("mine, seed 1", "IPPO", True)
+    assert (about["observation"], about["busy"], about["training"]["num_seeds"]) == ("rich", "masked", 2)
     team = Team(read((folder / "weights.safetensors").read_bytes()), about)
     _, _, players = export.load_policies(run, "latest", True)
     obs = np.linspace(0, 1, 892, dtype=np.float32)

@@ -12,7 +12,7 @@ import tyro
 from garrison.cli import evaluate as command
 from garrison.cli.evaluate import Evaluate
 from garrison.learn.policy import NetworkPolicy
-from garrison.training.config import Training, make_world
+from garrison.training.config import Training, make_world, parse_options
 
 OPTIONS = {"one": ("steps=5",), "two": ("steps=5", "spread=0.2"), "other": ("steps=6",)}
 
@@ -32,7 +32,7 @@ def runs(tmp_path, monkeypatch) -> Path:
         (tmp_path / name / "config.json").write_text("{}")
 
     def load(run, which="latest", greedy=False):
-        training = Training(world="toy/network", options=OPTIONS[run.path.name], seeds=2)
+        training = Training(world="toy/network", options=parse_options(OPTIONS[run.path.name]), num_seeds=2)
         world = make_world(training.world, training.options)
         sizes = world.observation_size, world.num_actions
         nets = [Net(eqx.nn.Linear(*sizes, key=jax.random.key(seed))) for seed in range(2)]

@@ -120,8 +120,10 @@ def load(path: Path) -> Sweep:
         num_seeds = data["seeds" if version == 1 else "num_seeds"]
         trials = tuple(Trial(_text(trial["name"]), dict(trial["overrides"])) for trial in data["trials"])
         return Sweep(path, _text(data["preset"]), num_seeds, trials)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{index} is damaged ({error!r}); {remedy}") from error
+    except KeyError as error:
+        raise ValueError(f"{index} is damaged (missing: {error.args[0]}); {remedy}") from error
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{index} is damaged ({error}); {remedy}") from error
 
 
 def _text(value: Any) -> str:

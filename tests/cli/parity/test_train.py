@@ -1,7 +1,9 @@
 """Training by the PyTorch learner at the command line, into run directories like any other."""
 
+import importlib.metadata
 import json
 import os
+import shutil
 import signal
 
 import jax
@@ -9,10 +11,12 @@ import numpy as np
 import pytest
 
 from garrison import cli
+from garrison.algos import RENAMED
 from garrison.cli.runs import table_rows
 from garrison.core import extras
 from garrison.runs import directory as runs
 from garrison.training import seeds
+from garrison.training.config import make_world, read
 
 # A probe that the usual settings solve in a few iterations: both agents have to do what the other does.
 SMALL = [
@@ -27,7 +31,7 @@ SMALL = [
     "--num-seeds",
     "2",
 ]
-LEARN = ["--learning-rate", "0.03", "--total-steps", "1280", "--no-anneal"]
+LEARN = ["--learning-rate", "0.03", "--total-steps", "1280", "--no-anneal-lr"]
 
 
 def has_torch() -> bool:
@@ -43,7 +47,8 @@ def train(path, *more: str) -> int:
 
 def arrays(path) -> list[np.ndarray]:
     run = runs.load(path)
-    training, world = seeds.opened(run)
+    training = read(run)
+    world = make_world(training.world, training.options)
     leaves = jax.tree.leaves(seeds.load_state(run, training, world).replace(key=None))
     return [np.asarray(leaf) for leaf in leaves]
 
@@ -58,7 +63,7 @@ def whole(tmp_path_factory):
 @needs_torch
 def test_a_run_is_one_like_any_other_and_learns(whole):
     (row,) = table_rows(whole)
-    assert (row["status"], row["teams"], row["env_steps"]) == ("complete", 2, 1280)
+    assert (row["status"], row["num_seeds"], row["env_steps"]) == ("complete", 2, 1280)
     metrics = runs.load(whole).metrics()
     assert np.mean(metrics[-1]["return"]) > np.mean(metrics[0]["return"]) + 0.2
     _, world, players = seeds.load_policies(runs.load(whole), greedy=True)
@@ -66,7 +71,34 @@ def test_a_run_is_one_like_any_other_and_learns(whole):
     for player in players:
         actions, _ = player.act(jax.random.key(0), obs, world.legal(state), ())
         assert actions.shape == (world.num_agents,)
-    assert json.loads((whole / "torch.json").read_text())["engine"] == "garrison"
+    config = runs.load(whole).config()
+    assert config["learner"] == "torch-ippo"
+    assert config["learner_options"] == {"engine": "garrison", "workers": 2}
+    assert runs.load(whole).system()["torch"] == importlib.metadata.version("torch")
+
+
+@needs_torch
+def test_a_run_with_the_mark_of_earlier_releases_is_resumed_by_torch(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "run")
+    path = tmp_path / "run" / "config.json"
+    config = json.loads(path.read_text())
+    renamed = {new: old for old, new in RENAMED.items()}
+    old = {
+        "world": config["world"],
+        "options": [],
+        "seed": 0,
+        "seeds": 2,
+        "at_once": 1,
+        "keep_every": None,
+        "sinks": [],
+        "ippo": {renamed.get(name, name): value for name, value in config["settings"].items()},
+    }
+    path.write_text(json.dumps(old))
+    assert read(runs.load(tmp_path / "run")).learner == "jax"
+    (tmp_path / "run" / "torch.json").write_text(
+        json.dumps({"engine": "garrison", "workers": 2, "torch": "2.9", "cyborg": None})
+    )
+    assert read(runs.load(tmp_path / "run")) == read(runs.load(whole))
 
 
 @needs_torch
@@ -97,7 +129,7 @@ def test_a_run_that_was_stopped_is_resumed_by_torch_bit_by_bit(whole, tmp_path, 
 
 @needs_torch
 def test_what_it_cannot_train_is_refused_before_there_is_a_run(tmp_path):
-    with pytest.raises(SystemExit, match="policies is 'separate'; the PyTorch IPPO has only 'shared'"):
+    with pytest.raises(SystemExit, match="sharing is 'separate'; the PyTorch IPPO has only 'shared'"):
         train(tmp_path / "run", "--sharing", "separate")
     with pytest.raises(SystemExit, match="is not on CybORG"):
         train(tmp_path / "run", "--engine", "cyborg")

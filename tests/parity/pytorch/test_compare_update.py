@@ -85,7 +85,7 @@ def test_torch_makes_the_updates_that_jax_makes():
     settings = IPPO(
         total_steps=960, lanes=4, rollout_steps=30, minibatches=4, hidden=(16, 16), learning_rate=3e-3
     )
-    training = Training(world="toy/network", options=("steps=12",), ippo=settings)
+    training = Training(world="toy/network", options={"steps": 12}, settings=settings)
     found = list(compare_update.compare(training, iterations=2))
     assert {(one.iteration, one.precision) for one in found} == {
         (number, precision) for number in (1, 2) for precision in ("single", "double")
