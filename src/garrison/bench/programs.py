@@ -60,9 +60,9 @@ def env(world: World, lanes: int, steps: int | None = None) -> Program:
 
     def start(seed: jax.Array) -> tuple[jax.Array, State]:
         keys = jax.random.split(jax.random.key(seed), lanes)
-        return keys, shard.map_lanes(lambda keys: jax.vmap(world.reset)(keys)[1])(keys)
+        return keys, shard.map_envs(lambda keys: jax.vmap(world.reset)(keys)[1])(keys)
 
-    play = shard.map_lanes(partial(_play, world, steps))
+    play = shard.map_envs(partial(_play, world, steps))
     return Program("env", lanes, steps, jax.jit(start), jax.jit(play))
 
 

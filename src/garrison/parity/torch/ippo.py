@@ -29,7 +29,7 @@ EPSILON = 1e-8
 
 
 class Config(Protocol):
-    """The settings that are read; :class:`garrison.algos.ippo.IPPO` has them."""
+    """The settings that are read; :class:`garrison.algos.ippo.Config` has them."""
 
     hidden_sizes: tuple[int, ...]
     activation: str
@@ -48,6 +48,7 @@ class Config(Protocol):
 
 #: Settings that this implementation has only one value of.
 FIXED = {
+    "network": "mlp",
     "sharing": "shared",
     "separate_critic": False,
     "normalize_values": False,
@@ -277,7 +278,7 @@ class Learner:
 
         Args:
             order: int64[update, step, lane], the steps that each minibatch takes of each lane.
-            progress: how much of the training is done, 0 to 1; with ``anneal`` the learning rate falls by it.
+            progress: the completed fraction of the training, 0 to 1; ``anneal_lr`` decreases the rate by it.
 
         Returns:
             Metrics as ``docs/algorithms/ippo.md`` defines them, means over the gradient steps.
