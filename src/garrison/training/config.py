@@ -260,11 +260,18 @@ def _typed(cls: type, data: Any, prefix: str) -> dict[str, Any]:
     if not isinstance(data, Mapping):
         raise ValueError(f"{prefix.rstrip('.')} is {data!r}, expected an object")
     names = {x.name for x in dataclasses.fields(cls)}
-    wrong = [f"missing: {prefix}{name}" for name in sorted(names - data.keys())]
+    wrong = [f"missing: {prefix}{name}{_default(cls, name)}" for name in sorted(names - data.keys())]
     wrong += [f"unexpected: {prefix}{name}" for name in sorted(data.keys() - names)]
     if wrong:
         raise ValueError("; ".join(wrong))
     return _converted_all(cls, data, prefix)
+
+
+def _default(cls: type, name: str) -> str:
+    default = next(x.default for x in dataclasses.fields(cls) if x.name == name)
+    if default is dataclasses.MISSING:
+        return ""
+    return f" (default: {to_json(default, indent=None)})"
 
 
 def _converted_all(cls: type, data: Mapping[str, Any], prefix: str) -> dict[str, Any]:

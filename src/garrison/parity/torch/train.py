@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from garrison.algos import ippo
-from garrison.algos.ippo import IPPO
+from garrison.algos.ippo import Config
 from garrison.core.world import World
 from garrison.learn import rollout
 from garrison.parity.torch import ippo as torch_ippo
@@ -77,7 +77,7 @@ def iteration(
 
 
 def _of_one(
-    config: IPPO,
+    config: Config,
     seed: int,
     world: World,
     lanes: Lanes,
