@@ -101,8 +101,8 @@ def markdown(figures: dict[str, Any]) -> Iterator[str]:
         "actions; 95% bootstrap intervals, over teams and episodes where there are several teams."
     )
     yield ""
-    header = ("player", "return", "sd", "score", "interquartile mean", "ippo minus this")
-    yield from study_files.table(header, (_row(name, player) for name, player in judged["players"].items()))
+    header = ("policy", "return", "sd", "score", "interquartile mean", "ippo minus this")
+    yield from study_files.table(header, (_row(name, player) for name, player in judged["policies"].items()))
     yield ""
     yield "## Behavior"
     yield ""
@@ -111,7 +111,7 @@ def markdown(figures: dict[str, Any]) -> Iterator[str]:
         "shares published for teams trained by the same settings elsewhere."
     )
     yield ""
-    kinds = judged["players"]["ippo"]["behavior"]["shares"]
+    kinds = judged["policies"]["ippo"]["behavior"]["shares"]
     rows = ([name, _percent(share), *map(str, SHARES[name])] for name, share in kinds.items())
     yield from study_files.table(("action", "Garrison", *PUBLISHED), rows)
     yield ""
@@ -164,7 +164,7 @@ def main() -> None:
         study_files.save(asked.out, figures, markdown(figures))
         levels = {
             name: player["return"]["mean"]
-            for name, player in figures["judged"]["players"].items()
+            for name, player in figures["judged"]["policies"].items()
             if name not in ("ippo", "idle", "random")
         }
         curve = plots.learning_curve(
