@@ -133,11 +133,11 @@ def test_streams_without_the_characters_of_tables_get_plain_ones(runs, monkeypat
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     monkeypatch.setattr(sys, "stdout", stream)
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
-    common.use_plain_characters()
+    common.print_in_any_encoding()
     assert parse("one", "--episodes", "1").run() == 0
     stream.flush()
     printed = stream.buffer.getvalue().decode(encoding)
-    row = next(line for line in printed.splitlines() if line.startswith("one"))
+    row = next(line for line in printed.splitlines() if line.startswith("one")).replace("|", " ")
     assert row.split()[0] == "one"
     assert row.split()[1] == ("x2" if encoding == "ascii" else "×2")
     assert float(row.split()[2]) < 0
@@ -248,8 +248,8 @@ def test_options_are_merged_by_name():
         (["one", "other"], "different worlds .one: toy/network steps=5; other: toy/network steps=6."),
         (["one", "--world", "toy/credit"], "cannot play 'toy/credit': it has 1 agents"),
         (["one", "--red", "fsm"], "has no option 'red'"),
-        (["one", "--episode-seeds", "9-7"], "--episode-seeds is '9-7'; write it as FIRST-LAST"),
-        (["one", "--episode-seeds", "a"], "--episode-seeds is 'a'"),
+        (["one", "--episode-seeds", "9-7"], "seeds is '9-7'; write it as FIRST-LAST"),
+        (["one", "--episode-seeds", "a"], "seeds is 'a'"),
         (["one", "--episode-seeds", "0-9", "--seed", "3"], "give either --episode-seeds"),
         (["one", "--episodes", "0"], "episodes is 0"),
         (["one", "--against", "random"], "world 'toy/network' has one side only"),

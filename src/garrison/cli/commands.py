@@ -11,7 +11,7 @@ import jax
 import tyro
 
 from garrison.cli.bench import Bench
-from garrison.cli.common import INTERRUPTED, log, use_plain_characters
+from garrison.cli.common import INTERRUPTED, log, print_in_any_encoding
 from garrison.cli.compare import Compare
 from garrison.cli.demo import Demo
 from garrison.cli.evaluate import Evaluate
@@ -62,7 +62,7 @@ Command = (
 
 def run(arguments: Sequence[str]) -> int:
     """Parse the arguments and run the command; returns the exit status."""
-    use_plain_characters()
+    print_in_any_encoding()
     command = parse(arguments)
     use_compilation_cache()
     try:

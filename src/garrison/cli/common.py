@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import re
 import sys
 import time
@@ -22,28 +23,40 @@ INTERRUPTED = 130
 out = Console()
 log = Console(stderr=True)
 
-#: Characters of tables and messages, and what replaces them where the encoding of a stream lacks them.
-PLAIN = {"−": "-", "–": "-", "—": "-", "×": "x", "·": "|", "…": "...", "±": "+-", "ε": "eps", "γ": "gamma"}
+
+#: What stands for characters that the terminal's encoding lacks.
+_ASCII = {
+    "−": "-",
+    "–": "-",
+    "—": "-",
+    "…": "...",
+    "±": "+-",
+    "·": "*",
+    "×": "x",
+    "→": "->",
+    "µ": "u",
+    "⁹": "^9",
+}
 
 
 def print_json(data: Any) -> None:
-    """Print strict JSON in ASCII."""
+    """Print strict JSON: null in place of NaN and infinity, which JSON does not have."""
     print(to_json(data))
 
 
-def use_plain_characters() -> None:
-    """Let standard output and error replace characters that their encoding lacks, instead of raising."""
-    codecs.register_error("garrison-plain", _plain)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="garrison-plain")
-
-
-def _plain(error: UnicodeError) -> tuple[str, int]:
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """Error handler of encoders: ASCII in place of what cannot be encoded."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    characters = error.object[error.start : error.end]
-    return "".join(PLAIN.get(character, "?") for character in characters), error.end
+    return "".join(_ASCII.get(char, "?") for char in error.object[error.start : error.end]), error.end
+
+
+def print_in_any_encoding() -> None:
+    """Let the standard streams replace characters that their encoding lacks, instead of failing."""
+    codecs.register_error("garrison-ascii", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="garrison-ascii")
 
 
 class _Elapsed:
@@ -77,10 +90,17 @@ def user_input() -> Iterator[None]:
         raise SystemExit(f"garrison: {error}") from error
 
 
-def seed_range(text: str, option: str = "--episode-seeds") -> range:
-    """The seeds of ``FIRST-LAST``, or of a single number. Raises ``ValueError`` for any other text."""
-    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
-    first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, -1)
-    if last < first:
-        raise ValueError(f"{option} is {text!r}; write it as FIRST-LAST, as in 0-99")
-    return range(first, last + 1)
+def seed_range(text: str) -> range:
+    """The seeds that ``7`` or ``0-9`` names. Raises ``ValueError`` for anything else."""
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    seeds = range(int(match[1]), int(match[2] or match[1]) + 1) if match else range(0)
+    if not seeds:
+        raise ValueError(f"seeds is {text!r}; write it as FIRST-LAST, as in 0-99")
+    return seeds
+
+
+def print_cyborg_version() -> None:
+    """Print the version of the installed CybORG on standard error."""
+    from garrison.adapters.cyborg import engine
+
+    log.print(engine.described(engine.about()), highlight=False, soft_wrap=True)

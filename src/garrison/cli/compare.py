@@ -12,9 +12,10 @@ from garrison.cli.evaluate import Contest, playing
 class Compare(Contest):
     """Compare runs and scripted policies on the same episodes, pair by pair.
 
-    Shows interquartile means, paired differences of return, the probability that the first has the higher return
-    in the same episode, and the distance of their behavior. The 95% bootstrap intervals include the spread over
-    the training seeds of a run. Name the world with --world if the runs were trained in different ones.
+    Shows interquartile means, paired differences of return, the probability that the first has the higher
+    return in the same episode, and the distance of their behavior. The 95% bootstrap intervals include the
+    spread over the training seeds of a run. Name the world with --world if the runs were trained in different
+    ones.
     """
 
     def run(self) -> int:

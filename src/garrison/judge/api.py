@@ -62,15 +62,15 @@ def evaluate(
 
     Args:
         world: a world, or the name of one.
-        policies: by name, or a list of policy specs. A value is a :class:`~garrison.core.policy.Policy`, a list
-            of them (one per training seed), a :class:`~garrison.runs.run.Run`, or a policy spec: the name of a
-            scripted policy, a run directory, or ``RUN:SEED``.
+        policies: by name, or a list of policy specs. A value is a :class:`~garrison.core.policy.Policy`, a
+            list of them (one per training seed), a :class:`~garrison.runs.run.Run`, or a policy spec: the name
+            of a scripted policy, a run directory, or ``RUN:SEED``.
         episodes: episodes of each policy.
         seed: of the first episode; the others have the seeds that follow.
         against: opponents, given as ``policies`` are, for worlds with two sides. Every policy plays every
             opponent. By default the world's own opponent.
         side: the side that is judged, where the world has two.
-        versus: name of the policy that the others are compared with; by default the first with a list or a run.
+        versus: name of the policy that the others are compared with; by default the first list or run.
         record: name of the policy whose first episode is recorded step by step, for the report.
         which: checkpoint of runs: "latest", "best", or a kept one.
         greedy: whether policies of runs take their most probable actions instead of sampling.
@@ -97,7 +97,9 @@ def compare(
     sources: Sequence[Source] = (),
     on_progress: OnProgress | None = None,
 ) -> Comparison:
-    """Play the same episodes with each policy and compare them pair by pair; arguments as in :func:`evaluate`.
+    """Play the same episodes with each policy and compare them pair by pair.
+
+    Arguments are those of :func:`evaluate`.
 
     Raises:
         ValueError: as :func:`evaluate`, and for fewer than two policies.
@@ -156,7 +158,7 @@ def _named(given: Any, what: str) -> dict[str, Any]:
         given = [given]
     if not isinstance(given, (list, tuple)) or not all(isinstance(one, (str, Path, Run)) for one in given):
         raise ValueError(
-            f"{what} has a policy without a name; write it as {{'mine': policy}}, or as a list of policy specs"
+            f"{what} has a policy without a name; write {{'mine': policy}}, or a list of policy specs"
         )
     if not given:
         raise ValueError(f"{what} is empty; give at least one")

@@ -32,7 +32,7 @@ class Behavior(Protocol):
     def decisions(
         self, state: State, actions: jax.Array, after: State, step: Step
     ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-        """Which agents decided in a step, ``bool[agent]``, and the index on each axis, ``int[agent]`` each."""
+        """Which agents decided in a step, ``bool[agent]``, and their index on each axis, ``int[agent]``."""
 
     def phase(self, state: State, after: State) -> jax.Array:
         """Phase of the episode in which the step was taken: ``int[]``."""

@@ -1,7 +1,7 @@
 """The scan over whole episodes, with a fold over their steps.
 
-Everything that plays whole episodes of fixed policies and keeps figures of them uses :func:`scan`. Arrays have
-leading axes [policy, episode]: all policies get the same episodes.
+Everything that plays whole episodes of fixed policies and keeps figures of them uses :func:`scan`. Arrays
+have leading axes [policy, episode]: all policies get the same episodes.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from garrison.core.files import to_json
 from garrison.core.policy import Policy
 from garrison.core.world import World
 from garrison.judge import story

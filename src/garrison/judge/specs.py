@@ -3,7 +3,7 @@
 A policy spec is one of
 
 - the name of a scripted policy of the world, such as ``guard``,
-- a run directory, which stands for a policy per training seed, or ``RUN:SEED`` for one of them, counted from 0,
+- a run directory, for a policy per training seed, or ``RUN:SEED`` for one of them, counted from 0,
 - whatever an additional :class:`Source` knows.
 
 The command line, the studies and :mod:`garrison.judge.api` share it.
@@ -166,7 +166,7 @@ def unknown(spec: str, world: World, known: Sequence[str]) -> str:
 
 
 def side_view(world: World, side: str) -> World:
-    """The facts of one side of a two-sided world: agents, actions, observations, policies; not for playing."""
+    """The facts of one side of a two-sided world: agents, actions, policies; not for playing."""
     return OneSide(world, side, None)
 
 

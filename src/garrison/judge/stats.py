@@ -10,9 +10,9 @@ bootstrap"). The interval of a single seed covers episodes alone. A single episo
 
 A few seeds vary less among themselves than all possible ones. So, where there are several, the percentiles
 are moved outwards as by Hesterberg 2015 ("What teachers should know about the bootstrap", the expanded
-percentile interval), with the degrees of freedom of Satterthwaite 1946. Three seeds remain few: if most of the
-variance is between seeds, even the widest interval that a bootstrap can give holds the truth in three of four
-cases only.
+percentile interval), with the degrees of freedom of Satterthwaite 1946. Three seeds remain few: if most of
+the variance is between seeds, even the widest interval that a bootstrap can give holds the truth in three of
+four cases only.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def paired_difference(first: np.ndarray, second: np.ndarray, seed: int = 0) -> E
 
 
 def probability_of_improvement(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Interval:
-    """How often a seed of ``first`` does better than one of ``second`` in the same episode; a tie counts half.
+    """How often a seed of ``first`` beats one of ``second`` in the same episode; a tie counts half.
 
     P(X > Y) of Agarwal et al. 2021 ("Deep reinforcement learning at the edge of the statistical precipice"),
     averaged over episodes, which are its tasks. Takes what :func:`paired_difference` takes.

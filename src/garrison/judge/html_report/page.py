@@ -121,8 +121,8 @@ def _card(name: str, value: str, more: str) -> Html:
 
 def _learning(data: PageData) -> Html:
     caption = (
-        "Returns during training, moving averages over a tenth of it; dashed: the other policies, which do not "
-        "learn."
+        "Returns during training, moving averages over a tenth of it; "
+        "dashed: the other policies, which do not learn."
     )
     svg = plots.learning_curve_svg(list(data.metrics), levels(data.first, data.policy))
     return section("Learning", figure(svg, caption))
