@@ -34,7 +34,7 @@ class Contest:
     names: tyro.conf.Positional[tuple[str, ...]] = ()
     """Run directories (RUN, or RUN:1 for a single training seed, counted from 0) and policies of the world."""
     against: tuple[str, ...] = ()
-    """Opponents, named as the policies are: every policy plays every opponent. By default the world's own."""
+    """Opponents, named as the policies are; every policy plays each. By default the world's own."""
     side: str | None = None
     """Side to judge, as in red; by default that of the runs, or of the world."""
     world: str | None = None

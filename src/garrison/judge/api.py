@@ -63,7 +63,7 @@ def evaluate(
     Args:
         world: a world, or the name of one.
         policies: by name, or a list of policy specs. A value is a :class:`~garrison.core.policy.Policy`, a
-            list of them (one per training seed), a :class:`~garrison.runs.run.Run`, or a policy spec: the name
+            list of them (one per training seed), a :class:`~garrison.runs.run.Run`, or a policy spec: a name
             of a scripted policy, a run directory, or ``RUN:SEED``.
         episodes: episodes of each policy.
         seed: of the first episode; the others have the seeds that follow.
