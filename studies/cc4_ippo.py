@@ -1,7 +1,7 @@
 """What a run of cc4-ippo came to, beside what is published: ``python studies/cc4_ippo.py RUN``.
 
-The run: ``garrison train cc4-ippo --num-seeds 3 --out RUN``. ``--out results/cc4_ippo`` writes .json, .md and the
-learning curve as .png.
+The run: ``garrison train cc4-ippo --num-seeds 3 --out RUN``. ``--out results/cc4_ippo`` writes .json, .md and
+the learning curve as .png.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from garrison.training.num_seeds import load_policies
 
 from garrison.core.files import write
 from garrison.judge.evaluate import evaluate
@@ -20,7 +21,6 @@ from garrison.judge.html_report import plots
 from garrison.judge.summary import summary
 from garrison.runs import curves, study_files
 from garrison.runs import directory as runs
-from garrison.training.num_seeds import load_policies
 
 EPISODES, SEED = 100, 1_000_000
 LAST = 50  # iterations whose mean return is the published figure
@@ -101,8 +101,8 @@ def markdown(figures: dict[str, Any]) -> Iterator[str]:
         "actions; 95% bootstrap intervals, over teams and episodes where there are several teams."
     )
     yield ""
-    header = ("player", "return", "sd", "score", "interquartile mean", "ippo minus this")
-    yield from study_files.table(header, (_row(name, player) for name, player in judged["players"].items()))
+    header = ("policy", "return", "sd", "score", "interquartile mean", "ippo minus this")
+    yield from study_files.table(header, (_row(name, player) for name, player in judged["policies"].items()))
     yield ""
     yield "## Behavior"
     yield ""
@@ -111,7 +111,7 @@ def markdown(figures: dict[str, Any]) -> Iterator[str]:
         "shares published for teams trained by the same settings elsewhere."
     )
     yield ""
-    kinds = judged["players"]["ippo"]["behavior"]["shares"]
+    kinds = judged["policies"]["ippo"]["behavior"]["shares"]
     rows = ([name, _percent(share), *map(str, SHARES[name])] for name, share in kinds.items())
     yield from study_files.table(("action", "Garrison", *PUBLISHED), rows)
     yield ""
@@ -164,7 +164,7 @@ def main() -> None:
         study_files.save(asked.out, figures, markdown(figures))
         levels = {
             name: player["return"]["mean"]
-            for name, player in figures["judged"]["players"].items()
+            for name, player in figures["judged"]["policies"].items()
             if name not in ("ippo", "idle", "random")
         }
         curve = plots.learning_curve(

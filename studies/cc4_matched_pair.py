@@ -110,7 +110,8 @@ def markdown(figures: dict[str, Any], picture: str) -> Iterator[str]:
     yield f"{study_files.told(figures)} {figures['cyborg']}."
     yield ""
     yield (
-        f"Settings of `cc4-ippo` but for {settings['num_envs']} environments and {settings['total_steps']:,} steps of "
+        f"Settings of `cc4-ippo` but for {settings['num_envs']} environments and "
+        f"{settings['total_steps']:,} steps of "
         "each team; the final train states play, with sampled actions. Scores are the official ones: mean "
         "over episodes, and in brackets the standard deviation over teams. On Garrison "
         f"{HERE_EPISODES} episodes of each team, on CybORG {figures['episodes']} (seeds from "

@@ -53,14 +53,18 @@ def test_no_module_uses_banned_words():
 
 @pytest.mark.parametrize(
     "source",
-    ['"""What is told of each iteration."""', 'x = f"{path} is no run directory"', '"""Behaviour of a lane."""'],
+    [
+        '"""What is told of each iteration."""',
+        'x = f"{path} is no run directory"',
+        '"""Behaviour of a lane."""',
+    ],
 )
 def test_the_list_finds(source):
     assert found(source)
 
 
 @pytest.mark.parametrize(
-    "source", ['"""The field ``told`` of old files."""', 'told = 1', '"""Blue agents of a team."""']
+    "source", ['"""The field ``told`` of old files."""', "told = 1", '"""Blue agents of a team."""']
 )
 def test_the_list_allows(source):
     assert not found(source)

@@ -77,7 +77,7 @@ def resume(
         on_progress: as in :func:`train`.
 
     Raises:
-        FileNotFoundError: if there is no such run.
+        FileNotFoundError: if the run does not exist.
         ValueError: if a file of it is damaged, or if another process trains it.
         Diverged: if a loss stops being finite.
     """

@@ -54,7 +54,9 @@ def test_learners_are_measured_too(capsys):
 
 def test_the_cache_is_measured_by_two_processes(monkeypatch, capsys):
     monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    assert cli.main(["bench", "toy/value", "--num-envs", "2", "--devices", "1", "--warm", *TINY, "--json"]) == 0
+    assert (
+        cli.main(["bench", "toy/value", "--num-envs", "2", "--devices", "1", "--warm", *TINY, "--json"]) == 0
+    )
     (warm,) = json.loads(capsys.readouterr().out)["warm"]
     first, second = warm["seconds"]
     assert second["compile"] < first["compile"]

@@ -9,8 +9,8 @@ import pytest
 
 from garrison import cli
 from garrison.cli import cache
-from garrison.training import learner
 from garrison.runs import directory as runs
+from garrison.training import learner
 
 SMALL = [
     "--world",
@@ -46,7 +46,7 @@ def test_demo_leaves_a_run_that_can_be_repeated_and_read(demo):
     assert [row["iteration"] for row in metrics] == [1, 2, 3]
     assert metrics[-1]["env_steps"] == 60
     figures = json.loads((demo.report / "evaluation.json").read_text())
-    assert list(figures["players"]) == ["random", "ippo"]
+    assert list(figures["policies"]) == ["random", "ippo"]
     assert figures["episodes"] == 6
     assert (demo.report / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
     assert "## Step 0" in (demo.report / "episode.md").read_text()
@@ -64,17 +64,17 @@ def test_eval_of_a_run_agrees_with_the_demo(demo, capsys):
     assert cli.main(["eval", str(demo.path), "--episodes", "6", "--json"]) == 0
     figures = json_of(capsys)
     expected = json.loads((demo.report / "evaluation.json").read_text())
-    for player, name in (("random", "random"), ("ippo", demo.path.name)):
-        assert figures["players"][name]["return"]["mean"] == pytest.approx(
-            expected["players"][player]["return"]["mean"], rel=1e-5
+    for policy, name in (("random", "random"), ("ippo", demo.path.name)):
+        assert figures["policies"][name]["return"]["mean"] == pytest.approx(
+            expected["policies"][policy]["return"]["mean"], rel=1e-5
         )
 
 
-def test_eval_without_a_run_lets_the_worlds_players_play(capsys):
+def test_eval_without_a_run_lets_the_worlds_policies_play(capsys):
     assert (
-        cli.main(["eval", "--world", "toy/credit", "--players", "random", "--episodes", "4", "--json"]) == 0
+        cli.main(["eval", "--world", "toy/credit", "--policies", "random", "--episodes", "4", "--json"]) == 0
     )
-    assert list(json_of(capsys)["players"]) == ["random"]
+    assert list(json_of(capsys)["policies"]) == ["random"]
 
 
 def test_ctrl_c_outside_of_training_ends_with_a_line(tmp_path, monkeypatch, capsys):
@@ -105,14 +105,20 @@ def test_worlds_and_info(capsys):
         (["demo", "--world", "toy/network", "--options", "speed=3"], "has no option 'speed'"),
         (["demo", "--world", "toy/network", "--options", "steps"], "not written name=value"),
         (["demo", "--world", "toy/network", "--num-envs", "0"], "num_envs is 0"),
-        (["demo", "--world", "toy/network", "--options", "steps=5", "steps=6"], "'steps' is given twice: steps=5"),
+        (
+            ["demo", "--world", "toy/network", "--options", "steps=5", "steps=6"],
+            "'steps' is given twice: steps=5",
+        ),
         (["demo", "--options", "steps=5", "--options", "red=fsm"], "--options is given twice"),
         (["demo", "--num-envs", "4", "--num_envs=5"], "--num-envs is given twice"),
-        (["demo", "--world", "toy/network", "--options", "spread=NaN"], "option 'spread' is NaN; it must be finite"),
+        (
+            ["demo", "--world", "toy/network", "--options", "spread=NaN"],
+            "option 'spread' is NaN; it must be finite",
+        ),
         (["demo", "--world", "toy/network", "--episodes", "0"], "episodes is 0"),
         (["eval", "--world", "toy/credit", "--episodes", "0"], "episodes is 0"),
-        (["eval", "--world", "toy/credit", "--players", "idle"], "no player of world 'toy/credit'"),
-        (["eval", "nowhere"], "nowhere is not a run directory"),
+        (["eval", "--world", "toy/credit", "--policies", "idle"], "nor a policy of world 'toy/credit'"),
+        (["eval", "nowhere"], "nowhere is neither a run directory nor a policy"),
     ],
 )
 def test_mistakes_end_with_a_message(arguments, message):

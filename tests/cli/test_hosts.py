@@ -11,12 +11,22 @@ import numpy as np
 import pytest
 
 from garrison import cli
-from garrison.training.config import Training, make_world
-from garrison.runs import hosts
 from garrison.runs import directory as runs
+from garrison.runs import hosts
 from garrison.training import seeds
+from garrison.training.config import Training, make_world
 
-TRAIN = ["quick", "--world", "toy/coordination", "--num-envs", "8", "--minibatches", "1", "--hidden-sizes", "8"]
+TRAIN = [
+    "quick",
+    "--world",
+    "toy/coordination",
+    "--num-envs",
+    "8",
+    "--minibatches",
+    "1",
+    "--hidden-sizes",
+    "8",
+]
 PROGRAM = """
 import sys
 import jax

@@ -8,14 +8,16 @@ import pytest
 
 from garrison import algos
 from garrison.cli.runs import Runs, find, table_rows
-from garrison.training.config import Training
 from garrison.runs import directory as runs
+from garrison.training.config import Training
 
 IPPO = algos.get("ippo").Config
 
 #: 4 environments of 5 steps: 20 steps per iteration, three iterations in all.
 TRAINING = Training(
-    world="toy/network", options={"steps": 5}, num_seeds=2,
+    world="toy/network",
+    options={"steps": 5},
+    num_seeds=2,
     settings=IPPO(total_steps=60, num_envs=4, hidden_sizes=(8,)),
 )
 
@@ -151,5 +153,5 @@ def test_the_table_as_json(tmp_path, capsys):
 def test_a_folder_without_runs(tmp_path, capsys):
     assert Runs(tmp_path).run() == 0
     assert "no runs" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="there is no folder"):
+    with pytest.raises(SystemExit, match="no folder"):
         Runs(tmp_path / "none").run()

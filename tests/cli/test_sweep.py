@@ -14,13 +14,15 @@ import pytest
 from garrison import algos
 from garrison.cli import sweep as cli
 from garrison.cli.sweep import Sweep
-from garrison.training.config import Training
-from garrison.runs import launch
 from garrison.runs import directory as runs
+from garrison.runs import launch
+from garrison.training.config import Training
 
 FAKE = Path(__file__).parent / "fake_trial.py"
 TRAINING = Training(
-    world="toy/network", options={"steps": 5}, num_seeds=2,
+    world="toy/network",
+    options={"steps": 5},
+    num_seeds=2,
     settings=algos.get("ippo").Config(total_steps=60, num_envs=4, hidden_sizes=(8,)),
 )
 GRID = ("gamma=0.9,0.99", "entropy_coef=0,0.01")
@@ -205,7 +207,10 @@ def test_trials_are_taken_from_a_file(tmp_path, manners, capsys):
     out = tmp_path / "sweep"
     assert Sweep("quick", ("gamma=0.9",), listed, out=out).run() == 0
     plan = cli.plans.load(out)
-    assert [trial.name for trial in plan.trials] == ["hidden_sizes=8x8", "anneal_lr=False,learning_rate=1e-05"]
+    assert [trial.name for trial in plan.trials] == [
+        "hidden_sizes=8x8",
+        "anneal_lr=False,learning_rate=1e-05",
+    ]
     assert plan.arguments(plan.trials[0]) == ["--gamma", "0.9", "--hidden-sizes", "8", "8"]
 
 

@@ -146,7 +146,11 @@ def killed(arguments: list[str], run: Path, after: int) -> None:
 def test_a_run_that_was_killed_again_and_again_is_resumed_bit_by_bit(whole, tmp_path):
     """Killed with SIGKILL at moments that nothing prepares for."""
     path = tmp_path / "run"
-    killed(["train", "quick", *SMALL, "--num-seeds", "2", "--total-steps", "800", "--out", str(path)], path, after=3)
+    killed(
+        ["train", "quick", *SMALL, "--num-seeds", "2", "--total-steps", "800", "--out", str(path)],
+        path,
+        after=3,
+    )
     for after in (9, 17):
         killed(["resume", str(path)], path, after)
     done, total = seeds.progress(runs.load(path))
@@ -192,7 +196,7 @@ def test_a_learning_rate_that_diverges_ends_with_a_message(tmp_path, rate):
     message = str(stopped.value)
     assert "training has diverged; a lower learning rate" in message
     assert "no longer finite: .net" in message
-    assert f"{path}: there is no checkpoint yet" in message
+    assert f"{path}: no checkpoint was saved yet" in message
     assert stopped.value.code != 0
 
 
@@ -226,7 +230,11 @@ def test_training_starts_from_the_networks_of_another_run(whole, tmp_path):
 @pytest.mark.parametrize(
     ("more", "num_seeds", "message"),
     [
-        (["--hidden-sizes", "9"], 2, r"do not fit this training: net/\S+ is float32\[8, 8\], expected float32\[8, 9\]"),
+        (
+            ["--hidden-sizes", "9"],
+            2,
+            r"do not fit this training: net/\S+ is float32\[8, 8\], expected float32\[8, 9\]",
+        ),
         ([], 3, "num_seeds is 3; .* has 2 seeds: name one of them"),
     ],
 )
@@ -290,7 +298,9 @@ def test_a_full_disk_is_reported_and_nothing_is_lost(whole, tmp_path, monkeypatc
         patch.setattr(runs.RunDirectory, "resumed", lambda *_: None)
         log = runs.RunDirectory.log
         patch.setattr(
-            runs.RunDirectory, "log", lambda run, row: (log(run, row), full.append(1) if row["iteration"] == 7 else 0)
+            runs.RunDirectory,
+            "log",
+            lambda run, row: (log(run, row), full.append(1) if row["iteration"] == 7 else 0),
         )
         with pytest.raises(
             SystemExit, match=r"(?s)No space left on device.*the checkpoint of iteration 6 is kept"
@@ -309,7 +319,9 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused(whole, tmp_path):
-    run = runs.create(tmp_path, whole.config() | {"settings": whole.config()["settings"] | {"hidden_sizes": [9]}})
+    run = runs.create(
+        tmp_path, whole.config() | {"settings": whole.config()["settings"] | {"hidden_sizes": [9]}}
+    )
     like = states(whole)
     checkpoint.save(run.checkpoint(), like, 40, checkpoint.about(whole.checkpoint()))
     with pytest.raises(SystemExit, match=r"net/trunk/layers/0/weight is float32\[2, 8, 8\], expected"):

@@ -87,7 +87,8 @@ def test_a_damaged_file_is_named_with_a_remedy(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    "line", ["no JSON", "[]", "{}", '{"iteration": 1}', '{"iteration": "3"}', '{"iteration": 3, "x": NaN}', ""]
+    "line",
+    ["no JSON", "[]", "{}", '{"iteration": 1}', '{"iteration": "3"}', '{"iteration": 3, "x": NaN}', ""],
 )
 def test_a_damaged_line_of_metrics_is_named_with_a_remedy(tmp_path, line):
     run = runs.create(tmp_path, {})

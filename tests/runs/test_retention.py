@@ -15,7 +15,9 @@ def state(done: int) -> dict[str, jax.Array]:
     return {"iteration": jnp.asarray(done, jnp.int32)}
 
 
-def keeper(run: runs.RunDirectory, iterations: int = 30, keep_every: int | None = None) -> retention.CheckpointRetention:
+def keeper(
+    run: runs.RunDirectory, iterations: int = 30, keep_every: int | None = None
+) -> retention.CheckpointRetention:
     return retention.CheckpointRetention(run, lambda done: {"iteration": done}, iterations, keep_every)
 
 

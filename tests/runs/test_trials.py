@@ -19,7 +19,9 @@ def test_a_grid_is_all_combinations():
 
 
 def test_a_list_is_tried_with_each_combination_of_the_grid():
-    trials = planned(["gamma=0.9,0.99"], [{"learning_rate": 0.001, "anneal_lr": False}, {"hidden_sizes": [64, 64]}])
+    trials = planned(
+        ["gamma=0.9,0.99"], [{"learning_rate": 0.001, "anneal_lr": False}, {"hidden_sizes": [64, 64]}]
+    )
     assert trials["gamma=0.9,learning_rate=0.001,anneal_lr=False"] == {
         "gamma": "0.9",
         "learning_rate": "0.001",
@@ -59,7 +61,12 @@ def test_what_makes_no_plan_is_named(grid, listed, message):
 
 
 def test_flags_are_those_of_the_command_line():
-    overrides = {"learning_rate": "1e-3", "hidden_sizes": "64 64", "anneal_lr": "False", "separate_critic": "true"}
+    overrides = {
+        "learning_rate": "1e-3",
+        "hidden_sizes": "64 64",
+        "anneal_lr": "False",
+        "separate_critic": "true",
+    }
     assert flags(overrides) == [
         *("--learning-rate", "1e-3", "--hidden-sizes", "64", "64", "--no-anneal-lr", "--separate-critic")
     ]

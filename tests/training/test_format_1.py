@@ -52,7 +52,9 @@ def test_its_policies_decide_the_same(run, which):
         for policy, expected in zip(
             run.policies(which, greedy=kind == "greedy"), EXPECTED[f"{which} {kind}"], strict=True
         ):
-            act = jax.vmap(lambda key, obs, mask, policy=policy: policy.act(key, obs, mask, policy.init(key, 2)))
+            act = jax.vmap(
+                lambda key, obs, mask, policy=policy: policy.act(key, obs, mask, policy.init(key, 2))
+            )
             np.testing.assert_array_equal(act(keys, obs, mask)[0], expected)
 
 
@@ -62,7 +64,9 @@ def test_its_arrays_are_loaded_bit_by_bit(run):
         sizes = sorted(leaf.size for leaf in jax.tree.leaves(policy.net))
         assert sizes == sorted(array[index].size for name, array in saved.items() if name.startswith("net/"))
         total = sum(np.abs(np.asarray(leaf, np.float64)).sum() for leaf in jax.tree.leaves(policy.net))
-        expected = [np.abs(x[index].astype(np.float64)).sum() for n, x in saved.items() if n.startswith("net/")]
+        expected = [
+            np.abs(x[index].astype(np.float64)).sum() for n, x in saved.items() if n.startswith("net/")
+        ]
         assert total == pytest.approx(sum(expected), rel=1e-14)
 
 

@@ -95,7 +95,7 @@ def test_metrics_of_several_seeds_are_lists():
         (
             {"value_loss": jnp.array([jnp.nan]), "nonfinite_inputs": jnp.array([5])},
             {},
-            "value_loss is nan in iteration 4, seed index 0: the world gave observations or rewards that are not",
+            "value_loss is nan in iteration 4, seed index 0: the world gave observations or rewards that",
         ),
     ],
 )

@@ -22,7 +22,14 @@ def test_the_largest_seeds_are_those_of_jax():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("seed", True), ("seed", 1.0), ("num_seeds", False), ("keep_every", 0), ("keep_every", 1.5), ("seed", -1)],
+    [
+        ("seed", True),
+        ("seed", 1.0),
+        ("num_seeds", False),
+        ("keep_every", 0),
+        ("keep_every", 1.5),
+        ("seed", -1),
+    ],
 )
 def test_counts_are_whole_numbers_in_range(field, value):
     with pytest.raises(ValueError, match=f"{field} is"):

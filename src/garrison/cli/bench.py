@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import jax
 import tyro
+
 from garrison.bench import machine, processes
 from garrison.bench.programs import WHAT, Program
 from garrison.cli import bench_report

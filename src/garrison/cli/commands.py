@@ -9,7 +9,7 @@ import tyro
 
 from garrison.cli.bench import Bench
 from garrison.cli.cache import use_compilation_cache
-from garrison.cli.common import INTERRUPTED, log
+from garrison.cli.common import INTERRUPTED, log, print_in_any_encoding
 from garrison.cli.compare import Compare
 from garrison.cli.demo import Demo
 from garrison.cli.evaluate import Evaluate
@@ -63,6 +63,7 @@ REPEATABLE = {"--grid"}
 
 def run(arguments: Sequence[str]) -> int:
     """Parse the arguments and run the command; returns the exit status."""
+    print_in_any_encoding()
     command = parse(arguments)
     use_compilation_cache()
     try:

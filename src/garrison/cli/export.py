@@ -10,23 +10,19 @@ import tyro
 
 from garrison import __version__
 from garrison.cli.common import out, user_input
-from garrison.cli.evaluate import Which
-from garrison.runs import directory
-from garrison.training.seeds import load_policies
+from garrison.judge.specs import Which, load_run, run_of
 
 
 @dataclass(frozen=True)
 class Export:
     """Write a policy of a run as a submission to CAGE Challenge 4, for its own evaluation script."""
 
-    path: tyro.conf.Positional[Path]
-    """Run directory."""
+    path: tyro.conf.Positional[str]
+    """Run directory; RUN:1 for another training seed than the first, counted from 0."""
     submission: Path
-    """Folder to write: submission.py, the weights, and all it needs apart from CybORG and NumPy."""
-    seed: int = 0
-    """Which seed of the run, counted from 0."""
+    """Folder to write: submission.py, the weights, and everything else it needs besides CybORG and NumPy."""
     which: Which = "latest"
-    """Which checkpoint."""
+    """Checkpoint of the run."""
     greedy: tyro.conf.FlagCreatePairsOff[bool] = False
     """Take the most probable actions instead of sampling."""
     name: str = "Garrison"
@@ -37,23 +33,17 @@ class Export:
         from garrison.adapters.cyborg.world import on_cyborg
 
         with user_input():
-            run = directory.load(self.path)
-            training, world, policies = load_policies(run, self.which, self.greedy)
-            if not 0 <= self.seed < len(policies):
-                raise ValueError(f"seed is {self.seed}; {self.path} has the seeds 0 .. {len(policies) - 1}")
+            run = load_run(self.path, self.which, self.greedy)
+            path, number = run_of(self.path) or (Path(self.path), None)
             about = {
                 "name": self.name,
-                "team": f"{self.path.resolve().name}, seed {self.seed}",
-                "technique": training.algorithm.upper(),
+                "team": f"{path.resolve().name}, seed {number or 0}",
+                "technique": run.training.algorithm.upper(),
                 "garrison": __version__,
                 "checkpoint": self.which,
-                "training": training.to_json(),
+                "training": run.training.to_json(),
             }
-            export(self.submission, policies[self.seed], on_cyborg(world), about)
-        out.print(
-            f"{self.submission}: python CybORG/Evaluation/evaluation.py {shlex.quote(str(self.submission))} RESULTS",
-            soft_wrap=True,
-            markup=False,
-            highlight=False,
-        )
+            export(self.submission, run.policies[0], on_cyborg(run.world), about)
+        folder = shlex.quote(str(self.submission))
+        out.print(f"{folder}: python CybORG/Evaluation/evaluation.py {folder} RESULTS", soft_wrap=True)
         return 0

@@ -1,4 +1,4 @@
-"""``garrison info``: versions, hardware, and missing extras."""
+"""``garrison info``: versions, devices and missing extras."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Info:
 
 
 def collect() -> dict[str, Any]:
-    """The facts that the command prints, JSON-ready.
+    """Everything that the command shows, JSON-ready.
 
-    ``extras`` has for each extra whether it is ``installed``, its ``packages`` with their versions (None:
-    missing), and the command that installs it as ``remedy`` (None: nothing is missing).
+    ``extras`` has for each one whether it is ``installed``, the ``packages`` it brings with their versions
+    (None: missing), and the ``remedy``, which is a command (None: nothing is missing).
     """
     found = {}
     for extra in extras.EXTRAS:
@@ -52,11 +52,11 @@ def _table(facts: dict[str, Any]) -> Table:
         value = facts[name]
         view.add_row(name.replace("_", " "), ", ".join(value) if isinstance(value, list) else str(value))
     packages = dict(facts["packages"])
-    for extra in facts["extras"].values():
-        packages |= {name: version for name, version in extra["packages"].items() if version is not None}
+    for one in facts["extras"].values():
+        packages |= {name: version for name, version in one["packages"].items() if version is not None}
     for name, version in packages.items():
         view.add_row(name, version)
-    for name, extra in facts["extras"].items():
-        state = "installed" if extra["installed"] else f"missing: {extra['remedy']}"
-        view.add_row(f"extra {name}", Text(state))  # no markup: the remedy has square brackets
+    for extra, one in facts["extras"].items():
+        state = "installed" if one["installed"] else f"missing: {one['remedy']}"
+        view.add_row(f"extra {extra}", Text(state))  # no markup: the remedy has square brackets
     return view

@@ -1,7 +1,7 @@
 """The progress bar of all commands, on standard error.
 
-    with bar("episodes", total=100, unit="episodes") as episodes:
-        episodes.advance()
+with bar("episodes", total=100, unit="episodes") as episodes:
+    episodes.advance()
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ESTIMATE_S = 600  # over which the time that is left is estimated
 
 
 class _Count(ProgressColumn):
-    """"12/100 episodes" where things are counted, else a percentage."""
+    """ "12/100 episodes" where things are counted, else a percentage."""
 
     def render(self, task: Task) -> Text:
         if unit := task.fields["unit"]:

@@ -62,10 +62,10 @@ def table_rows(folder: Path) -> list[dict[str, Any]]:
     """A row per run, JSON-ready, with the keys of ``FIELDS``; None for unknown values.
 
     Returns are means over seeds, smoothed over a tenth of the training; steps per second are those of all
-    seeds together. No run is locked or changed. Raises ``FileNotFoundError`` if there is no such folder.
+    seeds together. No run is locked or changed. Raises ``FileNotFoundError`` for a missing folder.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}")
+        raise FileNotFoundError(f"no folder {folder}")
     rows = [_row(path, str(path.relative_to(folder))) for path in find(folder)]
     return sorted(rows, key=lambda row: (row["started"] or "", row["run"]))
 

@@ -36,8 +36,8 @@ from garrison.training import seeds
 class Sweep:
     """Train a preset with several values of some fields, and compare.
 
-    Each trial is a run directory. A sweep that was stopped or killed continues with --resume, or with the same
-    command: finished trials are skipped, started ones are resumed.
+    Each trial is a run directory. A sweep that was stopped or killed continues with --resume, or with the
+    same command: finished trials are skipped, started ones are resumed.
     """
 
     preset: tyro.conf.Positional[str | None] = None
@@ -87,7 +87,9 @@ class Sweep:
     def _open(self) -> Plan:
         if self.resume is not None:
             if self.preset or self.grid or self.overrides or self.num_seeds or self.out:
-                raise ValueError("--resume takes the preset, fields, number of seeds and directory from the sweep")
+                raise ValueError(
+                    "--resume takes the preset, fields, number of seeds and directory from the sweep"
+                )
             return plans.load(self.resume)
         if self.preset is None:
             raise ValueError(f"name a preset ({', '.join(PRESETS)}), or a sweep with --resume")

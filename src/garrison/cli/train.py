@@ -22,8 +22,6 @@ from garrison.training.run import Run
 from garrison.training.train import Diverged, create, extend, train
 
 
-
-
 @dataclass(frozen=True)
 class Train:
     """Train policies by a preset, any field of which can be changed."""
@@ -82,9 +80,13 @@ def trained(run: Run) -> bool:
 def report(run: Run, finished: bool) -> int:
     """Print where the run is and the next command; returns the exit status."""
     if not finished:
-        log.print(f"Stopped after iteration {run.iterations_done} of {run.iterations}; the checkpoint is saved.")
+        log.print(
+            f"Stopped after iteration {run.iterations_done} of {run.iterations}; the checkpoint is saved."
+        )
     path = shlex.quote(str(run.path))
-    command = f"evaluate it with: garrison eval {path}" if finished else f"resume with: garrison resume {path}"
+    command = (
+        f"evaluate it with: garrison eval {path}" if finished else f"resume with: garrison resume {path}"
+    )
     log.print(f"The run is in {run.path}; {command}", soft_wrap=True, markup=False, highlight=False)
     return 0 if finished else INTERRUPTED
 

@@ -30,6 +30,7 @@ _FIELDS = {
     1: {"format", "arrays", "step", "about"},
     2: {"format", "arrays", "step", "about", "keys", "digests", "digest"},
 }
+_SHOWN = 3  # arrays named in a message
 _WORDS = {2: "threefry2x32", 4: "rbg"}  # generator by words per key, for format 1
 
 
@@ -63,7 +64,7 @@ def save(directory: Path, tree: Any, step: int, about: dict[str, Any]) -> None:
 
 
 def about(directory: Path) -> dict[str, Any]:
-    """The ``about`` of :func:`save`. Raises ``FileNotFoundError`` if there is no checkpoint."""
+    """The ``about`` of :func:`save`. Raises ``FileNotFoundError`` for a missing checkpoint."""
     return _index(directory)["about"]
 
 
@@ -72,7 +73,7 @@ def load(directory: Path, like: Tree) -> Tree:
 
     Random keys keep the generator that they were saved with, which may differ from that of ``like``.
 
-    Raises ``FileNotFoundError`` if there is no checkpoint, :class:`Damaged` if a file was altered, and
+    Raises ``FileNotFoundError`` for a missing checkpoint, :class:`Damaged` if a file was altered, and
     ``ValueError`` naming each leaf that is missing, unexpected, or of another shape or dtype.
     """
     index, saved = _read(directory)
@@ -114,10 +115,9 @@ def _read(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     digests = index["digests"]
     wrong = [name for name in sorted(digests.keys() | saved.keys()) if _altered(name, saved, digests)]
     if wrong:
-        raise Damaged(
-            f"{directory / index['arrays']} is damaged: {', '.join(wrong[:3])}{' …' if len(wrong) > 3 else ''} "
-            f"{'differs' if len(wrong) == 1 else 'differ'} from what was saved"
-        )
+        names = ", ".join(wrong[:_SHOWN]) + (" …" if len(wrong) > _SHOWN else "")
+        differ = "differs" if len(wrong) == 1 else "differ"
+        raise Damaged(f"{directory / index['arrays']} is damaged: {names} {differ} from what was saved")
     return index, saved
 
 

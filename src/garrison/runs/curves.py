@@ -12,8 +12,8 @@ PARTS = 10  #: Moving averages, and final returns, are means over one of this ma
 def per_seed(rows: list[dict[str, Any]], metric: str = "return") -> tuple[np.ndarray, np.ndarray]:
     """Environment steps ``int[row]`` and the metric ``float[row, seed]``, NaN where a seed had none.
 
-    Rows without a number for any seed are left out. Raises ``ValueError`` if a row lacks the metric or its steps,
-    or has another number of seeds.
+    Rows without a number for any seed are left out. Raises ``ValueError`` if a row lacks the metric or its
+    steps, or has another number of seeds.
     """
     found = []
     for number, row in enumerate(rows, start=1):

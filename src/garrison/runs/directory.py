@@ -82,7 +82,7 @@ class RunDirectory:
             whole, _, _ = self.metrics_file.read_bytes().rpartition(b"\n")
         except FileNotFoundError as error:
             raise FileNotFoundError(
-                f"{self.metrics_file} is missing; {_COPY}, or create an empty file: the learning curve is lost"
+                f"{self.metrics_file} is missing; {_COPY}, or create an empty file: the curve is lost"
             ) from error
         rows, before = [], 0
         for number, line in enumerate(whole.split(b"\n") if whole else [], start=1):

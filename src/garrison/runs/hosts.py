@@ -51,8 +51,9 @@ def check(num_envs: int, holds_environments: bool) -> None:
         )
     if holds_environments:
         raise ValueError(
-            "several hosts train together only where rollouts are whole episodes, because one host cannot save "
-            "the environments of another: leave out rollout_steps, in a world whose episodes have one length"
+            "several hosts train together only where rollouts are whole episodes, because one host cannot "
+            "save the environments of another: leave out rollout_steps, in a world with episodes of one "
+            "length"
         )
 
 

@@ -17,14 +17,18 @@ CANDIDATES = 100  # times in a run that the present state may become the best
 
 
 class CheckpointRetention:
-    """Saves the latest state about once a minute, the best one, and one to keep every ``keep_every`` iterations.
+    """Saves the latest state about once a minute, the best one, and one to keep every ``keep_every``.
 
     Candidates for the best come at fixed iterations and are compared by their metrics, so that a resumed run
     keeps the same one.
     """
 
     def __init__(
-        self, run: RunDirectory, about: Callable[[int], dict[str, Any]], iterations: int, keep_every: int | None
+        self,
+        run: RunDirectory,
+        about: Callable[[int], dict[str, Any]],
+        iterations: int,
+        keep_every: int | None,
     ):
         self.run, self.about, self.keep_every = run, about, keep_every
         self.candidate_every = max(1, iterations // CANDIDATES)
@@ -41,8 +45,8 @@ class CheckpointRetention:
         for row in rows:
             if not isinstance(returns := row.get("return"), list):
                 raise ValueError(
-                    f"{self.run.metrics_file} is damaged: return of iteration {row['iteration']} is {returns!r}, "
-                    "expected a list; delete that line: the curve will lack one iteration"
+                    f"{self.run.metrics_file} is damaged: return of iteration {row['iteration']} is "
+                    f"{returns!r}, expected a list; delete that line: the curve will lack one iteration"
                 )
             self._is_best(row["iteration"], returns)
 

@@ -112,7 +112,9 @@ class Training:
         for name in changes:
             if name not in known:
                 close = difflib.get_close_matches(algos.RENAMED.get(name, name), sorted(known), n=2)
-                hint = f"did you mean {' or '.join(close)}?" if close else f"fields: {', '.join(sorted(known))}"
+                hint = (
+                    f"did you mean {' or '.join(close)}?" if close else f"fields: {', '.join(sorted(known))}"
+                )
                 raise ValueError(f"{self.algorithm} has no hyperparameter {name!r}; {hint}")
         settings = {name: value for name, value in changes.items() if name not in own}
         kept = {name: value for name, value in changes.items() if name in own}
@@ -191,7 +193,7 @@ def _check_option(name: str, value: Any) -> None:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"option {name!r} is {value!r}; it must be a finite number, a text, a truth value, or a list of such"
+            f"option {name!r} is {value!r}; it must be a finite number, a text, a truth value, or a list"
         ) from error
 
 
@@ -306,4 +308,6 @@ def _converted(name: str, value: Any, hint: Any) -> Any:
 
 
 def _described(hint: Any) -> str:
-    return getattr(hint, "__name__", None) if isinstance(hint, type) else str(hint).replace("NoneType", "None")
+    return (
+        getattr(hint, "__name__", None) if isinstance(hint, type) else str(hint).replace("NoneType", "None")
+    )

@@ -58,7 +58,9 @@ class Learner(Protocol):
 class _Jax:
     def check(self, training: Training, world: World) -> None:
         if training.learner_options:
-            raise ValueError(f"the JAX learner has no options; learner_options are {training.learner_options}")
+            raise ValueError(
+                f"the JAX learner has no options; learner_options are {training.learner_options}"
+            )
 
     def facts(self, training: Training) -> dict[str, Any]:
         return {}

@@ -1,8 +1,8 @@
 """A run: a run directory together with its training.
 
-    run = load("runs/base")
-    run.training, run.world(), run.metrics()
-    policies = run.policies("best", greedy=True)
+run = load("runs/base")
+run.training, run.world(), run.metrics()
+policies = run.policies("best", greedy=True)
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Run(RunDirectory):
             greedy: take the most probable actions instead of sampling.
 
         Raises:
-            FileNotFoundError: if there is no such checkpoint.
+            FileNotFoundError: if the checkpoint does not exist.
             ValueError: if it is damaged, or of another version of the world.
         """
         return seeds.policies(self, self.training, self.world(), which, greedy)

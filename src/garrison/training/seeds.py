@@ -52,7 +52,7 @@ def init(training: Training, world: World) -> Any:
 def iteration(
     algorithm: Algorithm, config: Any, world: World, states: Any, parallel: int
 ) -> tuple[Any, dict[str, jax.Array]]:
-    """One iteration of each seed, ``parallel`` of them side by side; states and metrics have a [seed] axis."""
+    """One iteration of each seed, ``parallel`` of them side by side; results have a [seed] axis."""
     step = partial(algorithm.iteration, config, world)
     if parallel == 1:
         return jax.lax.map(step, states)
@@ -87,7 +87,7 @@ def about(training: Training, world: World, done: int) -> dict[str, Any]:
 def load_state(run: RunDirectory, training: Training, world: World, which: str = "latest") -> Any:
     """The train states of a checkpoint of a run, stacked.
 
-    Raises ``FileNotFoundError`` if there is no such checkpoint, and ``ValueError`` if a file of it is
+    Raises ``FileNotFoundError`` for a missing checkpoint, and ``ValueError`` if a file of it is
     damaged, naming the newest sound checkpoint, or if it is of another version of the world or of another
     configuration.
     """
@@ -98,7 +98,9 @@ def load_state(run: RunDirectory, training: Training, world: World, which: str =
         sound = run.newest_sound()
         remedy = "the run has no other checkpoint that is sound"
         if sound is not None:
-            remedy = f"the newest sound checkpoint is {sound!r}: use it, or copy {run.checkpoint(sound)} over it"
+            remedy = (
+                f"the newest sound checkpoint is {sound!r}: use it, or copy {run.checkpoint(sound)} over it"
+            )
         raise checkpoint.Damaged(f"{error}; {remedy}") from error
 
 
@@ -150,9 +152,7 @@ def policies(
 ) -> list[Policy]:
     """The policy of each seed of a run, as :func:`load_policies` gives them."""
     states = load_state(run, training, world, which)
-    return [
-        training.algo.policy(select(states, index), world, greedy) for index in range(training.num_seeds)
-    ]
+    return [training.algo.policy(select(states, index), world, greedy) for index in range(training.num_seeds)]
 
 
 def load_policies(

@@ -89,8 +89,8 @@ def _rows(training: Training, origin: dict[str, Any], there: int) -> np.ndarray:
     if origin["seed"] is None:
         if training.num_seeds > there:
             raise ValueError(
-                f"num_seeds is {training.num_seeds}; {origin['run']} has {there} seeds: name one of them, as in "
-                f"{origin['run']}:0"
+                f"num_seeds is {training.num_seeds}; {origin['run']} has {there} seeds: name one of them, "
+                f"as in {origin['run']}:0"
             )
         return np.arange(training.num_seeds)
     if not 0 <= origin["seed"] < there:

@@ -214,6 +214,6 @@ def _kept_in_note(run: RunDirectory) -> Iterator[None]:
         yield
     except (FloatingPointError, OSError) as error:
         done = seeds.iterations_done(run)
-        kept = f"the checkpoint of iteration {done} is kept" if done else "there is no checkpoint yet"
+        kept = f"the checkpoint of iteration {done} is kept" if done else "no checkpoint was saved yet"
         error.add_note(f"{run.path}: {kept}")
         raise

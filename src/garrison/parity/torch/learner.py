@@ -14,7 +14,7 @@ from garrison.training.learner import Session
 
 
 def check(training: Training, world: World) -> None:
-    """Raise ``ValueError`` for what the PyTorch learner cannot train, and where torch or CybORG is missing."""
+    """Raise ``ValueError`` for what the learner cannot train, and where torch or CybORG is missing."""
     extras.require("parity")
     from garrison.adapters.cyborg import engine
     from garrison.adapters.cyborg.world import on_cyborg

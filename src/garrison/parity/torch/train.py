@@ -1,7 +1,7 @@
 """Training by the PyTorch learner, on either engine, in the same run directories as JAX.
 
-An iteration takes train states to train states, and its randomness follows from the seed and the number of the
-iteration alone, so that a run resumes from its last checkpoint as if it had not been stopped.
+An iteration takes train states to train states, and its randomness follows from the seed and the iteration's
+number alone, so that a run resumes from its last checkpoint as if it had not been stopped.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ def init(training: Training, world: World) -> ippo.TrainState:
         state = seeds.select(states, number)
         kinds = world.observation_size, world.num_agents, world.num_actions
         learner = torch_ippo.Learner(
-            training.settings, *kinds, training.settings.num_envs, seed=_numbers(training.seed + number, 0, 1)[0]
+            training.settings,
+            *kinds,
+            training.settings.num_envs,
+            seed=_numbers(training.seed + number, 0, 1)[0],
         )
         arrays = {name: x.detach().numpy() for name, x in learner.net.named_parameters()}
         started.append(state.replace(net=with_arrays(state.net, arrays)))
