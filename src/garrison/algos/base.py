@@ -34,6 +34,7 @@ _ALGORITHMS = Plugins(
     "garrison.algorithms",
     {
         "ippo": "garrison.algos.ippo",
+        "mappo": "garrison.algos.mappo",
     },
 )
 

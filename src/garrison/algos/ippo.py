@@ -13,7 +13,7 @@ import jax
 
 from garrison.core.struct import static, struct
 from garrison.core.world import World
-from garrison.learn import dists, nets, optim, ppo
+from garrison.learn import nets, optim, ppo
 from garrison.learn.policy import NetworkPolicy
 from garrison.learn.ppo import Metrics, Sample, TrainState
 from garrison.learn.rollout import Rollout, Seen
@@ -49,9 +49,7 @@ def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState
 
     def act(key: jax.Array, memory: Any, seen: Seen) -> tuple[Any, jax.Array, jax.Array, jax.Array]:
         memory, (logits, value) = jax.vmap(net)(memory, seen.obs, seen.first)
-        log_probs = dists.masked_categorical(logits, seen.mask)
-        action = dists.sample(key, log_probs)
-        return memory, action, dists.log_prob(log_probs, action), value
+        return memory, *ppo.choose(key, logits, seen.mask), value
 
     def value(memory: Any, seen: Seen) -> jax.Array:
         return jax.vmap(net)(memory, seen.obs, seen.first)[1][1]
@@ -92,10 +90,7 @@ def update(
 
 def iteration(config: Config, world: World, state: TrainState) -> tuple[TrainState, Metrics]:
     """Collect and learn once. Metrics are scalars; ``return`` is NaN if no episode ended."""
-    progress = ppo.progress_of(config, world, state)
-    state, batch = collect(config, world, state)
-    state, metrics = update(config, state, batch, progress)
-    return ppo.finished(state, batch, metrics)
+    return ppo.iteration(collect, update, config, world, state)
 
 
 def policy(state: TrainState, world: World, greedy: bool = False) -> NetworkPolicy:

@@ -29,6 +29,7 @@ _BUILT_IN = {
     "toy/coordination": "garrison.worlds.toy.probes:Coordination",
     "toy/busy": "garrison.worlds.toy.probes:Busy",
     "toy/memory": "garrison.worlds.toy.probes:Memory",
+    "toy/baseline": "garrison.worlds.toy.probes:Baseline",
     "toy/pursuit": "garrison.worlds.toy.probes:Pursuit",
     "toy/network": "garrison.worlds.toy.network:Network",
 }

@@ -10,194 +10,28 @@ begins, and empties it before it is used. :func:`unroll` evaluates whole sequenc
 
 A network is put together from three parts, so that a new one replaces one of them:
 
-- an *encoder* turns an agent's observation into a vector. Encoders are found by name (:data:`ENCODERS`);
+- an *encoder* turns an agent's observation into a vector; found by name (:mod:`garrison.learn.encoders`);
 - *heads* turn the vector into logits and a value (:class:`ActorCritic`);
 - *sharing* says which agents use the same parameters (:func:`groups_of`, :class:`Grouped`).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.core.plugins import Plugins
 from garrison.core.world import World
-from garrison.learn.cells import CELLS, GRU, LSTM
+from garrison.learn import encoders
+from garrison.learn.encoders import ENCODERS, Dense, Encoder
 from garrison.learn.norm import ValueScale, rescale_head
-from garrison.learn.ranges import COUNT, check, check_choice
+from garrison.learn.ranges import check_choice
 
-ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 SHARING = ("shared", "grouped", "separate")
-
-#: Encoders by name; other packages add theirs as entry points in the group ``garrison.networks``.
-ENCODERS = Plugins(
-    "network",
-    "garrison.networks",
-    {"mlp": "garrison.learn.nets:Trunk", "recurrent": "garrison.learn.nets:RecurrentTrunk"},
-)
-
-
-class Options(Protocol):
-    """The fields of an algorithm's configuration that encoders read."""
-
-    hidden_sizes: tuple[int, ...]
-    activation: str
-    cell: str
-    cell_size: int
-
-
-class Encoder(Protocol):
-    """Turns what one agent observes into a vector, step by step.
-
-    The work is split in two, so that only what depends on the step before is done step by step:
-    ``carry, hidden = encoder.advance(carry, encoder.embed(obs, agent), first)``.
-    """
-
-    @classmethod
-    def check(cls, options: Options) -> None:
-        """Raise ``ValueError`` for options that make no sense."""
-
-    @classmethod
-    def make(
-        cls, key: jax.Array, features: int, agents: int, options: Options, world: World | None
-    ) -> Encoder:
-        """An encoder of ``f32[feature]`` for agents ``0 .. agents - 1``.
-
-        ``agents`` is 0 where the input is not an agent's. ``world`` may tell what the features mean.
-        """
-
-    @property
-    def width(self) -> int:
-        """Length of the vector."""
-
-    def initial_carry(self) -> Any:
-        """The memory at the start of an episode; ``()`` if there is none."""
-
-    def embed(self, obs: jax.Array, agent: jax.Array) -> jax.Array:
-        """The part that needs no memory; ``agent`` is the agent's number (int32[])."""
-
-    def advance(self, carry: Any, embedded: jax.Array, first: jax.Array) -> tuple[Any, jax.Array]:
-        """The next memory, and the vector ``f32[width]``. ``first`` empties the memory before it is used."""
-
-
-# ---------------------------------------------------------------- encoders
-
-
-def orthogonal(key: jax.Array, shape: tuple[int, int], scale: float) -> jax.Array:
-    """An orthogonal matrix ``f32[in, out]`` times ``scale`` (Saxe et al. 2014)."""
-    return jax.nn.initializers.orthogonal(scale)(key, shape, jnp.float32)
-
-
-class Dense(eqx.Module):
-    """``x @ weight + bias`` for one vector; ``vmap`` it over more."""
-
-    weight: jax.Array  # f32[in, out]
-    bias: jax.Array  # f32[out]
-
-    def __init__(self, key: jax.Array, inputs: int, outputs: int, scale: float):
-        self.weight = orthogonal(key, (inputs, outputs), scale)
-        self.bias = jnp.zeros(outputs, jnp.float32)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return x @ self.weight + self.bias
-
-
-class Trunk(eqx.Module):
-    """Hidden layers on an observation that is extended by the agent's one-hot index.
-
-    That is the same as adding a vector of the agent's own to the first layer, which is how it is computed:
-    it saves copying all observations.
-    """
-
-    agent: jax.Array | None  # f32[agent, width]: the rows of the first layer that the one-hot index selects
-    layers: tuple[Dense, ...]
-    activation: str = eqx.field(static=True)
-
-    def __init__(
-        self, key: jax.Array, features: int, agents: int, hidden_sizes: tuple[int, ...], activation: str
-    ):
-        keys = jax.random.split(key, len(hidden_sizes))
-        first = Dense(keys[0], features + agents, hidden_sizes[0], math.sqrt(2))
-        self.agent = first.weight[features:] if agents else None
-        first = eqx.tree_at(lambda dense: dense.weight, first, first.weight[:features])
-        sizes = zip(keys[1:], hidden_sizes, hidden_sizes[1:], strict=False)
-        self.layers = (first, *(Dense(k, before, after, math.sqrt(2)) for k, before, after in sizes))
-        self.activation = activation
-
-    @classmethod
-    def check(cls, options: Options) -> None:
-        sizes = options.hidden_sizes
-        if not sizes or not all(isinstance(size, int) and size >= 1 for size in sizes):
-            raise ValueError(
-                f"hidden_sizes is {sizes}; it must name at least one layer, each with a width of 1 or more"
-            )
-        check_choice(options, "activation", ACTIVATIONS)
-
-    @classmethod
-    def make(cls, key: jax.Array, features: int, agents: int, options: Options, world: World | None) -> Trunk:
-        cls.check(options)
-        return cls(key, features, agents, options.hidden_sizes, options.activation)
-
-    @property
-    def width(self) -> int:
-        return self.layers[-1].bias.shape[-1]
-
-    def initial_carry(self) -> tuple[()]:
-        return ()
-
-    def embed(self, obs: jax.Array, agent: jax.Array) -> jax.Array:
-        activate = ACTIVATIONS[self.activation]
-        first, *others = self.layers
-        hidden = first(obs) if self.agent is None else first(obs) + self.agent[agent]
-        hidden = activate(hidden)
-        for layer in others:
-            hidden = activate(layer(hidden))
-        return hidden
-
-    def advance(self, carry: tuple[()], embedded: jax.Array, first: jax.Array) -> tuple[tuple[()], jax.Array]:
-        return carry, embedded
-
-
-class RecurrentTrunk(eqx.Module):
-    """Hidden layers, and a recurrent cell on top of them."""
-
-    layers: Trunk
-    cell: GRU | LSTM
-
-    @classmethod
-    def check(cls, options: Options) -> None:
-        Trunk.check(options)
-        check_choice(options, "cell", CELLS)
-        check(options, {"cell_size": COUNT})
-
-    @classmethod
-    def make(
-        cls, key: jax.Array, features: int, agents: int, options: Options, world: World | None
-    ) -> RecurrentTrunk:
-        cls.check(options)
-        layers_key, cell_key = jax.random.split(key)
-        layers = Trunk.make(layers_key, features, agents, options, world)
-        return cls(layers, CELLS[options.cell](cell_key, layers.width, options.cell_size))
-
-    @property
-    def width(self) -> int:
-        return self.cell.recurrent.shape[-2]
-
-    def initial_carry(self) -> Any:
-        return self.cell.initial_carry()
-
-    def embed(self, obs: jax.Array, agent: jax.Array) -> jax.Array:
-        return self.layers.embed(obs, agent)
-
-    def advance(self, carry: Any, embedded: jax.Array, first: jax.Array) -> tuple[Any, jax.Array]:
-        carry = jax.tree.map(lambda x: jnp.where(first, jnp.zeros_like(x), x), carry)
-        return self.cell(carry, embedded)
 
 
 # ---------------------------------------------------------------- heads
@@ -255,7 +89,7 @@ class ActorCritic(eqx.Module):
     ) -> tuple[jax.Array, jax.Array | None]:
         """Logits and values of one agent over a sequence."""
         hidden = [
-            unroll_encoder(encoder, own, obs, first, agent)
+            encoders.unroll(encoder, own, obs, first, agent)
             for encoder, own in zip(self._encoders, self._split(carry), strict=True)
         ]
         return jax.vmap(self.heads)(*hidden)
@@ -293,7 +127,7 @@ class CentralCritic(eqx.Module):
 
     def unroll(self, carry: Any, state: jax.Array, first: jax.Array) -> jax.Array:
         """Values ``f32[step, agent]`` of a sequence of states (f32[step, feature])."""
-        return jax.vmap(self.value)(unroll_encoder(self.trunk, carry, state, first, NOBODY))
+        return jax.vmap(self.value)(encoders.unroll(self.trunk, carry, state, first, NOBODY))
 
     def initial_carry(self) -> Any:
         return self.trunk.initial_carry()
@@ -305,16 +139,6 @@ class CentralCritic(eqx.Module):
 
 NOBODY = np.int32(0)  # the agent's number where the input is no agent's
 NOT_FIRST = np.zeros((), bool)  # for networks without memory, which do not ask
-
-
-def unroll_encoder(
-    encoder: Encoder, carry: Any, obs: jax.Array, first: jax.Array, agent: jax.Array
-) -> jax.Array:
-    """The vectors ``f32[step, width]`` of a sequence of inputs (f32[step, feature])."""
-    embedded = jax.vmap(encoder.embed, in_axes=(0, None))(obs, agent)
-    if not jax.tree.leaves(carry):
-        return embedded
-    return jax.lax.scan(lambda carry, row: encoder.advance(carry, *row), carry, (embedded, first))[1]
 
 
 def _with_value_head(net: Any, old: ValueScale, new: ValueScale) -> Any:
@@ -393,6 +217,13 @@ def unroll(
     return jax.vmap(net.unroll, in_axes=(0, 1, 1), out_axes=1)(carry, obs, first)
 
 
+def unroll_critic(critic: CentralCritic, carry: Any, state: jax.Array, first: jax.Array | None) -> jax.Array:
+    """Values ``f32[step, env, agent]`` of sequences of global states (f32[step, env, feature])."""
+    if carry is None:
+        return jax.vmap(jax.vmap(lambda state: critic((), state, NOT_FIRST)[1]))(state)
+    return jax.vmap(critic.unroll, in_axes=(0, 1, 1), out_axes=1)(carry, state, first)
+
+
 # ---------------------------------------------------------------- making them
 
 
@@ -417,7 +248,7 @@ def make(
 
     Args:
         features, actions: sizes of the padded axes.
-        options: a configuration with ``network``, the encoder's name, and :class:`Options`.
+        options: a configuration with ``network``, the encoder's name, and :class:`encoders.Options`.
         values: whether it gives values as well as logits.
         separate_critic: whether values have an encoder of their own.
         world: for encoders that need to know what the features mean.

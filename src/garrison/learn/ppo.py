@@ -227,14 +227,13 @@ def collect(
     steps = rollout_steps(config, world)
     envs = rollout.envs_of(world, config.num_envs, steps, global_states)
     key, reset_key, play_key = jax.random.split(state.key, 3)
-    if holds_environments(config, world):
-        begun = Position(state.obs, state.world, state.first, () if state.memory is None else state.memory)
-        if state.first is None:
-            begun = begun.replace(first=jnp.zeros(config.num_envs, bool))
+    fresh, memory = jnp.ones(config.num_envs, bool), tile(memory, config.num_envs)
+    if not holds_environments(config, world):
+        begun = Position(*envs.reset(reset_key), fresh, memory)
+    elif state.memory is None:  # nobody asks whether an episode begins
+        begun = Position(state.obs, state.world, fresh, memory)
     else:
-        begun = Position(
-            *envs.reset(reset_key), jnp.ones(config.num_envs, bool), tile(memory, config.num_envs)
-        )
+        begun = Position(state.obs, state.world, state.first, state.memory)
     begun = shard.over_envs(begun)
     end, batch = rollout.play(envs, act, value, play_key, begun, steps, global_states, config.chunk)
     if holds_environments(config, world):
@@ -242,6 +241,13 @@ def collect(
         if state.memory is not None:
             state = state.replace(first=end.first, memory=end.memory)
     return state.replace(key=key), shard.over_envs(batch, axis=1)
+
+
+def choose(key: jax.Array, logits: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Sampled actions ``int32[...]``, and their log-probabilities."""
+    log_probs = dists.masked_categorical(logits, mask)
+    action = dists.sample(key, log_probs)
+    return action, dists.log_prob(log_probs, action)
 
 
 def samples(config: Settings, state: TrainState, batch: Rollout) -> tuple[TrainState, Sample, Metrics]:
@@ -367,13 +373,17 @@ def update(
     return state.replace(net=net, opt=opt, key=key), metrics
 
 
-def progress_of(config: Settings, world: World, state: TrainState) -> jax.Array:
-    """The completed fraction of the training, ``f32[]`` from 0 to 1."""
-    return state.iteration.astype(jnp.float32) / num_iterations(config, world)
-
-
-def finished(state: TrainState, batch: Rollout, metrics: Metrics) -> tuple[TrainState, Metrics]:
-    """The state after an iteration, and its metrics with those of the rollout."""
+def iteration(
+    collect: Callable[[Any, World, TrainState], tuple[TrainState, Rollout]],
+    update: Callable[[Any, TrainState, Rollout, jax.Array], tuple[TrainState, Metrics]],
+    config: Settings,
+    world: World,
+    state: TrainState,
+) -> tuple[TrainState, Metrics]:
+    """Collect and learn once. Metrics are scalars; ``return`` is NaN if no episode ended."""
+    progress = state.iteration.astype(jnp.float32) / num_iterations(config, world)
+    state, batch = collect(config, world, state)
+    state, metrics = update(config, state, batch, progress)
     mean_return, episodes = rollout.mean_return(batch)
     inputs = sum(rollout.count(lambda x: ~jnp.isfinite(x), rows) for rows in (batch.obs, batch.reward))
     metrics = {"return": mean_return, "episodes": episodes, **metrics, "nonfinite_inputs": inputs}
