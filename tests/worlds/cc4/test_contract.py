@@ -204,11 +204,6 @@ def test_a_batch_of_networks_is_not_saved(start, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_header_that_is_none_is_refused():
-    with pytest.raises(ValueError, match="hosts"):
-        topology.from_header({"subnets": {}})
-
-
 def test_people_can_read_state_and_events(short, step, start):
     """Text and JSON of an episode in which something happens."""
     episode, lines = start, []

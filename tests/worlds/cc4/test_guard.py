@@ -36,7 +36,7 @@ def sight(time: float = 0.4) -> np.ndarray:
 
 def hosts(obs: np.ndarray) -> np.ndarray:
     """The features per host, a view."""
-    return obs[:, rich.HOSTS :].reshape(T.NUM_BLUE, rich.MAX_STATIONS, len(rich.OF_HOST))
+    return obs[:, rich.HOSTS :].reshape(T.NUM_BLUE, rich.MAX_AGENT_HOSTS, len(rich.OF_HOST))
 
 
 def block(obs: np.ndarray, pairs: np.ndarray) -> None:

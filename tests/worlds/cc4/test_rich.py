@@ -394,7 +394,7 @@ def test_sizes_and_labels_agree(worlds):
 def test_the_layout_per_host_is_that_of_the_vector(worlds, observe, played):
     episode = jax.tree.map(lambda x: x[0, -1], played[1][1])
     table = np.asarray(host_features(episode.topology, episode.state, episode.blue_memory))
-    assert table.shape == (T.NUM_BLUE, rich.MAX_STATIONS, len(rich.OF_HOST))
+    assert table.shape == (T.NUM_BLUE, rich.MAX_AGENT_HOSTS, len(rich.OF_HOST))
     vectors = np.asarray(observe(episode))
     for host in (user_host(RZB, 1), server_host(OFF, 0)):
         agent, place = station(host)

@@ -54,7 +54,46 @@ def first(mask: jax.Array) -> jax.Array:
     return jnp.where(least == 255, 0, least).astype(jnp.int32)
 
 
-_SHORT = 10  # longest axis of which all masks are tabled
+def nth_by_order(mask: jax.Array, order: jax.Array, u: jax.Array) -> jax.Array:
+    """One of the True entries of ``mask``, as a mask: the one that ``u`` picks in ascending ``order``.
+
+    The last axis is the axis of entries; ``u`` lacks it.
+    """
+    place = rank(jnp.where(mask, order, jnp.iinfo(order.dtype).max))
+    chosen = first(mask & (place == pick(u, jnp.sum(mask, axis=-1, dtype=jnp.int32))[..., None]))
+    return mask & is_index(chosen, mask.shape[-1])  # by its index: the ranks are needed once, not per use
+
+
+def value_at(mask: jax.Array, values: jax.Array) -> jax.Array:
+    """The value ``int32[...]`` under a one-hot mask on the last axis; 0 where nothing is marked."""
+    return jnp.sum(jnp.where(mask, values, 0), axis=-1, dtype=jnp.int32)
+
+
+def bit_at(mask: jax.Array, index: jax.Array) -> jax.Array:
+    """``mask[r, index[r, k]]``, by packed words instead of a gather; False for indices past the end."""
+    pad = -mask.shape[1] % 32
+    words = jnp.pad(mask, ((0, 0), (0, pad))).reshape(mask.shape[0], -1, 32).astype(jnp.uint32)
+    words = jnp.sum(words << jnp.arange(32, dtype=jnp.uint32)[None, None], axis=2, dtype=jnp.uint32)
+    index = index.astype(jnp.uint32)
+    word = jnp.zeros(index.shape, jnp.uint32)
+    for i in range(words.shape[1]):
+        word = jnp.where(index >> 5 == i, words[:, i : i + 1], word)
+    return (word >> (index & 31)) & 1 > 0
+
+
+def bounded(index: jax.Array, size: int) -> jax.Array:
+    """Indices of any integer dtype as ``int32``, with those outside 0..size-1 as ``size``.
+
+    A narrower dtype would wrap a large index around to a valid one.
+    """
+    index = jnp.asarray(index)
+    if jnp.iinfo(index.dtype).bits < 32:
+        index = index.astype(jnp.int32)
+    inside = (index >= 0) & (index < size)
+    return jnp.where(inside, index, size).astype(jnp.int32)
+
+
+_SHORT = 10  # longest axis for which _PLACE lists all masks
 # [bits of the mask, rank]: place of the bit of that rank, 0 where there is none
 _PLACE = np.zeros((1 << _SHORT, _SHORT), np.uint8)
 for _bits in range(1 << _SHORT):

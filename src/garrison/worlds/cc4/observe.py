@@ -11,7 +11,7 @@ from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
 
 
-def stations(array: jax.Array) -> jax.Array:
+def zone_hosts(array: jax.Array) -> jax.Array:
     """``[host]`` values as ``[zone, 16]`` in wrapper order: servers 0–5, users 0–9."""
     zones = array[: T.ROOT_HOST].reshape(T.NUM_ZONES, T.ZONE_SLOTS)
     return jnp.concatenate([zones[:, 1 + T.MAX_USERS :], zones[:, 1 : 1 + T.MAX_USERS]], axis=1)
@@ -26,9 +26,9 @@ def blue_vectors(topology: Topology, state: State, messages: jax.Array) -> jax.A
     An agent reads the phase and policy that held *in* the step just done, so it learns of a new phase one
     step late (Q23).
     """
-    exists = stations(topology.host_exists)
-    network = stations(state.host_network_events > 0) & exists
-    process = stations(state.host_process_events > 0) & exists
+    exists = zone_hosts(topology.host_exists)
+    network = zone_hosts(state.host_network_events > 0) & exists
+    process = zone_hosts(state.host_process_events > 0) & exists
     blocked = state.blocked[: T.NUM_ZONES, T.ALPHABETICAL]
     policy = jnp.asarray(T.POLICY)[state.phase, : T.NUM_ZONES]
     block = jnp.concatenate([jnp.asarray(_ONE_HOT), blocked, policy, process, network], axis=1)
@@ -54,7 +54,7 @@ def blue_masks(topology: Topology) -> jax.Array:
 
     CybORG makes them at reset and never changes them: being busy is not masked.
     """
-    exists = stations(topology.host_exists)
+    exists = zone_hosts(topology.host_exists)
     return jnp.stack([_mask(agent, exists) for agent in range(T.NUM_BLUE)])
 
 

@@ -18,7 +18,7 @@ from garrison.core.struct import struct
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.choose import is_index
 from garrison.worlds.cc4.events import Events
-from garrison.worlds.cc4.observe import stations
+from garrison.worlds.cc4.observe import zone_hosts
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
@@ -132,7 +132,7 @@ OF_HOST = (
     "decoy vsftpd",
     "steps left of the action on it",
 )
-MAX_STATIONS = max(len(s) for s in T.BLUE_SUBNETS) * (T.MAX_SERVERS + T.MAX_USERS)
+MAX_AGENT_HOSTS = max(len(s) for s in T.BLUE_SUBNETS) * (T.MAX_SERVERS + T.MAX_USERS)
 START = T.MAX_BLUE_OBSERVATION  # index of the first of OF_AGENT
 HOSTS = START + len(OF_AGENT)  # index of the first host's first feature
 OBSERVATION_SIZES = tuple(HOSTS + len(OF_HOST) * 16 * len(s) for s in T.BLUE_SUBNETS)
@@ -173,9 +173,11 @@ def host_features(topology: Topology, state: State, memory: BlueMemory) -> jax.A
         *(jnp.any(state.host_decoy == kind, axis=1).astype(jnp.float32) for kind in list(T.Decoy)[1:]),
         left / _LONGEST,
     ]
-    table = jnp.stack([stations(jnp.where(topology.host_exists, column, 0.0)) for column in columns], axis=-1)
+    table = jnp.stack(
+        [zone_hosts(jnp.where(topology.host_exists, column, 0.0)) for column in columns], axis=-1
+    )
     table = jnp.pad(table, ((0, 1), (0, 0), (0, 0)))  # the zone past the end
-    return table[_zone_rows()].reshape(T.NUM_BLUE, MAX_STATIONS, len(OF_HOST))
+    return table[_zone_rows()].reshape(T.NUM_BLUE, MAX_AGENT_HOSTS, len(OF_HOST))
 
 
 def agent_features(options: Options, state: State, memory: BlueMemory) -> jax.Array:

@@ -1,7 +1,6 @@
 """The network of an episode: what is drawn at reset and never changes (§1).
 
-:func:`generate` draws one with CybORG's distribution; :func:`from_header` takes it from a recorded episode;
-:func:`save` and :func:`load` keep it in a JSON file.
+:func:`generate` draws one with CybORG's distribution; :func:`save` and :func:`load` keep it in a JSON file.
 """
 
 from __future__ import annotations
@@ -178,57 +177,7 @@ def _distinct(key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     return subnets, 1 + zones.reshape(T.NUM_ZONES, _DRAWN), 1000 + pids.reshape(T.NUM_HOSTS, T.NUM_REAL)
 
 
-# ---------------------------------------------------------------- recorded and saved networks
-
-_SERVICE = {name: i for i, name in enumerate(T.SERVICE_NAMES)}
-_HOST = {name: i for i, name in enumerate(T.HOST_NAMES)}
-
-
-def from_header(header: dict) -> Topology:
-    """The network of a recorded episode (``cc4-trace/1``), as NumPy arrays.
-
-    Raises:
-        ValueError: when the header names a host that CC4 does not have, or lacks a part.
-    """
-    try:
-        return _from_header(header)
-    except KeyError as error:
-        raise ValueError(f"not a CC4 episode header: {error.args[0]!r} is missing or unknown") from error
-
-
-def _from_header(header: dict) -> Topology:
-    exists, address = np.zeros(T.NUM_HOSTS, bool), np.zeros(T.NUM_HOSTS, np.uint8)
-    for name, _subnet, ip, *_ in header["hosts"]:
-        exists[_HOST[name]] = True
-        address[_HOST[name]] = int(ip.rsplit(".", 1)[1])
-    kind = np.zeros((T.NUM_HOSTS, T.NUM_REAL), np.uint8)
-    pid = np.zeros((T.NUM_HOSTS, T.NUM_REAL), np.int16)
-    for name, host in header["snapshot"]["hosts"].items():
-        for slot, (service, (service_pid, *_)) in enumerate(host["services"].items()):
-            kind[_HOST[name], slot], pid[_HOST[name], slot] = _SERVICE[service], service_pid
-    sessions = header["snapshot"]["sessions"]
-    session_pid = {"blue": np.zeros(T.NUM_HOSTS, np.int16), "green": np.zeros(T.NUM_HOSTS, np.int16)}
-    for agent, entries in sessions.items():
-        side = agent.split("_")[0]
-        if side in session_pid:
-            for entry in entries:
-                session_pid[side][_HOST[entry[1]]] = entry[3]
-    base = np.maximum(np.maximum(pid.max(1), session_pid["blue"]), session_pid["green"])
-    starts = [header["snapshot"]["red"][agent]["known_hostnames"][0] for agent in T.RED_AGENTS]
-    return Topology(
-        host_exists=exists,
-        host_address=address,
-        subnet_address=np.array([int(header["subnets"][s].split(".")[2]) for s in T.SUBNETS], np.uint8),
-        service_kind=kind,
-        service_pid=pid,
-        blue_pid=session_pid["blue"],
-        green_pid=session_pid["green"],
-        base_pid=base,
-        blue_parent=np.array([_HOST[header["blue_parent"][a]] for a in T.BLUE_AGENTS], np.uint8),
-        red_start=np.array([_HOST[name] for name in starts], np.uint8),
-        red_start_pid=np.int16(sessions["red_agent_0"][0][3]),
-    )
-
+# ---------------------------------------------------------------- saved networks
 
 _FORMAT = "garrison-cc4-topology/1"
 
