@@ -20,6 +20,7 @@ def is_index(index: jax.Array, size: int) -> jax.Array:
 
 def pick(u: jax.Array, count: jax.Array) -> jax.Array:
     """Rank in 0..count-1 that the uniform ``u`` chooses (0 where there is nothing to choose)."""
+    count = jnp.asarray(count, jnp.int32)
     rank = jnp.floor(u * count).astype(jnp.int32)
     return jnp.clip(rank, 0, jnp.maximum(count - 1, 0))
 
@@ -119,7 +120,7 @@ def nth(mask: jax.Array, u: jax.Array) -> jax.Array:
 def weighted(weight: jax.Array, u: jax.Array) -> jax.Array:
     """Index on the last axis that ``u`` picks with chances in proportion to ``weight``."""
     until = running_sum(weight)
-    return jnp.argmax(until > u[..., None] * until[..., -1:], axis=-1)
+    return jnp.argmax(until > u[..., None] * until[..., -1:], axis=-1).astype(jnp.int32)
 
 
 def nth_host(mask: jax.Array, u: jax.Array) -> jax.Array:
@@ -132,4 +133,4 @@ def nth_host(mask: jax.Array, u: jax.Array) -> jax.Array:
     rank = rank - jnp.max(jnp.where(passed, until, 0), axis=-1, keepdims=True)
     here = is_index(zone, T.NUM_ZONES)[..., None]
     slots = running_sum(jnp.any(zones & here, axis=-2))
-    return zone * T.ZONE_SLOTS + jnp.argmax(slots > rank, axis=-1)
+    return zone * T.ZONE_SLOTS + jnp.argmax(slots > rank, axis=-1).astype(jnp.int32)

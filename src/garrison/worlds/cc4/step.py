@@ -65,7 +65,7 @@ def turn(
     with jax.named_scope("blue"):
         state, outcome = act_blue(BlueContext(draws, topology, blue_action), state)
     with jax.named_scope("green"):
-        state, greens = green.act(GreenContext(draws, topology, options, green_kind), state)
+        state, greens = green.act(GreenContext(draws, topology, options, green.narrow(green_kind)), state)
         state = sessions.drop_stale_scans(state, before)
     before_red = state
     with jax.named_scope("red"):

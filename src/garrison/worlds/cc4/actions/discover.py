@@ -45,7 +45,7 @@ def scan(context: RedContext, state: State) -> tuple[State, RedEffect]:
 
 
 def scan_entries(state: State, slot: jax.Array, target: jax.Array) -> jax.Array:
-    """``bool[red, scan]``: what the sessions in slots ``[red]`` remember of hosts ``[red]``; one entry at most."""
+    """Entries ``bool[red, scan]`` of the sessions in slots ``[red]`` for hosts ``[red]``, at most one."""
     return (state.scan_session == slot[:, None]) & (state.scan_host == target[:, None])
 
 

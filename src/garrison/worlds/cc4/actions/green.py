@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from garrison.core.struct import struct
 from garrison.worlds.cc4 import processes, sessions
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.choose import first, nth, nth_host, packed, pick, running_sum
+from garrison.worlds.cc4.choose import bounded, first, nth, nth_host, packed, pick, running_sum
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import State
@@ -37,6 +37,12 @@ class GreenEffect:
     failed: jax.Array  # bool
     alarm: jax.Array  # bool: false alarm
     phished: jax.Array  # bool
+
+
+def narrow(kind: jax.Array) -> jax.Array:
+    """Choices of any integer dtype as tables.Green ``uint8[green]``; other numbers are Sleep."""
+    kind = jnp.asarray(kind)
+    return kind if kind.dtype == jnp.uint8 else bounded(kind, T.Green.SLEEP).astype(jnp.uint8)
 
 
 def users(array: jax.Array) -> jax.Array:

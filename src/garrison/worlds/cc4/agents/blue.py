@@ -85,7 +85,7 @@ def idle(obs: jax.Array, mask: jax.Array) -> jax.Array:
 
 def random(key: jax.Array, mask: jax.Array) -> jax.Array:
     """Uniform over the unmasked actions of each agent."""
-    return jax.random.categorical(key, jnp.where(mask, 0.0, -jnp.inf)).astype(jnp.int32)
+    return jax.random.categorical(key, jnp.where(mask, 0.0, -jnp.inf).astype(jnp.float32)).astype(jnp.int32)
 
 
 @struct
