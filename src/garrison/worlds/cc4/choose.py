@@ -1,4 +1,4 @@
-"""Picking by a uniform number: all conditional choices of the engine.
+"""Array helpers: choices by a uniform number, ranks, one-hot masks.
 
 Sums up to an entry are written as products with a triangle: on short axes that is one fused loop, where a
 cumulative sum would be a chain of them.
@@ -26,7 +26,7 @@ def pick(u: jax.Array, count: jax.Array) -> jax.Array:
 
 
 def running_sum(values: jax.Array) -> jax.Array:
-    """Sum of all entries up to and with each one, on the last axis (a short one)."""
+    """Inclusive cumulative sum on the last axis (a short one), ``float32`` or ``int32``."""
     size = values.shape[-1]
     upto = np.tril(np.ones((size, size), bool)).reshape((1,) * (values.ndim - 1) + (size, size))
     kind = jnp.float32 if jnp.issubdtype(values.dtype, jnp.floating) else jnp.int32
@@ -34,9 +34,9 @@ def running_sum(values: jax.Array) -> jax.Array:
 
 
 def rank(values: jax.Array) -> jax.Array:
-    """For each entry the number of lower ones on the last axis (a short one), ``uint8``.
+    """Number of lower entries on the last axis (a short one) for each entry, ``uint8``.
 
-    Written out entry by entry: one fused loop, where comparing all pairs at once would go through memory.
+    Unrolled by entry: one fused loop, where comparing all pairs at once would go through memory.
     """
     lower = jnp.zeros(values.shape, jnp.uint8)
     for i in range(values.shape[-1]):
@@ -47,7 +47,7 @@ def rank(values: jax.Array) -> jax.Array:
 def first(mask: jax.Array) -> jax.Array:
     """Index of the first True on the last axis, ``int32``; 0 where there is none.
 
-    What ``argmax`` says, by a minimum of bytes, which a CPU takes many at a time.
+    Equal to ``argmax``, but a minimum over bytes, which CPUs vectorize.
     """
     size = mask.shape[-1]
     index = jnp.arange(size, dtype=jnp.uint8).reshape((1,) * (mask.ndim - 1) + (size,))
@@ -103,7 +103,7 @@ for _bits in range(1 << _SHORT):
 
 
 def packed(mask: jax.Array) -> jax.Array:
-    """The last axis (at most 16 entries) as bits of a ``uint16``, the first entry lowest."""
+    """The last axis (at most 16 entries) as bits of a ``uint16``, the first entry as the lowest bit."""
     place = jnp.arange(mask.shape[-1], dtype=jnp.uint16).reshape((1,) * (mask.ndim - 1) + (-1,))
     return jnp.sum(mask.astype(jnp.uint16) << place, axis=-1, dtype=jnp.uint16)
 
@@ -118,13 +118,13 @@ def nth(mask: jax.Array, u: jax.Array) -> jax.Array:
 
 
 def weighted(weight: jax.Array, u: jax.Array) -> jax.Array:
-    """Index on the last axis that ``u`` picks with chances in proportion to ``weight``."""
+    """Index ``int32`` on the last axis that ``u`` picks with probabilities proportional to ``weight``."""
     until = running_sum(weight)
     return jnp.argmax(until > u[..., None] * until[..., -1:], axis=-1).astype(jnp.int32)
 
 
 def nth_host(mask: jax.Array, u: jax.Array) -> jax.Array:
-    """:func:`nth` for a last axis of hosts, the internet root left out: first the zone, then the slot."""
+    """:func:`nth` for a last axis of hosts without the internet root: first the zone, then the slot."""
     zones = mask[..., : T.ROOT_HOST].reshape(*mask.shape[:-1], T.NUM_ZONES, T.ZONE_SLOTS)
     until = running_sum(jnp.sum(zones, axis=-1, dtype=jnp.int32))
     rank = pick(u, until[..., -1])[..., None]

@@ -46,14 +46,17 @@ HAS_OT = np.isin(HOST_SUBNET, (OZA, OZB)) & (IS_USER | IS_SERVER)  # operational
 
 
 def router_of(subnet: int) -> int:
+    """Host slot of a subnet's router; of the internet's root for ``INT``."""
     return ZONE_SLOTS * subnet if subnet < NUM_ZONES else ROOT_HOST
 
 
 def user_host(subnet: int, number: int) -> int:
+    """Host slot of a user host, ``number`` 0..9."""
     return ZONE_SLOTS * subnet + 1 + number
 
 
 def server_host(subnet: int, number: int) -> int:
+    """Host slot of a server host, ``number`` 0..5."""
     return ZONE_SLOTS * subnet + 1 + MAX_USERS + number
 
 
@@ -109,7 +112,7 @@ for _a in range(NUM_SUBNETS):
         _path = _routers_between(_a, _b)
         ROUTE[_a, _b, : len(_path)] = _path
 
-# what root on server_host_0 of a subnet reveals: server_host_0 of these
+# root on server_host_0 of a subnet reveals server_host_0 of these
 INFORMATION_LINKS = {
     CON: (RZA, RZB, PAZ),
     RZA: (OZA, CON),
@@ -326,7 +329,7 @@ NO_SUBNET = 9
 
 
 def _agent_hosts(agent: int) -> list[int]:
-    """Hosts an agent can name, in wrapper order: per subnet the servers, then the users."""
+    """Hosts that an agent's actions name, in wrapper order: per subnet the servers, then the users."""
     return [
         host
         for s in BLUE_SUBNETS[agent]
@@ -436,7 +439,7 @@ RESTORE_COST = -1.0
 
 
 class Fsm(IntEnum):
-    """What a finite-state red thinks of a host; NONE: never heard of."""
+    """A finite-state red's state of a host; NONE: unknown."""
 
     NONE, K, KD, S, SD, U, UD, R, RD, F = range(10)
 

@@ -84,7 +84,7 @@ def generate(key: jax.Array, options: Options) -> Topology:
 
 
 def _uniforms(key: jax.Array) -> dict[str, jax.Array]:
-    """All independent uniforms of a network, by use."""
+    """The independent uniforms ``float32[n]`` of a network, by purpose."""
     sizes = {
         "users": T.NUM_ZONES,
         "servers": T.NUM_ZONES,
@@ -136,7 +136,7 @@ def _services(u_order: jax.Array, u_extras: jax.Array, exists: jax.Array) -> jax
 
 
 def _addresses(drawn: jax.Array, users: jax.Array, exists: jax.Array, u_root: jax.Array) -> jax.Array:
-    """Router and users have drawn theirs; servers take the highest that are free, the root any."""
+    """Addresses ``[host]``: drawn for routers and users, the highest free ones for servers."""
     drawn = jnp.where(jnp.arange(_DRAWN)[None] <= users[:, None], drawn, 0)
     top = jnp.arange(_ADDRESSES, _ADDRESSES - _DRAWN - T.MAX_SERVERS, -1)  # more than can be taken
     free = ~jnp.any(drawn[:, :, None] == top[None, None], axis=1)
@@ -156,11 +156,10 @@ _BINS = sum(span for _, span in _GROUPS)
 
 
 def _distinct(key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Subnet octets ``[9]``, host octets ``[zone, 11]``, pids ``[host, 5]``: no two alike within a group.
+    """Subnet octets ``[9]``, host octets ``[zone, 11]``, pids ``[host, 5]``: distinct within a group.
 
-    All are drawn at once and every later copy of a value is drawn again until none is left. Renaming the
-    values does not change the procedure, so all arrangements have the same chance, as in CybORG, which
-    draws one after the other.
+    All are drawn at once, and repeated values are drawn again until there are none. The procedure is
+    symmetric in the values, so all arrangements are equally likely, as in CybORG, which draws one by one.
     """
     index = jnp.arange(len(_SPAN), dtype=jnp.int32)
 

@@ -132,8 +132,8 @@ class View(NamedTuple):
 def phases(obs: jax.Array, memory: Memory) -> tuple[jax.Array, jax.Array, jax.Array]:
     """``phase``, ``phase_start`` and ``phase_left`` of :class:`View` from rich observations.
 
-    An observation has the phase of the step just done (Q23), and the completed shares of it and of the mission.
-    The former is 1 when the next step begins another phase, whose length is unknown until then.
+    An observation has the phase of the step just done (Q23), and the completed shares of it and of the
+    mission. The former is 1 when the next step begins another phase, whose length is unknown until then.
     """
     start = rich.START
     phase = obs[0, 0].astype(jnp.int32)
