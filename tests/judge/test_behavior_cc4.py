@@ -9,7 +9,7 @@ import garrison
 from garrison.judge.behavior import behavior_of, profile
 from garrison.judge.evaluate import evaluate
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.behavior import BLUE, CLEAN, NO_TARGET, ROOT, USER_SHELL, hold
+from garrison.worlds.cc4.behavior import BLUE, CLEAN, NO_TARGET, ROOT, USER_SHELL, red_foothold
 
 STEPS = 30
 
@@ -46,7 +46,7 @@ def rooted() -> int:
 
 def test_hold_is_the_most_that_red_has(episode):
     hosts = jnp.array([shelled(), rooted(), T.user_host(T.RZB, 0), T.NO_HOST], jnp.uint8)
-    np.testing.assert_array_equal(hold(episode.state, hosts), [USER_SHELL, ROOT, CLEAN, NO_TARGET])
+    np.testing.assert_array_equal(red_foothold(episode.state, hosts), [USER_SHELL, ROOT, CLEAN, NO_TARGET])
 
 
 def test_decisions_of_a_hand_made_sequence(world, episode):

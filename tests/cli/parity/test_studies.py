@@ -10,6 +10,7 @@ from garrison.cli.parity.overflow import Overflow
 from garrison.cli.parity.returns import Returns
 from garrison.parity.scores import returns
 from garrison.parity.stress import overflow
+from garrison.worlds.cc4.capacity import CAPACITY
 
 DATA = Path(__file__).parents[2] / "data" / "cc4_returns"
 
@@ -79,7 +80,7 @@ def used(monkeypatch):
     def study(episodes, seed, batch):
         for red in overflow.REDS:
             for blue in overflow.POLICIES:
-                largest = {name: room // 4 for name, room in overflow.CAPACITY.items()}
+                largest = {name: room // 4 for name, room in CAPACITY.items()}
                 use = overflow.Use(red, blue, episodes, dict.fromkeys(overflow.FLAGS, 0), largest, largest)
                 uses.append(use)
                 yield use

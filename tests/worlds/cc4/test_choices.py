@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from garrison.parity.recording import trace
+from garrison.parity.recording.network import from_header
 from garrison.parity.scores import multiple_tests
 from garrison.worlds.cc4 import draws as D
-from garrison.worlds.cc4 import env, topology
+from garrison.worlds.cc4 import env
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue, green
@@ -31,7 +32,7 @@ PORTS = dict(zip(T.PORTS, (1 << i for i in range(6)), strict=True))
 
 @pytest.fixture(scope="module")
 def network():
-    return topology.from_header(trace.read(RECORDED).header)
+    return from_header(trace.read(RECORDED).header)
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from garrison.parity.recording import trace
+from garrison.parity.recording.network import from_header
 from garrison.parity.scores import multiple_tests
 from garrison.worlds.cc4 import draws as D
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4 import topology
 from garrison.worlds.cc4.agents import red
 from garrison.worlds.cc4.options import default_options
 from garrison.worlds.cc4.state import NO_RANK, State, initial_state
@@ -76,7 +76,7 @@ def decide(draws):
 @pytest.fixture
 def fields():
     """State fields at reset, to be written into, with all agents free to decide, not for the first time."""
-    network = topology.from_header(trace.read(RECORDED).header)
+    network = from_header(trace.read(RECORDED).header)
     fields = {name: np.array(value) for name, value in vars(initial_state(network)).items()}
     fields["red_active"][:] = True
     fields["red_known_session"][:, 0] = 0

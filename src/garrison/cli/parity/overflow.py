@@ -40,6 +40,7 @@ class Overflow:
 
     def run(self) -> int:
         from garrison.parity.stress import overflow
+        from garrison.worlds.cc4.capacity import CAPACITY
 
         pairs = len(overflow.POLICIES) * len(overflow.REDS)
         each = -(-self.episodes // pairs)
@@ -51,7 +52,7 @@ class Overflow:
             for use in overflow.study(each, self.seed, min(BATCH, each)):
                 found.append(use)
                 status.update(f"playing; done: {len(found)} of {pairs} pairs of red and blue")
-        figures = self._figures(found, overflow.CAPACITY)
+        figures = self._figures(found, CAPACITY)
         if self.save is not None:
             study_files.save(self.save, figures, markdown(figures, found))
         if self.json:

@@ -17,7 +17,7 @@ from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.state import NO_RANK, State
 from garrison.worlds.cc4.topology import Topology
 
-_HOSTNAME_ACTIONS = (T.Red.ESCALATE, T.Red.IMPACT, T.Red.DEGRADE, T.Red.WITHDRAW)
+_NAMING_HOSTS = (T.RedTarget.NAME, T.RedTarget.ADDRESS_AND_NAME)
 
 
 class Renderer:
@@ -93,7 +93,7 @@ class Renderer:
             busy[T.BLUE_AGENTS[b]] = [f"{T.BLUE_NAMES[kind]} {T.HOST_NAMES[host]}", int(state.blue_ticks[b])]
         for r in np.flatnonzero(state.red_ticks):
             kind, host = int(state.red_kind[r]), int(state.red_host[r])
-            target = T.HOST_NAMES[host] if kind in _HOSTNAME_ACTIONS else self.names.ip[host]
+            target = T.HOST_NAMES[host] if T.RED_TARGET[kind] in _NAMING_HOSTS else self.names.ip[host]
             if kind == T.Red.DECEPTION:
                 target = None  # its text in CybORG does not name the target
             busy[T.RED_AGENTS[r]] = [f"{T.RED_NAMES[kind]} {target}", int(state.red_ticks[r])]

@@ -13,17 +13,15 @@ import jax
 import numpy as np
 
 from garrison.parity.recording import trace
-from garrison.parity.recording.network import Names
+from garrison.parity.recording.network import Names, from_header
 from garrison.parity.recording.rich_observations import Eyes
 from garrison.parity.replay import compare, cyborg_side, garrison_side, tape
 from garrison.parity.replay.compare import Difference
 from garrison.parity.replay.render import Renderer
 from garrison.parity.replay.step_draws import TapeError
-from garrison.parity.stress import overflow
 from garrison.parity.stress.policies import actions_of
 from garrison.worlds import cc4
-from garrison.worlds.cc4 import describe
-from garrison.worlds.cc4 import topology as networks
+from garrison.worlds.cc4 import capacity, describe
 from garrison.worlds.cc4.agents import fsm
 from garrison.worlds.cc4.draws import Draws
 
@@ -37,7 +35,7 @@ class Report:
     ``steps`` were compared and ``draws`` laid down; ``differences`` is empty iff the episode is exact.
     ``rich`` says whether the rich observations were compared too, which takes a recording of what blue was
     told. ``overflow`` has the bits of ``tables.Overflow``; a set bit is among the differences too.
-    ``largest`` is the largest use of each bounded list, by the names in ``overflow.CAPACITY``.
+    ``largest`` is the largest use of each bounded list, by the names in ``capacity.CAPACITY``.
     ``around`` tells what happened on both sides up to the first difference, in lines.
     """
 
@@ -77,7 +75,7 @@ class Engine:
         def advance(draws: Draws, episode: cc4.Episode, actions: jax.Array) -> tuple:
             tickets = episode.state.red_next_order
             obs, episode, step = world.step_with(draws, episode, actions)
-            used = overflow.use(tickets, episode.state)
+            used = capacity.used(tickets, episode.state)
             return episode, (episode.state, obs, step, used, *after(episode))
 
         self.after = jax.jit(after)
@@ -136,7 +134,7 @@ class _Run:
         header = recording.header
         self._use, self._red, self._header = use, header["red"], header
         try:
-            self._network = networks.from_header(header)
+            self._network = from_header(header)
         except ValueError as error:
             raise trace.TraceError(f"{recording.path}:1: {error}") from error
         self._episode = use.world.begin(self._network)
@@ -146,7 +144,7 @@ class _Run:
         self._recorded = cyborg_side.Recorded(self._red)
         self._before = header["snapshot"]
         self._eyes = Eyes(header) if use.world.observation == "rich" and "raw" in header else None
-        self._largest = np.zeros(len(overflow.CAPACITY), int)
+        self._largest = np.zeros(len(capacity.CAPACITY), int)
         self._lately: deque[tuple] = deque(maxlen=_AROUND)
         self.overflow = 0
 
@@ -155,7 +153,7 @@ class _Run:
         return self._eyes is not None
 
     def largest(self) -> dict[str, int]:
-        return dict(zip(overflow.CAPACITY, self._largest.tolist(), strict=True))
+        return dict(zip(capacity.CAPACITY, self._largest.tolist(), strict=True))
 
     def compare_reset(self) -> list[Difference]:
         """Differences between the states, observations and constants of both sides after reset."""

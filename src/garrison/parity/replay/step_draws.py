@@ -11,6 +11,7 @@ from garrison.parity.recording.network import HOST_SLOT, Names
 from garrison.parity.recording.trace import Draw, TraceStep
 from garrison.worlds.cc4 import draws as D
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.actions.discover import scan_entries
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import NO_RANK, State
 from garrison.worlds.cc4.topology import Topology
@@ -135,8 +136,10 @@ class Turn:
 
     def scanned_ports(self, red: int) -> int:
         """Ports of the target that the source session of a red agent remembers, as bits."""
-        state = self.state
-        match = (state.scan_session[red] == self.source(red)) & (state.scan_host[red] == state.red_host[red])
+        state, slot = self.state, self.source(red)
+        if slot is None:
+            return 0
+        match = scan_entries(state, np.full(T.NUM_RED, slot), state.red_host)[red]
         return int(state.scan_ports[red][np.argmax(match)]) if match.any() else 0
 
 

@@ -21,6 +21,8 @@ from garrison.worlds import cc4
 from garrison.worlds.cc4 import Episode
 
 SEED, BATCH = 7, 64
+#: events that follow from the submitted action index
+_DERIVED = dict.fromkeys(("blue_submitted_host", "blue_submitted_from", "blue_submitted_to"))
 _PRIME = jnp.uint32(16777619)  # of the FNV hash
 
 
@@ -38,7 +40,8 @@ def _start(episode: Episode) -> dict[str, jax.Array]:
 
 
 def _fold(figures: dict[str, jax.Array], t: jax.Array, episode: Episode, step: Step) -> dict[str, jax.Array]:
-    acted = (episode.state, step.info["events"], step.final_obs)
+    events = step.info["events"].replace(**_DERIVED)  # checksums of version 1 do not cover these
+    acted = (episode.state, events, step.final_obs)
     rewarded = (step.reward, step.info["reward_parts"])
     return {"s": figures["s"] * _PRIME + _sum(acted), "r": figures["r"] * _PRIME + _sum(rewarded)}
 

@@ -30,6 +30,7 @@ from garrison.worlds.cc4.rich import BlueMemory
 from garrison.worlds.cc4.state import State, initial_state
 from garrison.worlds.cc4.step import turn
 from garrison.worlds.cc4.topology import Topology
+from garrison.worlds.cc4.topology_checks import check
 
 
 @struct
@@ -162,7 +163,12 @@ class CC4(BlueSide):
         return self.observe(episode), episode
 
     def begin(self, network: Topology, options: Options | None = None) -> Episode:
-        """The first state of an episode on a given network."""
+        """The first state of an episode on a given network.
+
+        Raises:
+            ValueError: outside jit, when it is not a network of CC4; names the field.
+        """
+        check(network)
         options = self.options if options is None else options
         memory = rich.initial_memory() if self.observation == "rich" else None
         episode = Episode(initial_state(network), network, options, memory)

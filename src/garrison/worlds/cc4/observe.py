@@ -1,4 +1,4 @@
-"""What blue sees and may do: the wrapper's vectors and masks, bit for bit (§7)."""
+"""Blue's observation vectors and action masks, equal to those of CybORG's wrapper (§7)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
 
 
-def stations(array: jax.Array) -> jax.Array:
+def zone_hosts(array: jax.Array) -> jax.Array:
     """``[host]`` values as ``[zone, 16]`` in wrapper order: servers 0–5, users 0–9."""
     zones = array[: T.ROOT_HOST].reshape(T.NUM_ZONES, T.ZONE_SLOTS)
     return jnp.concatenate([zones[:, 1 + T.MAX_USERS :], zones[:, 1 : 1 + T.MAX_USERS]], axis=1)
@@ -23,18 +23,17 @@ def blue_vectors(topology: Topology, state: State, messages: jax.Array) -> jax.A
     Args:
         messages: ``[blue, 8]`` bits that the agents sent in this step.
 
-    An agent reads the phase and policy that held *in* the step just done, so it learns of a new phase one
-    step late (Q23).
+    The phase and policy are those of the step just done, so a new phase is visible one step late (Q23).
     """
-    exists = stations(topology.host_exists)
-    network = stations(state.host_network_events > 0) & exists
-    process = stations(state.host_process_events > 0) & exists
+    exists = zone_hosts(topology.host_exists)
+    network = zone_hosts(state.host_network_events > 0) & exists
+    process = zone_hosts(state.host_process_events > 0) & exists
     blocked = state.blocked[: T.NUM_ZONES, T.ALPHABETICAL]
     policy = jnp.asarray(T.POLICY)[state.phase, : T.NUM_ZONES]
     block = jnp.concatenate([jnp.asarray(_ONE_HOT), blocked, policy, process, network], axis=1)
     block = block.astype(jnp.float32)
     messages = messages.astype(jnp.float32)
-    # one row after the other in one flat array: stacked, they would be written twice
+    # concatenated in one flat array: stacked rows would be written twice
     rows = [part for agent in range(T.NUM_BLUE) for part in _vector(agent, state.phase, block, messages)]
     return jnp.concatenate(rows).reshape(T.NUM_BLUE, T.MAX_BLUE_OBSERVATION)
 
@@ -50,16 +49,16 @@ def _vector(agent: int, phase: jax.Array, block: jax.Array, messages: jax.Array)
 
 
 def blue_masks(topology: Topology) -> jax.Array:
-    """Actions that may be chosen, ``bool[blue, 242]``: all but those on hosts that do not exist (§7.1).
+    """Legal actions ``bool[blue, 242]``: all except those on hosts that do not exist (§7.1).
 
-    CybORG makes them at reset and never changes them: being busy is not masked.
+    CybORG computes them at reset and never changes them: busy agents are not masked.
     """
-    exists = stations(topology.host_exists)
+    exists = zone_hosts(topology.host_exists)
     return jnp.stack([_mask(agent, exists) for agent in range(T.NUM_BLUE)])
 
 
 def sleep_while_busy(mask: jax.Array, state: State) -> jax.Array:
-    """``mask`` (bool[blue, 242]), but Sleep alone for agents whose action goes on: no choice counts."""
+    """``mask`` (bool[blue, 242]), with Sleep alone for busy agents, whose choices are discarded."""
     sleep = jnp.asarray(T.BLUE_ACTIONS[:, :, 0] == T.Blue.SLEEP)
     return jnp.where((state.blue_ticks > 0)[:, None], mask & sleep, mask)
 

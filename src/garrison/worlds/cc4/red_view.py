@@ -104,9 +104,9 @@ def masks(state: State) -> jax.Array:
     at = jnp.minimum(host, T.ROOT_HOST)
     ip, name = state.red_known_ip[agents, at], state.red_known_hostname[agents, at]
     home = state.red_known_subnet[agents, jnp.minimum(subnet, T.INT)]
-    by_name = (kind == T.Red.ESCALATE) | (kind == T.Red.IMPACT) | (kind == T.Red.DEGRADE)
-    known = jnp.where(kind == T.Red.DISCOVER, home, jnp.where(by_name, name, ip))
-    known = jnp.where(kind == T.Red.WITHDRAW, ip & name, known)
+    by = T.RED_TARGET[ACTIONS[:, :, 0]]
+    known = jnp.where(by == T.RedTarget.SUBNET, home, jnp.where(by == T.RedTarget.NAME, name, ip))
+    known = jnp.where(by == T.RedTarget.ADDRESS_AND_NAME, ip & name, known)
     free = state.red_active & (state.red_ticks == 0)
     first = np.arange(ACTIONS.shape[1]) == 0
     return first[None] | (known & free[:, None] & (kind != T.Red.SLEEP))

@@ -25,10 +25,9 @@ def remember(state: State) -> State:
     fsm = jnp.where(shell & ~state.seen_session, T.Fsm.KD, fsm)
 
     # hosts that share a place in the report come in host order
-    place = jnp.where(
-        state.seen_order == 2, 2 + jnp.arange(T.NUM_HOSTS)[None], state.seen_order.astype(jnp.int32)
-    )
-    place = jnp.where(state.seen_order > 2, T.NUM_HOSTS + place, place)
+    shared, order = T.ReportPlace.OTHERS, state.seen_order.astype(jnp.int32)
+    place = jnp.where(order == shared, shared + jnp.arange(T.NUM_HOSTS)[None], order)
+    place = jnp.where(order > shared, T.NUM_HOSTS + place, place)
     last = jnp.max(state.fsm_order, axis=1, keepdims=True).astype(jnp.int32)
     return state.replace(
         fsm_state=jnp.where(active, fsm, state.fsm_state).astype(jnp.uint8),
@@ -41,7 +40,7 @@ def _transition(state: State) -> jax.Array:
     """States after the result of the last action; a plain U on a foreign host becomes F (Q15)."""
     kind = state.seen_kind
     at_target = is_index(state.seen_host, T.NUM_HOSTS)
-    by_name = (kind == T.Red.ESCALATE) | (kind == T.Red.IMPACT) | (kind == T.Red.DEGRADE)
+    by_name = jnp.asarray(T.RED_TARGET_BY_NAME)[kind]
     at_target = at_target & (~by_name[:, None] | state.fsm_hostname)
     in_subnet = jnp.asarray(T.HOST_SUBNET)[None] == state.seen_subnet[:, None]
     affected = jnp.where((kind == T.Red.DISCOVER)[:, None], in_subnet, at_target)

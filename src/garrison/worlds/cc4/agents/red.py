@@ -48,7 +48,7 @@ def random_select(draws: Draws, state: State) -> RedAction:
         [session & possible.get(kind, ip) for kind in T.RED_ORDER] + [jnp.ones_like(ip)], axis=1
     )
     kind = jnp.array([*T.RED_ORDER, T.Red.SLEEP])[nth(commands, draws.red_action)]
-    by_name = (kind == T.Red.ESCALATE) | (kind == T.Red.DEGRADE) | (kind == T.Red.IMPACT)
+    by_name = jnp.asarray(T.RED_TARGET_BY_NAME)[kind]
     known = jnp.where(by_name[:, None], state.red_known_hostname, state.red_known_ip)
     return RedAction(
         kind=jnp.where(state.red_active, kind, T.Red.SLEEP).astype(jnp.uint8),
