@@ -106,7 +106,7 @@ def test_arguments_of_make():
         "side": ("blue", "red"),
         "red": red.POLICIES,
         "green": green.POLICIES,
-        "blue": tuple(blue.PLAYERS),
+        "blue": tuple(blue.POLICIES),
         "observation": OBSERVATIONS,
         "busy": BUSY,
     }
@@ -149,7 +149,7 @@ def test_options():
         else:
             expected = np.asarray(json.loads(default), value.dtype)
         assert np.array_equal(value, np.broadcast_to(expected, value.shape))
-    discovery = default_options("discovery").red_probability
+    discovery = default_options().red_discovery_probability
     assert np.array_equal(discovery, T.DISCOVERY_PROBABILITY)
 
 

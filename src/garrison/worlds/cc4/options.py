@@ -33,17 +33,17 @@ class Options:
     red_exploit_detection: jax.Array  # float32[]: per node of an SSH route, and the SQL process event
     red_deception_rates: jax.Array  # float32[2]: true and false positives of DiscoverDeception
     red_probability: jax.Array  # float32[state, kind]: how the finite-state red picks an action
+    red_discovery_probability: jax.Array | None  # float32[state, kind]: the same of its discovery variant
     red_priority: jax.Array  # float32[state]: weights of the discovery variant's choice of a state
     red_server_preference: jax.Array  # float32[]: the discovery variant's taste for servers
     reward: jax.Array  # float32[phase, subnet, part]: LWF, ASF, RIA (§6.3)
     restore_cost: jax.Array  # float32[]: reward for each Restore submitted
 
 
-def default_options(red: str = "fsm", **changes) -> Options:
+def default_options(**changes) -> Options:
     """CybORG's numbers with ``changes``.
 
     Args:
-        red: whose action probabilities to use: ``"discovery"`` has its own, all others the stock ones.
         **changes: fields of :class:`Options`; scalars and nested lists are converted. ``steps`` moves
             the phases along unless ``phase_start`` is given too.
 
@@ -64,7 +64,8 @@ def default_options(red: str = "fsm", **changes) -> Options:
         "red_scan_detection": np.float32([0.75, 0.25]),
         "red_exploit_detection": np.float32(0.95),
         "red_deception_rates": np.float32([0.5, 0.1]),
-        "red_probability": T.DISCOVERY_PROBABILITY if red == "discovery" else T.FSM_PROBABILITY,
+        "red_probability": T.FSM_PROBABILITY,
+        "red_discovery_probability": T.DISCOVERY_PROBABILITY,
         "red_priority": T.DISCOVERY_PRIORITY,
         "red_server_preference": np.float32(T.DISCOVERY_SERVER_PREFERENCE),
         "reward": T.REWARD,
@@ -102,7 +103,7 @@ def _check_ranges(values: dict) -> None:
                  "red_exploit_detection", "red_deception_rates", "red_server_preference"):  # fmt: skip
         if np.any(values[name] < 0) or np.any(values[name] > 1):
             raise ValueError(f"cc4: {name} must lie in 0..1, not {values[name]!r}")
-    for name in ("red_probability", "red_priority"):
+    for name in ("red_probability", "red_discovery_probability", "red_priority"):
         if np.any(~np.isfinite(values[name])) or np.any(values[name] < 0):
             raise ValueError(f"cc4: {name} must be finite and not negative")
     starts = np.asarray(values["phase_start"])

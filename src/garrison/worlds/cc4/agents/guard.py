@@ -213,7 +213,7 @@ def _haunted(seen: View, haunted: jax.Array, restored: jax.Array) -> jax.Array:
 
 @struct
 class Guard:
-    """The player; ``init`` and ``act`` are for one lane."""
+    """The policy; ``init`` and ``act`` are for one environment."""
 
     observation = "rich"
 
