@@ -862,7 +862,7 @@ def test_actions_on_what_red_does_not_know_are_invalid(game):
     for row in odd:
         turn = game.play(game.start, red={0: row})
         assert (turn.events.red_kind[0], turn.red[0]) == (T.Red.INVALID, FALSE)
-        assert turn.memory.seen_kind[0] == T.Red.SLEEP  # the finite-state red sees no result
+        assert turn.state.seen_kind[0] == T.Red.SLEEP  # the finite-state red sees no result
     # an address alone is enough for a scan, but not for an escalation
     address = edit(game.start, red_known_ip={(0, unknown): True})
     for kind in by_address + by_name:

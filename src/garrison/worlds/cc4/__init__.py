@@ -90,7 +90,9 @@ _FOREIGN = {
 def _check_fits(side: str, **given: Any) -> None:
     for name, where in _FOREIGN[side].items():
         if given[name] is not None:
-            raise ValueError(f"cc4: {name}={given[name]!r} is for {where}, not for side={side!r}; leave it out")
+            raise ValueError(
+                f"cc4: {name}={given[name]!r} is for {where}, not for side={side!r}; leave it out"
+            )
 
 
 def _scripts(red: str | Iterable[str] | None) -> tuple[str, ...]:

@@ -258,7 +258,7 @@ class Simulation(World):
         )
         with jax.named_scope("observe"):
             obs = self.observe(episode, messages)
-        terminated, truncated = (done if told else jnp.zeros((), bool) for told in ENDS[self.end])
+        terminated, truncated = self.ending(done)
         return (
             obs,
             episode,
@@ -270,6 +270,11 @@ class Simulation(World):
                 info={"events": events, "reward_parts": parts},
             ),
         )
+
+    def ending(self, done: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """``terminated`` and ``truncated`` of a step, given whether the episode is over."""
+        terminated, truncated = (done if told else jnp.zeros_like(done) for told in ENDS[self.end])
+        return terminated, truncated
 
     def describe(self, state: Episode) -> dict[str, Any]:
         from garrison.worlds.cc4 import describe

@@ -89,9 +89,7 @@ def lookup(row: jax.Array, index: jax.Array) -> jax.Array:
     return out
 
 
-def choose(
-    draws: Draws, options: Options, state: State, memory: FsmMemory, *, discovery: bool
-) -> RedAction:
+def choose(draws: Draws, options: Options, state: State, memory: FsmMemory, *, discovery: bool) -> RedAction:
     """One decision per agent from memories that are up to date: a host, and an action for it (§5.3, §5.5).
 
     Busy and inactive agents sleep. ``discovery`` selects the variant that prefers hosts it knows least.

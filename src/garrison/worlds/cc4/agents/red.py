@@ -33,9 +33,7 @@ def remember(memory: FsmMemory | None, state: State) -> FsmMemory | None:
     return None if memory is None else fsm.remember(memory, state)
 
 
-def choose(
-    policy: str, draws: Draws, options: Options, state: State, memory: FsmMemory | None
-) -> RedAction:
+def choose(policy: str, draws: Draws, options: Options, state: State, memory: FsmMemory | None) -> RedAction:
     """The decisions of all six agents, from a memory that is up to date."""
     if policy in _REMEMBERING:
         return fsm.choose(draws, options, state, memory, discovery=policy == "discovery")
