@@ -11,8 +11,8 @@ import pytest
 
 STEPS, LANES = 60, 4
 # Of world.version "1". It changes when trajectories do, and then the version must change too; and when the
-# state gets another layout, where the fields that stay have to be compared with those before. Red's memory was
-# the end of the state once, and has its place there still.
+# state gets another layout, where the fields that stay have to be compared with those before. Red's memory
+# follows the state, of which it once was the end.
 GOLDEN = "a8785afc56f178fb9f23e4a3c436c15fc223645e28e04afacac06cf8dd86cac5"
 
 

@@ -11,7 +11,7 @@ from garrison.core.sides import OneSideState, one_side
 from garrison.core.struct import struct
 from garrison.core.testing import check_world
 from garrison.core.wrappers import Vectorize
-from garrison.worlds.cc4 import CC4, TwoSidedCC4, observe, red_view
+from garrison.worlds.cc4 import CC4, TwoSidedCC4, red_view
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.behavior import NO_TARGET, RED
 

@@ -172,7 +172,7 @@ def _known_session(turn: Turn, decision: _Decision) -> None:
 
 def decide_random(turn: Turn, red: int, draws: list[Draw]) -> None:
     """Lay down a decision of the random red, which also draws while it is busy (§5.5)."""
-    decision, state, memory = _Decision(red, draws), turn.state, turn.memory
+    decision, state = _Decision(red, draws), turn.state
     if state.red_active[red]:
         known = {
             "session": len(turn.known_sessions(red)),

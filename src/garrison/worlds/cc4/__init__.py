@@ -16,7 +16,7 @@ from garrison.worlds.cc4.env import BUSY, CC4, ENDS, OBSERVATIONS, Episode, play
 from garrison.worlds.cc4.options import Options, default_options
 from garrison.worlds.cc4.two_sided import TwoSidedCC4
 
-__all__ = ["CC4", "Episode", "Options", "TwoSidedCC4", "default_options", "make", "play"]
+__all__ = ["BLUE_POLICIES", "CC4", "Episode", "Options", "TwoSidedCC4", "default_options", "make", "play"]
 
 SIDES = ("blue", "red", "both")
 

@@ -1,4 +1,4 @@
-"""What the judges count of each side's play: decisions by kind, subnet and red's hold on the target; the phase."""
+"""What the judges count of each side: decisions by kind, subnet and red's hold on the target; the phase."""
 
 from __future__ import annotations
 

@@ -242,8 +242,9 @@ class Simulation(World):
         """One step with given random numbers: deterministic.
 
         Args:
-            actions: ``int32[agent]``. ``messages``: bits ``[blue, 8]`` that the blue agents send, delivered in
-                the observation returned here (§7.5); zeros by default.
+            actions: ``int32[agent]``.
+            messages: bits ``[blue, 8]`` that the blue agents send, delivered in the observation returned here
+                (§7.5); zeros by default.
 
         Raises:
             ValueError: outside jit, for actions of a wrong shape or dtype or out of range.
