@@ -64,8 +64,8 @@ RULES = (
         edit(
             fsm.remember,
             (
-                "jnp.where(state.fsm_calls == 0, T.Fsm.U, T.Fsm.K)[:, None]",
-                "jnp.where((state.fsm_calls == 0)[:, None] | state.seen_session, T.Fsm.U, T.Fsm.K)",
+                "jnp.where(memory.calls == 0, T.Fsm.U, T.Fsm.K)[:, None]",
+                "jnp.where((memory.calls == 0)[:, None] | state.seen_session, T.Fsm.U, T.Fsm.K)",
             ),
         ),
     ),  # fmt: skip
@@ -75,7 +75,7 @@ RULES = (
         "hosts are taken for K at the first decision",
         edit(
             fsm.remember,
-            ("jnp.where(state.fsm_calls == 0, T.Fsm.U, T.Fsm.K)", "jnp.full(T.NUM_RED, T.Fsm.K)"),
+            ("jnp.where(memory.calls == 0, T.Fsm.U, T.Fsm.K)", "jnp.full(T.NUM_RED, T.Fsm.K)"),
         ),
     ),
     Wrong(

@@ -256,7 +256,7 @@ def test_a_learning_red_meets_the_guard_with_what_it_reads():
     actions = jax.ShapeDtypeStruct((T.NUM_RED,), jnp.int32)
     obs, after, _ = jax.eval_shape(world.step, jax.random.key(0), state, actions)
     assert obs.shape == (T.NUM_RED, world.observation_size)
-    assert after.blue_obs.shape == (T.NUM_BLUE, rich.SIZE)
+    assert after.obs.shape == (T.NUM_BLUE + T.NUM_RED, rich.SIZE)
     assert jax.tree.map(lambda x: x.shape, after) == jax.tree.map(lambda x: x.shape, state)
 
 
@@ -286,8 +286,8 @@ def test_with_other_phases_it_blocks_no_user():
 
 def test_it_defends_and_never_restores_while_busy():
     """32 episodes; results/cc4_guard.md has the mean of 1,000."""
-    world = observed_by(garrison.make("cc4"), [blue.PLAYERS["guard"]])
-    player = blue.PLAYERS["guard"]
+    world = observed_by(garrison.make("cc4"), [blue.POLICIES["guard"]])
+    player = blue.POLICIES["guard"]
 
     def lane(key):
         obs, episode = world.reset(key)

@@ -12,6 +12,7 @@ from garrison.parity.scores import multiple_tests
 from garrison.worlds.cc4 import draws as D
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import red
+from garrison.worlds.cc4.agents.fsm import FsmMemory, initial_memory
 from garrison.worlds.cc4.options import default_options
 from garrison.worlds.cc4.state import NO_RANK, State, initial_state
 
@@ -58,29 +59,37 @@ def draws():
 
 @pytest.fixture(scope="module")
 def decide(draws):
-    """``decide(red, fields, per_lane={})``: what the red agents choose in all lanes; NumPy leaves."""
+    """``decide(red, fields, per_lane={})``: what the red agents choose in all lanes; NumPy leaves.
+
+    Fields are those of the state and of the finite-state red's memory.
+    """
 
     def choose(name):
-        return jax.jit(jax.vmap(lambda *given: red.decide(name, *given)[0], in_axes=(0, None, 0)))
+        def one(draws, options, state, memory):
+            return red.choose(name, draws, options, state, red.remember(memory, state))
+
+        return jax.jit(jax.vmap(one, in_axes=(0, None, 0, 0)))
 
     compiled = {name: choose(name) for name in ("fsm", "discovery", "random_select")}
 
     def run(name, fields, per_lane=None):
         lanes = {name: np.broadcast_to(value, (LANES, *value.shape)) for name, value in fields.items()}
-        state = State(**lanes | (per_lane or {}))
-        return jax.device_get(compiled[name](draws, default_options(name), state))
+        lanes |= per_lane or {}
+        memory = FsmMemory(**{field: lanes.pop(field) for field in vars(initial_memory())})
+        return jax.device_get(compiled[name](draws, default_options(), State(**lanes), memory))
 
     return run
 
 
 @pytest.fixture
 def fields():
-    """State fields at reset, to be written into, with all agents free to decide, not for the first time."""
+    """Fields at reset, to be written into, with all agents free to decide, not for the first time."""
     network = from_header(trace.read(RECORDED).header)
-    fields = {name: np.array(value) for name, value in vars(initial_state(network)).items()}
+    parts = vars(initial_state(network)) | vars(initial_memory())
+    fields = {name: np.array(value) for name, value in parts.items()}
     fields["red_active"][:] = True
     fields["red_known_session"][:, 0] = 0
-    fields["fsm_calls"][:] = 9
+    fields["calls"][:] = 9
     for name in ("seen_order", "seen_hostname"):
         fields[name][:] = 0
     fields["seen_session"][:] = True  # or red would believe that it lost its shells
@@ -90,9 +99,9 @@ def fields():
 def know(fields, agent, hosts, named=()):
     """Let a red agent's memory hold ``hosts`` (state by slot), in this order, some by name."""
     for place, (host, state) in enumerate(hosts.items()):
-        fields["fsm_state"][agent, host] = state
-        fields["fsm_order"][agent, host] = 1 + place
-        fields["fsm_hostname"][agent, host] = host in named
+        fields["host_state"][agent, host] = state
+        fields["order"][agent, host] = 1 + place
+        fields["hostname"][agent, host] = host in named
 
 
 def fits(values, law):
@@ -124,7 +133,7 @@ def test_actions_by_state(decide, fields, name):
     for agent in range(T.NUM_RED):
         know(fields, agent, {user(0, agent): F.K}, {user(0, agent)})
         memory[:, agent, user(0, agent)] = state
-    kind = decide(name, fields, {"fsm_state": memory}).kind
+    kind = decide(name, fields, {"host_state": memory}).kind
     p = {f"{at.name}": fits(kind[state == at], law) for at, law in ACTIONS[name].items()}
     assert not multiple_tests.rejected(p, LEVEL)
     other = ACTIONS["discovery" if name == "fsm" else "fsm"]

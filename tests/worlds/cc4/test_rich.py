@@ -409,7 +409,7 @@ def test_the_memory_takes_553_bytes(memory):
 
 def test_a_world_is_seen_by_its_players(worlds):
     stock, richer = worlds
-    players = blue.PLAYERS
+    players = blue.POLICIES
     assert observed_by(stock, [players["idle"], players["reactive"]]) == stock
     assert observed_by(stock, [players["idle"], players["guard"]]) == richer
     assert observed_by(richer, []) == richer
@@ -418,7 +418,7 @@ def test_a_world_is_seen_by_its_players(worlds):
 @pytest.mark.parametrize("name", ["idle", "random", "reactive", "firewall"])
 def test_players_of_the_stock_vector_play_alike_on_the_rich_one(name, worlds, played):
     legal = worlds[0].legal(jax.tree.map(lambda x: x[0, 0], played[0][1]))
-    act = jax.jit(lambda obs: blue.PLAYERS[name].act(jax.random.key(1), obs, legal, ())[0])
+    act = jax.jit(lambda obs: blue.POLICIES[name].act(jax.random.key(1), obs, legal, ())[0])
     for stock, richer in zip(played[0][0][0, 30:], played[1][0][0, 30:], strict=True):
         np.testing.assert_array_equal(act(stock), act(richer))
 

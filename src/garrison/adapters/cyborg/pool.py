@@ -33,7 +33,7 @@ def play(world: CybORGWorld, player: Any, seed: int) -> dict[str, Any]:
         ``lengths``; ``parts``, sums of the reward's parts by name, ``float[phase]``; ``decisions``,
         ``int[*axes]``: see :mod:`garrison.worlds.cc4.behavior`.
     """
-    axes = tuple(map(len, world.behavior.axes.values()))
+    axes = tuple(map(len, world.behavior().axes.values()))
     decisions = np.zeros(axes, np.int32)
     rewards: list[float] = []
     parts: dict[str, np.ndarray] = {}
@@ -46,7 +46,7 @@ def play(world: CybORGWorld, player: Any, seed: int) -> dict[str, Any]:
         obs, state, step = world.step(None, state, np.asarray(actions))
         rewards.append(float(np.mean(step.reward)))
         for name, part in step.info["reward_parts"].items():
-            parts.setdefault(name, np.zeros(len(world.behavior.phases)))[state.phase] += part
+            parts.setdefault(name, np.zeros(len(world.behavior().phases)))[state.phase] += part
         decided = step.info["decided"]
         np.add.at(decisions, tuple(place[decided] for place in step.info["places"]), 1)
     return {

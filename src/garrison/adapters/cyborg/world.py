@@ -22,8 +22,8 @@ from garrison.core.world import Step, World
 from garrison.worlds.cc4 import CC4, describe
 from garrison.worlds.cc4 import behavior as judged
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.agents import blue as blue_players
-from garrison.worlds.cc4.env import BlueSide
+from garrison.worlds.cc4.agents import blue
+from garrison.worlds.cc4.env import ENDS, BlueSide
 
 _PARTS = {"GreenLocalWork": 0, "GreenAccessService": 1, "Impact": 2}  # columns of tables.REWARD
 _TRAFFIC = (T.Blue.ALLOW, T.Blue.BLOCK)
@@ -73,9 +73,9 @@ class CybORGWorld(BlueSide):
     observation: str = "stock"  # or "rich"
     busy: str = "free"  # or "masked"
     steps: int = 500  # an episode is over after one less
+    end: str = "both"  # what the last step is: "terminated", "truncated", or both
 
     name = "cyborg"
-    behavior = Decisions()
 
     @property
     def version(self) -> str:  # type: ignore[override]
@@ -111,6 +111,10 @@ class CybORGWorld(BlueSide):
         state = Live(running, mask, self._trackers(running))
         return self._observe(state, vectors), state
 
+    def behavior(self, side: str | None = None) -> Decisions:  # type: ignore[override]
+        self.side_agents(side)
+        return Decisions()
+
     def step(
         self, key: Any, state: Live, actions: np.ndarray, messages: np.ndarray | None = None
     ) -> tuple[np.ndarray, Live, Step]:
@@ -145,8 +149,8 @@ class CybORGWorld(BlueSide):
         observed = self._observe(state, vectors)
         result = Step(
             reward=np.array([rewards[agent] for agent in T.BLUE_AGENTS], np.float32),
-            terminated=np.bool_(state.done),
-            truncated=np.bool_(state.done),
+            terminated=np.bool_(state.done and ENDS[self.end][0]),
+            truncated=np.bool_(state.done and ENDS[self.end][1]),
             final_obs=observed,
             info={"reward_parts": reward_parts(controller), "decided": decided, "places": places},
         )
@@ -157,7 +161,7 @@ class CybORGWorld(BlueSide):
         if self.busy == "free":
             return state.mask
         sleep = np.zeros_like(state.mask)
-        sleep[np.arange(T.NUM_BLUE), list(blue_players.SLEEP)] = True
+        sleep[np.arange(T.NUM_BLUE), list(blue.SLEEP)] = True
         return np.where(state.busy[:, None], sleep, state.mask)
 
     # ------------------------------------------------------------ parts of the above
@@ -277,4 +281,4 @@ def on_cyborg(world: World) -> CybORGWorld:
     if foreign:
         raise ValueError(f"CybORG has no option {', '.join(foreign)}; leave it out, or evaluate on Garrison")
     steps = int(world.options.steps)
-    return CybORGWorld(world.red, world.green, world.observation, world.busy, steps)
+    return CybORGWorld(world.red, world.green, world.observation, world.busy, steps, world.end)

@@ -22,7 +22,7 @@ from garrison.parity.replay.step_draws import TapeError
 from garrison.parity.stress.policies import actions_of
 from garrison.worlds import cc4
 from garrison.worlds.cc4 import capacity, describe
-from garrison.worlds.cc4.agents import fsm
+from garrison.worlds.cc4.agents import red
 from garrison.worlds.cc4.draws import Draws
 
 _AROUND = 3  # steps told before and with a difference
@@ -65,18 +65,16 @@ class Engine:
 
     def __init__(self, world: cc4.CC4):
         self.world = world
-        remembers = world.red in ("fsm", "discovery")
 
         def after(episode: cc4.Episode) -> tuple:
-            """What a replay needs of a state: masks, and the state as red remembers it when it decides."""
-            state = fsm.remember(episode.state) if remembers else episode.state
-            return world.legal(episode), state
+            """What a replay needs of a state: masks, and red's memory as it is when red decides next."""
+            return world.legal(episode), red.remember(episode.red_memory, episode.state)
 
         def advance(draws: Draws, episode: cc4.Episode, actions: jax.Array) -> tuple:
             tickets = episode.state.red_next_order
             obs, episode, step = world.step_with(draws, episode, actions)
             used = capacity.used(tickets, episode.state)
-            return episode, (episode.state, obs, step, used, *after(episode))
+            return episode, (episode.state, episode.red_memory, obs, step, used, *after(episode))
 
         self.after = jax.jit(after)
         self.advance = jax.jit(advance)
@@ -159,7 +157,8 @@ class _Run:
         """Differences between the states, observations and constants of both sides after reset."""
         legal, self._memory = jax.device_get(self._use.after(self._episode))
         obs = np.asarray(self._use.world.observe(self._episode))
-        mine = self._renderer.render(jax.device_get(self._episode.state))
+        self._state, memory = jax.device_get((self._episode.state, self._episode.red_memory))
+        mine = self._renderer.render(self._state, memory=memory)
         mine |= garrison_side.at_reset(self._names, self._options, obs, legal) | self._our_rich(obs)
         theirs = self._recorded.snapshot(self._before) | cyborg_side.at_reset(self._header)
         theirs |= self._their_rich(self._header["observations"])
@@ -167,15 +166,14 @@ class _Run:
 
     def play(self, step: trace.TraceStep) -> list[Difference]:
         """Do one step on our side; differences to the recorded one."""
-        draws = tape.draws_of(
-            step, self._red, self._network, self._options, self._memory, self._before, self._names
-        )
+        known = (self._network, self._options, self._state, self._memory, self._before, self._names)
+        draws = tape.draws_of(step, self._red, *known)
         before, actions = self._episode, actions_of(step)
         self._episode, result = self._use.advance(draws, before, actions)
-        state, obs, result, used, legal, self._memory = jax.device_get(result)
+        self._state, memory, obs, result, used, legal, self._memory = jax.device_get(result)
         events = result.info["events"]
         self._lately.append((step, before, self._episode, events))
-        mine = self._renderer.render(state, events)
+        mine = self._renderer.render(self._state, events, memory)
         mine |= garrison_side.outputs(obs, legal, result) | {
             "executed": garrison_side.executed(events, self._names)
         }
@@ -187,7 +185,7 @@ class _Run:
             self._eyes.update(step.raw, actions)
         theirs |= self._their_rich(step.observations)
         self._before = step.snapshot
-        self.overflow |= int(state.overflow)
+        self.overflow |= int(self._state.overflow)
         self._largest = np.maximum(self._largest, used)
         return list(compare.differences(step.t, mine, theirs))
 

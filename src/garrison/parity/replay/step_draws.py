@@ -12,6 +12,7 @@ from garrison.parity.recording.trace import Draw, TraceStep
 from garrison.worlds.cc4 import draws as D
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.discover import scan_entries
+from garrison.worlds.cc4.agents.fsm import FsmMemory
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import NO_RANK, State
 from garrison.worlds.cc4.topology import Topology
@@ -29,15 +30,24 @@ class Turn:
     Args:
         names: of the network.
         topology, options: of the episode.
-        state: before the step, with red's memory brought up to date (``fsm.remember``).
+        state: before the step.
+        memory: of the finite-state red, brought up to date for this step; None for others.
         before: the recorded snapshot before the step.
         step: the recorded step.
     """
 
     def __init__(
-        self, names: Names, topology: Topology, options: Options, state: State, before: dict, step: TraceStep
+        self,
+        names: Names,
+        topology: Topology,
+        options: Options,
+        state: State,
+        memory: FsmMemory | None,
+        before: dict,
+        step: TraceStep,
     ):
         self.names, self.topology, self.options, self.state = names, topology, options, state
+        self.memory = memory
         self.before, self.step = before, step
         self.fields = {name: np.array(value) for name, value in vars(_blank()).items()}
         self._filled: set[tuple] = set()

@@ -1,7 +1,8 @@
 """Whole episodes as one number each: two versions of the engine that agree in it did the same in every step.
 
-After every step all of the state, the events, the observations and the rewards enter. So a change that should
-only make the engine faster is compared with what was there before, on as many episodes as one likes.
+After every step all of the state, red's memory, the events, the observations and the rewards enter. So a
+change that should only make the engine faster is compared with what was there before, on as many episodes as
+one likes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from garrison.parity.stress.episodes import Player
 from garrison.parity.stress.overflow import POLICIES, REDS
 from garrison.worlds import cc4
 from garrison.worlds.cc4 import Episode
+from garrison.worlds.cc4.agents import fsm
 
 SEED, BATCH = 7, 64
 #: events that follow from the submitted action index
@@ -40,8 +42,11 @@ def _start(episode: Episode) -> dict[str, jax.Array]:
 
 
 def _fold(figures: dict[str, jax.Array], t: jax.Array, episode: Episode, step: Step) -> dict[str, jax.Array]:
+    memory = episode.red_memory
+    if memory is None:  # counts as an empty one, as when it was the end of the state
+        memory = jax.tree.map(lambda leaf: leaf[None], fsm.initial_memory())
     events = step.info["events"].replace(**_DERIVED)  # checksums of version 1 do not cover these
-    acted = (episode.state, events, step.final_obs)
+    acted = (episode.state, memory, events, step.final_obs)
     rewarded = (step.reward, step.info["reward_parts"])
     return {"s": figures["s"] * _PRIME + _sum(acted), "r": figures["r"] * _PRIME + _sum(rewarded)}
 

@@ -121,8 +121,8 @@ POLICIES: dict[str, Act] = {
     "heavy": _heavy,
     "removes": _removes,
     "decoys": _decoys,
-    "reactive": memoryless(cc4.BLUE_PLAYERS["reactive"]),
-    "firewall": memoryless(cc4.BLUE_PLAYERS["firewall"]),
+    "reactive": memoryless(cc4.BLUE_POLICIES["reactive"]),
+    "firewall": memoryless(cc4.BLUE_POLICIES["firewall"]),
 }
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from garrison.parity.recording import trace
 from garrison.runs import directory
 from garrison.training.seeds import load_policies
-from garrison.worlds.cc4 import BLUE_PLAYERS, CC4
+from garrison.worlds.cc4 import BLUE_POLICIES, CC4
 from garrison.worlds.cc4 import tables as T
 
 
@@ -181,7 +181,7 @@ def removes(rng: np.random.Generator, view: View) -> np.ndarray:
 
 
 CORNERS = {rule.__name__: rule for rule in (random, heavy, decoys, storm, restores, restless, removes)}
-NAMES = tuple(dict.fromkeys([*BLUE_PLAYERS, *CORNERS]))
+NAMES = tuple(dict.fromkeys([*BLUE_POLICIES, *CORNERS]))
 
 
 def blue(name: str) -> Blue:
@@ -198,8 +198,8 @@ def blue(name: str) -> Blue:
         return Again(Path(name))
     if name in CORNERS:
         return Drawing(CORNERS[name])
-    if name in BLUE_PLAYERS:
-        return Playing(BLUE_PLAYERS[name])
+    if name in BLUE_POLICIES:
+        return Playing(BLUE_POLICIES[name])
     path, number = _of_run(name)
     if not (path / "config.json").exists():
         raise ValueError(

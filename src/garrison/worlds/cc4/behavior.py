@@ -1,4 +1,4 @@
-"""Blue's behavior as judges count it: decisions by kind, subnet and red's foothold on the target."""
+"""The behavior of each side as judges count it: decisions by kind, subnet and red's foothold on the target."""
 
 from __future__ import annotations
 
@@ -52,6 +52,38 @@ class Blue:
         return after.state.phase
 
 
+class Red:
+    """The six attackers, whoever decides for them: a network, a script or the world's own code.
+
+    A decision is what an active agent without an action in progress sets out to do. It is read from the state
+    after the step, where it is kept until it is due; what is not valid is InvalidAction, without a target.
+    """
+
+    axes = {
+        "action": T.RED_NAMES,
+        "subnet": (*(name.removesuffix("_subnet") for name in T.SUBNETS), "none"),
+        "foothold": ("none", "user shell", "root", "no target host"),  # red's own foothold, of all its agents
+    }
+    phases = Blue.phases
+
+    def decisions(
+        self, state: Any, actions: jax.Array, after: Any, result: Step
+    ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+        """Who decided ``bool[red]``, and kind, subnet and red's foothold, ``int[red]`` each."""
+        before, begun = state.state, after.state
+        kind = begun.red_kind
+        on_host = (kind >= T.Red.AGGRESSIVE) & (kind <= T.Red.WITHDRAW)
+        host = jnp.where(on_host, begun.red_host, T.NO_HOST).astype(jnp.uint8)
+        zone = jnp.asarray(T.HOST_SUBNET)[jnp.minimum(host, T.NUM_HOSTS - 1)]
+        subnet = jnp.where(kind == T.Red.DISCOVER, begun.red_subnet, T.NUM_SUBNETS)
+        places = (kind, jnp.where(on_host, zone, subnet).astype(jnp.int32), red_foothold(before, host))
+        return before.red_active & (before.red_ticks == 0), places
+
+    def phase(self, state: Any, after: Any) -> jax.Array:
+        """As of :class:`Blue`."""
+        return after.state.phase
+
+
 def red_foothold(state: State, host: jax.Array) -> jax.Array:
     """Red's foothold ``int32[n]`` on hosts ``uint8[n]``: CLEAN, USER_SHELL, ROOT; NO_TARGET for NO_HOST."""
     here = sessions.live(state)[None] & (state.session_host[None] == host[:, None, None])
@@ -62,3 +94,4 @@ def red_foothold(state: State, host: jax.Array) -> jax.Array:
 
 
 BLUE = Blue()
+RED = Red()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -56,14 +57,15 @@ def red_action_label(kind: int, host: int, subnet: int) -> str:
     return f"{T.RED_NAMES[kind]} {T.SUBNETS[subnet] if kind == T.Red.DISCOVER else T.HOST_NAMES[host]}"
 
 
-def red_action_labels(agent: int) -> list[str]:
-    """One label per action of a learning red in index order (:mod:`red_view`)."""
+def red_action_labels(agent: int, scripts: Sequence[str] = ()) -> list[str]:
+    """One label per action of a red agent in index order (:mod:`red_view`), scripts last."""
     rows = red_view.ACTIONS[agent, : red_view.ACTION_COUNTS[agent]]
-    return [red_action_label(*(int(x) for x in row)) for row in rows]
+    listed = [red_action_label(*(int(x) for x in row)) for row in rows]
+    return listed + [f"Script {name}" for name in scripts]
 
 
 def red_observation_labels(agent: int) -> list[str]:
-    """One label per element of a learning red's vector, in index order."""
+    """One label per element of a red agent's vector, in index order."""
     hosts = [T.HOST_NAMES[h] for h in red_view.targets(agent)]
     return list(red_view.GENERAL) + [f"{host}: {name}" for host in hosts for name in red_view.PER_TARGET]
 

@@ -48,6 +48,37 @@ def _vector(agent: int, phase: jax.Array, block: jax.Array, messages: jax.Array)
     return [*parts, jnp.zeros(T.MAX_BLUE_OBSERVATION - T.BLUE_OBSERVATION_SIZES[agent], jnp.float32)]
 
 
+def concatenated(obs: jax.Array) -> jax.Array:
+    """The vectors of all agents without their padding, ``float32[578]``; ``obs``: with whatever follows."""
+    return jnp.concatenate([obs[agent, :size] for agent, size in enumerate(T.BLUE_OBSERVATION_SIZES)])
+
+
+def compact(obs: jax.Array) -> jax.Array:
+    """What all vectors hold together, each number once: ``float32[454]``.
+
+    The phase, the blocks of the agents' subnets in the order of agents, each agent's message.
+    """
+    agents, indices = COMPACT.T
+    return obs[agents, indices]
+
+
+def _compact() -> np.ndarray:
+    """Agent and index of each number that :func:`compact` takes."""
+    places = [(0, 0)]
+    for agent, subnets in enumerate(T.BLUE_SUBNETS):
+        places += [(agent, 1 + i) for i in range(T.BLOCK_SIZE * len(subnets))]
+    for sender in range(T.NUM_BLUE):
+        reader = int(sender == 0)  # nobody reads its own message
+        first = 1 + T.BLOCK_SIZE * len(T.BLUE_SUBNETS[reader])
+        first += T.MESSAGE_BITS * (sender - (sender > reader))
+        places += [(reader, first + bit) for bit in range(T.MESSAGE_BITS)]
+    return np.array(places)
+
+
+COMPACT = _compact()
+COMPACT_SIZE = len(COMPACT)
+
+
 def blue_masks(topology: Topology) -> jax.Array:
     """Legal actions ``bool[blue, 242]``: all except those on hosts that do not exist (§7.1).
 

@@ -34,6 +34,7 @@ class Options:
     red_exploit_detection: jax.Array  # float32[]: per node of an SSH route, and the SQL process event
     red_deception_rates: jax.Array  # float32[2]: true and false positives of DiscoverDeception
     red_probability: jax.Array  # float32[state, kind]: weights of the finite-state red's choice of an action
+    red_discovery_probability: jax.Array | None  # float32[state, kind]: the same of its discovery variant
     red_priority: jax.Array  # float32[state]: weights of the discovery variant's choice of a state
     red_server_preference: jax.Array  # float32[]: the discovery variant's preference for servers
     reward: jax.Array  # float32[phase, subnet, part]: LWF, ASF, RIA (§6.3)
@@ -54,6 +55,7 @@ RANGES = {
     "red_exploit_detection": (0, 1),
     "red_deception_rates": (0, 1),
     "red_probability": (0, _FLOAT),
+    "red_discovery_probability": (0, _FLOAT),
     "red_priority": (0, _FLOAT),
     "red_server_preference": (0, 1),
     "reward": (-_FLOAT, _FLOAT),
@@ -61,11 +63,10 @@ RANGES = {
 }
 
 
-def default_options(red: str = "fsm", **changes) -> Options:
+def default_options(**changes) -> Options:
     """CybORG's numbers with ``changes``.
 
     Args:
-        red: whose action probabilities to use: ``"discovery"`` has its own, all others the stock ones.
         **changes: fields of :class:`Options`; scalars and nested lists are converted. ``steps`` moves
             the phases along unless ``phase_start`` is given too.
 
@@ -85,7 +86,8 @@ def default_options(red: str = "fsm", **changes) -> Options:
         "red_scan_detection": np.float32([0.75, 0.25]),
         "red_exploit_detection": np.float32(0.95),
         "red_deception_rates": np.float32([0.5, 0.1]),
-        "red_probability": T.DISCOVERY_PROBABILITY if red == "discovery" else T.FSM_PROBABILITY,
+        "red_probability": T.FSM_PROBABILITY,
+        "red_discovery_probability": T.DISCOVERY_PROBABILITY,
         "red_priority": T.DISCOVERY_PRIORITY,
         "red_server_preference": np.float32(T.DISCOVERY_SERVER_PREFERENCE),
         "reward": T.REWARD,

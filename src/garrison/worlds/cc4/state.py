@@ -1,11 +1,12 @@
-"""The state that changes in a step: one flat struct of small integers, about 19 KB per environment.
+"""The state that changes in a step: one flat struct of small integers, about 16 KB per environment.
 
 Axes: ``host`` 137 fixed slots (:mod:`tables`), ``blue`` 5, ``red`` 6, ``session`` a table of slots per red
 agent, ``subnet`` 9 in generation order. Blue and green sessions never change (Restore puts the same objects
 back, Q20), so they live in :class:`~garrison.worlds.cc4.topology.Topology`.
 
 Order matters in CybORG wherever a choice is drawn over a dictionary. It is kept as tickets, not as positions:
-``session_order`` rises with insertion, ``fsm_order`` with the first sight of a host.
+``session_order`` rises with insertion. The memory of scripted reds is not part of the engine's state:
+:class:`~garrison.worlds.cc4.agents.fsm.FsmMemory`.
 """
 
 from __future__ import annotations
@@ -95,12 +96,6 @@ class State:
     seen_hostname: jax.Array  # bool[red, host]: the entry names the host
     seen_session: jax.Array  # bool[red, host]: the entry lists a session
 
-    # memory of the finite-state red (§5.1)
-    fsm_calls: jax.Array  # int16[red]: decisions taken; CybORG's ``step``
-    fsm_state: jax.Array  # uint8[red, host]: tables.Fsm
-    fsm_order: jax.Array  # uint16[red, host]: ticket of first sight
-    fsm_hostname: jax.Array  # bool[red, host]
-
 
 def initial_state(topology: Topology) -> State:
     """The state at reset (§1.7, §3.1): red_agent_0 on its starting host, everything else untouched."""
@@ -135,10 +130,6 @@ def initial_state(topology: Topology) -> State:
         seen_order=jnp.where(start, T.ReportPlace.OWN, T.ReportPlace.NONE).astype(jnp.uint8),
         seen_hostname=start,
         seen_session=start,
-        fsm_calls=_zeros(jnp.int16, red),
-        fsm_state=_zeros(jnp.uint8, red, hosts),
-        fsm_order=_zeros(jnp.uint16, red, hosts),
-        fsm_hostname=_zeros(bool, red, hosts),
     )
 
 

@@ -6,11 +6,14 @@ then (Q2).
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.core.struct import static, struct
+from garrison.core.policy import Constant, Memoryless, Random
+from garrison.core.struct import struct
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents.guard import Guard
 
@@ -78,34 +81,32 @@ def firewall(obs: jax.Array, mask: jax.Array) -> jax.Array:
     return action.astype(jnp.int32)
 
 
-def idle(obs: jax.Array, mask: jax.Array) -> jax.Array:
-    """Sleep."""
-    return jnp.array(SLEEP, jnp.int32)
-
-
-def random(key: jax.Array, mask: jax.Array) -> jax.Array:
-    """Uniform over the unmasked actions of each agent."""
-    return jax.random.categorical(key, jnp.where(mask, 0.0, -jnp.inf).astype(jnp.float32)).astype(jnp.int32)
-
-
 @struct
-class Rule:
-    """A policy of this module without memory; ``init`` and ``act`` are for one lane."""
-
-    name: str = static()
+class Reactive(Memoryless):
+    """The policy of :func:`reactive`."""
 
     observation = "stock"
     observation_size = T.MAX_BLUE_OBSERVATION
 
-    def init(self, key: jax.Array, num_agents: int) -> tuple[()]:
-        return ()
-
-    def act(
-        self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: tuple[()]
-    ) -> tuple[jax.Array, tuple[()]]:
-        if self.name == "random":
-            return random(key, mask), memory
-        return {"idle": idle, "reactive": reactive, "firewall": firewall}[self.name](obs, mask), memory
+    def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
+        return reactive(obs, mask), memory
 
 
-PLAYERS = {name: Rule(name) for name in ("idle", "random", "reactive", "firewall")} | {"guard": Guard()}
+@struct
+class Firewall(Memoryless):
+    """The policy of :func:`firewall`."""
+
+    observation = "stock"
+    observation_size = T.MAX_BLUE_OBSERVATION
+
+    def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
+        return firewall(obs, mask), memory
+
+
+POLICIES = {
+    "idle": Constant(SLEEP),
+    "random": Random(),
+    "reactive": Reactive(),
+    "firewall": Firewall(),
+    "guard": Guard(),
+}

@@ -245,7 +245,7 @@ def _red_may_believe_root(seen: View, believed: jax.Array, restored: jax.Array) 
 
 @struct
 class Guard:
-    """The policy; ``init`` and ``act`` are for one lane."""
+    """The policy; ``init`` and ``act`` are for one environment."""
 
     observation = "rich"
 
