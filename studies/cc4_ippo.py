@@ -1,27 +1,27 @@
-"""What a run of cc4-ippo came to, beside what is published: ``python studies/cc4_ippo.py RUN``.
+"""A run of cc4-ippo compared with published results: ``python studies/cc4_ippo.py RUN``.
 
-The run: ``garrison train cc4-ippo --num-seeds 3 --out RUN``. ``--out results/cc4_ippo`` writes .json, .md and
-the learning curve as .png.
+The run: ``garrison train cc4-ippo --num-seeds 3 --out RUN``. ``--out results/cc4_ippo`` writes its folder.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from garrison.training.num_seeds import load_policies
 
-from garrison.core.files import write
 from garrison.judge.evaluate import evaluate
 from garrison.judge.format import mean, number
 from garrison.judge.html_report import plots
 from garrison.judge.summary import summary
-from garrison.runs import curves, study_files
+from garrison.runs import curves
 from garrison.runs import directory as runs
+from garrison.studies.study import Section, Study, origin, page, save
+from garrison.training.seeds import load_policies
 
+PICTURE = "learning_curve.png"
 EPISODES, SEED = 100, 1_000_000
 LAST = 50  # iterations whose mean return is the published figure
 
@@ -40,7 +40,7 @@ SHARES = {
 }
 
 
-def study(path: Path) -> dict[str, Any]:
+def measure(path: Path) -> dict[str, Any]:
     run = runs.load(path)
     training, world, teams = load_policies(run)
     rows = run.metrics()
@@ -63,69 +63,72 @@ def study(path: Path) -> dict[str, Any]:
     }
 
 
-def markdown(figures: dict[str, Any]) -> Iterator[str]:
-    training, judged = figures["training"], figures["judged"]
-    returns = np.array(figures["return_of_teams"])
-    yield "# CC4: IPPO by the published settings"
-    yield ""
-    yield f"`garrison train cc4-ippo --num-seeds {training['num_seeds']}`, then {study_files.told(figures)}"
-    yield ""
-    yield (
-        f"{training['num_seeds']} seeds (seeds from {training['seed']} on), "
-        f"{training['settings']['total_steps']:,} steps each. Mean return of the last "
-        f"{figures['last_iterations']} iterations of the training, mean and standard deviation over teams:"
+def study(figures: Mapping[str, Any], curve: bytes) -> Study:
+    """The figures with the learning curve of the run, a PNG image."""
+    training, returns = figures["training"], np.array(figures["return_of_teams"])
+    mean_return, sd = returns.mean(), returns.std(ddof=1)
+    published, published_sd = PUBLISHED["CybORG"]
+    error = np.hypot(sd, published_sd) / np.sqrt(3)
+    return Study(
+        title="CC4: IPPO by the published settings",
+        figures=figures,
+        finding=(
+            f"Return in training {number(mean_return)} (sd over seeds {number(sd)}), published for CybORG "
+            f"{number(published)} ({published_sd}): difference {number(mean_return - published, '+')} with a "
+            f"standard error of {number(error)}."
+        ),
+        method=(
+            f"`garrison train cc4-ippo --num-seeds {training['num_seeds']}`: {training['num_seeds']} training seeds from "
+            f"{training['seed']} on, {training['settings']['total_steps']:,} steps each. The return in training "
+            f"is the mean over the last {figures['last_iterations']} iterations; by seed: "
+            f"{', '.join(number(value) for value in returns)}. {_last(figures)}\n\n{_speed(figures)}"
+        ),
+        sections=list(_sections(figures)),
+        pictures={PICTURE: curve},
     )
-    yield ""
+
+
+def _sections(figures: Mapping[str, Any]) -> Iterator[Section]:
+    returns, judged = np.array(figures["return_of_teams"]), figures["judged"]
     rows = [("Garrison", returns.mean(), returns.std(ddof=1)), *((k, *v) for k, v in PUBLISHED.items())]
-    yield from study_files.table(
-        ("trained on", "return", "sd"), ([k, number(m), number(s)] for k, m, s in rows)
-    )
-    yield ""
-    yield f"Teams: {', '.join(number(value) for value in returns)}. {_last(figures)}"
-    yield ""
-    gap, error = (
-        returns.mean() - PUBLISHED["CybORG"][0],
-        np.hypot(returns.std(ddof=1), PUBLISHED["CybORG"][1]),
-    )
-    yield (
-        f"Garrison minus CybORG: {number(gap, '+')}, with a standard error of {number(error / np.sqrt(3))} "
-        "from the spread between three teams on each side."
-    )
-    yield ""
-    yield "![learning curve](cc4_ippo.png)"
-    yield ""
-    yield "## Judged"
-    yield ""
-    yield (
+    header = ("trained on", "return", "sd over seeds")
+    yield Section("Return in training", header, [(k, number(m), number(s)) for k, m, s in rows])
+    yield Section(
+        "Evaluation",
+        ("policy", "return", "sd", "score", "interquartile mean", "ippo minus this"),
+        [_row(name, player) for name, player in judged["players"].items()],
         f"{judged['episodes']} episodes each, the same for all (seeds from {judged['seed']} on); sampled "
-        "actions; 95% bootstrap intervals, over teams and episodes where there are several teams."
+        "actions; 95% bootstrap intervals, over training seeds and episodes where there are several seeds.",
     )
-    yield ""
-    header = ("policy", "return", "sd", "score", "interquartile mean", "ippo minus this")
-    yield from study_files.table(header, (_row(name, player) for name, player in judged["policies"].items()))
-    yield ""
-    yield "## Behavior"
-    yield ""
-    yield (
-        "Shares of decisions, busy steps left out, per cent, with 95% bootstrap intervals; beside them the "
-        "shares published for teams trained by the same settings elsewhere."
+    shares = judged["policies"]["ippo"]["behavior"]["shares"]
+    yield Section(
+        "Behavior",
+        ("action", "Garrison", *PUBLISHED),
+        [(name, _percent(share), *map(str, SHARES[name])) for name, share in shares.items()],
+        "Shares of decisions in per cent, busy steps left out, with 95% bootstrap intervals, and the "
+        "shares published for policies trained by the same settings elsewhere.",
     )
-    yield ""
-    kinds = judged["policies"]["ippo"]["behavior"]["shares"]
-    rows = ([name, _percent(share), *map(str, SHARES[name])] for name, share in kinds.items())
-    yield from study_files.table(("action", "Garrison", *PUBLISHED), rows)
-    yield ""
+
+
+def _speed(figures: Mapping[str, Any]) -> str:
     speed = figures["steps_per_second"]
-    yield "## Speed"
-    yield ""
-    yield (
-        f"Environment steps per second of training, all teams together: {number(speed['all'])} over the "
-        f"whole run, {number(speed['median'])} in the median iteration, {number(speed['fastest_tenth'])} "
-        "exceeded in a tenth of them. Other jobs ran on the same two cores for most of the time."
+    return (
+        f"Environment steps per second of training, all seeds together: {number(speed['all'])} over the "
+        f"whole run, {number(speed['median'])} in the median iteration, {number(speed['fastest_tenth'])} in "
+        "the fastest tenth. Other jobs ran on the same two cores for most of the time."
     )
 
 
-def _last(figures: dict[str, Any]) -> str:
+def _curve(path: Path, figures: Mapping[str, Any]) -> bytes:
+    levels = {
+        name: player["return"]["mean"]
+        for name, player in figures["judged"]["players"].items()
+        if name not in ("ippo", "idle", "random")
+    }
+    return plots.learning_curve(runs.load(path).metrics(), levels, "IPPO on cc4, published settings")
+
+
+def _last(figures: Mapping[str, Any]) -> str:
     last = figures["last"]
     return (
         f"In the last iteration: entropy {last['entropy']:.2f} nats, approximate KL divergence "
@@ -134,7 +137,7 @@ def _last(figures: dict[str, Any]) -> str:
     )
 
 
-def _row(name: str, player: dict[str, Any]) -> list[str]:
+def _row(name: str, player: Mapping[str, Any]) -> list[str]:
     difference = player.get("advantage_of_ippo")
     return [
         name,
@@ -146,7 +149,7 @@ def _row(name: str, player: dict[str, Any]) -> list[str]:
     ]
 
 
-def _percent(share: dict[str, float]) -> str:
+def _percent(share: Mapping[str, float]) -> str:
     return f"{100 * share['value']:.1f} [{100 * share['low']:.1f}, {100 * share['high']:.1f}]"
 
 
@@ -155,22 +158,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", type=Path)
-    parser.add_argument("--out", type=Path, help="write OUT.json, OUT.md and OUT.png")
+    parser.add_argument("--out", type=Path, help="folder for figures.json, README.md and the learning curve")
     asked = parser.parse_args()
     command = f"python studies/cc4_ippo.py RUN{f' --out {asked.out}' if asked.out else ''}"
-    figures = study_files.origin(command) | study(asked.run)
-    print("\n".join(markdown(figures)))
+    figures = origin(command) | measure(asked.run)
+    result = study(figures, _curve(asked.run, figures))
     if asked.out:
-        study_files.save(asked.out, figures, markdown(figures))
-        levels = {
-            name: player["return"]["mean"]
-            for name, player in figures["judged"]["policies"].items()
-            if name not in ("ippo", "idle", "random")
-        }
-        curve = plots.learning_curve(
-            runs.load(asked.run).metrics(), levels, "IPPO on cc4, published settings"
-        )
-        write(asked.out.with_name(asked.out.name + ".png"), curve)
+        save(asked.out, result)
+    print("\n".join(page(result)))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""Teams trained on CybORG beside teams trained here: ``python studies/cc4_matched_pair.py runs/pair``.
+"""Policies trained on CybORG and on Garrison, compared: ``python studies/cc4_matched_pair.py runs/pair``.
 
 Three runs of ``cc4-ippo`` in one folder: ``cyborg``, by PyTorch on CybORG, ``garrison``, by JAX on Garrison,
-and ``torch``, by PyTorch on Garrison. They are trained first, as far as they are not there: the same command
-goes on where it was stopped. Then their learning curves are compared, and what their teams score: on Garrison
-all of them, on CybORG the first ``--teams`` of the first two runs. ``--out results/cc4_matched_pair`` writes
-.json, .md and .png.
+and ``torch``, by PyTorch on Garrison. They are trained first; the same command resumes stopped runs.
+Then their learning curves are compared, and their scores: of all seeds on Garrison, of the first ``--teams``
+seeds of the first two runs on CybORG. ``--out results/cc4_matched_pair`` writes the study's folder.
 """
 
 from __future__ import annotations
@@ -23,16 +22,17 @@ from matplotlib.figure import Figure
 
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.world import on_cyborg
-from garrison.core.files import write
 from garrison.core.world import observed_by
 from garrison.judge.evaluate import evaluate
 from garrison.judge.format import number
 from garrison.parity.scores import evaluate_on_cyborg
-from garrison.parity.torch.backend import means_of
-from garrison.runs import curves, study_files
+from garrison.parity.torch.backend import read_backend
+from garrison.runs import curves
 from garrison.runs import directory as runs
+from garrison.studies.study import Section, Study, origin, page, save
 from garrison.training.seeds import load_policies
 
+PICTURE = "learning_curves.png"
 SEED = 2_000_000
 HERE_EPISODES = 300  # of each team on Garrison
 
@@ -61,7 +61,7 @@ def train(folder: Path, seeds: list[int], settings: list[str], workers: int) -> 
     return paths
 
 
-def study(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[str, Any]:
+def measure(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[str, Any]:
     opened = {name(run): (run, *load_policies(run)) for run in map(runs.load, paths)}
     settings = [training.settings for _, training, _, _ in opened.values()]
     if any(other != settings[0] for other in settings):
@@ -92,8 +92,8 @@ YARDSTICK = "JAX on Garrison"
 
 
 def name(run: runs.RunDirectory) -> str:
-    means = means_of(run)
-    return YARDSTICK if means is None else f"PyTorch on {NAMES[means.engine]}"
+    backend = read_backend(run)
+    return YARDSTICK if backend is None else f"PyTorch on {NAMES[backend.engine]}"
 
 
 def spread(teams: np.ndarray, reference: np.ndarray) -> float:
@@ -102,39 +102,42 @@ def spread(teams: np.ndarray, reference: np.ndarray) -> float:
     return float((teams.mean() - reference.mean()) / error)
 
 
-def markdown(figures: dict[str, Any], picture: str) -> Iterator[str]:
-    found = figures["runs"]
-    settings = next(iter(found.values()))["training"]["settings"]
-    yield "# CC4: a matched pair of trainings"
-    yield ""
-    yield f"{study_files.told(figures)} {figures['cyborg']}."
-    yield ""
-    yield (
-        f"Settings of `cc4-ippo` but for {settings['num_envs']} environments and "
-        f"{settings['total_steps']:,} steps of "
-        "each team; the final train states play, with sampled actions. Scores are the official ones: mean "
-        "over episodes, and in brackets the standard deviation over teams. On Garrison "
-        f"{HERE_EPISODES} episodes of each team, on CybORG {figures['episodes']} (seeds from "
-        f"{figures['seed']} on). In the column z, teams trained by JAX on Garrison are the yardstick: "
-        "difference of the means in standard errors, by the spread of its teams."
-    )
-    yield ""
-    here = {key: np.mean(row["on_garrison"], axis=1) for key, row in found.items()}
-    yield from study_files.table(
-        ("trained by", "teams", "scored on Garrison", "z", "scored on CybORG"), _scores(found, here)
-    )
-    yield ""
-    yield f"![learning curves]({picture})"
-    yield ""
-    yield "## Learning curves"
-    yield ""
-    yield "Mean return of the training's episodes in each iteration, and its standard deviation over teams."
-    yield ""
-    keys = list(found)
-    returns = {key: np.array(row["returns"]) for key, row in found.items()}
-    yield from study_files.table(
-        ("steps", *keys, *(f"z of {key}" for key in keys if key != YARDSTICK)),
-        (_curve(steps, at, returns) for at, steps in enumerate(found[keys[0]]["steps"])),
+def study(figures: Mapping[str, Any]) -> Study:
+    runs = figures["runs"]
+    settings = next(iter(runs.values()))["training"]["settings"]
+    here = {key: np.mean(row["on_garrison"], axis=1) for key, row in runs.items()}
+    returns = {key: np.array(row["returns"]) for key, row in runs.items()}
+    steps = next(iter(runs.values()))["steps"]
+    return Study(
+        title="CC4: a matched pair of trainings",
+        figures=figures,
+        finding=(
+            "Mean score on Garrison (sd over seeds): "
+            f"{'; '.join(f'{key} {_over(scores)}' for key, scores in here.items())}."
+        ),
+        method=(
+            f"{figures['cyborg']}. Settings of `cc4-ippo` with {settings['num_envs']} environments and "
+            f"{settings['total_steps']:,} steps of each seed; the final train states play, with sampled "
+            "actions. Scores are the official ones: mean over episodes, in brackets the standard deviation "
+            f"over training seeds. On Garrison {HERE_EPISODES} episodes of each seed, on CybORG "
+            f"{figures['episodes']} (seeds from {figures['seed']} on). z: difference of the means to "
+            f"{YARDSTICK}, in standard errors, by the spread of its seeds."
+        ),
+        sections=[
+            Section(
+                "Scores",
+                ("trained by", "seeds", "scored on Garrison", "z", "scored on CybORG"),
+                list(_scores(runs, here)),
+            ),
+            Section(
+                "Learning curves",
+                ("steps", *runs, *(f"z of {key}" for key in runs if key != YARDSTICK)),
+                [_curve(step, at, returns) for at, step in enumerate(steps)],
+                "Mean return of the training's episodes in each iteration, and its standard deviation over "
+                "seeds.",
+            ),
+        ],
+        pictures={PICTURE: drawn(figures)},
     )
 
 
@@ -146,9 +149,9 @@ def _scores(found: Mapping[str, Any], here: Mapping[str, np.ndarray]) -> Iterato
 
 
 def _curve(steps: int, at: int, returns: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    means = (_over(values[at]) for values in returns.values())
+    backend = (_over(values[at]) for values in returns.values())
     others = (values[at] for key, values in returns.items() if key != YARDSTICK)
-    return f"{steps:,}", *means, *(number(spread(values, returns[YARDSTICK][at]), "+") for values in others)
+    return f"{steps:,}", *backend, *(number(spread(values, returns[YARDSTICK][at]), "+") for values in others)
 
 
 def _over(teams: np.ndarray) -> str:
@@ -156,8 +159,8 @@ def _over(teams: np.ndarray) -> str:
     return number(teams.mean()) + sd
 
 
-def drawn(figures: dict[str, Any]) -> bytes:
-    """Each team's curve, a color per training."""
+def drawn(figures: Mapping[str, Any]) -> bytes:
+    """A PNG image: the curve of each seed, a color per training."""
     figure = Figure(figsize=(8, 4.8), layout="constrained")
     axes = figure.add_subplot(title="Return in training, each line a team")
     for at, (key, row) in enumerate(figures["runs"].items()):
@@ -186,21 +189,20 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=100, help="on CybORG, of each team")
     parser.add_argument("--teams", type=int, default=3, help="of each run on CybORG")
     parser.add_argument("--workers", type=int, default=2, help="processes of CybORG")
-    parser.add_argument("--out", type=Path, help="write OUT.json, OUT.md and OUT.png")
+    parser.add_argument("--out", type=Path, help="folder for figures.json, README.md and the learning curves")
     asked = parser.parse_args()
     seeds = " ".join(map(str, asked.seeds))
     settings = f" --settings {shlex.quote(asked.settings)}" if asked.settings else ""
-    figures = study_files.origin(
+    figures = origin(
         f"python studies/cc4_matched_pair.py {asked.folder.name} --seeds {seeds}{settings} "
         f"--episodes {asked.episodes} --teams {asked.teams}"
     )
     paths = train(asked.folder, asked.seeds, shlex.split(asked.settings), asked.workers)
-    figures |= study(paths, asked.episodes, asked.teams, asked.workers)
-    lines = list(markdown(figures, asked.out.name + ".png" if asked.out else "curves.png"))
+    figures |= measure(paths, asked.episodes, asked.teams, asked.workers)
+    result = study(figures)
     if asked.out:
-        study_files.save(asked.out, figures, lines)
-        write(asked.out.with_name(asked.out.name + ".png"), drawn(figures))
-    print("\n".join(lines))
+        save(asked.out, result)
+    print("\n".join(page(result)))
 
 
 if __name__ == "__main__":

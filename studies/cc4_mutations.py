@@ -1,7 +1,8 @@
 """Which wrong rules of CC4 replays notice, and by what: ``python studies/cc4_mutations.py``.
 
 Each of the wrong rules in tests/parity/mutations is replayed until a recording differs; those that no
-recording exercises are replayed through all recordings. ``--out results/cc4_mutations`` writes .json and .md.
+recording exercises are replayed through all recordings. ``--out results/cc4_mutations`` writes the
+study's folder.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "parity"))
 from mutations import Wrong, recordings, search
 from mutations.rules import NOTICED, UNEXERCISED
 
-from garrison.runs import study_files
+from garrison.studies.study import Section, Study, origin, page, save
 
-HEADER = ("§", "rule", "instead", "episode", "step", "field", "ours", "CybORG")
+HEADER = ("§", "rule", "instead", "episode", "step", "field", "Garrison", "CybORG")
 SHOWN = 60  # characters of a value in the table for people
 
 
-def study(wrong: Wrong) -> dict[str, Any]:
+def measure(wrong: Wrong) -> dict[str, Any]:
     """The first difference that a replay reports, or how many recordings replay exactly.
 
     Raises ``RuntimeError`` where that is not what the list of wrong rules says.
@@ -35,10 +36,10 @@ def study(wrong: Wrong) -> dict[str, Any]:
         raise RuntimeError(f"noticed after all: {wrong.instead}: {found.episode}, {found.difference}")
     if not wrong.held_by and found is None:
         raise RuntimeError(f"not noticed by {', '.join(episodes)}: {wrong.instead}")
-    return told(wrong) | (found.row() if found else {"unit_test": wrong.held_by, "exact": len(episodes)})
+    return described(wrong) | (found.row() if found else {"unit_test": wrong.held_by, "exact": len(episodes)})
 
 
-def told(wrong: Wrong) -> dict[str, Any]:
+def described(wrong: Wrong) -> dict[str, Any]:
     return {
         "source": wrong.source,
         "rule": wrong.rule,
@@ -47,35 +48,39 @@ def told(wrong: Wrong) -> dict[str, Any]:
     }
 
 
-def markdown(figures: dict[str, Any]) -> Iterator[str]:
+def study(figures: Mapping[str, Any]) -> Study:
     rows, silent = figures["noticed"], figures["unexercised"]
     quirks = {quirk for row in rows for quirk in row["source"].split() if quirk.startswith("Q")}
-    yield "# CC4: the comparison can fail"
-    yield ""
-    yield study_files.told(figures)
-    yield ""
-    yield (
-        f"{len(rows)} rules of CC4, {len(quirks)} of the quirks among them, were made wrong one at a time, "
-        "and recorded CybORG episodes were replayed under each. Every one was noticed; the first "
-        "difference that the replay reports is shown (step -1 is the reset). What was changed in the code "
-        "stands in the JSON file beside this one. Sections and quirks refer to `docs/worlds/cc4.md`."
+    return Study(
+        title="CC4: the comparison can fail",
+        figures=figures,
+        finding=(
+            f"{len(rows)} rules, {len(quirks)} of the quirks among them, were made wrong one at a time; "
+            f"replays noticed every one. {len(silent)} rules are exercised by no "
+            "recording and have a unit test each."
+        ),
+        method=(
+            "Recorded CybORG episodes were replayed under each wrong rule; the table has the first "
+            "difference that the replay reports (step -1 is the reset). figures.json has the change of the "
+            "code. Sections and quirks refer to [docs/worlds/cc4.md](../../docs/worlds/cc4.md)."
+        ),
+        sections=[
+            Section("Rules that replays notice", HEADER, [_cells(row) for row in rows]),
+            Section(
+                "Rules that no recorded episode exercises",
+                ("§", "rule", "instead", "unit test"),
+                [[row[key] for key in ("source", "rule", "instead", "unit_test")] for row in silent],
+                f"Under these wrong rules all {figures['recordings']} recordings still replay exactly. Each "
+                "has a unit test made from the text of the specification.",
+            ),
+        ],
     )
-    yield ""
-    yield from _table(HEADER, (_cells(row) for row in rows))
-    yield ""
-    yield "## Rules that no recorded episode exercises"
-    yield ""
-    yield (
-        f"Under these wrong rules all {figures['recordings']} recordings still replay exactly. Each has a "
-        "unit test made from the text of the specification."
-    )
-    yield ""
-    columns = ("source", "rule", "instead", "unit_test")
-    yield from _table(("§", "rule", "instead", "unit test"), ([row[c] for c in columns] for row in silent))
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    values = [text if len(text) <= SHOWN else f"{text[:SHOWN]}…" for text in (row["ours"], row["recorded"])]
+    values = [
+        text if len(text) <= SHOWN else f"{text[:SHOWN]}…" for text in (row["garrison"], row["recorded"])
+    ]
     return [
         row["source"],
         row["rule"],
@@ -87,30 +92,25 @@ def _cells(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def _table(header: tuple[str, ...], rows: Iterator[list[str]]) -> Iterator[str]:
-    for cells in (header, ["---"] * len(header), *rows):
-        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, help="write OUT.json and OUT.md")
+    parser.add_argument("--out", type=Path, help="folder for figures.json and README.md")
     out = parser.parse_args().out
     started = time.perf_counter()
-    figures = study_files.origin(f"python studies/cc4_mutations.py{f' --out {out}' if out else ''}")
+    figures = origin(f"python studies/cc4_mutations.py{f' --out {out}' if out else ''}")
     figures |= {"recordings": len(recordings()), "noticed": [], "unexercised": []}
     problems = []
     for wrong in NOTICED + UNEXERCISED:
         try:
-            figures["unexercised" if wrong.held_by else "noticed"].append(study(wrong))
+            figures["unexercised" if wrong.held_by else "noticed"].append(measure(wrong))
         except RuntimeError as error:
             problems.append(str(error))
         print(f"{time.perf_counter() - started:6.0f} s  {wrong.instead}", file=sys.stderr, flush=True)
-        if out:  # after each, so that an interrupted run leaves what it found
-            study_files.save(out, figures, markdown(figures))
-    print("\n".join(markdown(figures)))
+        if out:  # after each, so that an interrupted run leaves its figures
+            save(out, study(figures))
+    print("\n".join(page(study(figures))))
     if problems:
         raise SystemExit("\n".join(problems))
 

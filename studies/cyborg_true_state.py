@@ -1,8 +1,8 @@
 """CybORG with and without the true state that its rewards ignore: ``python studies/cyborg_true_state.py``.
 
 Whole episodes under random actions, each played both ways, in turns. They must be the same in every vector,
-raw observation, reward and draw; the speeds are compared as ratios.
-``--out results/cyborg_true_state`` writes .json and .md.
+raw observation, reward and draw; the speeds are compared as ratios. ``--out results/cyborg_true_state``
+writes the study's folder.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ import hashlib
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from garrison.adapters.cyborg import engine
-from garrison.runs import study_files
+from garrison.studies.study import Section, Study, origin, page, save
 
 REDS = ("fsm", "discovery", "random_select")
 
 
 def play(red: str, seed: int, as_is: bool) -> tuple[str, float]:
-    """A hash of all that an episode tells, and its steps per second, without the time that hashing takes."""
-    rng, running = np.random.default_rng(seed), engine.Engine(red, seed, as_is=as_is)
+    """A hash of everything that an episode reports, and its steps per second without the time of hashing."""
+    rng, running = np.random.default_rng(seed), engine.CybORGSession(red, seed, as_is=as_is)
     running.reset()
     masks = {agent: running.wrapper.action_mask(agent) for agent in engine.BLUE_AGENTS}
-    told, seconds, steps, done = hashlib.sha256(), 0.0, 0, False
+    digest, seconds, steps, done = hashlib.sha256(), 0.0, 0, False
     while not done:
         actions = {agent: int(rng.choice(np.flatnonzero(mask))) for agent, mask in masks.items()}
         started = time.perf_counter()
@@ -37,11 +37,11 @@ def play(red: str, seed: int, as_is: bool) -> tuple[str, float]:
         seconds, steps = seconds + time.perf_counter() - started, steps + 1
         lists = {agent: vector.tolist() for agent, vector in vectors.items()}
         draws = running.controller.np_random.bit_generator.state
-        told.update(repr((lists, running.raw, rewards, done, draws)).encode())
-    return told.hexdigest(), steps / seconds
+        digest.update(repr((lists, running.raw, rewards, done, draws)).encode())
+    return digest.hexdigest(), steps / seconds
 
 
-def study(episodes: int) -> dict[str, Any]:
+def measure(episodes: int) -> dict[str, Any]:
     rows = []
     for red in REDS:
         for seed in range(episodes):
@@ -64,33 +64,29 @@ def study(episodes: int) -> dict[str, Any]:
     }
 
 
-def markdown(figures: dict[str, Any]) -> Iterator[str]:
-    yield "# CybORG with and without the true state that its rewards do not read"
-    yield ""
-    yield f"{study_files.told(figures)} {figures['cyborg']}."
-    yield ""
-    ratio = figures["ratio"]
-    yield (
-        f"{len(figures['rows'])} episodes of 499 steps under random actions, each played both ways in turns, "
-        f"in one process. Episodes in which a vector, raw observation, reward or draw differs: "
-        f"{figures['differ']}. Steps per second, medians: {figures['as_is']:.1f} as it is, "
-        f"{figures['short']:.1f} without; ratio {ratio['median']:.2f} [{ratio['least']:.2f}, "
-        f"{ratio['most']:.2f}] (median, least and largest)."
-    )
-    yield ""
-    yield from study_files.table(
-        ("red", "seed", "as it is", "without", "the same"),
-        (
-            (
-                row["red"],
-                str(row["seed"]),
-                f"{row['as_is']:.1f}",
-                f"{row['short']:.1f}",
-                "yes" if row["same"] else "NO",
-            )
-            for row in figures["rows"]
+def study(figures: Mapping[str, Any]) -> Study:
+    ratio, rows = figures["ratio"], figures["rows"]
+    return Study(
+        title="CybORG with and without the true state that its rewards do not read",
+        figures=figures,
+        finding=(
+            f"Without it CybORG is {ratio['median']:.2f} [{ratio['least']:.2f}, {ratio['most']:.2f}] times "
+            f"as fast; {figures['differ']} of {len(rows)} episodes differ."
         ),
+        method=(
+            f"{figures['cyborg']}. Episodes of 499 steps under random actions, each played both ways in "
+            "turns, in one process; they differ if any vector, raw observation, reward or random draw does. "
+            f"Steps per second, medians: {figures['as_is']:.1f} with the true state, "
+            f"{figures['short']:.1f} without; "
+            "the ratio is the median of all episodes, with the smallest and the largest."
+        ),
+        sections=[Section("", ("red", "seed", "with", "without", "the same"), list(map(_row, rows)))],
     )
+
+
+def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    speeds = (f"{row[way]:.1f}" for way in ("as_is", "short"))
+    return row["red"], str(row["seed"]), *speeds, "yes" if row["same"] else "NO"
 
 
 def main() -> int:
@@ -98,13 +94,13 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--episodes", type=int, default=4, help="of each red")
-    parser.add_argument("--out", type=Path, help="write OUT.json and OUT.md")
+    parser.add_argument("--out", type=Path, help="folder for figures.json and README.md")
     asked = parser.parse_args()
-    figures = study_files.origin(f"python studies/cyborg_true_state.py --episodes {asked.episodes}")
-    figures |= study(asked.episodes)
+    figures = origin(f"python studies/cyborg_true_state.py --episodes {asked.episodes}")
+    figures |= measure(asked.episodes)
     if asked.out:
-        study_files.save(asked.out, figures, markdown(figures))
-    print("\n".join(markdown(figures)))
+        save(asked.out, study(figures))
+    print("\n".join(page(study(figures))))
     return 1 if figures["differ"] else 0
 
 

@@ -7,8 +7,11 @@ with hard links to the entries that are there already; its new ones are linked b
 
 import contextlib
 import os
+import sys
 import tempfile
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))  # for modules that tests share
 
 # Tests compile much and run little: the compiler need not try hard. It changes no result but in rounding.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")

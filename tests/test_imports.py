@@ -14,7 +14,7 @@ ROOT = Path(garrison.__file__).parent
 # A package imports from layers below its own, and from itself.
 LAYERS = (
     {"core"},
-    {"worlds", "learn", "adapters", "runs"},
+    {"worlds", "learn", "adapters", "runs", "studies"},
     {"algos"},
     {"training"},
     {"league", "judge"},

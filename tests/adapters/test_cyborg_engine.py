@@ -87,7 +87,7 @@ def test_a_folder_that_is_no_checkout_has_no_commit(tmp_path):
 
 def test_an_unknown_red_is_refused_with_those_that_there_are():
     with pytest.raises(ValueError, match="no red 'bold' on CybORG; there are: fsm, discovery, random_select"):
-        engine.Engine("bold")
+        engine.CybORGSession("bold")
 
 
 def test_cyborg_runs_as_it_is_where_the_environment_says_so(monkeypatch):
@@ -116,7 +116,7 @@ def installed():
 @pytest.mark.parametrize("red", engine.REDS)
 def test_a_seed_gives_one_episode_and_the_raw_observations_are_those_of_the_step(installed, red):
     def play():
-        running = engine.Engine(red, seed=5, steps=20)
+        running = engine.CybORGSession(red, seed=5, steps=20)
         vectors = [running.reset()]
         done = False
         while not done:
@@ -137,12 +137,12 @@ def test_a_seed_gives_one_episode_and_the_raw_observations_are_those_of_the_step
 def test_rewards_without_the_true_state_change_nothing(installed, red, monkeypatch):
     """Vectors, raw observations, rewards and draws are those of CybORG as it is; the short way is taken."""
     asked = []
-    state_class = type(engine.Engine(red, seed=5, steps=40).controller.state)
+    state_class = type(engine.CybORGSession(red, seed=5, steps=40).controller.state)
     whole = state_class.get_true_state
     monkeypatch.setattr(state_class, "get_true_state", lambda *args: asked.append(1) or whole(*args))
 
     def play(as_is):
-        rng, running = np.random.default_rng(1), engine.Engine(red, seed=5, steps=40, as_is=as_is)
+        rng, running = np.random.default_rng(1), engine.CybORGSession(red, seed=5, steps=40, as_is=as_is)
         vectors, told, done = running.reset(), [], False
         asked.clear()
         while not done:

@@ -161,7 +161,7 @@ def test_the_submission_plays_as_the_team_does(submission, observation, busy, zi
     net = network(features=world.observation_size, actions=T.MAX_BLUE_ACTIONS)
     policy = NetworkPolicy(net, True, observation, world.observation_size)
     team = submission(policy, world, zipped)
-    wrapped = team.wrap(engine.Engine(seed=4).cyborg)
+    wrapped = team.wrap(engine.CybORGSession(seed=4).cyborg)
     theirs, _ = wrapped.reset()
     obs, state = world.reset(4)
     act = jax.jit(lambda obs, mask: policy.act(KEY, obs, mask, ())[0])

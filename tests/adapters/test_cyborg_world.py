@@ -9,7 +9,7 @@ import pytest
 import garrison
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg import world as module
-from garrison.adapters.cyborg.world import CybORGWorld, Live, Mismatch, check_labels, on_cyborg
+from garrison.adapters.cyborg.world import CybORGEpisode, CybORGWorld, Mismatch, check_labels, on_cyborg
 from garrison.core.world import observed_by
 from garrison.parity.recording import trace
 from garrison.worlds.cc4 import CC4, describe, rich
@@ -119,7 +119,7 @@ def test_a_reward_that_is_not_the_sum_of_its_parts_is_an_error(monkeypatch):
 
 def test_busy_agents_may_be_left_with_sleep():
     mask = np.ones((T.NUM_BLUE, T.MAX_BLUE_ACTIONS), bool)
-    state = Live(None, mask, (), busy=np.array([True, False, False, False, False]))
+    state = CybORGEpisode(None, mask, (), busy=np.array([True, False, False, False, False]))
     assert CybORGWorld().legal(state).all()
     legal = CybORGWorld(busy="masked").legal(state)
     assert np.flatnonzero(legal[0]).tolist() == [CC4.idle_actions[0]]

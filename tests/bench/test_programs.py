@@ -34,6 +34,16 @@ def test_random_actions_are_legal_and_uniform():
     assert stats.chi2_contingency(both).pvalue > 1e-4
 
 
+def test_actions_may_be_drawn_otherwise():
+    world = Fixed(spread=1.0, phishing=1.0, steps=5)
+    other = programs.env(world, 3, choose=programs.jax_random)
+    assert other.function(*other.start(0))["return"].shape == (3, 2)
+    mask = np.arange(8).reshape(2, 4) % 3 == 0
+    keys = jax.random.split(jax.random.key(1), 200)
+    actions = np.asarray(jax.vmap(programs.jax_random, (0, None))(keys, mask))
+    assert [set(actions[:, agent].tolist()) for agent in range(2)] == [{0, 3}, {2}]
+
+
 def test_env_plays_the_steps_it_counts():
     program = programs.env(Fixed(spread=1.0, phishing=1.0, steps=5), 3)
     arguments = program.start(0)

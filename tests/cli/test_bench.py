@@ -16,7 +16,7 @@ def test_a_sweep_leaves_figures_a_page_and_a_picture(tmp_path, capsys):
     arguments = ["bench", "toy/network", "--options", "steps=5", "--num-envs", "1", "4", "--profile", *TINY]
     assert cli.main([*arguments, "--out", str(out)]) == 0
     shown = capsys.readouterr().out
-    figures = json.loads(out.with_suffix(".json").read_text())
+    figures = json.loads((out / "figures.json").read_text())
     assert [(row["what"], row["lanes"], row["steps"]) for row in figures["rows"]] == [
         ("env", 1, 5),
         ("env", 4, 5),
@@ -26,6 +26,8 @@ def test_a_sweep_leaves_figures_a_page_and_a_picture(tmp_path, capsys):
         assert 0 < speed["low"] <= speed["median"] <= speed["high"]
         assert all(seconds > 0 for seconds in row["seconds"].values())
         assert row["bytes_accessed_per_step"] > figures["bytes_per_environment"]
+    assert figures["jax_random"]["lanes"] in (1, 4)
+    assert "env, jax.random" in shown
     assert figures["limits"]["state_bytes_per_step"] == 36
     assert figures["limits"]["bandwidth"] > 1e8
     assert {"actions", "used"} <= {row["scope"] for row in figures["profile"]}
@@ -33,10 +35,10 @@ def test_a_sweep_leaves_figures_a_page_and_a_picture(tmp_path, capsys):
     assert figures["peak_bytes"]["process"] > 5e7
     for told in ("Speed", "Size", "How far from the limit", "Where the time goes", "steps/s"):
         assert told in shown
-    page = out.with_suffix(".md").read_text()
+    page = (out / "README.md").read_text()
     assert f"`{figures['command']}`" in page
-    assert "![Speed, memory and compile time over lanes](toy.png)" in page
-    assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert "(speed.png)" in page
+    assert (out / "speed.png").read_bytes().startswith(b"\x89PNG")
     # The command that the page names is the one that was given.
     assert commands.parse(figures["command"].split()[1:]) == commands.parse([*arguments, "--out", str(out)])
 

@@ -10,10 +10,10 @@ import tyro
 
 from garrison import cli
 from garrison.adapters.cyborg import engine
-from garrison.adapters.cyborg.pool import WorkerError
 from garrison.adapters.cyborg.submission.garrison_policy import Team, read
 from garrison.cli import evaluate_cyborg
 from garrison.cli.evaluate import Evaluate
+from garrison.core.processes import WorkerError
 from garrison.judge import specs
 from garrison.judge.evaluate import Episodes
 from garrison.learn import nets

@@ -1,1 +1,1 @@
-"""Other people's simulators behind Garrison's protocols, and Garrison's worlds behind theirs."""
+"""Other simulators under Garrison's protocols, and Garrison's worlds under other protocols."""

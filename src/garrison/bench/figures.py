@@ -28,8 +28,8 @@ def sweep(rows: list[dict[str, Any]], title: str) -> bytes:
         if known:
             held.plot(*zip(*known, strict=True), "o-", label=what)
         compiling.plot(lanes, [row["seconds"]["compile"] for row in mine], "o-", label=what)
-    for axes, told in ((speed, "environment steps per second"), (held, "temporary memory, MB")):
-        axes.set(title=told, yscale="log")
+    for axes, title in ((speed, "environment steps per second"), (held, "temporary memory, MB")):
+        axes.set(title=title, yscale="log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     compiling.set(title="compiling, s", ylim=(0, 1.1 * max(row["seconds"]["compile"] for row in rows)))
     for axes in (speed, held, compiling):

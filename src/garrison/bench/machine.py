@@ -1,4 +1,4 @@
-"""What a benchmark runs on, and what that can do: bandwidth of memory, operations per second."""
+"""The machine of a benchmark, and its limits: memory bandwidth, operations per second."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def facts() -> dict[str, Any]:
 
 
 def cpu_model() -> str:
-    """The processor's name, as far as the system tells it."""
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text().splitlines() if told.exists() else []
+    """The processor's name, if the system reports it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
 
 
 def peak_bytes() -> dict[str, int]:
-    """The most memory that this process has held so far, and its accelerators, where they tell."""
-    told = [device.memory_stats() or {} for device in jax.local_devices()]
-    devices = sum(one.get("peak_bytes_in_use", 0) for one in told)
+    """The most memory that this process has held so far, and its accelerators, if they report it."""
+    stats = [device.memory_stats() or {} for device in jax.local_devices()]
+    devices = sum(one.get("peak_bytes_in_use", 0) for one in stats)
     process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT
     return {"process": process} | ({"devices": devices} if devices else {})
 

@@ -1,4 +1,4 @@
-"""What a second process gains from the programs that a first one compiled."""
+"""Compile times of a process with an empty cache and of a second one that finds it filled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from typing import Any
 
 from garrison.bench.stages import Tell
 
@@ -25,8 +24,8 @@ def cold_and_warm(arguments: Sequence[str], tell: Tell) -> list[dict[str, float]
     found = []
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": cache}
-        for told in ("an empty cache", "what the other process compiled"):
-            tell(f"compiling in a process of its own, with {told}")
+        for cache_state in ("an empty cache", "what the other process compiled"):
+            tell(f"compiling in a process of its own, with {cache_state}")
             done = subprocess.run(
                 [sys.executable, "-m", "garrison", *arguments],
                 env=environment,
@@ -38,9 +37,3 @@ def cold_and_warm(arguments: Sequence[str], tell: Tell) -> list[dict[str, float]
             (row,) = json.loads(done.stdout)["rows"]
             found.append(row["seconds"])
     return found
-
-
-def row_arguments(row: dict[str, Any]) -> list[str]:
-    """Arguments that repeat one row of a bench."""
-    told = ["--what", row["what"], "--lanes", str(row["lanes"]), "--devices", str(row["devices"])]
-    return [*told, *(["--steps", str(row["steps"])] if row["what"] == "env" else [])]

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from garrison.algos import ippo
+from garrison.core.policy import Random
 from garrison.core.world import State, World
 from garrison.core.wrappers import AutoReset
 from garrison.learn import shard
@@ -25,6 +26,8 @@ from garrison.training import seeds
 from garrison.training.config import Training
 
 WHAT = ("env", "rollout", "training")
+#: ``choose(key, mask) -> int32[agent]`` for one environment
+Choose = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 def _again(arguments: tuple[Any, ...], results: Any) -> tuple[Any, ...]:
@@ -47,8 +50,10 @@ class Program:
     parameters: int = 0  # of a learner's network
 
 
-def env(world: World, lanes: int, steps: int | None = None) -> Program:
+def env(world: World, lanes: int, steps: int | None = None, choose: Choose | None = None) -> Program:
     """``steps`` steps of ``lanes`` environments from their reset on; by default a whole episode.
+
+    ``choose(key, mask)`` draws the actions of an environment; by default :func:`random_legal`.
 
     Raises ``ValueError`` if the world's episodes all end together before that.
     """
@@ -62,17 +67,17 @@ def env(world: World, lanes: int, steps: int | None = None) -> Program:
         keys = jax.random.split(jax.random.key(seed), lanes)
         return keys, shard.map_envs(lambda keys: jax.vmap(world.reset)(keys)[1])(keys)
 
-    play = shard.map_envs(partial(_play, world, steps))
+    play = shard.map_envs(partial(_play, world, steps, choose or random_legal))
     return Program("env", lanes, steps, jax.jit(start), jax.jit(play))
 
 
-def _play(world: World, steps: int, keys: jax.Array, state: State) -> dict[str, Any]:
+def _play(world: World, steps: int, choose: Choose, keys: jax.Array, state: State) -> dict[str, Any]:
     """Play lanes with random legal actions; all results are [lane, ...]."""
 
     def one(carry: tuple[State, jax.Array, jax.Array], keys: jax.Array) -> tuple[Any, None]:
         state, total, seen = carry
         with jax.named_scope("actions"):
-            actions = jax.vmap(random_legal)(keys, jax.vmap(world.legal)(state))
+            actions = jax.vmap(choose)(keys, jax.vmap(world.legal)(state))
         obs, state, step = jax.vmap(world.step)(keys, state, actions)
         with jax.named_scope("used"):
             total, seen = total + step.reward, seen + jnp.sum(obs, axis=(1, 2))
@@ -83,6 +88,11 @@ def _play(world: World, steps: int, keys: jax.Array, state: State) -> dict[str, 
     step_keys = jax.vmap(lambda key: jax.random.split(key, steps), out_axes=1)(keys)
     (state, total, seen), _ = jax.lax.scan(one, (state, *zeros), step_keys)
     return {"return": total, "seen": seen, "overflow": _overflow(state)}
+
+
+def jax_random(key: jax.Array, mask: jax.Array) -> jax.Array:
+    """A random legal action of each agent by ``jax.random``, as a loop of one's own would draw it."""
+    return Random().act(key, None, mask, ())[0]
 
 
 def random_legal(key: jax.Array, mask: jax.Array) -> jax.Array:

@@ -16,7 +16,7 @@ import jax
 
 NOWHERE = "unattributed"
 
-#: What JAX itself puts into the path of an operation, beside names of functions.
+#: What JAX itself adds to the path of an operation, in addition to names of functions.
 _STRUCTURE = re.compile(
     r"jit\(.*|pjit|while|cond|body|cond_pred|body_pred|scan|closed_call|checkpoint|shard_map|branch_\d+_fun|"
 )
@@ -56,7 +56,7 @@ def profile(executable: Any, arguments: tuple[Any, ...], env_steps: int) -> list
         environment step (over all cores or streams), and ``operations``, different ones that ran.
 
     Raises:
-        ValueError: where the profiler of this device tells nothing of single operations.
+        ValueError: if the profiler of this device does not report single operations.
     """
     jax.block_until_ready(executable(*arguments))
     with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +65,7 @@ def profile(executable: Any, arguments: tuple[Any, ...], env_steps: int) -> list
         files = list(Path(folder).rglob("*.xplane.pb"))
         spent = _spent(files[0], scopes_of(executable.as_text())) if files else {}
     if not spent:
-        raise ValueError("the profiler told nothing of single operations on this device")
+        raise ValueError("the profiler does not report single operations on this device")
     time, number = Counter(), Counter()
     for (scope, _), nanoseconds in spent.items():
         time[scope] += nanoseconds

@@ -37,7 +37,7 @@ def check(lanes: Sequence[int], repeats: int) -> None:
 def speed(
     make: Callable[[], Program], lanes: int, devices: int, repeats: int, seconds: float, tell: Tell
 ) -> dict[str, Any]:
-    """Compile and run a program: stages, speed, what the compiler says of it. A repeat takes some seconds."""
+    """Compile and run a program: stages, speed, cost by the compiler's analysis."""
     count = shard.usable(lanes, devices)
     with shard.devices(lanes, devices):
         runner = Runner(make(), tell=tell)
@@ -57,7 +57,7 @@ def speed(
 
 
 def _check_overflow(results: Any) -> None:
-    """Raise ``RuntimeError`` if a list of a world was full, so that not the world's rules were timed."""
+    """Raise ``RuntimeError`` if a list of a world overflowed: the timing would be invalid."""
     flags = results.get("overflow", {}) if isinstance(results, dict) else {}
     for name, flag in flags.items():
         if np.any(flag):
@@ -78,7 +78,7 @@ def limits(row: dict[str, Any], sizes: dict[str, Any]) -> dict[str, Any]:
     devices, steps = row["devices"], row["steps_per_second"]["median"]
     bandwidth, peak = machine.bandwidth(devices), machine.operations(devices)
     needed = sizes["bytes_per_environment"] + sizes["bytes_changed"]
-    told = {
+    figures = {
         "lanes": row["lanes"],
         "devices": devices,
         "bandwidth": bandwidth,
@@ -88,10 +88,10 @@ def limits(row: dict[str, Any], sizes: dict[str, Any]) -> dict[str, Any]:
         "share_of_bandwidth_by_state": steps * needed / bandwidth,
     }
     if row["bytes_accessed_per_step"]:
-        told["share_of_bandwidth_by_compiler"] = steps * row["bytes_accessed_per_step"] / bandwidth
+        figures["share_of_bandwidth_by_compiler"] = steps * row["bytes_accessed_per_step"] / bandwidth
     if row["operations_per_step"]:
-        told["share_of_peak_operations"] = steps * row["operations_per_step"] / peak
-    return told
+        figures["share_of_peak_operations"] = steps * row["operations_per_step"] / peak
+    return figures
 
 
 def profile(world: World, lanes: int, steps: int, tell: Tell) -> list[dict[str, Any]]:
@@ -104,7 +104,7 @@ def profile(world: World, lanes: int, steps: int, tell: Tell) -> list[dict[str, 
     return scopes.profile(executable, arguments, lanes * play.steps)
 
 
-def beside_cyborg(
+def against_cyborg(
     make: Callable[[], Program],
     lanes: int,
     devices: int,
@@ -113,26 +113,26 @@ def beside_cyborg(
     python: str,
     seconds: float,
 ) -> dict[str, Any]:
-    """Ours and one process of CybORG in turns of some seconds; a ratio is that of neighbors in time.
+    """Garrison and one process of CybORG in turns of some seconds; each ratio compares adjacent measurements.
 
     Raises ``ValueError`` if ``python`` cannot import CybORG.
     """
-    with cyborg_speed.process(python) as theirs, shard.devices(lanes, devices):
+    with cyborg_speed.process(python) as cyborg, shard.devices(lanes, devices):
         tell("starting CybORG")
-        theirs(0.1)
+        cyborg(0.1)
         runner = Runner(make(), tell=tell)
         pairs = []
         for number in range(repeats):
             tell(f"in turns with CybORG, {number + 1} of {repeats}")
-            pairs.append((runner.speed(seconds)[0], theirs(seconds)))
+            pairs.append((runner.speed(seconds)[0], cyborg(seconds)))
     return {
         "lanes": lanes,
         "devices": shard.usable(lanes, devices),
         "repeats": repeats,
         "seconds": seconds,
-        "steps_per_second": spread([ours for ours, _ in pairs]),
-        "cyborg_steps_per_second": spread([theirs for _, theirs in pairs]),
-        "ratio": spread([ours / theirs for ours, theirs in pairs]),
+        "steps_per_second": spread([speed for speed, _ in pairs]),
+        "cyborg_steps_per_second": spread([speed for _, speed in pairs]),
+        "ratio": spread([garrison / cyborg for garrison, cyborg in pairs]),
     }
 
 

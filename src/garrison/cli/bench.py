@@ -18,13 +18,13 @@ import tyro
 from garrison.bench import machine, processes
 from garrison.bench.programs import WHAT, Program
 from garrison.cli import bench_report
-from garrison.cli.common import out, print_json, user_input
+from garrison.cli.common import user_input
 from garrison.cli.progress import bar
-from garrison.core.files import write
+from garrison.cli.publish import publish
 from garrison.core.world import World
 from garrison.learn import shard
 from garrison.presets import PRESETS
-from garrison.runs import study_files
+from garrison.studies.study import origin, prepare
 from garrison.training import seeds
 from garrison.training.config import Training, make_world, parse_options
 
@@ -77,7 +77,7 @@ class Bench:
     cyborg_seconds: float = 5.0
     """How long a turn takes."""
     out: Path | None = None
-    """Write <out>.json and <out>.md as well, and <out>.png if there are several numbers of lanes."""
+    """Folder for figures.json, README.md and, with several numbers of lanes, speed.png."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON."""
 
@@ -85,28 +85,13 @@ class Bench:
         with user_input():
             devices = self._devices()  # first: making a world may compute something
             training, world = self._opened()
+            prepare(self.out)
         if not self.use_cache:
             jax.config.update("jax_enable_compilation_cache", False)
         with user_input():  # of lanes and steps that do not fit the world, and of CybORG where it is missing
             figures = self._measured(training, world, devices)
-        if self.out is not None:
-            self._save(figures, self.out)
-        if self.json:
-            print_json(figures)
-        else:
-            for table in bench_report.tables(figures):
-                out.print(table)
+        publish(bench_report.study(figures), self.out, self.json)
         return 0
-
-    def _save(self, figures: dict[str, Any], to: Path) -> None:
-        """Write the files; the picture where there is more than one number of lanes to draw."""
-        picture = to.with_name(f"{to.name}.png")
-        drawn = len({row["lanes"] for row in figures["rows"]}) > 1
-        study_files.save(to, figures, bench_report.markdown(figures, picture.name if drawn else None))
-        if drawn:
-            from garrison.bench import figures as pictures
-
-            write(picture, pictures.sweep(figures["rows"], self.world))
 
     def _opened(self) -> tuple[Training, World]:
         from garrison.bench import study
@@ -120,7 +105,7 @@ class Bench:
             from garrison.adapters.cyborg import speed as cyborg_speed
 
             with cyborg_speed.process(self.cyborg_python) as play:
-                play(0.001)  # so that its absence is told before anything is measured
+                play(0.001)  # a missing CybORG is an error before anything is measured
         named = {"red": self.red, "green": self.green}
         options = (*self.options, *(f"{name}={value}" for name, value in named.items() if value is not None))
         options = parse_options(options)
@@ -132,7 +117,7 @@ class Bench:
         return training, seeds.check(training)  # which checks that the preset fits the world
 
     def _devices(self) -> int | None:
-        """How many devices are to be used at most; None: as many as suit each program."""
+        """The largest number of devices to use; None: as many as suit each program."""
         if self.devices is not None and self.devices < 1:
             raise ValueError(f"devices is {self.devices}; it must be at least 1")
         if self.devices is not None or "env" in self._programs():
@@ -157,9 +142,13 @@ class Bench:
 
         jobs = self._jobs(training)
         extra = (
-            1 + 2 * self.profile + (4 + self.repeats) * self.cyborg + 2 * self.warm * len(self._programs())
+            1
+            + 3 * ("env" in self._programs())
+            + 2 * self.profile
+            + (4 + self.repeats) * self.cyborg
+            + 2 * self.warm * len(self._programs())
         )
-        found = study_files.origin(self._command()) | {"hardware": machine.facts()} | study.counted(world)
+        found = origin(self._command()) | {"hardware": machine.facts()} | study.counted(world)
         found |= {"options": training.options, "preset": self.preset, "repeats": self.repeats}
         found |= {"cached": self.use_cache, "rows": []}
         with progress(3 * len(jobs) + extra) as tell:
@@ -175,7 +164,7 @@ class Bench:
         return devices or (1 if learns_on_cpu else jax.device_count())
 
     def _more(self, training: Training, world: World, found: dict[str, Any], tell: Tell) -> dict[str, Any]:
-        """What is measured at the best number of lanes."""
+        """Measurements at the best number of lanes."""
         from garrison.bench import study
 
         best = {
@@ -185,13 +174,14 @@ class Bench:
         if "env" in best:
             tell("measuring what the memory can do")
             more["limits"] = study.limits(best["env"], found)
+            more["jax_random"] = self._with_jax_random(world, best["env"], tell)
         lanes = best["env"]["lanes"] if "env" in best else (self.lanes or LANES)[-1]
         if self.profile:
             more["profile"] = study.profile(world, lanes, self.steps, tell)
         if self.cyborg:
             make: Callable[[], Program] = partial(study.program, "env", training, world, lanes, self.steps)
             devices = self._at_most("env", self.devices)
-            more["cyborg"] = study.beside_cyborg(
+            more["cyborg"] = study.against_cyborg(
                 make, lanes, devices, self.repeats, tell, self.cyborg_python, self.cyborg_seconds
             )
         if self.warm:
@@ -204,6 +194,14 @@ class Bench:
                 for what, row in best.items()
             ]
         return more
+
+    def _with_jax_random(self, world: World, best: dict[str, Any], tell: Tell) -> dict[str, Any]:
+        """The world alone once more, with actions drawn by ``jax.random``."""
+        from garrison.bench import programs, study
+
+        make = partial(programs.env, world, best["lanes"], self.steps, programs.jax_random)
+        row = study.speed(make, best["lanes"], best["devices"], self.repeats, self.seconds, tell)
+        return row | {"what": "env, jax.random"}
 
     def _again(self, row: dict[str, Any]) -> list[str]:
         """Arguments of a process that measures one row, once, with a cache."""

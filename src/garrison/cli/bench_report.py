@@ -1,53 +1,44 @@
-"""What `garrison bench` found, as tables for the terminal and as Markdown."""
+"""The figures of `garrison bench` as a study."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rich.table import Table
+from garrison.studies.study import Section, Study
 
-from garrison.runs import study_files
-
-Rows = list[tuple[str, ...]]
-#: A title, a header, rows, and a line below.
-Section = tuple[str, tuple[str, ...], Rows, str]
+PICTURE = "speed.png"
 
 
-def tables(figures: dict[str, Any]) -> Iterator[Table]:
-    """For the terminal."""
-    for title, header, rows, note in sections(figures):
-        view = Table(
-            title=title, caption=note, box=None, padding=(0, 1), title_justify="left", caption_justify="left"
-        )
-        for number, name in enumerate(header):
-            view.add_column(name, justify="right" if number else "left")
-        for row in rows:
-            view.add_row(*row)
-        yield view
+def study(figures: Mapping[str, Any]) -> Study:
+    """The figures in tables, with a picture where there are several numbers of environments."""
+    from garrison.bench import figures as pictures
 
-
-def markdown(figures: dict[str, Any], picture: str | None) -> Iterator[str]:
-    yield f"# {figures['world']}: speed"
-    yield ""
-    yield study_files.told(figures)
-    hardware = figures["hardware"]
-    yield f"Processor: {hardware['cpu']}; cores that could be used: {hardware['cores']}."
-    yield ""
-    yield (
-        "`env` is the world alone: random legal actions; observations, masks and rewards are computed and "
-        f"used. `rollout` and `training` are the learner of `{figures['preset']}`: its policy plays and all "
-        f"is kept; the same, and learning from it. Speeds are medians of {figures['repeats']} measurements "
-        "after a run that is not counted. [docs/speed.md](../docs/speed.md) tells what the columns mean."
+    hardware, rows = figures["hardware"], figures["rows"]
+    drawn = len({row["lanes"] for row in rows}) > 1
+    fastest = max(rows, key=lambda row: row["steps_per_second"]["median"])
+    ratio = f", {figures['cyborg']['ratio']['median']:,.0f} times CybORG" if "cyborg" in figures else ""
+    return Study(
+        title=f"{figures['world']}: speed of {', '.join(dict.fromkeys(row['what'] for row in rows))}",
+        figures=figures,
+        finding=(
+            f"{fastest['steps_per_second']['median']:,.0f} environment steps/s ({fastest['what']}, "
+            f"{fastest['lanes']:,} environments{ratio})."
+        ),
+        method=(
+            f"Processor: {hardware['cpu']}; usable cores: {hardware['cores']}. `env` is the world alone "
+            "under random legal actions; observations, masks and rewards are computed and used. `env, "
+            "jax.random` is the same with actions drawn by `jax.random` instead of a hash. `rollout` and "
+            f"`training` are the learner of `{figures['preset']}`: collecting experience, and a whole "
+            f"iteration. Speeds are medians of {figures['repeats']} measurements after a warm-up run. "
+            "[docs/speed.md](../../docs/speed.md) explains the columns."
+        ),
+        sections=list(sections(figures)),
+        pictures={PICTURE: pictures.sweep(rows, figures["world"])} if drawn else {},
     )
-    for title, header, rows, note in sections(figures):
-        yield from ["", f"## {title}", "", *study_files.table(header, rows)]
-        yield from ["", note] if note else []
-    if picture is not None:
-        yield from ["", f"![Speed, memory and compile time over lanes]({picture})"]
 
 
-def sections(figures: dict[str, Any]) -> Iterator[Section]:
+def sections(figures: Mapping[str, Any]) -> Iterator[Section]:
     yield _speeds(figures)
     yield _sizes(figures)
     for name, section in (("limits", _limits), ("profile", _profile), ("cyborg", _cyborg), ("warm", _warm)):
@@ -55,12 +46,13 @@ def sections(figures: dict[str, Any]) -> Iterator[Section]:
             yield section(figures[name])
 
 
-def _speeds(figures: dict[str, Any]) -> Section:
+def _speeds(figures: Mapping[str, Any]) -> Section:
     header = (
         "program", "lanes", "devices", "steps/s", "range, k", "cores", "start", "trace", "compile", "MB"
     )  # fmt: skip
     rows = []
-    for row in figures["rows"]:
+    extra = [figures["jax_random"]] if "jax_random" in figures else []
+    for row in [*figures["rows"], *extra]:
         speed, seconds = row["steps_per_second"], row["seconds"]
         rows.append((
             row["what"], f"{row['lanes']:,}", f"{row['devices']}", f"{speed['median']:,.0f}",
@@ -71,10 +63,10 @@ def _speeds(figures: dict[str, Any]) -> Section:
     peaks = ", ".join(f"{name} {_mega(held)} MB" for name, held in figures["peak_bytes"].items())
     note = "with the cache" if figures["cached"] else "without a cache"
     stages = f"Start, trace and compile are seconds, {note} of compiled programs"
-    return "Speed", header, rows, f"{stages}. Peak memory, compiling included: {peaks}."
+    return Section("Speed", header, rows, f"{stages}. Peak memory, compiling included: {peaks}.")
 
 
-def _sizes(figures: dict[str, Any]) -> Section:
+def _sizes(figures: Mapping[str, Any]) -> Section:
     parts = ", ".join(f"{name} {held:,}" for name, held in figures["bytes_by_part"].items())
     rows = [
         (f"bytes of one environment ({parts})", f"{figures['bytes_per_environment']:,}"),
@@ -85,14 +77,14 @@ def _sizes(figures: dict[str, Any]) -> Section:
     accessed = [row for row in figures["rows"] if row["what"] == "env" and row["bytes_accessed_per_step"]]
     if accessed:
         last = accessed[-1]
-        told = f"bytes accessed per environment step, by the compiler's count, at {last['lanes']:,} lanes"
-        rows.append((told, f"{last['bytes_accessed_per_step']:,.0f}"))
+        label = f"bytes accessed per environment step, by the compiler's count, at {last['lanes']:,} lanes"
+        rows.append((label, f"{last['bytes_accessed_per_step']:,.0f}"))
     learners = {row["parameters"] for row in figures["rows"] if row["parameters"]}
     rows += [("parameters of the learner's network", f"{count:,}") for count in sorted(learners)]
-    return "Size", ("what", "number"), rows, ""
+    return Section("Size", ("what", "number"), rows)
 
 
-def _limits(limits: dict[str, Any]) -> Section:
+def _limits(limits: Mapping[str, Any]) -> Section:
     rows = [
         ("memory bandwidth, measured, GB/s", f"{limits['bandwidth'] / 1e9:.1f}"),
         ("bytes of state that a step has to read and write", f"{limits['state_bytes_per_step']:,}"),
@@ -106,7 +98,7 @@ def _limits(limits: dict[str, Any]) -> Section:
         share = f"{limits['share_of_bandwidth_by_compiler']:.1%}"
         rows.append(("bytes accessed by the compiler's count, as a share of the bandwidth", share))
     note = f"`env` at {limits['lanes']:,} lanes on {limits['devices']} devices."
-    return "How far from the limit", ("what", "number"), rows, note
+    return Section("How far from the limit", ("what", "number"), rows, note)
 
 
 def _profile(profile: list[dict[str, Any]]) -> Section:
@@ -122,7 +114,7 @@ def _profile(profile: list[dict[str, Any]]) -> Section:
         "Time within operations on one device, while a profiler watches. A fusion counts to the scope of its "
         "last operation."
     )
-    return (
+    return Section(
         "Where the time goes",
         ("scope", "share", "µs per environment step", "fused operations"),
         rows,
@@ -130,19 +122,19 @@ def _profile(profile: list[dict[str, Any]]) -> Section:
     )
 
 
-def _cyborg(beside: dict[str, Any]) -> Section:
+def _cyborg(figures: Mapping[str, Any]) -> Section:
     rows = [
         (
-            f"Garrison, {beside['lanes']:,} lanes on {beside['devices']} devices",
-            _spread(beside["steps_per_second"]),
+            f"Garrison, {figures['lanes']:,} lanes on {figures['devices']} devices",
+            _spread(figures["steps_per_second"]),
         ),
-        ("one process of CybORG", _spread(beside["cyborg_steps_per_second"], 1)),
-        ("ratio", _spread(beside["ratio"])),
+        ("one process of CybORG", _spread(figures["cyborg_steps_per_second"], 1)),
+        ("ratio", _spread(figures["ratio"])),
     ]
     turns = (
-        f"{beside['repeats']} turns of {beside['seconds']:g} s each; resets are not counted on either side."
+        f"{figures['repeats']} turns of {figures['seconds']:g} s each; resets are not counted on either side."
     )
-    return "Beside CybORG", ("what", "steps/s: median [range]"), rows, turns
+    return Section("Compared with CybORG", ("what", "steps/s: median [range]"), rows, turns)
 
 
 def _warm(warm: list[dict[str, Any]]) -> Section:
@@ -153,7 +145,7 @@ def _warm(warm: list[dict[str, Any]]) -> Section:
             traced = seconds["trace"] + seconds["lower"]
             cells = (seconds["start"], traced, seconds["compile"])
             rows.append((one["what"], f"{one['lanes']:,}", process, *(f"{x:.1f}" for x in cells)))
-    return (
+    return Section(
         "With a warm cache",
         header,
         rows,

@@ -20,7 +20,6 @@ from garrison.cli.parity.fuzz import Fuzz
 from garrison.cli.parity.overflow import Overflow
 from garrison.cli.parity.record import Record
 from garrison.cli.parity.replay import Replay
-from garrison.cli.parity.returns import Returns
 from garrison.cli.parity.train import ParityTrain
 from garrison.cli.parity.update import Update
 from garrison.cli.presets import Presets
@@ -34,7 +33,6 @@ Parity = (
     Annotated[Replay, tyro.conf.subcommand("replay")]
     | Annotated[Record, tyro.conf.subcommand("record")]
     | Annotated[Fuzz, tyro.conf.subcommand("fuzz")]
-    | Annotated[Returns, tyro.conf.subcommand("returns")]
     | Annotated[Equivalence, tyro.conf.subcommand("equivalence")]
     | Annotated[Overflow, tyro.conf.subcommand("overflow")]
     | Annotated[Update, tyro.conf.subcommand("update")]
@@ -50,7 +48,7 @@ Command = (
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Export, tyro.conf.subcommand("export")]
-    | Annotated[Parity, tyro.conf.subcommand("parity", description="Compare Garrison with recorded CybORG.")]
+    | Annotated[Parity, tyro.conf.subcommand("parity", description="Compare Garrison with CybORG.")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Presets, tyro.conf.subcommand("presets")]
     | Annotated[Worlds, tyro.conf.subcommand("worlds")]

@@ -25,18 +25,8 @@ log = Console(stderr=True)
 
 
 #: What stands for characters that the terminal's encoding lacks.
-_ASCII = {
-    "−": "-",
-    "–": "-",
-    "—": "-",
-    "…": "...",
-    "±": "+-",
-    "·": "*",
-    "×": "x",
-    "→": "->",
-    "µ": "u",
-    "⁹": "^9",
-}
+_ASCII = dict(zip("−–—±·×→µ", ("-", "-", "-", "+-", "*", "x", "->", "u"), strict=True)) | {"…": "..."}
+_SUPERSCRIPT = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
 
 
 def print_json(data: Any) -> None:
@@ -48,7 +38,10 @@ def _in_ascii(error: UnicodeError) -> tuple[str, int]:
     """Error handler of encoders: ASCII in place of what cannot be encoded."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    return "".join(_ASCII.get(char, "?") for char in error.object[error.start : error.end]), error.end
+    text = error.object[error.start : error.end]
+    text = re.sub(f"[{''.join(_SUPERSCRIPT)}]+", lambda match: "^" + match[0], text)
+    known = _ASCII | _SUPERSCRIPT | {"^": "^"}
+    return "".join(known.get(char, "?") for char in text), error.end
 
 
 def print_in_any_encoding() -> None:

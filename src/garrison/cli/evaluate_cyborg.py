@@ -7,9 +7,10 @@ from typing import Any
 
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg import world as cyborg_world
-from garrison.adapters.cyborg.pool import WorkerError
 from garrison.adapters.cyborg.world import CybORGWorld
-from garrison.cli.parity.record import bar, say_which
+from garrison.cli.common import print_cyborg_version
+from garrison.cli.parity.record import bar
+from garrison.core.processes import WorkerError
 from garrison.core.world import World
 from garrison.judge.evaluation import Figures
 from garrison.judge.summary import summary
@@ -22,7 +23,7 @@ def on_cyborg(world: World) -> CybORGWorld:
     Raises ``ValueError`` when there is no such world, or no CybORG.
     """
     other = cyborg_world.on_cyborg(world)
-    say_which()
+    print_cyborg_version()
     return other
 
 

@@ -1,1 +1,1 @@
-"""CybORG beside Garrison: recorded episodes replayed through our engine, and compared after every step."""
+"""Comparisons of Garrison with CybORG: replays, scores, stress tests, an independent learner in PyTorch."""

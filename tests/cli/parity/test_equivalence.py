@@ -1,16 +1,17 @@
 """``garrison parity equivalence``: the command; playing and statistics are tested in tests/parity."""
 
+import copy
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from garrison.adapters.cyborg import engine
-from garrison.adapters.cyborg.pool import WorkerError
 from garrison.cli.commands import parse
-from garrison.cli.parity import equivalence
 from garrison.cli.parity.equivalence import Equivalence
-from garrison.parity.scores import episodes_file, study_plan
+from garrison.core.processes import WorkerError
+from garrison.parity.scores import episodes_file, equivalence_page, stored_episodes, study_plan
 from garrison.worlds.cc4.behavior import BLUE
 
 ABOUT = {"version": "4.0", "commit": "8c3c50c" * 5, "sources": "4e1f", "known": True}
@@ -57,7 +58,17 @@ def cyborg(monkeypatch):
 
 
 def command(out, *arguments):
-    words = ("--policies", "idle", "guard", "--episodes", "30", "--ours", "40", "--out", str(out))
+    words = (
+        "--policies",
+        "idle",
+        "guard",
+        "--episodes",
+        "30",
+        "--garrison-episodes",
+        "40",
+        "--out",
+        str(out),
+    )
     return parse(["parity", "equivalence", *words, *arguments])
 
 
@@ -67,22 +78,23 @@ def test_a_study_that_finds_no_gap(cyborg, tmp_path, capsys):
     told = capsys.readouterr()
     assert "CybORG 4.0, commit 8c3c50c" in told.err
     figures = json.loads(told.out)
-    assert figures == json.loads(out.with_name("equivalence.json").read_text())
+    assert figures == json.loads((out / "figures.json").read_text())
     assert [(p["policy"], p["margin"], p["episodes"]) for p in figures["pairs"]] == [
         ("guard", 15, {"garrison": 40, "cyborg": 30}),
         ("idle", 84, {"garrison": 40, "cyborg": 30}),
     ]
     assert figures["systematic"] == 0
-    text = out.with_name("equivalence.md").read_text()
+    text = (out / "README.md").read_text()
     assert figures["command"] == (
-        "garrison parity equivalence --policies guard idle --red fsm --episodes 30 --ours 40 --seed 3"
+        "garrison parity equivalence --policies guard idle --red fsm --episodes 30 --garrison-episodes 40 "
+        "--seed 3"
     )
     assert figures["command"] in text
     assert "**0 of 34 tests find a systematic gap at a family-wise level of 5%" in text
     assert "| phase 2 action_cost |" in text
     assert "| phase 1 ASF | 0.00 | 0.00 | 0.00 | 0.00 |  |  |" in text
-    assert "![Differences in margins](equivalence.png)" in text
-    assert out.with_name("equivalence.png").read_bytes().startswith(b"\x89PNG")
+    assert "(differences.png)" in text
+    assert (out / "differences.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_gap_is_told_by_the_exit_status(cyborg, tmp_path, capsys):
@@ -144,5 +156,76 @@ def test_what_makes_no_sense_is_refused(cyborg, tmp_path, arguments, message):
     assert not cyborg.played
 
 
+REFERENCE = Path(__file__).parents[2] / "data" / "cc4_returns"
+
+
+@pytest.fixture
+def on_garrison(monkeypatch):
+    """Stand-in for playing: CybORG's stored episodes; ``bias`` is added to red's impact in phase 1."""
+    stored = stored_episodes.read_folder(REFERENCE)
+
+    class Play:
+        bias = 0.0
+
+        def __call__(self, world, policies, seeds):
+            self.seeds = seeds
+            return {one: [self.episode(one.policy, seed) for seed in seeds] for one in policies}
+
+        def episode(self, policy, seed):
+            row = copy.deepcopy(stored[policy][seed % 100])
+            row["parts"]["RIA"][1] += self.bias
+            return {"seed": seed, "parts": row["parts"]}
+
+    play = Play()
+    monkeypatch.setattr(study_plan, "play_on_garrison", play)
+    return play
+
+
+def test_stored_episodes_take_the_place_of_cyborg(on_garrison, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(engine, "about", lambda: pytest.fail("CybORG is asked for"))
+    words = [
+        "parity",
+        "equivalence",
+        "--reference",
+        str(REFERENCE),
+        "--garrison-episodes",
+        "90",
+        "--out",
+        str(tmp_path),
+    ]
+    assert parse([*words, "--json"]).run() == 0
+    assert len(on_garrison.seeds) == 90
+    figures = json.loads(capsys.readouterr().out)
+    assert [pair["policy"] for pair in figures["pairs"]] == ["idle", "random", "reactive", "firewall"]
+    assert {pair["episodes"]["cyborg"] for pair in figures["pairs"]} == {100}
+    quantities = [gap["quantity"] for gap in figures["pairs"][0]["gaps"]]
+    assert (quantities[0], len(quantities)) == ("return", 20)
+    assert all(pair["behavior"] is None for pair in figures["pairs"])
+    assert f"--reference {REFERENCE}" in figures["command"]
+    assert "## Behavior" not in (tmp_path / "README.md").read_text()
+    on_garrison.bias = -80
+    assert parse([*words, "--policies", "idle"]).run() == 1
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    gaps = {gap["quantity"]: gap["adjusted"] for gap in figures["pairs"][0]["gaps"]}
+    assert gaps["phase 1 RIA"] < 0.05
+    assert gaps["phase 0 RIA"] > 0.05
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--policies", "guard"), "has no guard; it has: idle, random, reactive, firewall"),
+        (("--red", "discovery"), "--reference needs --red fsm"),
+        (("--garrison-episodes", "1"), "--garrison-episodes of at least 2"),
+        (("--margin", "nan"), "a margin must be more than 0"),
+    ],
+)
+def test_what_stored_episodes_lack_is_named(on_garrison, tmp_path, arguments, message):
+    with pytest.raises(SystemExit, match=message):
+        parse(
+            ["parity", "equivalence", "--reference", str(REFERENCE), "--out", str(tmp_path), *arguments]
+        ).run()
+
+
 def test_numbers_have_as_many_digits_as_matter():
-    assert [equivalence.number(x) for x in (-6750.4, 108.26, -0.004)] == ["-6,750", "108.3", "-0.00"]
+    assert [equivalence_page.number(x) for x in (-6750.4, 108.26, -0.004)] == ["-6,750", "108.3", "-0.00"]

@@ -8,9 +8,9 @@ import pytest
 from garrison import cli
 from garrison.cli.parity.replay import replay_command
 from garrison.parity.replay import replay as module
-from garrison.parity.replay.compare import Difference
+from garrison.parity.replay.compare import ReplayDifference
 
-WRONG = Difference(3, "/hosts/a/files", ["cmd.sh"], [])
+WRONG = ReplayDifference(3, "/hosts/a/files", ["cmd.sh"], [])
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def replays(monkeypatch):
 
     def replay(path):
         found = [WRONG] if "wrong" in path.name else []
-        return module.Report(str(path), "fsm", "heavy", 4, 900, 0, 1.25, found)
+        return module.ReplayReport(str(path), "fsm", "heavy", 4, 900, 0, 1.25, found)
 
     monkeypatch.setattr(module, "replay", replay)
 
@@ -34,7 +34,7 @@ def test_exact_episodes(replays, capsys):
 def test_differences_are_shown_and_fail(replays, capsys):
     assert replay_command([Path("right.jsonl.gz"), Path("wrong.jsonl.gz")]) == 1
     shown = " ".join(capsys.readouterr().out.split())
-    assert "wrong.jsonl.gz: step 3: /hosts/a/files: ours ['cmd.sh'], recorded []" in shown
+    assert "wrong.jsonl.gz: step 3: /hosts/a/files: garrison ['cmd.sh'], recorded []" in shown
 
 
 def test_json(replays, capsys):
@@ -42,7 +42,7 @@ def test_json(replays, capsys):
     (report,) = json.loads(capsys.readouterr().out)
     assert (report["steps"], report["draws"], report["overflow"], report["exact"]) == (4, 900, 0, False)
     assert report["differences"] == [
-        {"step": 3, "path": "/hosts/a/files", "ours": ["cmd.sh"], "recorded": []},
+        {"step": 3, "path": "/hosts/a/files", "garrison": ["cmd.sh"], "recorded": []},
     ]
 
 
@@ -104,8 +104,8 @@ def live(replays, monkeypatch):
     from garrison.cli.parity import replay
     from garrison.parity.recording import record
 
-    monkeypatch.setattr(record, "Session", FakeSession)
-    monkeypatch.setattr(replay, "say_which", lambda: None)
+    monkeypatch.setattr(record, "RecordingSession", FakeSession)
+    monkeypatch.setattr(replay, "print_cyborg_version", lambda: None)
 
 
 def test_live_episodes_are_kept_if_they_differ(live, tmp_path, capsys):
@@ -128,7 +128,7 @@ def test_recordings_and_live_episodes_are_not_mixed():
 
 def test_what_happened_before_a_difference_is_shown(monkeypatch, capsys):
     lines = ["step 3, CybORG:", "  red_agent_0: Impact (session 0): TRUE"]
-    report = module.Report("a.jsonl.gz", "fsm", "heavy", 4, differences=[WRONG], around=lines)
+    report = module.ReplayReport("a.jsonl.gz", "fsm", "heavy", 4, differences=[WRONG], around=lines)
     monkeypatch.setattr(module, "replay", lambda path: report)
     assert replay_command([Path("a.jsonl.gz")]) == 1
     assert "  red_agent_0: Impact (session 0): TRUE" in capsys.readouterr().out
@@ -139,8 +139,8 @@ def test_record_names_its_files(tmp_path, monkeypatch, capsys):
     from garrison.parity.recording import record
 
     made = [(tmp_path / "fsm-idle-0.jsonl.gz", False), (tmp_path / "fsm-idle-0-e1.jsonl.gz", True)]
-    monkeypatch.setattr(record_command, "say_which", lambda: None)
-    monkeypatch.setattr(record, "Session", FakeSession)
+    monkeypatch.setattr(record_command, "print_cyborg_version", lambda: None)
+    monkeypatch.setattr(record, "RecordingSession", FakeSession)
     monkeypatch.setattr(record, "files", lambda session, episodes, folder: made[:episodes])
     arguments = ["parity", "record", "--out", str(tmp_path), "--blue", "idle", "--episodes", "2"]
     assert cli.main(arguments) == 0

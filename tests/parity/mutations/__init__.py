@@ -20,8 +20,8 @@ import jax
 import numpy as np
 import pytest
 
-from garrison.parity.replay.compare import Difference
-from garrison.parity.replay.replay import Engine, engine, replay
+from garrison.parity.replay.compare import ReplayDifference
+from garrison.parity.replay.replay import ReplayEngine, engine, replay
 from garrison.worlds import cc4
 from garrison.worlds.cc4 import tables as T
 
@@ -99,16 +99,16 @@ class Found:
     """The first difference that a replay reports."""
 
     episode: str
-    difference: Difference
+    difference: ReplayDifference
 
     def row(self) -> dict[str, Any]:
         """As it stands in the table; long values are cut."""
-        step, field, ours, recorded = self.difference
-        values = {"ours": repr(ours)[:_SHOWN], "recorded": repr(recorded)[:_SHOWN]}
+        step, field, garrison, recorded = self.difference
+        values = {"garrison": repr(garrison)[:_SHOWN], "recorded": repr(recorded)[:_SHOWN]}
         return {"episode": self.episode, "step": step, "field": field, **values}
 
 
-class QuickEngine(Engine):
+class QuickEngine(ReplayEngine):
     """An engine compiled with little optimisation: made in half the time, and as exact."""
 
     def __init__(self, world: cc4.CC4):
@@ -133,7 +133,7 @@ def search(wrong: Wrong, episodes: tuple[str, ...]) -> Iterator[Found]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         if wrong.change.patch is not None:
             monkeypatch.setattr(*wrong.change.patch())
-        engines: dict[str, Engine] = {}
+        engines: dict[str, ReplayEngine] = {}
         for episode in episodes:
             red = episode.split("-")[0]
             if red not in engines:
@@ -143,7 +143,7 @@ def search(wrong: Wrong, episodes: tuple[str, ...]) -> Iterator[Found]:
                 yield Found(episode, differences[0])
 
 
-def _engine(change: Change, red: str) -> Engine:
+def _engine(change: Change, red: str) -> ReplayEngine:
     if change.options is None:
         return QuickEngine(cc4.make(red=red))
     other = copy.copy(engine(red))  # options are data: the true engine plays them

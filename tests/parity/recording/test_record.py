@@ -9,7 +9,7 @@ import pytest
 
 from garrison.adapters.cyborg.engine import MissingCybORG, cyborg
 from garrison.parity.recording import snapshot, trace
-from garrison.parity.recording.record import Live, Session, files
+from garrison.parity.recording.record import LiveEpisode, RecordingSession, files
 from garrison.parity.recording.trace import accumulate
 from garrison.parity.replay import compare
 from garrison.parity.replay.replay import replay
@@ -84,7 +84,7 @@ def lines_of(name, count):
 @pytest.mark.parametrize("suffix", ["gz", "xz"])
 def test_an_episode_is_read_while_it_is_played_and_saved_whole(tmp_path, suffix):
     records, played = lines_of("fsm-heavy-2.jsonl.xz", 12), []
-    episode = Live("x.jsonl.gz", (played.append(record) or record for record in records))
+    episode = LiveEpisode("x.jsonl.gz", (played.append(record) or record for record in records))
     recording = episode.trace()
     assert len(played) == 1  # the header
     steps = recording.steps()
@@ -100,7 +100,7 @@ def test_an_episode_is_read_while_it_is_played_and_saved_whole(tmp_path, suffix)
 
 
 def test_an_episode_in_memory_is_replayed_as_its_file():
-    report = replay(Live("x.jsonl.gz", iter(lines_of("fsm-heavy-2.jsonl.xz", 12))).trace())
+    report = replay(LiveEpisode("x.jsonl.gz", iter(lines_of("fsm-heavy-2.jsonl.xz", 12))).trace())
     assert (report.path, report.steps, report.differences) == ("x.jsonl.gz", 12, [])
 
 
@@ -123,7 +123,7 @@ class FakeSession:
         }
         self.played.append(self.number)
         self.number, self.generator = self.number + 1, self.generator + 1
-        return Live("x", iter([header]))
+        return LiveEpisode("x", iter([header]))
 
 
 def test_recording_goes_on_after_the_last_file(tmp_path):
@@ -174,7 +174,7 @@ def facts(record):
 def test_a_recording_is_made_again(path):
     """Same seed, red and blue actions: the same recording, field by field."""
     old = trace.read(path)
-    new = Session(old.header["red"], str(path), old.header["seed"]).episode().trace()
+    new = RecordingSession(old.header["red"], str(path), old.header["seed"]).episode().trace()
     found = list(compare.differences(-1, facts(new.header), facts(old.header)))
     for mine, theirs in zip(new.steps(), old.steps(), strict=True):
         mine, theirs = facts(vars(mine)), facts(vars(theirs))
@@ -186,11 +186,11 @@ def test_a_recording_is_made_again(path):
 @pytest.mark.cyborg
 @pytest.mark.usefixtures("_cyborg")
 def test_the_second_episode_of_a_seed_is_the_same_after_a_pause():
-    through = Session("sleep", "idle", 3)
+    through = RecordingSession("sleep", "idle", 3)
     first = through.episode()
     first.finish()
     second = through.episode()
-    later = Session("sleep", "idle", 3)
+    later = RecordingSession("sleep", "idle", 3)
     later.skip_to(1, second.trace().header["generator"])
     again = later.episode()
     for mine, theirs, _ in zip(again.trace().steps(), second.trace().steps(), range(20), strict=False):
@@ -204,11 +204,11 @@ def test_the_second_episode_of_a_seed_is_the_same_after_a_pause():
     ("red", "blue"), [("fsm", "guard"), ("discovery", "removes"), ("random_select", "storm")]
 )
 def test_live_episodes_are_exact(red, blue):
-    report = replay(Session(red, blue, 11).episode().trace())
+    report = replay(RecordingSession(red, blue, 11).episode().trace())
     assert report.differences == []
     assert (report.steps, report.overflow, report.rich) == (499, 0, True)
 
 
 def test_what_is_wrong_is_told_before_cyborg_is_asked():
     with pytest.raises(ValueError, match=r"no blue policy 'nobody'; there are: idle, random"):
-        Session("fsm", "nobody", 0)
+        RecordingSession("fsm", "nobody", 0)

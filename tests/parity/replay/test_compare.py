@@ -26,7 +26,7 @@ OZA0 = T.user_host(T.OZA, 0)
 def test_differences_are_found_where_they_are():
     mine = {"a": [1, {"b": 2}], "c": 3, "same": [None], "none": None}
     theirs = {"a": [1, {"b": 4}], "d": 5, "same": [None]}
-    found = {d.path: (d.ours, d.recorded) for d in differences(7, mine, theirs)}
+    found = {d.path: (d.garrison, d.recorded) for d in differences(7, mine, theirs)}
     assert found == {"/a/1/b": (2, 4), "/c": (3, ABSENT), "/d": (ABSENT, 5), "/none": (None, ABSENT)}
     assert list(differences(7, mine, mine)) == []
 
@@ -34,7 +34,7 @@ def test_differences_are_found_where_they_are():
 def test_lists_of_different_lengths_are_one_difference():
     (only,) = differences(0, {"x": [1, 2, 3]}, {"x": [1, 3]})
     assert only == (0, "/x", [1, 2, 3], [1, 3])
-    assert str(only) == "step 0: /x: ours [1, 2, 3], recorded [1, 3]"
+    assert str(only) == "step 0: /x: garrison [1, 2, 3], recorded [1, 3]"
     assert only._replace(step=-1).place == "reset"
 
 

@@ -1,14 +1,16 @@
 """Grids of live episodes: what is played, in which order, and what is played again."""
 
 import dataclasses
+import json
 
 import pytest
 
+from garrison.cli.common import seed_range
 from garrison.cli.parity import fuzz as fuzz_command
 from garrison.cli.parity.fuzz import Fuzz
-from garrison.cli.parity.record import seeds_of
 from garrison.parity.replay import fuzz
 from garrison.parity.replay.fuzz import Chain
+from garrison.studies.study import ORIGIN, TITLE_AND_FINDING
 from garrison.worlds.cc4.capacity import CAPACITY
 
 
@@ -22,7 +24,7 @@ def row_of(chain, episode, generator, differences=()):
     }  # fmt: skip
 
 
-DIFFERENCE = {"step": 3, "path": "/hosts/attic", "ours": 1, "recorded": 2}
+DIFFERENCE = {"step": 3, "path": "/hosts/attic", "garrison": 1, "recorded": 2}
 
 
 class FakePlay:
@@ -70,7 +72,7 @@ def test_what_differed_is_played_again_and_what_was_exact_is_not(monkeypatch, tm
 
 @pytest.fixture
 def command(monkeypatch, tmp_path):
-    monkeypatch.setattr(fuzz_command, "say_which", lambda: None)
+    monkeypatch.setattr(fuzz_command, "print_cyborg_version", lambda: None)
     return Fuzz(
         seeds="4-5", reds=("fsm", "sleep"), blues=("idle", "storm"), save=tmp_path / "fuzz", keep=tmp_path
     )
@@ -88,17 +90,17 @@ def test_a_stopped_run_goes_on(monkeypatch, command, capsys):
     second = FakePlay(monkeypatch)
     assert command.run() == 0
     assert len(first.calls + second.calls) == len(set(first.calls + second.calls)) == len(saved(command)) == 8
-    page = command.save.with_suffix(".md").read_text()
-    assert "8 episodes played on CybORG" in page
+    page = (command.save / "README.md").read_text()
+    assert "Episodes that differ: 0 of 8 (3,992 steps, 560,000 random draws)" in page
     assert "| fsm | storm | 2 | 998 | 140,000 | 2 | 0 |" in page
-    assert "Episodes that differ: 0." in capsys.readouterr().out
+    assert "Episodes that differ: 0 of 8" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_difference_is_told_and_the_status_says_so(monkeypatch, command, capsys):
     FakePlay(monkeypatch, differs=[("fsm", "storm", 5, 0)])
     assert command.run() == 1
     told = capsys.readouterr().err
-    assert "fsm-storm-5 episode 0, step 3: /hosts/attic: ours 1, CybORG 2" in told
+    assert "fsm-storm-5 episode 0, step 3: /hosts/attic: Garrison 1, CybORG 2" in told
     assert "red_agent_0: Impact" in told
     again = FakePlay(monkeypatch)
     assert command.run() == 0
@@ -108,11 +110,11 @@ def test_a_difference_is_told_and_the_status_says_so(monkeypatch, command, capsy
 def test_another_run_adds_to_the_figures_and_says_which_there_were(monkeypatch, command):
     FakePlay(monkeypatch)
     assert command.run() == 0
-    assert "evaluation run" not in command.save.with_suffix(".md").read_text()
+    assert "evaluation run" not in (command.save / "README.md").read_text()
     assert dataclasses.replace(command, seeds="4", episodes=3, reds=("fsm",), blues=("idle",)).run() == 0
-    page = command.save.with_suffix(".md").read_text()
+    page = (command.save / "README.md").read_text()
     before = "garrison parity fuzz --seeds 4-5 --episodes 1 --reds fsm sleep --blues idle storm"
-    assert f"Before: `{before}`" in page
+    assert f"Earlier commands: `{before}`" in page
     assert "3 consecutive episodes of one generator, seed 4, fsm against idle" in page
     assert len(saved(command)) == 10
 
@@ -133,12 +135,36 @@ def test_wrong_arguments_are_named(command, change, message):
 
 
 def test_a_foreign_file_is_not_overwritten(command):
-    path = command.save.with_suffix(".json")
-    path.write_text("[]")
-    with pytest.raises(SystemExit, match="is not of garrison parity fuzz"):
+    path = command.save / "figures.json"
+    path.parent.mkdir()
+    for text, message in (
+        ("[]", "figures.json holds no study: title, finding, .*; run the study again"),
+        ('{"rows": [', "figures.json is damaged: .*; restore it, or run the study again"),
+        (json.dumps(dict.fromkeys((*TITLE_AND_FINDING, *ORIGIN), "")), "rows, commands missing.*--save"),
+    ):
+        path.write_text(text)
+        with pytest.raises(SystemExit, match=message):
+            command.run()
+        assert path.read_text() == text
+
+
+def test_a_row_without_a_field_is_named(monkeypatch, command):
+    FakePlay(monkeypatch)
+    command.run()
+    path = command.save / "figures.json"
+    figures = json.loads(path.read_text())
+    del figures["rows"][3]["generator"]
+    path.write_text(json.dumps(figures))
+    with pytest.raises(
+        SystemExit, match="fuzz/figures.json is not of garrison parity fuzz .generator missing"
+    ):
         command.run()
-    assert path.read_text() == "[]"
+
+
+def test_the_command_is_quoted(command):
+    words = dataclasses.replace(command, blues=("runs/my run:1",))._command()
+    assert words.endswith("--blues 'runs/my run:1'")
 
 
 def test_seeds_are_read():
-    assert (list(seeds_of("7")), list(seeds_of("3-5"))) == ([7], [3, 4, 5])
+    assert (list(seed_range("7")), list(seed_range("3-5"))) == ([7], [3, 4, 5])

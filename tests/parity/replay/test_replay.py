@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from garrison.parity.recording.rich_observations import Eyes
-from garrison.parity.recording.trace import TraceError, TraceStep, accumulate, read
+from garrison.parity.recording.rich_observations import RichObserver
+from garrison.parity.recording.trace import TraceError, TraceStep, accumulate, actions_of, read
 from garrison.parity.replay import garrison_side
-from garrison.parity.replay.replay import Engine, engine, replay
-from garrison.parity.stress.policies import actions_of
+from garrison.parity.replay.replay import ReplayEngine, engine, replay
 from garrison.worlds import cc4
 from garrison.worlds.cc4 import tables as T
 
@@ -81,7 +80,7 @@ def test_a_wrong_rule_is_found(monkeypatch):
     durations = T.BLUE_DURATION.copy()
     durations[T.Blue.RESTORE] = 4
     monkeypatch.setattr(T, "BLUE_DURATION", durations)
-    report = replay(HEAVY, Engine(cc4.make(red="fsm")))
+    report = replay(HEAVY, ReplayEngine(cc4.make(red="fsm")))
     assert report.steps == 1
     assert [difference[1:] for difference in report.differences] == [("/busy/blue_agent_3/1", 3, 4)]
 
@@ -262,9 +261,9 @@ def test_what_happened_on_both_sides_is_told(write_recording, lines):
     altered[34]["reward"][0] -= 1.0
     report = replay(write_recording(altered))
     (first, *_) = report.differences
-    assert str(first).startswith("step 33: /reward/team: ours ")
+    assert str(first).startswith("step 33: /reward/team: garrison ")
     heads = [line for line in report.around if line.startswith("step ")]
-    assert heads == [f"step {t}, {side}:" for t in (31, 32, 33) for side in ("CybORG", "ours")]
+    assert heads == [f"step {t}, {side}:" for t in (31, 32, 33) for side in ("CybORG", "Garrison")]
     acted = [agent for agent, entry in altered[34]["executed"].items() if entry[0] == "Restore"]
     for agent in acted:
         assert sum(line.startswith(f"  {agent}: Restore") for line in report.around) >= 2  # on each side
@@ -279,7 +278,7 @@ def test_a_step_that_cannot_be_done_is_told(write_recording, lines):
     report = replay(write_recording(altered))
     assert report.differences[0][:2] == (2, "/tape")
     assert [line for line in report.around if line.startswith("step ")][-2:] == [
-        "step 1, ours:",
+        "step 1, Garrison:",
         "step 2, CybORG:",
     ]
 
@@ -312,11 +311,11 @@ def _rich(path):
     recording = read(path)
     if "raw" not in recording.header:
         return
-    eyes = Eyes(recording.header)
+    observer = RichObserver(recording.header)
     for step in recording.steps():
-        eyes.update(step.raw, actions_of(step))
+        observer.update(step.raw, actions_of(step))
         if step.t % 10 == 0:
-            yield from garrison_side.rich(eyes.look(step.observations)).items()
+            yield from garrison_side.rich(observer.observe(step.observations)).items()
 
 
 @pytest.fixture(scope="module")

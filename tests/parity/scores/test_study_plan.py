@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from garrison.adapters.cyborg import engine, pool
+from garrison.adapters.cyborg import engine
+from garrison.adapters.cyborg.episodes import play_episode
 from garrison.adapters.cyborg.world import CybORGWorld
+from garrison.core import processes
 from garrison.judge.evaluate import Episodes
 from garrison.parity.scores import episodes_file, study_plan
-from garrison.parity.scores.study_plan import APART, Plan, Subject, subjects_of
+from garrison.parity.scores.study_plan import APART, Plan, StudiedPolicy, studied_policies
 from garrison.worlds import cc4
 from garrison.worlds.cc4.agents.blue import POLICIES
 from garrison.worlds.cc4.behavior import BLUE
@@ -37,7 +39,7 @@ def asked(monkeypatch):
         return {name: episodes(n, -10.0) for name in players}, None
 
     def there(function, tasks, workers):
-        assert function is pool.play
+        assert function is play_episode
         for number, (world, _, seed) in list(enumerate(tasks))[::-1]:
             if len(asked["there"]) == asked["stop"]:
                 raise KeyboardInterrupt
@@ -48,12 +50,12 @@ def asked(monkeypatch):
 
     monkeypatch.setattr(engine, "about", lambda: asked["about"])
     monkeypatch.setattr(study_plan, "evaluate", here)
-    monkeypatch.setattr(pool, "finished", there)
+    monkeypatch.setattr(processes, "finished", there)
     return asked
 
 
 def subjects(*names, **options):
-    return [Subject(name, POLICIES[name], cc4.make(**options)) for name in names]
+    return [StudiedPolicy(name, POLICIES[name], cc4.make(**options)) for name in names]
 
 
 def play(folder, players, here, there, seed=0):
@@ -107,7 +109,7 @@ def test_another_cyborg_world_or_policy_is_refused(tmp_path, asked):
     with pytest.raises(ValueError, match="different world: .* and green=enterprise busy=free steps=50"):
         Plan(subjects("idle", steps=50), tmp_path, 2, 2, 0)
     with pytest.raises(ValueError, match="different player: "):
-        Plan([Subject("idle", POLICIES["guard"], cc4.make())], tmp_path, 2, 2, 0)
+        Plan([StudiedPolicy("idle", POLICIES["guard"], cc4.make())], tmp_path, 2, 2, 0)
 
 
 def test_numbers_that_make_no_sense_are_refused(tmp_path, asked):
@@ -129,15 +131,15 @@ def test_policies_are_named_as_people_do():
     def opened(name):
         return world, known[name]
 
-    found = subjects_of(["guard", "runs/base", "guard"], opened)
+    found = studied_policies(["guard", "runs/base", "guard"], opened)
     assert [(one.policy, one.player) for one in found] == [
         ("guard", guard), ("base:0", "first"), ("base:1", "second"),
     ]  # fmt: skip
-    assert [one.player for one in subjects_of(["runs/base:1"], opened)] == ["second"]
+    assert [one.player for one in studied_policies(["runs/base:1"], opened)] == ["second"]
     with pytest.raises(ValueError, match="runs/base has 2 teams; there is no team 2"):
-        subjects_of(["runs/base:2"], opened)
+        studied_policies(["runs/base:2"], opened)
     with pytest.raises(ValueError, match="guard is one player and has no team 0"):
-        subjects_of(["guard:0"], opened)
+        studied_policies(["guard:0"], opened)
 
 
 @pytest.mark.cyborg

@@ -7,7 +7,7 @@ import pytest
 
 from garrison.parity.stress import checksums
 
-KEPT = Path(__file__).parents[3] / "results" / "cc4_trajectories.json"
+KEPT = Path(__file__).parents[3] / "results" / "cc4_trajectories" / "figures.json"
 
 
 @pytest.mark.slow

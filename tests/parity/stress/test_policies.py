@@ -1,134 +1,37 @@
-"""The blue policies of recordings."""
+"""The stress policies on Garrison's engine; what they choose is tested in ``tests/parity/recording``."""
 
-from pathlib import Path
-
+import jax
+import jax.numpy as jnp
 import numpy as np
-import pytest
 
-from garrison.core.struct import struct
 from garrison.parity.stress import policies
+from garrison.worlds import cc4
 from garrison.worlds.cc4 import tables as T
 
-DATA = Path(__file__).parents[2] / "data"
-KIND, HOST = T.BLUE_ACTIONS[:, :, 0], T.BLUE_ACTIONS[:, :, 1]
 
-
-@pytest.fixture(scope="module")
-def mask(header):
-    mask = np.zeros((T.NUM_BLUE, T.MAX_BLUE_ACTIONS), bool)
-    for b, agent in enumerate(T.BLUE_AGENTS):
-        mask[b, : T.BLUE_ACTION_COUNTS[b]] = header["action_mask"][agent]
-    return mask
-
-
-def view(mask, t=0, held=(), busy=(), obs=None):
-    return policies.View(
-        t,
-        np.zeros((T.NUM_BLUE, T.MAX_BLUE_OBSERVATION), np.float32) if obs is None else obs,
-        mask,
-        np.isin(np.arange(T.NUM_HOSTS), held),
-        np.isin(np.arange(T.NUM_BLUE), busy),
+def test_they_know_where_red_is_and_who_is_busy():
+    world = cc4.make()
+    _, episode = world.reset(jax.random.key(0))
+    kinds = np.zeros_like(episode.state.session_kind)
+    hosts = np.full_like(episode.state.session_host, 7)
+    kinds[1, 0], hosts[1, 0] = 1, 20
+    kinds[2, 3], hosts[2, 3] = 1, 136
+    state = episode.state.replace(
+        session_kind=jnp.asarray(kinds),
+        session_host=jnp.asarray(hosts),
+        blue_ticks=episode.state.blue_ticks.at[3].set(2),
     )
+    known = policies.known(episode.replace(state=state))
+    assert np.flatnonzero(known.held).tolist() == [20, 136]
+    assert known.busy.tolist() == [False, False, False, True, False]
 
 
-def played(name, mask, steps=200, **seen):
-    """Kinds and hosts ``[step, blue]`` that a policy chooses, all of them unmasked."""
-    policy = policies.blue(name)
-    policy.begin(1, 0)
-    chosen = np.array([policy.act(view(mask, t, **seen)) for t in range(steps)])
-    rows = np.arange(T.NUM_BLUE)
-    assert mask[rows, chosen].all()
-    return KIND[rows, chosen], HOST[rows, chosen]
-
-
-@pytest.mark.parametrize("name", policies.CORNERS)
-def test_only_unmasked_actions_are_chosen(mask, name):
-    played(name, mask, held=[1, 20, 40], busy=[0, 2])
-
-
-def first_hosts(mask):
-    """The first host that each agent can act on."""
-    return [int(HOST[b, np.argmax(mask[b] & (KIND[b] == T.Blue.RESTORE))]) for b in range(T.NUM_BLUE)]
-
-
-def test_heavy_goes_where_red_is(mask):
-    kinds, hosts = played("heavy", mask, held=first_hosts(mask))
-    there = np.isin(kinds, (T.Blue.REMOVE, T.Blue.RESTORE, T.Blue.DECOY)) & (hosts == first_hosts(mask))
-    assert 0.7 < there.mean() < 0.9
-
-
-def test_decoys_pile_up_on_two_hosts(mask):
-    kinds, hosts = played("decoys", mask)
-    assert np.mean(kinds == T.Blue.DECOY) > 0.8
-    assert all(len(np.unique(hosts[:, b])) <= 2 for b in range(T.NUM_BLUE))
-
-
-def test_a_storm_is_of_blocks_and_allows(mask):
-    kinds, _ = played("storm", mask)
-    assert set(np.unique(kinds)) == {T.Blue.BLOCK, T.Blue.ALLOW}
-
-
-def test_restores_come_in_the_midst_of_other_actions(mask):
-    busy, _ = played("restores", mask, busy=range(T.NUM_BLUE))
-    assert (busy == T.Blue.RESTORE).all()
-    free, _ = played("restores", mask)
-    assert 0.2 < np.mean(free != T.Blue.RESTORE) < 0.7
-
-
-def test_the_restless_never_rest(mask):
-    kinds, _ = played("restless", mask)
-    assert (T.BLUE_DURATION[kinds] > 1).all()
-
-
-def test_removes_never_restores(mask):
-    kinds, _ = played("removes", mask, held=first_hosts(mask))
-    assert set(np.unique(kinds)) == {T.Blue.REMOVE, T.Blue.DECOY}
-
-
-def test_a_policy_depends_on_seed_and_episode_alone(mask):
-    def actions(name, seed, episode):
-        policy = policies.blue(name)
-        policy.begin(seed, episode)
-        return [policy.act(view(mask, t)).tolist() for t in range(5)]
-
-    for name in ("heavy", "idle", "reactive"):
-        assert actions(name, 1, 0) == actions(name, 1, 0)
-    assert len({str(actions("random", *which)) for which in ((1, 0), (2, 0), (1, 1))}) == 3
-
-
-@struct
-class First:
-    """Takes the first legal action, and counts its steps."""
-
-    observation = "rich"
-
-    def init(self, key, num_agents):
-        return 0
-
-    def act(self, key, obs, mask, memory):
-        return mask.argmax(axis=1), memory + 1
-
-
-def test_a_player_masked_while_busy_sleeps_then(mask):
-    policy = policies.Playing(First(), masked=True)
-    assert policy.observation == "rich"
-    policy.begin(0, 0)
-    kinds = KIND[np.arange(T.NUM_BLUE), policy.act(view(mask, busy=[1, 3]))]
-    assert [kind == T.Blue.SLEEP for kind in kinds] == [False, True, False, True, False]
-
-
-def test_a_recordings_actions_are_taken_again(mask):
-    policy = policies.blue(str(DATA / "fsm-heavy-2.jsonl.xz"))
-    policy.begin(2, 0)
-    assert policy.act(view(mask, 0)).shape == (T.NUM_BLUE,)
-    assert policies.called(str(DATA / "fsm-heavy-2.jsonl.xz")) == "heavy"
-    with pytest.raises(ValueError, match="of one episode"):
-        policy.begin(2, 1)
-
-
-def test_what_is_no_policy_is_named(tmp_path):
-    with pytest.raises(
-        ValueError, match=r"no blue policy 'gard'; there are: idle, .*guard.*, run directories"
-    ):
-        policies.blue("gard")
-    assert (policies.called("runs/small"), policies.called("runs/small:3")) == ("small.0", "small.3")
+def test_a_state_and_what_is_known_of_it_give_the_same_actions():
+    world = cc4.make()
+    _, episode = world.reset(jax.random.key(1))
+    mask = world.legal(episode)
+    for policy in policies.STRESS.values():
+        first, _ = policy.act(jax.random.key(2), episode, mask, ())
+        second, _ = policy.act(jax.random.key(2), policies.known(episode), mask, ())
+        assert first.tolist() == second.tolist()
+        assert bool(mask[jnp.arange(T.NUM_BLUE), first].all())

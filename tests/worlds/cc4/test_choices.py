@@ -7,12 +7,12 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import multiple_tests
 import numpy as np
 import pytest
 
 from garrison.parity.recording import trace
 from garrison.parity.recording.network import from_header
-from garrison.parity.scores import multiple_tests
 from garrison.worlds.cc4 import draws as D
 from garrison.worlds.cc4 import env
 from garrison.worlds.cc4 import tables as T

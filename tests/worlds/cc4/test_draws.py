@@ -8,12 +8,12 @@ from collections import defaultdict
 from pathlib import Path
 
 import jax
+import multiple_tests
 import numpy as np
 import pytest
 from scipy import stats
 
 from garrison.parity.recording import trace
-from garrison.parity.scores import multiple_tests
 from garrison.worlds.cc4 import draws as D
 
 TESTS = Path(__file__).parents[2]

@@ -262,10 +262,8 @@ def test_a_learning_red_meets_the_guard_with_what_it_reads():
 
 def test_with_other_phases_it_blocks_no_user():
     """Phases that begin early: users whose traffic is blocked would cost up to 70% of the loss."""
-    world = garrison.make("cc4", red="sleep", steps=100, phase_start=[20, 30]).seen_by(
-        [blue.PLAYERS["guard"]]
-    )
-    player = blue.PLAYERS["guard"]
+    player = blue.POLICIES["guard"]
+    world = observed_by(garrison.make("cc4", red="sleep", steps=100, phase_start=[20, 30]), [player])
 
     def lane(key):
         obs, episode = world.reset(key)
@@ -285,7 +283,7 @@ def test_with_other_phases_it_blocks_no_user():
 
 
 def test_it_defends_and_never_restores_while_busy():
-    """32 episodes; results/cc4_guard.md has the mean of 1,000."""
+    """32 episodes; results/cc4_guard/README.md has the mean of 1,000."""
     world = observed_by(garrison.make("cc4"), [blue.POLICIES["guard"]])
     player = blue.POLICIES["guard"]
 

@@ -6,12 +6,12 @@ from itertools import permutations
 from pathlib import Path
 
 import jax
+import multiple_tests
 import numpy as np
 import pytest
 
 from garrison.parity.recording import trace
 from garrison.parity.recording.network import from_header
-from garrison.parity.scores import multiple_tests
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4 import topology
 from garrison.worlds.cc4.options import default_options

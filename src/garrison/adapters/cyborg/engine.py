@@ -1,6 +1,7 @@
 """CybORG itself: imported, identified, and built as CAGE Challenge 4 has it.
 
-CybORG is imported when it is first asked for, so that this module can be imported without it.
+CybORG is imported when it is first used, so that this module can be imported without it. The module itself
+needs only the standard library: :mod:`~garrison.adapters.cyborg.speed` loads it in a Python without Garrison.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def cyborg() -> types.ModuleType:
         MissingCybORG: when it, or a package that it needs, is not installed.
     """
     try:
-        with _stand_ins(), redirect_stderr(io.StringIO()):  # Gym prints there that it is old
+        with stand_ins(), redirect_stderr(io.StringIO()):  # Gym prints there that it is old
             package = importlib.import_module("CybORG")
             for name in ("Agents", "Agents.Wrappers", "Simulator.Scenarios"):
                 importlib.import_module(f"CybORG.{name}")
@@ -77,8 +78,8 @@ def cyborg() -> types.ModuleType:
 
 
 @contextmanager
-def _stand_ins() -> Iterator[None]:
-    """Within the block, empty modules stand for those of ``_UNUSED`` that are not installed."""
+def stand_ins() -> Iterator[None]:
+    """Within the block, empty modules replace those of ``_UNUSED`` that are not installed."""
     absent = [name for name in _UNUSED if not _importable(name)]
     for name in absent:
         module = types.ModuleType(name)
@@ -104,12 +105,12 @@ def _importable(name: str) -> bool:
     return True
 
 
-# ---------------------------------------------------------------- which one
+# ---------------------------------------------------------------- identity
 
 
 @lru_cache(maxsize=1)
 def about() -> dict[str, Any]:
-    """Which CybORG this is, JSON-ready.
+    """The identity of this CybORG, JSON-ready.
 
     Returns:
         ``version`` as CybORG says; ``commit`` of its source tree, None where that is no git checkout;
@@ -128,7 +129,7 @@ def about() -> dict[str, Any]:
 
 
 def described(about: Mapping[str, Any]) -> str:
-    """What :func:`about` says, in a line."""
+    """:func:`about` in a line."""
     commit = f"commit {about['commit'][:7]}" if about["commit"] else "no git checkout"
     state = "the known sources" if about["known"] else f"NOT the sources of commit {KNOWN_COMMIT[:7]}"
     run = ", run as they are" if always_as_is() else ""
@@ -172,7 +173,7 @@ def always_as_is() -> bool:
     return value == "1"
 
 
-class Engine:
+class CybORGSession:
     """One CybORG of CAGE Challenge 4 behind its own blue wrapper.
 
     Args:
@@ -182,15 +183,15 @@ class Engine:
         steps: episode length as CybORG counts it; an episode is over after ``steps - 1`` steps.
         as_is: run all that CybORG runs. Otherwise its rewards are asked without the true state of the
             network, which it computes three times a step for them and which none of them reads: two thirds
-            of its time (``results/cyborg_true_state.md``). The episodes are the same, draw by draw. Sources
+            of its time (``results/cyborg_true_state``). The episodes are the same, draw by draw. Sources
             other than the known ones are always run as they are. None stands for what the environment
             variable ``AS_IS`` says.
 
     Attributes:
         cyborg: the ``CybORG`` object; ``controller`` its ``environment_controller``.
         wrapper: a ``BlueFlatWrapper``.
-        raw: what CybORG told each blue agent last, by agent: its own dictionaries, not copies. CybORG changes
-            them in the next step.
+        raw: the latest raw observation of each blue agent: CybORG's own dictionaries, not copies, which it
+            changes in the next step.
 
     Raises:
         MissingCybORG: when CybORG cannot be imported.
@@ -244,7 +245,7 @@ class Engine:
 
 @lru_cache(maxsize=1)
 def _listening() -> type:
-    """CybORG's blue wrapper, which also puts down the raw observation that it makes each vector of."""
+    """CybORG's blue wrapper, which also keeps the raw observation from which it makes each vector."""
 
     class Listening(cyborg().Agents.Wrappers.BlueFlatWrapper):
         def __init__(self, env: Any, raw: dict[str, dict]):

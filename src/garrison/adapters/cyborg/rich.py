@@ -1,4 +1,4 @@
-"""The rich observation from what CybORG tells one blue agent (``docs/worlds/cc4.md`` §7.6), in NumPy alone.
+"""The rich observation of an agent from CybORG's raw ones (``docs/worlds/cc4.md`` §7.6), in NumPy alone.
 
 A :class:`Tracker` follows one agent through an episode. It reads the agent's raw observations, its own action
 indices, and the labels and mask that came with the reset; it never asks CybORG for anything. This file needs
@@ -66,7 +66,7 @@ class Tracker:
         """Begin an episode.
 
         Args:
-            raw: what CybORG told the agent at the reset, which names its hosts' addresses.
+            raw: the raw observation at the reset, which has the addresses of the agent's hosts.
             labels, mask: of its actions, as CybORG's wrapper gives them.
 
         Raises:
@@ -92,7 +92,7 @@ class Tracker:
         self._success, self._step = "UNKNOWN", 0
 
     def update(self, raw: Mapping[str, Any], action: int) -> None:
-        """Take in a step: the index that the agent submitted, and what CybORG then told it.
+        """Process a step: the index that the agent submitted, and the raw observation that followed.
 
         ``raw`` is CybORG's own dictionary, or what :func:`plain` made of it.
         """
@@ -213,9 +213,9 @@ def _addresses(raw: Mapping[str, Any], host: str) -> Iterable[str]:
 
 
 def _events(processes: Iterable[Mapping[str, Any]]) -> tuple[bool, list[str]]:
-    """Of the processes told of a host: is one of an exploit, and from where did red's connections come?
+    """From a host's reported processes: did an exploit leave one, and which addresses did red connect from?
 
-    A decoy that has just been deployed is told with its service. Users' process events have no number, and
+    A decoy that was just deployed is reported with its service. Users' process events have no number, and
     their connections neither a local port and a remote address, nor the remote port of SSH.
     """
     numbered, sources = False, []

@@ -1,6 +1,6 @@
-"""How fast one process of CybORG is, to compare with.
+"""The speed of one process of CybORG.
 
-The process may belong to another Python, the one that has CybORG; it needs nothing of Garrison there.
+The process may run in another Python, the one that has CybORG; Garrison need not be installed there.
 
     with process() as steps_per_second:
         print(steps_per_second(5.0))
@@ -8,6 +8,7 @@ The process may belong to another Python, the one that has CybORG; it needs noth
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -18,13 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-#: What CybORG 4 imports at once and needs for pictures and RLlib alone; its absence does no harm here.
-_UNUSED = ("pygame", "ray", "ray.rllib", "ray.rllib.env", "ray.rllib.env.multi_agent_env")
-
 
 @contextmanager
 def process(python: str = sys.executable) -> Iterator[Callable[[float], float]]:
-    """A process of CybORG that plays for as many seconds as it is asked to; says how many steps per second.
+    """A process of CybORG; yields a function that plays for some seconds and returns steps per second.
 
     Stock red and green, random legal blue actions, blue's vectors and masks; resets are not counted.
     Raises ``ValueError`` where that Python cannot import CybORG.
@@ -40,9 +38,9 @@ def process(python: str = sys.executable) -> Iterator[Callable[[float], float]]:
                 player.kill()
                 player.wait()
                 errors.seek(0)
-                told = errors.read().strip().rpartition("\n")[2]
+                last = errors.read().strip().rpartition("\n")[2]
                 raise ValueError(
-                    f"{python} cannot play CybORG: {told}. Install CybORG 4.0 from the CAGE Challenge 4 "
+                    f"{python} cannot play CybORG: {last}. Install CybORG 4.0 from the CAGE Challenge 4 "
                     "repository, and name the Python that has it with --cyborg-python"
                 ) from error
 
@@ -53,9 +51,10 @@ def process(python: str = sys.executable) -> Iterator[Callable[[float], float]]:
 
 
 def _started(python: str, errors: IO[str]) -> subprocess.Popen[str]:
-    command = [python, "-c", Path(__file__).read_text(encoding="utf-8")]
+    here = Path(__file__)
+    command = [python, "-c", here.read_text(encoding="utf-8"), str(here.with_name("engine.py"))]
     try:
-        # Its complaints go to a file: a pipe that nobody reads would fill up.
+        # Its errors go to a file: a pipe that nobody reads would fill up.
         return subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
         )
@@ -66,7 +65,7 @@ def _started(python: str, errors: IO[str]) -> subprocess.Popen[str]:
 def _answer() -> None:
     """In CybORG's process: a line with seconds in, a line with steps per second out."""
     steps = None
-    output, sys.stdout = sys.stdout, sys.stderr  # whatever CybORG prints is no answer
+    output, sys.stdout = sys.stdout, sys.stderr  # CybORG may print
     for line in sys.stdin:
         steps = steps or _steps()
         print(json.dumps(_speed(steps, float(line))), file=output, flush=True)
@@ -103,22 +102,15 @@ def _steps() -> Iterator[float]:
 
 
 def _environment() -> Callable[[int], object]:
-    """What makes an environment from a seed."""
-    import types
-
-    for name in _UNUSED:
-        try:
-            __import__(name)
-        except ImportError:
-            module = sys.modules[name] = types.ModuleType(name)
-            module.__path__ = []
-    rllib = sys.modules["ray.rllib.env.multi_agent_env"]
-    if not hasattr(rllib, "MultiAgentEnv"):
-        rllib.MultiAgentEnv = type("MultiAgentEnv", (), {})
-    from CybORG import CybORG
-    from CybORG.Agents import EnterpriseGreenAgent, FiniteStateRedAgent, SleepAgent
-    from CybORG.Agents.Wrappers import BlueFlatWrapper
-    from CybORG.Simulator.Scenarios import EnterpriseScenarioGenerator
+    """A function that makes an environment from a seed."""
+    spec = importlib.util.spec_from_file_location("garrison_cyborg_engine", sys.argv[1])
+    engine = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(engine)
+    with engine.stand_ins():
+        from CybORG import CybORG
+        from CybORG.Agents import EnterpriseGreenAgent, FiniteStateRedAgent, SleepAgent
+        from CybORG.Agents.Wrappers import BlueFlatWrapper
+        from CybORG.Simulator.Scenarios import EnterpriseScenarioGenerator
 
     def make(seed: int) -> object:
         scenario = EnterpriseScenarioGenerator(

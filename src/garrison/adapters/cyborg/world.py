@@ -1,8 +1,8 @@
 """CybORG as a world: one environment, in NumPy.
 
-It has the protocol's methods and shapes, and the actions, observations and masks of ``cc4``, but its states
-are live: a step changes the state that it is given and returns the same object. So nothing here can be traced
-or vmapped, and a state cannot be stepped from twice.
+It has the protocol's methods and shapes, and the actions, observations and masks of ``cc4``. But a step
+changes its state in place and returns the same object, so nothing here can be traced or vmapped, and a state
+cannot be stepped from twice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from garrison.adapters.cyborg import engine
-from garrison.adapters.cyborg.engine import Engine
+from garrison.adapters.cyborg.engine import CybORGSession
 from garrison.adapters.cyborg.rich import Tracker
 from garrison.core.spaces import check_actions
 from garrison.core.world import Step, World
@@ -30,14 +30,14 @@ _TRAFFIC = (T.Blue.ALLOW, T.Blue.BLOCK)
 
 
 class Mismatch(ValueError):
-    """This CybORG is not what Garrison takes it for; the message says where they differ."""
+    """This CybORG differs from the one that Garrison expects; the message says where."""
 
 
 @dataclasses.dataclass(eq=False)
-class Live:
+class CybORGEpisode:
     """An episode that goes on in CybORG."""
 
-    engine: Engine
+    engine: CybORGSession
     mask: np.ndarray  # bool[blue, action]: on hosts that exist
     trackers: tuple[Tracker, ...]  # one per agent, under the rich contract
     step: int = 0  # done so far
@@ -53,11 +53,11 @@ class Decisions:
     phases = judged.BLUE.phases
 
     def decisions(
-        self, state: Live, actions: np.ndarray, after: Live, step: Step
+        self, state: CybORGEpisode, actions: np.ndarray, after: CybORGEpisode, step: Step
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         return step.info["decided"], step.info["places"]
 
-    def phase(self, state: Live, after: Live) -> int:
+    def phase(self, state: CybORGEpisode, after: CybORGEpisode) -> int:
         return after.phase
 
 
@@ -86,9 +86,13 @@ class CybORGWorld(BlueSide):
     def max_steps(self) -> int:  # type: ignore[override]
         return self.steps - 1
 
+    def behavior(self, side: str | None = None) -> Decisions:
+        self.side_agents(side)
+        return Decisions()
+
     # ------------------------------------------------------------ the protocol
 
-    def reset(self, key: int) -> tuple[np.ndarray, Live]:
+    def reset(self, key: int) -> tuple[np.ndarray, CybORGEpisode]:
         """Start an episode.
 
         Args:
@@ -101,23 +105,19 @@ class CybORGWorld(BlueSide):
             MissingCybORG: when CybORG cannot be imported.
             Mismatch: when its actions are not those of ``cc4``.
         """
-        running = Engine(self.red, int(key), self.steps, self.green)
+        running = CybORGSession(self.red, int(key), self.steps, self.green)
         vectors = running.reset()
         mask = np.zeros((T.NUM_BLUE, T.MAX_BLUE_ACTIONS), bool)
         for number, agent in enumerate(T.BLUE_AGENTS):
             check_labels(number, running.wrapper.action_labels(agent))
             own = running.wrapper.action_mask(agent)
             mask[number, : len(own)] = own
-        state = Live(running, mask, self._trackers(running))
+        state = CybORGEpisode(running, mask, self._trackers(running))
         return self._observe(state, vectors), state
 
-    def behavior(self, side: str | None = None) -> Decisions:  # type: ignore[override]
-        self.side_agents(side)
-        return Decisions()
-
     def step(
-        self, key: Any, state: Live, actions: np.ndarray, messages: np.ndarray | None = None
-    ) -> tuple[np.ndarray, Live, Step]:
+        self, key: Any, state: CybORGEpisode, actions: np.ndarray, messages: np.ndarray | None = None
+    ) -> tuple[np.ndarray, CybORGEpisode, Step]:
         """One step.
 
         Args:
@@ -156,7 +156,7 @@ class CybORGWorld(BlueSide):
         )
         return observed, state, result
 
-    def legal(self, state: Live) -> np.ndarray:
+    def legal(self, state: CybORGEpisode) -> np.ndarray:
         """``bool[blue, action]``; under ``busy="masked"`` an agent whose action goes on has Sleep alone."""
         if self.busy == "free":
             return state.mask
@@ -166,7 +166,7 @@ class CybORGWorld(BlueSide):
 
     # ------------------------------------------------------------ parts of the above
 
-    def _trackers(self, running: Engine) -> tuple[Tracker, ...]:
+    def _trackers(self, running: CybORGSession) -> tuple[Tracker, ...]:
         if self.observation == "stock":
             return ()
         trackers = tuple(Tracker(self.steps) for _ in T.BLUE_AGENTS)
@@ -175,7 +175,7 @@ class CybORGWorld(BlueSide):
             tracker.reset(running.raw[agent], wrapper.action_labels(agent), wrapper.action_mask(agent))
         return trackers
 
-    def _observe(self, state: Live, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _observe(self, state: CybORGEpisode, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
         if state.trackers:
             pairs = zip(T.BLUE_AGENTS, state.trackers, strict=True)
             return np.stack([tracker.vector(vectors[agent]) for agent, tracker in pairs])
@@ -184,7 +184,7 @@ class CybORGWorld(BlueSide):
             observed[number, : len(vectors[agent])] = vectors[agent]
         return observed
 
-    def _places(self, state: Live, chosen: Mapping[str, int]) -> tuple[np.ndarray, ...]:
+    def _places(self, state: CybORGEpisode, chosen: Mapping[str, int]) -> tuple[np.ndarray, ...]:
         """Kind, subnet and red's hold of the actions, ``int[blue]`` each; before they are carried out."""
         holds = red_holds(state.engine.controller)
         rows = [_place(number, state.mask, action, holds) for number, action in enumerate(chosen.values())]
@@ -216,10 +216,10 @@ def red_holds(controller: Any) -> dict[str, int]:
 def reward_parts(controller: Any) -> dict[str, np.float32]:
     """The parts of blue's reward in the last step, by the names that ``cc4`` has for them (§6.3).
 
-    CybORG tells their sum alone; what each agent's action brought follows from its rules.
+    CybORG reports only their sum; each agent's share follows from its rules.
 
     Raises:
-        Mismatch: when they do not add up to what CybORG tells.
+        Mismatch: when they do not add up to CybORG's reward.
     """
     totals = np.zeros(len(_PARTS))
     state = controller.state
@@ -233,13 +233,14 @@ def reward_parts(controller: Any) -> dict[str, np.float32]:
             totals[part] += _worth(controller, action.hostname, part)  # whatever its result (Q1)
         elif failed:
             totals[part] += _worth(controller, state.ip_addresses[action.ip_address], part)
-    told = controller.reward["Blue"]
-    if totals.sum() != told["BlueRewardMachine"]:
+    reported = controller.reward["Blue"]
+    if totals.sum() != reported["BlueRewardMachine"]:
         raise Mismatch(
-            f"this CybORG's reward is {told['BlueRewardMachine']} where the parts add up to {totals.sum()} "
-            f"({', '.join(_PARTS)}: {totals.tolist()}); it is {engine.described(engine.about())}"
+            f"this CybORG's reward is {reported['BlueRewardMachine']} where the parts add up to "
+            f"{totals.sum()} ({', '.join(_PARTS)}: {totals.tolist()}); it is "
+            f"{engine.described(engine.about())}"
         )
-    parts = dict(zip(("LWF", "ASF", "RIA"), totals, strict=True)) | {"action_cost": told["action_cost"]}
+    parts = dict(zip(("LWF", "ASF", "RIA"), totals, strict=True)) | {"action_cost": reported["action_cost"]}
     return {name: np.float32(part) for name, part in parts.items()}
 
 
@@ -255,17 +256,17 @@ def check_labels(agent: int, labels: Sequence[str]) -> None:
         agent: its number.
         labels: as CybORG's wrapper gives them.
     """
-    ours = describe.blue_action_labels(agent)
-    theirs = [re.sub(r" \([^)]*\)", "", label.removeprefix("[Invalid] ")) for label in labels]
-    if len(ours) != len(theirs):
+    garrison = describe.blue_action_labels(agent)
+    cyborg = [re.sub(r" \([^)]*\)", "", label.removeprefix("[Invalid] ")) for label in labels]
+    if len(garrison) != len(cyborg):
         raise Mismatch(
-            f"{T.BLUE_AGENTS[agent]} has {len(theirs)} actions in this CybORG and {len(ours)} in Garrison"
+            f"{T.BLUE_AGENTS[agent]} has {len(cyborg)} actions in this CybORG and {len(garrison)} in Garrison"
         )
-    for index, (our, their) in enumerate(zip(ours, theirs, strict=True)):
-        if our != their:
+    for index, (expected, found) in enumerate(zip(garrison, cyborg, strict=True)):
+        if expected != found:
             raise Mismatch(
-                f"action {index} of {T.BLUE_AGENTS[agent]} is {their!r} in this CybORG "
-                f"and {our!r} in Garrison"
+                f"action {index} of {T.BLUE_AGENTS[agent]} is {found!r} in this CybORG "
+                f"and {expected!r} in Garrison"
             )
 
 

@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
-from rich.table import Table
 
-from garrison.cli.common import log, out, print_json, user_input
+from garrison.cli.common import log, print_cyborg_version, user_input
 from garrison.cli.evaluate import Contest, Which
-from garrison.cli.parity.record import bar, say_which
-from garrison.runs import study_files
+from garrison.cli.parity.record import bar
+from garrison.cli.publish import publish
+from garrison.studies.study import origin, prepare
 
 if TYPE_CHECKING:
-    from garrison.parity.scores.study_plan import Plan, Subject
+    from garrison.parity.scores.study_plan import Plan, StudiedPolicy
+
+#: Episodes of both engines by policy and red.
+Rows = Mapping[tuple[str, str], Sequence[dict[str, Any]]]
 
 POLICIES = ("idle", "random", "reactive", "firewall", "guard")
-HEADER = (
-    "quantity", "Garrison", "sd", "CybORG", "sd", "difference", "95%", "p", "adj. p", "margin", "TOST p",
-    "found at 90%",
-)  # fmt: skip
-OVERVIEW = (
-    "policy", "episodes", "Garrison", "CybORG", "difference", "95%", "margin", "equivalent", "found at 90%",
-    "episodes needed",
-)  # fmt: skip
-BEHAVIOR = ("policy", "distance", "95%", "halves of CybORG", "95% of them below", "p", "adj. p")
-#: columns that a terminal has room for, of each table
-BRIEF = {
-    HEADER: ("quantity", "CybORG", "difference", "95%", "adj. p", "margin"),
-    OVERVIEW: ("policy", "Garrison", "CybORG", "difference", "95%", "margin", "equivalent"),
-    BEHAVIOR: ("policy", "distance", "95%", "halves of CybORG", "adj. p"),
-}
 
 
 @dataclass(frozen=True)
@@ -45,18 +33,21 @@ class Equivalence:
     what is there when more episodes are asked for. The exit status is 1 if a systematic gap is found.
     """
 
-    policies: tuple[str, ...] = POLICIES
-    """Players of the world, and run directories: all teams of RUN, or one as in RUN:1."""
+    policies: tuple[str, ...] = ()
+    """Policies of the world, and run directories: RUN for all its seeds, RUN:1 for one. By default idle,
+    random, reactive, firewall and guard; with --reference, all that it has."""
     red: tuple[str, ...] = ("fsm",)
     """Reds: fsm, discovery, random_select, sleep."""
     episodes: int = 300
     """Episodes of each policy on CybORG."""
-    ours: int = 1000
+    garrison_episodes: int = 1000
     """Episodes of each policy on Garrison's engine."""
     seed: int = 0
-    """Seed of CybORG's first episode; ours are others anyway."""
+    """Seed of CybORG's first episode; Garrison's episodes have other seeds."""
     workers: int = 1
     """Processes that play on CybORG."""
+    reference: Path | None = None
+    """Folder of stored CybORG episodes, such as tests/data/cc4_returns, instead of playing on CybORG."""
     margin: float = 84.0
     """Scores that differ by less are equivalent. 84 is published as the noise of evaluations."""
     margins: tuple[str, ...] = ("guard=15",)
@@ -64,48 +55,85 @@ class Equivalence:
     which: Which = "latest"
     """Which checkpoint of the runs plays."""
     greedy: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Let trained teams take their most probable actions instead of sampling."""
-    out: Path = Path("results/cc4_equivalence")
-    """Write <out>.json, <out>.md and <out>.png; the episodes go into the folder <out>."""
+    """Let trained policies take their most probable actions instead of sampling."""
+    out: Path | None = None
+    """Folder for figures.json, README.md, differences.png, and a file of episodes per policy and red.
+    By default results/cc4_equivalence, with --reference results/cc4_stored_episodes."""
     merge: tuple[Path, ...] = ()
-    """Folders of other machines, whose episodes are taken in first."""
+    """Folders of other machines, whose episodes are added first."""
     report: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Play nothing: report all episodes of the folder, also of a study that goes on."""
+    """Play nothing: report all episodes of the folder, also while a study goes on."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON."""
 
+    @property
+    def folder(self) -> Path:
+        default = "cc4_equivalence" if self.reference is None else "cc4_stored_episodes"
+        return Path("results", default) if self.out is None else self.out
+
     def run(self) -> int:
-        from garrison.parity.scores import episodes_file, equivalence
+        from garrison.parity.scores import equivalence
+        from garrison.parity.scores.equivalence_page import study
 
         with user_input():
             margins = self._margins()
-            for folder in self.merge:
-                log.print(
-                    f"{episodes_file.merge(self.out, folder)} new episodes from {folder}", highlight=False
-                )
-            if not self.report:
-                plan = self._plan()
-        if not self.report:
-            play(plan, self.workers)
-        with user_input():
-            found = episodes_file.read_folder(self.out)
-            if not found:
-                raise ValueError(f"{self.out} has no episodes; play some first, without --report")
-        figures = study_files.origin(self._command(found)) | equivalence.study(found, margins, self.margin)
-        self._save(figures)
-        if self.json:
-            print_json(figures)
-        else:
-            show(figures)
+            prepare(self.folder)
+        rows = self._stored() if self.reference is not None else self._played()
+        figures = origin(self._command(rows)) | equivalence.study(rows, margins, self.margin)
+        publish(study(figures), self.folder, self.json)
         return 1 if figures["systematic"] else 0
 
+    def _played(self) -> Rows:
+        """The episodes of the folder, after those that are missing have been played."""
+        from garrison.parity.scores import episodes_file
+
+        with user_input():
+            for folder in self.merge:
+                new = episodes_file.merge(self.folder, folder)
+                log.print(f"{new} new episodes from {folder}", highlight=False)
+            plan = None if self.report else self._plan()
+        if plan is not None:
+            play(plan, self.workers)
+        with user_input():
+            rows = episodes_file.read_folder(self.folder)
+            if not rows:
+                raise ValueError(f"{self.folder} has no episodes; play some first, without --report")
+        return rows
+
+    def _stored(self) -> Rows:
+        """CybORG's stored episodes, and Garrison's episodes of the same policies, which are played now."""
+        from garrison.parity.scores import stored_episodes
+        from garrison.parity.scores.study_plan import APART, play_on_garrison
+
+        with user_input():
+            stored = stored_episodes.read_folder(self.reference)
+            names = self.policies or tuple(stored)
+            if unknown := [name for name in names if name not in stored]:
+                raise ValueError(f"{self.reference} has no {unknown[0]}; it has: {', '.join(stored)}")
+            if self.red != (stored_episodes.RED,) or self.garrison_episodes < 2:
+                raise ValueError(
+                    f"--reference needs --red {stored_episodes.RED} and --garrison-episodes of at least 2"
+                )
+            policies = self._studied(stored_episodes.RED, names)
+        first = self.seed + APART
+        with log.status(f"playing {self.garrison_episodes} episodes of each policy"):
+            played = play_on_garrison(
+                policies[0].world, policies, range(first, first + self.garrison_episodes)
+            )
+        return {
+            (one.policy, stored_episodes.RED): [
+                *(one.origin("garrison") | row for row in played[one]), *stored[one.policy]
+            ]
+            for one in policies
+        }  # fmt: skip
+
     def _margins(self) -> dict[str, float]:
-        """Margins by policy. Raises ``ValueError`` for what is none."""
+        """Margins by policy. Raises ``ValueError`` for text that is none."""
         try:
             margins = {name: float(value) for name, _, value in (m.rpartition("=") for m in self.margins)}
         except ValueError as error:
             raise ValueError(f"margins are {' '.join(self.margins)}; write them as in guard=15") from error
-        if min([self.margin, *margins.values()]) <= 0:
+        if not all(margin > 0 for margin in (self.margin, *margins.values())):
             raise ValueError("a margin must be more than 0")
         return margins
 
@@ -118,45 +146,36 @@ class Equivalence:
         for red in self.red:
             if red not in engine.REDS:
                 raise ValueError(f"no red {red!r}; there are: {', '.join(engine.REDS)}")
-        subjects = [subject for red in self.red for subject in self._subjects(red)]
-        say_which()
-        return Plan(subjects, self.out, self.ours, self.episodes, self.seed)
+        policies = [one for red in self.red for one in self._studied(red, self.policies or POLICIES)]
+        print_cyborg_version()
+        return Plan(policies, self.folder, self.garrison_episodes, self.episodes, self.seed)
 
-    def _subjects(self, red: str) -> list[Subject]:
-        from garrison.parity.scores.study_plan import subjects_of
+    def _studied(self, red: str, names: Sequence[str]) -> list[StudiedPolicy]:
+        from garrison.parity.scores.study_plan import studied_policies
 
         def opened(name: str) -> tuple[Any, Mapping[str, Any]]:
             contest = Contest(names=(name,), red=red, which=self.which, greedy=self.greedy)
             return contest.opened()[:2]
 
-        return subjects_of(self.policies, opened)
+        return studied_policies(names, opened)
 
-    def _command(self, found: Mapping[tuple[str, str], list[dict[str, Any]]]) -> str:
-        """What plays these episodes again; runs go by their short names."""
+    def _command(self, rows: Rows) -> str:
+        """The command that plays these episodes again; runs go by their short names."""
         from garrison.parity.scores.equivalence import by_engine
 
-        sides = [side for rows in found.values() for side in by_engine(rows).items()]
-        most = {engine: max(len(rows) for e, rows in sides if e == engine) for engine in dict(sides)}
-        first = min((row["seed"] for e, rows in sides for row in rows if e == "cyborg"), default=self.seed)
-        policies, reds = (dict.fromkeys(key[place] for key in found) for place in (0, 1))
-        words = ["garrison parity equivalence --policies", *map(shlex.quote, policies), "--red", *reds]
-        words += [f"--episodes {most['cyborg']} --ours {most['garrison']} --seed {first}"]
-        words += ["--which best"] if self.which == "best" else []
+        sides = [side for episodes in rows.values() for side in by_engine(episodes).items()]
+        most = {engine: max(len(some) for e, some in sides if e == engine) for engine in dict(sides)}
+        first = min((row["seed"] for e, some in sides for row in some if e == "cyborg"), default=self.seed)
+        policies, reds = (tuple(dict.fromkeys(key[place] for key in rows)) for place in (0, 1))
+        words = ["garrison", "parity", "equivalence", "--policies", *policies, "--red", *reds]
+        if self.reference is not None:
+            words += ["--reference", str(self.reference)]
+        else:
+            words += ["--episodes", str(most["cyborg"])]
+        words += ["--garrison-episodes", str(most["garrison"]), "--seed", str(first)]
+        words += ["--which", "best"] if self.which == "best" else []
         words += ["--greedy"] if self.greedy else []
-        return " ".join(words)
-
-    def _save(self, figures: dict[str, Any]) -> None:
-        from garrison.core.files import write
-        from garrison.judge.html_report import plots
-        from garrison.parity.scores.equivalence import prominent
-
-        study_files.save(self.out, figures, markdown(figures, self.out.name))
-        blocks = {
-            named(pair): [(gap["quantity"], gap["difference"], gap["margin"]) for gap in prominent(pair)]
-            for pair in figures["pairs"]
-        }
-        if blocks:
-            write(self.out.with_name(self.out.name + ".png"), plots.differences(blocks))
+        return shlex.join(words)
 
 
 def play(plan: Plan, workers: int) -> None:
@@ -164,11 +183,11 @@ def play(plan: Plan, workers: int) -> None:
 
     Raises ``SystemExit`` with a message if a process fails.
     """
-    from garrison.adapters.cyborg.pool import WorkerError
+    from garrison.core.processes import WorkerError
 
     with log.status("playing here") as status:
-        for told in plan.play_here():
-            status.update(f"playing {told}")
+        for description in plan.play_here():
+            status.update(f"playing {description}")
     try:
         with bar(len(plan.there), "playing on CybORG") as advance:
             for _ in plan.play_there(workers):
@@ -177,129 +196,3 @@ def play(plan: Plan, workers: int) -> None:
         raise SystemExit(
             f"garrison: on CybORG, {error}\nWhat was played is kept; the same command goes on."
         ) from error
-
-
-def show(figures: dict[str, Any]) -> None:
-    for title, header, rows in tables(figures):
-        view, places = Table(title=title, box=None), [header.index(name) for name in BRIEF[header]]
-        for place in places:
-            view.add_column(header[place], justify="right" if place else "left", no_wrap=True)
-        for row in rows:
-            view.add_row(*(row[place] for place in places))
-        out.print(view)
-    out.print(summary(figures), highlight=False)
-
-
-def markdown(figures: dict[str, Any], name: str) -> Iterator[str]:
-    yield "# CC4: the same policies on Garrison and on CybORG"
-    yield ""
-    yield study_files.told(figures)
-    yield ""
-    yield (
-        f"Independent episodes; versions: {'; '.join(versions(figures))}. The score is the official one, "
-        "without the last reward; parts and phases have all rewards. Differences are Garrison's mean minus "
-        "CybORG's, with Welch's 95% interval. adj. p: that there is no gap, adjusted by Holm over all tests "
-        "here. TOST p: that the gap is the margin or more; below 0.05 both are equivalent. The margin of a "
-        "part or phase is the same share of CybORG's standard deviation as the score's margin is of the "
-        "score's. Found at 90%: the true gap that so many episodes find with that chance, by a single test "
-        "at 5%. Episodes needed: per side, to show the margin with a chance of 90% if there is no gap. "
-        "Behavior: total variation distance between the shares of decisions by kind of action, with a "
-        "bootstrap interval; beside it that of random halves of CybORG's episodes, which are of one law; p: "
-        "permutation test."
-    )
-    yield ""
-    yield f"**{summary(figures)}**"
-    if figures["pairs"]:
-        yield from ["", f"![Differences in margins]({name}.png)"]
-    for title, header, rows in tables(figures, all_quantities=True):
-        yield from ["", f"## {title}", ""]
-        yield from study_files.table(header, rows)
-
-
-def tables(
-    figures: dict[str, Any], all_quantities: bool = False
-) -> Iterator[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
-    """Title, header and rows of each table."""
-    from garrison.parity.scores.equivalence import prominent
-
-    yield "Official score", OVERVIEW, [overview_row(pair) for pair in figures["pairs"]]
-    yield "Behavior", BEHAVIOR, [behavior_row(pair) for pair in figures["pairs"]]
-    for pair in figures["pairs"]:
-        gaps = pair["gaps"] if all_quantities else prominent(pair)
-        yield named(pair), HEADER, [gap_row(gap) for gap in gaps]
-
-
-def versions(figures: dict[str, Any]) -> list[str]:
-    found = {f"{engine} {v}" for pair in figures["pairs"] for engine, v in pair["version"].items()}
-    return sorted(found, reverse=True)
-
-
-def summary(figures: dict[str, Any]) -> str:
-    from garrison.parity.scores.equivalence import farthest
-
-    shown = [pair for pair in figures["pairs"] if pair["gaps"][0]["equivalent"]]
-    text = (
-        f"{figures['systematic']} of {figures['tests']} tests find a systematic gap at a family-wise level "
-        f"of {figures['level']:.0%}; least adjusted p: {figures['least_adjusted_p']:.2g}, largest "
-        f"difference: {farthest(figures):.2f} standard errors. Scores shown to be equivalent: {len(shown)} "
-        f"of {len(figures['pairs'])} policies."
-    )
-    waiting = [f"{policy} against {red}" for policy, red in figures["waiting"]]
-    return text + (f" Too few episodes yet: {', '.join(waiting)}." if waiting else "")
-
-
-def named(pair: Mapping[str, Any]) -> str:
-    return pair["policy"] if pair["red"] == "fsm" else f"{pair['policy']} against {pair['red']}"
-
-
-def overview_row(pair: Mapping[str, Any]) -> tuple[str, ...]:
-    gap = pair["gaps"][0]
-    return (
-        named(pair),
-        " / ".join(str(n) for n in pair["episodes"].values()),
-        number(gap["garrison"]["mean"]),
-        number(gap["cyborg"]["mean"]),
-        *difference_cells(gap),
-        f"±{gap['margin']:g}",
-        "yes" if gap["equivalent"] else "not shown",
-        number(gap["detectable"]),
-        "" if gap["needed"] is None else str(gap["needed"]),
-    )
-
-
-def gap_row(gap: Mapping[str, Any]) -> tuple[str, ...]:
-    moments = [number(gap[engine][what]) for engine in ("garrison", "cyborg") for what in ("mean", "sd")]
-    if gap["constant"]:
-        return gap["quantity"], *moments, "", "", "", "", "", "", ""
-    return (
-        gap["quantity"],
-        *moments,
-        *difference_cells(gap),
-        f"{gap['difference']['p']:.2g}",
-        f"{gap['adjusted']:.2g}",
-        f"±{number(gap['margin'])}",
-        f"{gap['tost']:.2g}",
-        number(gap["detectable"]),
-    )
-
-
-def behavior_row(pair: Mapping[str, Any]) -> tuple[str, ...]:
-    found = pair["behavior"]
-    return (
-        named(pair),
-        f"{found['distance']:.4f}",
-        f"{found['low']:.4f} … {found['high']:.4f}",
-        f"{found['halves']:.4f}",
-        f"{found['halves_high']:.4f}",
-        f"{found['p']:.2g}",
-        f"{found['adjusted']:.2g}",
-    )
-
-
-def difference_cells(gap: Mapping[str, Any]) -> tuple[str, str]:
-    found = gap["difference"]
-    return f"{found['value']:+,.2f}", f"{found['low']:+,.1f} … {found['high']:+,.1f}"
-
-
-def number(x: float) -> str:
-    return f"{x:,.{0 if abs(x) >= 1000 else 1 if abs(x) >= 100 else 2}f}"

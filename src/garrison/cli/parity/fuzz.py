@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import json as text
-import signal
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tyro
 
-from garrison.cli.cache import use_compilation_cache
-from garrison.cli.common import log, out, print_json, user_input
-from garrison.cli.parity.record import bar, say_which, seeds_of
-from garrison.runs import study_files
+from garrison.cli.common import log, print_cyborg_version, seed_range, user_input
+from garrison.cli.parity.record import bar
+from garrison.cli.publish import publish
+from garrison.studies.study import FIGURES, Section, Study, origin, prepare, read_figures, save
 
 REDS = ("fsm", "discovery", "random_select")
+#: what each row of figures.json has
+ROW = (
+    "red", "blue", "seed", "episode", "steps", "draws", "rich", "overflow", "largest", "differences",
+    "engine", "generator",
+)  # fmt: skip
 HEADER = ("red", "blue", "episodes", "steps", "draws", "rich", "differ")
 
 
@@ -34,12 +38,12 @@ class Fuzz:
     """Consecutive episodes of each seed. 100 of one seed is the default evaluation run."""
     reds: tuple[str, ...] = REDS
     """Reds: fsm, discovery, random_select, sleep."""
-    policies: tuple[str, ...] = ()
+    blues: tuple[str, ...] = ()
     """Blue policies, and run directories; by default all policies."""
     workers: int = 1
     """Processes."""
     save: Path = Path("results/cc4_fuzz")
-    """Write <save>.json and <save>.md."""
+    """Folder for figures.json and README.md."""
     keep: Path = Path("differences")
     """Folder for the recordings of episodes that differ."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -47,75 +51,74 @@ class Fuzz:
 
     def run(self) -> int:
         from garrison.adapters.cyborg import engine
+        from garrison.cli.commands import use_compilation_cache
+        from garrison.parity.recording import blue as blues
         from garrison.parity.replay import fuzz
-        from garrison.parity.stress import policies
 
         with user_input():
             if min(self.episodes, self.workers) < 1:
                 raise ValueError(f"episodes is {self.episodes} and workers {self.workers}; at least 1 each")
-            chosen = self.blues or policies.NAMES
+            chosen = self.blues or blues.NAMES
             for red in self.reds:
                 if red not in engine.REDS:
                     raise ValueError(f"no red {red!r}; there are: {', '.join(engine.REDS)}")
             for blue in chosen:
-                policies.blue(blue)  # so that a wrong name is told before anything is played
+                blues.blue(blue)  # a wrong name is an error before anything is played
             chains = [
                 fuzz.Chain(red, blue, seed, self.episodes)
-                for seed in seeds_of(self.seeds)
+                for seed in seed_range(self.seeds)
                 for red in self.reds
                 for blue in chosen
             ]
             before = read(self.save)
-            say_which()
+            prepare(self.save)
+            print_cyborg_version()
         rows, commands = before["rows"], list(dict.fromkeys([*before["commands"], self._command()]))
         done = [row for chain in chains for row in chain.rows(rows) if not row["differences"]]
         with bar(len(chains) * self.episodes - len(done), "playing") as advance:
-            for row in fuzz.run(chains, rows, self.keep, self.workers, begin):
+            for row in fuzz.run(chains, rows, self.keep, self.workers, use_compilation_cache):
                 rows = [*(other for other in rows if place(other) != place(row)), row]
                 self._save(rows, commands)
                 advance()
                 if row["differences"]:
                     tell(row)
         figures = self._save(rows, commands)
-        if self.json:
-            print_json(figures)
-        else:
-            out.print("\n".join(markdown(figures)), markup=False, highlight=False)
+        publish(study(figures), json=self.json)
         return 1 if figures["differ"] else 0
 
     def _command(self) -> str:
-        """What makes these episodes again."""
-        words = ["garrison parity fuzz", f"--seeds {self.seeds}", f"--episodes {self.episodes}"]
-        words += [f"--reds {' '.join(self.reds)}"]
-        words += [f"--blues {' '.join(self.blues)}"] if self.blues else []
-        return " ".join(words)
+        """The command that plays these episodes again."""
+        words = ["garrison", "parity", "fuzz", "--seeds", self.seeds, "--episodes", str(self.episodes)]
+        words += ["--reds", *self.reds]
+        words += ["--blues", *self.blues] if self.blues else []
+        return shlex.join(words)
 
     def _save(self, rows: list[dict], commands: list[str]) -> dict[str, Any]:
-        figures = summary(sorted(rows, key=place), commands)
-        study_files.save(self.save, figures, markdown(figures))
+        figures = totals(sorted(rows, key=place), commands)
+        save(self.save, study(figures))
         return figures
-
-
-def begin() -> None:
-    """What a worker does first: leave Ctrl-C to its parent, and compile as that does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    use_compilation_cache()
 
 
 def place(row: dict[str, Any]) -> tuple:
     return row["red"], row["blue"], row["seed"], row["episode"]
 
 
-def read(save: Path) -> dict[str, list]:
-    """``rows`` and ``commands`` of earlier runs. Raises ``ValueError`` for a file of another kind."""
-    path = save.with_name(save.name + ".json")
-    if not path.exists():
+def read(folder: Path) -> dict[str, list]:
+    """``rows`` and ``commands`` of earlier runs; empty lists if there are none.
+
+    Raises ``ValueError`` for a damaged file and for one of another study; names it.
+    """
+    if not (folder / FIGURES).exists():
         return {"rows": [], "commands": []}
-    try:
-        figures = text.loads(path.read_text())
-        return {"rows": figures["rows"], "commands": figures["commands"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not of garrison parity fuzz; name another file with --save") from error
+    figures = read_figures(folder)
+    missing = [key for key in ("rows", "commands") if not isinstance(figures.get(key), list)]
+    missing += [key for key in ROW if any(key not in row for row in figures.get("rows", []))]
+    if missing:
+        raise ValueError(
+            f"{folder / FIGURES} is not of garrison parity fuzz ({', '.join(missing)} missing); "
+            "name another folder with --save"
+        )
+    return {"rows": figures["rows"], "commands": figures["commands"]}
 
 
 def tell(row: dict[str, Any]) -> None:
@@ -123,20 +126,20 @@ def tell(row: dict[str, Any]) -> None:
     first = row["differences"][0]
     lines = [
         f"{row['red']}-{row['blue']}-{row['seed']} episode {row['episode']}, step {first['step']}: "
-        f"{first['path']}: ours {first['ours']!r}, CybORG {first['recorded']!r}",
+        f"{first['path']}: Garrison {first['garrison']!r}, CybORG {first['recorded']!r}",
         *(f"  {line}" for line in row["around"]),
         f"  the episode is in {row['saved']}",
     ]
     log.print("\n".join(lines), markup=False, highlight=False)
 
 
-def summary(rows: Sequence[dict[str, Any]], commands: Sequence[str]) -> dict[str, Any]:
-    """All rows, with their totals; ``commands`` made them."""
+def totals(rows: Sequence[dict[str, Any]], commands: Sequence[str]) -> dict[str, Any]:
+    """All rows, which ``commands`` played, with their totals."""
     from garrison.parity.replay import fuzz
     from garrison.worlds.cc4.capacity import CAPACITY
 
     largest = {name: max((row["largest"].get(name, 0) for row in rows), default=0) for name in CAPACITY}
-    return study_files.origin(commands[-1]) | {
+    return origin(commands[-1]) | {
         "commands": list(commands),
         "episodes": len(rows),
         "steps": sum(row["steps"] for row in rows),
@@ -146,7 +149,7 @@ def summary(rows: Sequence[dict[str, Any]], commands: Sequence[str]) -> dict[str
         "overflowed": sum(bool(row["overflow"]) for row in rows),
         "longest": longest(rows),
         "of_other_sources": sum(row["engine"] != fuzz.engine_hash() for row in rows),
-        "capacity": CAPACITY,
+        "capacity": {name: int(room) for name, room in CAPACITY.items()},
         "largest": largest,
         "rows": list(rows),
     }
@@ -163,18 +166,31 @@ def longest(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {"red": red, "blue": blue, "seed": seed, "episodes": episodes}
 
 
-def markdown(figures: dict[str, Any]) -> Iterator[str]:
-    yield "# CC4: live replay of CybORG"
-    yield ""
-    yield study_files.told(figures)
+def study(figures: Mapping[str, Any]) -> Study:
+    largest = figures["largest"]
+    lists = [(name, str(largest[name]), str(room)) for name, room in figures["capacity"].items()]
+    return Study(
+        title="CC4: live replay of CybORG",
+        figures=figures,
+        finding=(
+            f"Episodes that differ: {figures['differ']} of {figures['episodes']} ({figures['steps']:,} "
+            f"steps, {figures['draws']:,} random draws). Overflow flags set: {figures['overflowed']}."
+        ),
+        method="\n\n".join(_method(figures)),
+        sections=[
+            Section("Episodes", HEADER, list(pairs(figures["rows"]))),
+            Section("Bounded lists", ("list", "largest use", "room"), lists),
+        ],
+    )
+
+
+def _method(figures: Mapping[str, Any]) -> Iterator[str]:
     if earlier := figures["commands"][:-1]:
-        yield f"Before: {', '.join(f'`{command}`' for command in earlier)}."
-    yield ""
+        yield f"Earlier commands: {', '.join(f'`{command}`' for command in earlier)}."
     yield (
-        f"{figures['episodes']} episodes played on CybORG and replayed through Garrison's engine at once, "
-        f"{figures['steps']:,} steps and {figures['draws']:,} draws. State, executed actions, observations, "
-        f"masks and rewards are compared after every step, rich observations in {figures['rich']} episodes. "
-        f"**Episodes that differ: {figures['differ']}.** Overflow flags set: {figures['overflowed']}."
+        "Each episode is played on CybORG and replayed through Garrison's engine step by step. State, "
+        "executed actions, observations, masks and rewards are compared after every step, rich observations "
+        f"in {figures['rich']} episodes."
     )
     run = figures["longest"]
     if run["episodes"] > 1:
@@ -183,15 +199,7 @@ def markdown(figures: dict[str, Any]) -> Iterator[str]:
             f"{run['seed']}, {run['red']} against {run['blue']}."
         )
     if figures["of_other_sources"]:
-        yield ""
         yield f"{figures['of_other_sources']} of them were played with other sources of the engine."
-    yield ""
-    yield from study_files.table(HEADER, pairs(figures["rows"]))
-    yield ""
-    yield from study_files.table(
-        ("list", "largest use", "room"),
-        ((name, str(figures["largest"][name]), str(room)) for name, room in figures["capacity"].items()),
-    )
 
 
 def pairs(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, ...]]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
-from rich.table import Table
 
-from garrison.cli.common import log, out, print_json, user_input
-from garrison.runs import study_files
+from garrison.cli.common import log, user_input
+from garrison.cli.publish import publish
+from garrison.studies.study import Section, Study, origin, prepare
 
 if TYPE_CHECKING:
     from garrison.parity.stress.overflow import Use
@@ -21,102 +21,78 @@ BATCH = 250
 
 @dataclass(frozen=True)
 class Overflow:
-    """Play blues that fill the engine's bounded lists against three reds, and report the largest use of each.
+    """Measure how full the engine's bounded lists get under policies that fill them, against three reds.
 
-    random: any legal action. heavy: with probability 0.8 a Remove, Restore or DeployDecoy, on a host where
-    red has a session if there is one; else random. removes: always a Remove or DeployDecoy, chosen so.
-    decoys: DeployDecoy over and over on one host per agent, with 0.1 a Remove there. reactive and firewall
-    are the world's players. The exit status is 1 if a list overflowed in any episode.
+    `garrison parity record --help` describes the policies. The exit status is 1 if a list overflowed in any
+    episode.
     """
 
     episodes: int = 10_000
-    """Episodes in all, shared evenly among the pairs of red and blue."""
+    """Total number of episodes, divided evenly among the pairs of red and blue."""
     seed: int = 0
-    """Which episodes: the same seed gives the same ones."""
+    """Seed of the first episode."""
     save: Path | None = None
-    """Write <save>.json and <save>.md as well."""
+    """Folder for figures.json and README.md."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON."""
 
     def run(self) -> int:
         from garrison.parity.stress import overflow
-        from garrison.worlds.cc4.capacity import CAPACITY
+        from garrison.worlds.cc4 import capacity
 
         pairs = len(overflow.POLICIES) * len(overflow.REDS)
         each = -(-self.episodes // pairs)
         with user_input():
             if self.episodes < 1:
                 raise ValueError(f"episodes is {self.episodes}; it must be at least 1")
-        found = []
+            prepare(self.save)
+        uses = []
         with log.status("playing") as status:
             for use in overflow.study(each, self.seed, min(BATCH, each)):
-                found.append(use)
-                status.update(f"playing; done: {len(found)} of {pairs} pairs of red and blue")
-        figures = self._figures(found, CAPACITY)
-        if self.save is not None:
-            study_files.save(self.save, figures, markdown(figures, found))
-        if self.json:
-            print_json(figures)
-        else:
-            show(figures)
+                uses.append(use)
+                status.update(f"playing; done: {len(uses)} of {pairs} pairs of red and blue")
+        figures = self._figures(uses, capacity.CAPACITY)
+        publish(study(figures), self.save, self.json)
         return 0 if not figures["overflowed"] else 1
 
-    def _figures(self, found: list[Use], capacity: dict[str, int]) -> dict[str, Any]:
+    def _figures(self, uses: Sequence[Use], capacity: Mapping[str, int]) -> dict[str, Any]:
         command = f"garrison parity overflow --episodes {self.episodes} --seed {self.seed}"
-        return study_files.origin(command) | {
-            "episodes": sum(use.episodes for use in found),
+        return origin(command) | {
+            "episodes": sum(use.episodes for use in uses),
             "seed": self.seed,
-            "overflowed": sum(sum(use.overflowed.values()) for use in found),
-            "capacity": capacity,
-            "largest": {name: max(use.largest[name] for use in found) for name in capacity},
-            "uses": [asdict(use) for use in found],
+            "overflowed": sum(sum(use.overflowed.values()) for use in uses),
+            "capacity": {name: int(room) for name, room in capacity.items()},
+            "largest": {name: max(use.largest[name] for use in uses) for name in capacity},
+            "uses": [asdict(use) for use in uses],
         }
 
 
-def show(figures: dict[str, Any]) -> None:
-    view = Table(box=None)
-    for name in ("list", "largest use", "room", "share"):
-        view.add_column(name, justify="left" if name == "list" else "right")
-    for name, room in figures["capacity"].items():
-        largest = figures["largest"][name]
-        view.add_row(name, str(largest), str(room), f"{largest / room:.0%}")
-    out.print(view)
-    out.print(summary(figures))
-
-
-def markdown(figures: dict[str, Any], found: list[Use]) -> Iterator[str]:
-    yield "# CC4: how full the bounded lists get"
-    yield ""
-    yield study_files.told(figures)
-    yield ""
-    yield (
-        f"{figures['episodes']:,} episodes of 499 steps (seed {figures['seed']}), {found[0].episodes:,} for "
-        "each pair of red and blue. Blue `random`: any legal action. Blue `heavy`: with probability 0.8 a "
-        "Remove, Restore or DeployDecoy, on a host where red has a session if there is one; else random. "
-        "`removes`: always a Remove or DeployDecoy, chosen so. `decoys`: DeployDecoy over and over on one "
-        "host per agent, with 0.1 a Remove there. `reactive` and `firewall` are the world's players. In each "
-        "cell the largest use in any episode, and in brackets the median of the episodes' largest."
-    )
-    yield ""
-    yield summary(figures)
-    yield ""
-    header, *rows = _rows(figures, found)
-    yield from study_files.table(header, rows)
-
-
-def summary(figures: dict[str, Any]) -> str:
+def study(figures: Mapping[str, Any]) -> Study:
+    uses = figures["uses"]
     share = {name: figures["largest"][name] / room for name, room in figures["capacity"].items()}
     fullest = max(share, key=share.__getitem__)
-    return (
-        f"Overflow flags set: {figures['overflowed']}. Fullest: {fullest}, "
-        f"{figures['largest'][fullest]} of {figures['capacity'][fullest]} ({share[fullest]:.0%})."
+    header = ("list", "largest use", "room", "share", *(f"{use['red']}, {use['blue']}" for use in uses))
+    return Study(
+        title="CC4: how full the bounded lists get",
+        figures=figures,
+        finding=(
+            f"Overflow flags set: {figures['overflowed']}. Fullest: {fullest}, "
+            f"{figures['largest'][fullest]} of {figures['capacity'][fullest]} ({share[fullest]:.0%})."
+        ),
+        method=(
+            f"{figures['episodes']:,} episodes of 499 steps (seed {figures['seed']}), "
+            f"{uses[0]['episodes']:,} for each pair of red and blue. [docs/parity.md](../../docs/parity.md) "
+            "describes the blue policies. Each cell has the largest use in any episode and, in brackets, the "
+            "median over episodes of an episode's largest use."
+        ),
+        sections=[Section("", header, list(_rows(figures)), brief=header[:4])],
     )
 
 
-def _rows(figures: dict[str, Any], found: list[Use]) -> Iterator[tuple[str, ...]]:
-    yield "list", "room", "share", *(f"{use.red}, {use.blue}" for use in found)
+def _rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for name, room in figures["capacity"].items():
-        cells = [f"{use.largest[name]} ({use.median[name]:g})" for use in found]
-        yield name, str(room), f"{figures['largest'][name] / room:.0%}", *cells
-    flags = [f"{sum(use.overflowed.values())}" for use in found]
-    yield "overflow flags set", "", "", *flags
+        largest = figures["largest"][name]
+        cells = [f"{use['largest'][name]} ({use['median'][name]:g})" for use in figures["uses"]]
+        yield name, str(largest), str(room), f"{largest / room:.0%}", *cells
+    flags = [f"{sum(use['overflowed'].values())}" for use in figures["uses"]]
+    yield "overflow flags set", str(figures["overflowed"]), "", "", *flags

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from garrison.cli.common import log, out, print_json, user_input
+from garrison.cli.common import log, out, print_cyborg_version, print_json, seed_range, user_input
 
 
 @dataclass(frozen=True)
@@ -43,14 +42,14 @@ class Record:
         from garrison.parity.recording import record
 
         with user_input():
-            seeds = seeds_of(self.seeds)
-            sessions = [lambda seed=seed: record.Session(self.red, self.blue, seed) for seed in seeds]
+            seeds = seed_range(self.seeds)
             self.out.mkdir(parents=True, exist_ok=True)
-            say_which()
+            print_cyborg_version()
             paths, kept = [], 0
             with bar(len(seeds) * self.episodes, "recording") as advance:
-                for begin in sessions:
-                    for path, fresh in record.files(begin(), self.episodes, self.out):
+                for seed in seeds:
+                    session = record.RecordingSession(self.red, self.blue, seed)
+                    for path, fresh in record.files(session, self.episodes, self.out):
                         paths.append(path)
                         kept += not fresh
                         advance(fresh)
@@ -60,22 +59,6 @@ class Record:
             there = f" ({kept} of them there already)" if kept else ""
             out.print(f"{len(paths)} recordings in {self.out}{there}", highlight=False)
         return 0
-
-
-def seeds_of(text: str) -> range:
-    """``7`` or ``0-9`` as numbers. Raises ``ValueError`` for anything else."""
-    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
-    seeds = range(int(found[1]), int(found[2] or found[1]) + 1) if found else range(0)
-    if not seeds:
-        raise ValueError(f"seeds is {text!r}; write it as FIRST-LAST, as in 0-99")
-    return seeds
-
-
-def say_which() -> None:
-    """Say which CybORG runs, on standard error."""
-    from garrison.adapters.cyborg import engine
-
-    log.print(engine.described(engine.about()), highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""``garrison parity``: CybORG beside Garrison."""
+"""``garrison parity replay``: recorded or live episodes of CybORG replayed through Garrison's engine."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from rich.table import Table
 
-from garrison.cli.common import log, out, print_json, user_input
-from garrison.cli.parity.record import bar, say_which, seeds_of
+from garrison.cli.common import log, out, print_cyborg_version, print_json, seed_range, user_input
+from garrison.cli.parity.record import bar
 
 if TYPE_CHECKING:
-    from garrison.parity.replay.replay import Report
+    from garrison.parity.replay.replay import ReplayReport
 
 _SHOWN = 10  # differences printed per episode
 
@@ -51,14 +51,14 @@ class Replay:
             raise SystemExit("garrison: give either recordings or --live")
         return shown(list(self._live()), self.json)
 
-    def _live(self) -> Iterator[Report]:
-        from garrison.parity.recording.record import Session
+    def _live(self) -> Iterator[ReplayReport]:
+        from garrison.parity.recording.record import RecordingSession
         from garrison.parity.replay.replay import replay
 
         with user_input():
-            seeds = seeds_of(self.seeds)
-            say_which()
-            sessions = (Session(self.red, self.blue, seed) for seed in seeds)
+            seeds = seed_range(self.seeds)
+            print_cyborg_version()
+            sessions = (RecordingSession(self.red, self.blue, seed) for seed in seeds)
             episodes = (session.episode() for session in sessions for _ in range(self.episodes))
             with bar(len(seeds) * self.episodes, "playing") as advance:
                 for episode in episodes:
@@ -89,7 +89,7 @@ def replay_command(paths: Sequence[Path], json: bool = False) -> int:
     return shown(reports, json)
 
 
-def shown(reports: list[Report], json: bool) -> int:
+def shown(reports: list[ReplayReport], json: bool) -> int:
     if json:
         print_json([_as_json(report) for report in reports])
     else:
@@ -97,12 +97,12 @@ def shown(reports: list[Report], json: bool) -> int:
     return 0 if all(report.exact for report in reports) else 1
 
 
-def _as_json(report: Report) -> dict:
+def _as_json(report: ReplayReport) -> dict:
     differences = [difference._asdict() for difference in report.differences]
     return asdict(report) | {"exact": report.exact, "differences": differences}
 
 
-def _print_table(reports: list[Report]) -> None:
+def _print_table(reports: list[ReplayReport]) -> None:
     table = Table("episode", "red", "blue", "steps", "draws", "overflow", "seconds", "result", box=None)
     for report in reports:
         result = "exact" if report.exact else f"differs at {report.differences[0].place}"

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
-from rich.table import Table
 
-from garrison.cli.common import log, out, print_json, user_input
+from garrison.cli.common import log, user_input
 from garrison.cli.flags import PresetFlags
+from garrison.cli.publish import publish
 from garrison.core import extras
-from garrison.runs import study_files
+from garrison.studies.study import Section, Study, origin, prepare
 from garrison.training import seeds
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Update:
     iterations: int = 3
     """Updates to compare; training goes on by JAX between them."""
     save: Path | None = None
-    """Write <save>.json and <save>.md as well."""
+    """Folder for figures.json and README.md."""
     record: Path | None = None
     """Instead of comparing, save torch's side of the last update in this folder, for tests without torch."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -53,6 +54,7 @@ class Update:
             seeds.check(self.preset)
             if self.iterations < 1:
                 raise ValueError(f"iterations is {self.iterations}; it must be at least 1")
+            prepare(self.save)
             if self.record is not None:
                 compare_update.record(self.record, self.preset, self.iterations)
                 return 0
@@ -61,81 +63,70 @@ class Update:
                 for one in compare_update.compare(self.preset, self.iterations, status.update):
                     found.append(one)
         figures = self._figures(found)
-        if self.save is not None:
-            study_files.save(self.save, figures, markdown(figures, found))
-        if self.json:
-            print_json(figures)
-        else:
-            show(figures, found)
+        publish(study(figures), self.save, self.json)
         return 0 if figures["agrees"] else 1
 
-    def _figures(self, found: list[Agreement]) -> dict[str, Any]:
-        return study_files.origin(shlex.join(["garrison", *sys.argv[1:]])) | {
+    def _figures(self, found: Sequence[Agreement]) -> dict[str, Any]:
+        return origin(shlex.join(["garrison", *sys.argv[1:]])) | {
             "torch": importlib.metadata.version("torch"),
             "training": self.preset.to_json(),
             "iterations": self.iterations,
             "gradient_steps": self.preset.settings.epochs * self.preset.settings.minibatches,
             "agrees": all(one.agrees for one in found),
-            "agreements": [asdict(one) | {"agrees": one.agrees} for one in found],
+            "agreements": [_finite(asdict(one)) | {"agrees": one.agrees} for one in found],
         }
 
 
-def show(figures: dict[str, Any], found: list[Agreement]) -> None:
-    view = Table(box=None)
-    for name in BRIEF:
-        view.add_column(name, justify="right" if name in ("error", "limit") else "left", no_wrap=True)
-    for one in found:
-        cells = dict(zip(HEADER, _row(one), strict=True))
-        view.add_row(*(cells[name] for name in BRIEF))
-    out.print(view)
-    out.print(summary(figures))
+def _finite(row: dict[str, Any]) -> dict[str, Any]:
+    """With None for NaN and infinity, which JSON does not have."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
 
 
-def markdown(figures: dict[str, Any], found: list[Agreement]) -> Iterator[str]:
-    yield "# IPPO: one update by JAX and by PyTorch"
-    yield ""
-    yield f"{study_files.told(figures)} torch {figures['torch']}, CPU."
-    yield ""
-    yield (
-        "Each update begins with the same train state, rollout and minibatches on both sides, and makes "
-        f"{figures['gradient_steps']} gradient steps. The error of an array is the largest difference in it, "
-        "relative to its largest number; policy losses and totals relative to 1, where they are smaller. It "
-        "is judged in double precision, where rounding explains nothing. In single precision gradients and "
-        "Adam's averages are judged as the vectors that they are, put together from all layers: "
-        "length of the difference relative to the length of the vector. Losses and "
-        "gradients: of each minibatch of an epoch, at the parameters before the update (`start`) and at "
-        "those after it (`moved`). Parameters, optimiser (Adam's averages), reward scale: after the whole "
-        "update."
-    )
-    yield ""
-    yield summary(figures)
-    yield ""
-    yield from study_files.table(HEADER, map(_row, found))
-
-
-def summary(figures: dict[str, Any]) -> str:
+def study(figures: Mapping[str, Any]) -> Study:
     rows = figures["agreements"]
-    worst = {
-        precision: max(row["error"] for row in rows if row["precision"] == precision)
-        for precision in ("single", "double")
-    }
+    worst = {precision: _largest(rows, precision) for precision in ("single", "double")}
     within = "Every error is within its limit" if figures["agrees"] else "NOT every error is within its limit"
-    return (
-        f"{within}; the largest is {worst['single']:.1g} in single and {worst['double']:.1g} in double "
-        "precision."
+    return Study(
+        title="IPPO: one update by JAX and by PyTorch",
+        figures=figures,
+        finding=(
+            f"{within}; the largest is {_short(worst['single'])} in single and {_short(worst['double'])} in "
+            "double precision."
+        ),
+        method=(
+            f"torch {figures['torch']}, CPU. Each update starts from the same train state, rollout and "
+            f"minibatches on both sides and makes {figures['gradient_steps']} gradient steps. The error of "
+            "an array is its largest absolute difference, relative to its largest entry; for policy losses "
+            "and totals, relative to 1 where they are smaller. It is judged in double precision, where "
+            "rounding explains nothing. In single precision, gradients and Adam's averages are judged as "
+            "whole vectors over all layers: the norm of the difference relative to the norm of the vector. "
+            "Losses and gradients: of each minibatch of an epoch, at the parameters before the update "
+            "(`start`) and after it (`moved`). Parameters, optimizer (Adam's averages), reward scale: after "
+            "the whole update."
+        ),
+        sections=[Section("", HEADER, [_row(row) for row in rows], brief=BRIEF)],
     )
 
 
-def _row(one: Agreement) -> tuple[str, ...]:
-    mark = "" if one.agrees else " (!)"
+def _largest(rows: Sequence[Mapping[str, Any]], precision: str) -> float | None:
+    errors = [row["error"] for row in rows if row["precision"] == precision]
+    return None if None in errors else max(errors)
+
+
+def _short(error: float | None, digits: str = ".1g") -> str:
+    return "not finite" if error is None else f"{error:{digits}}"
+
+
+def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    mark = "" if row["agrees"] else " (!)"
     return (
-        str(one.iteration),
-        one.precision,
-        one.kind,
-        str(one.arrays),
-        f"{one.error:.1e}{mark}",
-        f"{one.limit:.0e}",
-        one.worst,
-        f"{one.of_array:.1e}",
-        one.worst_array,
+        str(row["iteration"]),
+        row["precision"],
+        row["kind"],
+        str(row["arrays"]),
+        _short(row["error"], ".1e") + mark,
+        f"{row['limit']:.0e}",
+        row["worst"],
+        _short(row["of_array"], ".1e"),
+        row["worst_array"],
     )

@@ -1,4 +1,4 @@
-"""The generator that is given to CybORG to learn what it draws: NumPy's own, with a tape beside it."""
+"""A generator for CybORG that draws as NumPy's and records every draw on a tape."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _IN_WORDS = (str, int, np.generic, Enum, IPv4Address, IPv4Network, dict)
 
 
 class RecordingGenerator:
-    """Draws as ``numpy.random.default_rng(seed)`` does, bit by bit, and writes down what was drawn and where.
+    """Draws bit for bit as ``numpy.random.default_rng(seed)``; records each draw and its place in the code.
 
-    It has the methods that CybORG calls, with the arguments that it uses. Left out of the tape is what cannot
+    It has the methods that CybORG calls, with the arguments that it uses. The tape leaves out what cannot
     change an episode: choices with one option, shuffles, and ephemeral ports.
 
     Attributes:
         tape: rows with the fields of :class:`~garrison.parity.recording.trace.Draw`, in order; JSON-ready.
-        agent: whose draws these are; whoever drives CybORG sets it.
+        agent: who draws; set by the caller.
         native: the generator inside.
     """
 
@@ -36,7 +36,7 @@ class RecordingGenerator:
 
     @property
     def state(self) -> dict[str, Any]:
-        """Where the generator stands, JSON-ready; assign it to go on from there."""
+        """The state of the generator, JSON-ready; assign it to continue from there."""
         return self.native.bit_generator.state
 
     @state.setter

@@ -1,7 +1,7 @@
 """Episodes recorded from CybORG (format ``cc4-trace/1``, see :mod:`garrison.parity.recording.trace`).
 
-Beside what that format asks for, a recording holds what CybORG tells its blue agents (``raw``): the
-dictionaries of which the rich observation is made (``docs/worlds/cc4.md`` §7.6).
+In addition to that format, a recording holds CybORG's raw observations of its blue agents (``raw``), from
+which the rich observation is made (``docs/worlds/cc4.md`` §7.6).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import numpy as np
 from garrison.adapters.cyborg import engine as cyborg
 from garrison.adapters.cyborg.rich import plain
 from garrison.core.files import write
+from garrison.parity.recording import blue as blues
 from garrison.parity.recording import trace
+from garrison.parity.recording.blue import BlueView
 from garrison.parity.recording.generator import RecordingGenerator
 from garrison.parity.recording.network import HOST_SLOT
-from garrison.parity.recording.rich_observations import Eyes
+from garrison.parity.recording.rich_observations import RichObserver
 from garrison.parity.recording.snapshot import delta, executed, snapshot
-from garrison.parity.stress import policies
-from garrison.parity.stress.policies import View
 from garrison.worlds.cc4 import tables as T
 
 _COMPRESS = {
@@ -35,12 +35,12 @@ _COMPRESS = {
 }
 
 
-class Session:
+class RecordingSession:
     """One CybORG with one generator: episode after episode, as an evaluation plays them.
 
     Args:
         red: as in ``make("cc4", red=...)``.
-        blue: the policy by name, see :func:`garrison.parity.stress.policies.blue`.
+        blue: the policy by name, see :func:`garrison.parity.recording.blue.blue`.
         seed: of the generator, as in ``CybORG(seed=seed)``; and of blue's own.
 
     Raises:
@@ -49,25 +49,25 @@ class Session:
     """
 
     def __init__(self, red: str, blue: str, seed: int):
-        self._blue, self._name = policies.blue(blue), policies.called(blue)
+        self._blue, self._name = blues.blue(blue), blues.called(blue)
         self._generator = RecordingGenerator(seed)
-        self._engine = cyborg.Engine(red, seed=self._generator)
+        self._engine = cyborg.CybORGSession(red, seed=self._generator)
         self._red, self._seed = red, seed
         self.number = 0
 
     def skip_to(self, number: int, generator: dict[str, Any]) -> None:
-        """Go on with episode ``number``, before which the generator stood at ``generator``."""
+        """Continue with episode ``number``, which starts with the generator at ``generator``."""
         self.number, self._generator.state = number, generator
 
     @property
     def generator(self) -> dict[str, Any]:
-        """Where the generator stands, JSON-ready."""
+        """The state of the generator, JSON-ready."""
         return self._generator.state
 
-    def episode(self) -> Live:
-        """The next episode. It is played while it is read; read it to its end before the next one."""
+    def episode(self) -> LiveEpisode:
+        """The next episode. It is played while it is read; read it to its end before asking for the next."""
         number, self.number = self.number, self.number + 1
-        return Live(self.file_name(number), self._records(number))
+        return LiveEpisode(self.file_name(number), self._records(number))
 
     def file_name(self, number: int) -> str:
         """As ``fsm-random-7.jsonl.gz``, and with ``-e2`` for episode 2 of the seed."""
@@ -83,19 +83,19 @@ class Session:
         before = snapshot(self._engine.controller)
         header = self._header(vectors, before) | {"episode": number, "generator": start}
         yield header
-        eyes = Eyes(header) if self._blue.observation == "rich" else None
+        observer = RichObserver(header) if self._blue.observation == "rich" else None
         self._blue.begin(self._seed, number)
         done, t = False, 0
         while not done:
-            obs = _padded(vectors) if eyes is None else eyes.look(vectors)
-            view = View(t, obs, _mask(header), *_known(before))
+            obs = _padded(vectors) if observer is None else observer.observe(vectors)
+            view = BlueView(t, obs, _mask(header), *_known(before))
             actions = {a: int(i) for a, i in zip(T.BLUE_AGENTS, self._blue.act(view), strict=True)}
             vectors, _, done = self._engine.step(actions)
             after = snapshot(self._engine.controller)
             step = self._step(t, actions, vectors, done) | {"snapshot": delta(before, after)}
             yield step
-            if eyes is not None:
-                eyes.update(step["raw"], list(actions.values()))
+            if observer is not None:
+                observer.update(step["raw"], list(actions.values()))
             before, t = after, t + 1
 
     def _header(self, vectors: dict[str, np.ndarray], first: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class Session:
             "tape_fields": list(trace.Draw._fields),
             "reset_tape": self._generator.cut(),
             "snapshot": first,
-            "raw": self._told(),
+            "raw": self._raw(),
         }
 
     def _step(
@@ -143,11 +143,11 @@ class Session:
             "observations": _lists(vectors),
             "reward": [float(reward["BlueRewardMachine"]), float(reward["action_cost"])],
             "done": done,
-            "raw": self._told(),
+            "raw": self._raw(),
         }
 
-    def _told(self) -> dict[str, dict]:
-        """What each blue agent was told, without messages: nobody sends any."""
+    def _raw(self) -> dict[str, dict]:
+        """The raw observation of each blue agent, without messages: nobody sends any."""
         return {
             agent: {key: value for key, value in plain(self._engine.raw[agent]).items() if key != "message"}
             for agent in T.BLUE_AGENTS
@@ -155,7 +155,7 @@ class Session:
 
 
 def _follow(controller: Any, generator: RecordingGenerator) -> None:
-    """Let the generator know whose draws it makes; anew after each reset, which makes new agents."""
+    """Tell the generator who draws; to be called after each reset, which makes new agents."""
 
     def execute(action: Any) -> Any:
         agent = getattr(action, "agent", None)
@@ -183,7 +183,7 @@ def _lists(vectors: dict[str, np.ndarray]) -> dict[str, list[int]]:
     return {agent: vectors[agent].tolist() for agent in T.BLUE_AGENTS}
 
 
-# ---------------------------------------------------------------- what policies look at
+# ---------------------------------------------------------------- views of policies
 
 
 def _padded(vectors: dict[str, np.ndarray]) -> np.ndarray:
@@ -211,7 +211,7 @@ def _known(state: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 # ---------------------------------------------------------------- episodes and files
 
 
-class Live:
+class LiveEpisode:
     """An episode that is played while it is read; its lines are kept.
 
     Attributes:
@@ -246,8 +246,8 @@ class Live:
             yield number + 1, json.loads(self._text[number])
 
 
-def files(session: Session, episodes: int, folder: Path) -> Iterator[tuple[Path, bool]]:
-    """Record the first episodes of a session into a folder; what is there already is left as it is.
+def files(session: RecordingSession, episodes: int, folder: Path) -> Iterator[tuple[Path, bool]]:
+    """Record the first episodes of a session into a folder; existing files are kept.
 
     Yields:
         Each file, and whether it is new.

@@ -1,4 +1,4 @@
-"""The rich observations of an episode on CybORG, from what it tells its blue agents."""
+"""The rich observations of an episode on CybORG, from its raw observations of blue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from garrison.adapters.cyborg.rich import Tracker
 from garrison.worlds.cc4 import tables as T
 
 
-class Eyes:
+class RichObserver:
     """The trackers of all blue agents.
 
     Args:
@@ -25,11 +25,11 @@ class Eyes:
             tracker.reset(header["raw"][agent], labels, mask)
 
     def update(self, raw: Mapping[str, Mapping], actions: Sequence[int]) -> None:
-        """Take in a step: what each agent was told, and the action index that it had submitted."""
+        """Process a step: the raw observation of each agent, and the action index that it submitted."""
         for (agent, tracker), action in zip(self._trackers.items(), actions, strict=True):
             tracker.update(raw[agent], int(action))
 
-    def look(self, vectors: Mapping[str, Sequence[int]]) -> np.ndarray:
+    def observe(self, vectors: Mapping[str, Sequence[int]]) -> np.ndarray:
         """The observations ``float32[blue, 892]``; ``vectors`` are those of CybORG's wrapper, by agent."""
         rows = [tracker.vector(np.asarray(vectors[agent])) for agent, tracker in self._trackers.items()]
         return np.stack(rows)

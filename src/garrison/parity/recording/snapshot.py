@@ -106,8 +106,8 @@ def _knowledge(interface: Any, subnet_names: dict) -> dict[str, Any]:
 def executed(controller: Any) -> dict[str, list]:
     """What each agent executed in the last step: ``[class, parameters, success, ran, exploit]``.
 
-    An action whose session had gone was dropped (``ran`` is false); what is told as its success is that of
-    whatever the agent was told first instead.
+    An action without its session is dropped (``ran`` is false); its ``success`` is then that of the agent's
+    first observation.
     """
     return {
         agent: _executed(actions[0], controller.observation[agent].observations)
@@ -115,9 +115,9 @@ def executed(controller: Any) -> dict[str, list]:
     }
 
 
-def _executed(action: Any, told: list) -> list:
-    first = told[0].data if told else {}
-    success = first["success"].name if told else None
+def _executed(action: Any, observations: list) -> list:
+    first = observations[0].data if observations else {}
+    success = first["success"].name if observations else None
     ran = success == "IN_PROGRESS" or first.get("action") is action
     exploit = getattr(action, "sub_action", None)
     name = None if exploit is None else exploit.name

@@ -13,6 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from garrison.worlds.cc4 import tables as T
+
 FORMAT = "cc4-trace/1"
 _OPEN = {".gz": gzip.open, ".xz": lzma.open}
 _HEADER = ("format", "red", "blue", "steps", "phases", "hosts", "subnets", "blue_parent", "green_hosts",
@@ -48,7 +52,7 @@ class TraceStep:
     observations: dict[str, list[int]]
     reward: list[float]
     done: bool
-    raw: dict[str, dict] | None = None  # what CybORG told each blue agent, where that was recorded
+    raw: dict[str, dict] | None = None  # CybORG's raw observation of each blue agent, if recorded
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,13 @@ def opened(path: Path, lines: Callable[[], Iterator[tuple[int, dict]]]) -> Trace
     return Trace(path, header, lines)
 
 
+def actions_of(step: TraceStep) -> np.ndarray:
+    """The submitted action indices, ``int32[blue]``; agents without an entry slept."""
+    sleep = T.FIRST_BLUE_ACTION[T.Blue.SLEEP]
+    chosen = [step.actions.get(agent, sleep[b]) for b, agent in enumerate(T.BLUE_AGENTS)]
+    return np.array(chosen, np.int32)
+
+
 def accumulate(state: dict, delta: dict) -> dict:
     """The state after a delta: nested keys merge, lists are replaced whole, null removes.
 
@@ -138,9 +149,9 @@ def _lines(path: Path) -> Iterator[tuple[int, dict]]:
                     raise TraceError(f"{path}:{number}: not a JSON object")
                 yield number, record
     except json.JSONDecodeError as error:
-        raise TraceError(f"{path}:{number}: not JSON: {error}") from error
+        raise TraceError(f"{path}:{number}: not JSON: {error}; record the episode again") from error
     except (OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeDecodeError) as error:
-        raise TraceError(f"{path}:{number + 1}: unreadable: {error}") from error
+        raise TraceError(f"{path}:{number + 1}: unreadable: {error}; record the episode again") from error
 
 
 def _tape(rows: list, where: str) -> list[Draw]:

@@ -1,4 +1,4 @@
-"""Ours against recorded: both in one plain form, and the differences between them.
+"""Garrison and recording in one plain form, and the differences between them.
 
 Compared after every step: step, phase, blocks, busy (action and ticks), per host services (order, pid,
 active, reliability), processes (order, pid, user, type, decoy, ports; of replaced Vsftpd decoys that blue
@@ -7,7 +7,7 @@ and pids in order where a blue agent looks), files; sessions of all agents in th
 red's scanned ports and blue's suspicious pids (order, multiplicity); session counts; red's activity, calls,
 host states (order), known sessions (order), subnets, addresses, host names; executed actions (class,
 target, session, result, dropped, exploit, false alarms, phishing, traps); observations and their padding;
-masks; reward and its parts; done; and that no list of ours overflowed.
+masks; reward and its parts; done; and that no bounded list of Garrison overflowed.
 
 Not compared, because nothing in CybORG reads it (``cc4.md`` §12), or because the recording cannot tell:
 
@@ -19,8 +19,8 @@ Not compared, because nothing in CybORG reads it (``cc4.md`` §12), or because t
   largest, Remove at suspicious ones, a scan at how many there are;
 - calls of ``random_select`` and ``sleep`` reds (``fsm_calls``): a counter that decides nothing;
 - the target of DiscoverDeception in ``busy``: its text in CybORG has none (it is compared once executed);
-- the result of a dropped action: CybORG shows that of whatever its agent was told first instead;
-- the session of a green or blue action, always 0; the host name beside the address of a Withdraw: its
+- the result of a dropped action: CybORG shows that of its agent's first observation instead;
+- the session of a green or blue action, always 0; the host name in addition to the address of a Withdraw: its
   effect is compared;
 - the escalation's class: there is one; whether it ran shows in files and users.
 """
@@ -33,12 +33,12 @@ from typing import Any, NamedTuple
 ABSENT = "(absent)"
 
 
-class Difference(NamedTuple):
-    """One place where a step of ours and the recorded one differ."""
+class ReplayDifference(NamedTuple):
+    """One place where Garrison and the recording differ."""
 
     step: int  # 0-based; -1 is the reset
     path: str
-    ours: Any
+    garrison: Any
     recorded: Any
 
     @property
@@ -46,24 +46,28 @@ class Difference(NamedTuple):
         return "reset" if self.step < 0 else f"step {self.step}"
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.path}: ours {_short(self.ours)}, recorded {_short(self.recorded)}"
+        return (
+            f"{self.place}: {self.path}: garrison {_short(self.garrison)}, recorded {_short(self.recorded)}"
+        )
 
 
-def differences(step: int, ours: Any, recorded: Any, path: str = "") -> Iterator[Difference]:
+def differences(step: int, garrison: Any, recorded: Any, path: str = "") -> Iterator[ReplayDifference]:
     """All differences between two plain values; dicts and lists of one length are entered.
 
     A key that only one side has counts as :data:`ABSENT` on the other.
     """
-    if ours == recorded:
+    if garrison == recorded:
         return
-    if isinstance(ours, dict) and isinstance(recorded, dict):
-        for key in sorted(ours.keys() | recorded.keys()):
-            yield from differences(step, ours.get(key, ABSENT), recorded.get(key, ABSENT), f"{path}/{key}")
-    elif isinstance(ours, list) and isinstance(recorded, list) and len(ours) == len(recorded):
-        for i, (a, b) in enumerate(zip(ours, recorded, strict=True)):
+    if isinstance(garrison, dict) and isinstance(recorded, dict):
+        for key in sorted(garrison.keys() | recorded.keys()):
+            yield from differences(
+                step, garrison.get(key, ABSENT), recorded.get(key, ABSENT), f"{path}/{key}"
+            )
+    elif isinstance(garrison, list) and isinstance(recorded, list) and len(garrison) == len(recorded):
+        for i, (a, b) in enumerate(zip(garrison, recorded, strict=True)):
             yield from differences(step, a, b, f"{path}/{i}")
     else:
-        yield Difference(step, path or "/", ours, recorded)
+        yield ReplayDifference(step, path or "/", garrison, recorded)
 
 
 def _short(value: Any, limit: int = 200) -> str:

@@ -8,13 +8,17 @@ from typing import Any
 
 from garrison.parity.recording.network import HOST_SLOT
 from garrison.parity.recording.trace import TraceStep
-from garrison.parity.replay.render_hosts import ORPHAN
 from garrison.worlds.cc4 import tables as T
 
 _FALSE_ALARM = {
     "GreenLocalWork.py:112": "green_work_alarm",
     "GreenAccessService.py:207": "green_access_alarm",
 }
+
+
+# User, type, decoy and ports of a Vsftpd decoy in CybORG. Not shared with Garrison's side: an
+# independent oracle has no constants in common with what it checks.
+_VSFTPD = ("ubuntu", "WEBSERVER", True, [80])
 
 
 class Recorded:
@@ -71,8 +75,8 @@ def _host(name: str, host: dict, suspicious: Collection[int]) -> dict[str, Any]:
     processes = [_process(*process) for process in host["processes"]]
     orphans = [
         pid
-        for pid, *what, ports in processes
-        if tuple(what) == ORPHAN and ports == [80] and pid not in of_services and pid not in suspicious
+        for pid, *what in processes
+        if tuple(what) == _VSFTPD and pid not in of_services and pid not in suspicious
     ]
     return {
         "services": [[key, *entry] for key, entry in host["services"].items()],
@@ -133,8 +137,8 @@ def executed(step: TraceStep, options: Any) -> dict[str, dict]:
     return done
 
 
-def told(step: TraceStep) -> list[str]:
-    """What CybORG executed in a step, in lines: all but sleep and users whose actions succeeded."""
+def event_lines(step: TraceStep) -> list[str]:
+    """The actions that CybORG executed in a step, in lines, without Sleep and successful users."""
     lines = []
     for agent, (action, parameters, result, ran, exploit) in step.executed.items():
         if action == "Sleep" or (agent.startswith("green") and result == "TRUE"):
@@ -147,7 +151,7 @@ def told(step: TraceStep) -> list[str]:
 
 
 def at_reset(header: dict) -> dict[str, Any]:
-    """What the header says beside the first snapshot."""
+    """The header in the compared form, without the first snapshot."""
     return {
         "observations": _padded(header["observations"], T.MAX_BLUE_OBSERVATION),
         "masks": _padded(header["action_mask"], T.MAX_BLUE_ACTIONS),

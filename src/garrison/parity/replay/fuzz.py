@@ -1,22 +1,22 @@
-"""Many episodes on CybORG, each replayed through our engine while it is played.
+"""Episodes on CybORG, each replayed through Garrison's engine while it is played.
 
-Nothing of an episode is kept but a row of figures, unless a difference is found: then the recording is saved.
+An episode leaves a row of figures; its recording is saved only where it differs.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from garrison.adapters.cyborg.engine import source_hash
-from garrison.parity.recording.record import Session
+from garrison.core import processes
+from garrison.core.processes import Task
+from garrison.parity.recording.blue import called
+from garrison.parity.recording.record import RecordingSession
 from garrison.parity.replay.replay import replay
-from garrison.parity.stress import policies
 from garrison.worlds import cc4
 
 SHOWN = 10  # differences kept in a row
@@ -34,21 +34,21 @@ class Chain(NamedTuple):
     episodes: int
 
     def rows(self, rows: Iterable[Row]) -> list[Row]:
-        """Its rows among others, from the first episode on without a gap."""
+        """The rows of this chain among others, from the first episode up to the first gap."""
         mine = {row["episode"]: row for row in rows if self.has(row)}
         return [mine[i] for i in range(self.episodes) if all(j in mine for j in range(i + 1))]
 
     def has(self, row: Row) -> bool:
-        return (row["red"], row["blue"], row["seed"]) == (self.red, policies.called(self.blue), self.seed)
+        return (row["red"], row["blue"], row["seed"]) == (self.red, called(self.blue), self.seed)
 
 
 def play(chain: Chain, last: Row | None, keep: Path) -> Row:
-    """Play the episode of a chain after that of the row ``last``, and compare.
+    """Play and compare the episode of a chain that follows the one of row ``last``.
 
-    Where a difference is found the episode is played to its end and saved in ``keep``.
+    An episode that differs is played to its end and saved in ``keep``.
     """
     started = time.perf_counter()
-    session = Session(chain.red, chain.blue, chain.seed)
+    session = RecordingSession(chain.red, chain.blue, chain.seed)
     if last is not None:
         session.skip_to(last["episode"] + 1, last["generator"])
     number, episode = session.number, session.episode()
@@ -60,7 +60,7 @@ def play(chain: Chain, last: Row | None, keep: Path) -> Row:
         episode.save(saved)
     return {
         "red": chain.red,
-        "blue": policies.called(chain.blue),
+        "blue": called(chain.blue),
         "seed": chain.seed,
         "episode": number,
         "steps": report.steps,
@@ -79,47 +79,41 @@ def play(chain: Chain, last: Row | None, keep: Path) -> Row:
 
 @lru_cache(maxsize=1)
 def engine_hash() -> str:
-    """Which sources of our engine were compared."""
+    """A hash of the sources of Garrison's engine."""
     return source_hash(Path(cc4.__file__).parent)
 
 
 def run(
     chains: Sequence[Chain], done: Sequence[Row], keep: Path, workers: int, begin: Callable[[], None]
 ) -> Iterator[Row]:
-    """Play what is not done, and give the rows as they come.
+    """Play the episodes that are missing and yield their rows as they are complete.
 
     Args:
-        done: rows of an earlier run; what differed, and came after that, is played again.
+        done: rows of an earlier run. An episode that differed, and those after it in its chain, are played
+            again.
         workers: processes; with 1, this one.
-        begin: called in each worker first; it must be importable by name.
+        begin: called in each worker first; importable by its name.
     """
-    found = {chain: chain.rows(row for row in done if not row["differences"]) for chain in chains}
-    todo = [chain for chain in chains if len(found[chain]) < chain.episodes]
-    if workers == 1:
-        for chain in todo:
-            while len(found[chain]) < chain.episodes:
-                found[chain].append(play(chain, _last(found[chain]), keep))
-                yield found[chain][-1]
+    rows = {chain: chain.rows(row for row in done if not row["differences"]) for chain in chains}
+    unfinished = [chain for chain in chains if len(rows[chain]) < chain.episodes]
+
+    def next_task(chain: Chain) -> Task | None:
+        played = rows[chain]
+        if len(played) == chain.episodes:
+            return None
+        return chain, played[-1] if played else None, keep
+
+    def follow_up(number: int, row: Row) -> Task | None:
+        rows[unfinished[number]].append(row)
+        return next_task(unfinished[number])
+
+    tasks = [next_task(chain) for chain in unfinished]
+    if workers > 1:
+        for _, row in processes.finished(play, tasks, workers, follow_up, begin):
+            yield row
         return
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=begin) as pool:
-        waiting: dict[Future, Chain] = {_submit(pool, chain, found[chain], keep): chain for chain in todo}
-        try:
-            while waiting:
-                ended, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    chain = waiting.pop(future)
-                    found[chain].append(future.result())
-                    if len(found[chain]) < chain.episodes:
-                        waiting[_submit(pool, chain, found[chain], keep)] = chain
-                    yield found[chain][-1]
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _submit(pool: ProcessPoolExecutor, chain: Chain, before: list[Row], keep: Path) -> Future:
-    return pool.submit(play, chain, _last(before), keep)
-
-
-def _last(rows: list[Row]) -> Row | None:
-    return rows[-1] if rows else None
+    for number, task in enumerate(tasks):
+        while task is not None:
+            row = play(*task)
+            task = follow_up(number, row)
+            yield row

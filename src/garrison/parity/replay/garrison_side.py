@@ -17,13 +17,13 @@ _OUTCOMES = (None, "TRUE", "UNKNOWN", "FALSE", "IN_PROGRESS")  # by tables.Outco
 
 
 def executed(events: Events, names: Names) -> dict[str, dict]:
-    """Our events, by agent."""
-    done = {agent: _our_blue(events, b) for b, agent in enumerate(T.BLUE_AGENTS)}
-    done |= {agent: _our_green(events, slot, names) for agent, slot in names.green_slot.items()}
-    return done | {agent: _our_red(events, r, names) for r, agent in enumerate(T.RED_AGENTS)}
+    """The events of a step, by agent."""
+    done = {agent: _blue(events, b) for b, agent in enumerate(T.BLUE_AGENTS)}
+    done |= {agent: _green(events, slot, names) for agent, slot in names.green_slot.items()}
+    return done | {agent: _red(events, r, names) for r, agent in enumerate(T.RED_AGENTS)}
 
 
-def _our_blue(events: Events, b: int) -> dict[str, Any]:
+def _blue(events: Events, b: int) -> dict[str, Any]:
     kind, host, target = int(events.blue_kind[b]), int(events.blue_host[b]), None
     if kind in (T.Blue.BLOCK, T.Blue.ALLOW):
         target = [T.SUBNETS[events.blue_from[b]], T.SUBNETS[events.blue_to[b]]]
@@ -32,7 +32,7 @@ def _our_blue(events: Events, b: int) -> dict[str, Any]:
     return {"action": T.BLUE_NAMES[kind], "target": target, "result": _OUTCOMES[events.blue_outcome[b]]}
 
 
-def _our_green(events: Events, slot: int, names: Names) -> dict[str, Any]:
+def _green(events: Events, slot: int, names: Names) -> dict[str, Any]:
     kind = int(events.green_kind[slot])
     return {
         "action": T.GREEN_NAMES[kind],
@@ -43,7 +43,7 @@ def _our_green(events: Events, slot: int, names: Names) -> dict[str, Any]:
     }
 
 
-def _our_red(events: Events, r: int, names: Names) -> dict[str, Any]:
+def _red(events: Events, r: int, names: Names) -> dict[str, Any]:
     kind, ran = int(events.red_kind[r]), bool(events.red_ran[r])
     acts = kind not in (T.Red.SLEEP, T.Red.INVALID)
     host, target = int(events.red_host[r]), None
@@ -63,7 +63,7 @@ def _our_red(events: Events, r: int, names: Names) -> dict[str, Any]:
 
 
 def at_reset(names: Names, options: Options, obs: np.ndarray, legal: np.ndarray) -> dict[str, Any]:
-    """What an episode starts with, beside its state; NumPy leaves."""
+    """The start of an episode in the compared form, without its state; NumPy leaves."""
     phases = np.diff([0, *options.phase_start.tolist(), int(options.steps)])
     return {
         "observations": dict(zip(T.BLUE_AGENTS, _stock(obs), strict=True)),

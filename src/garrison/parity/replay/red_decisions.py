@@ -10,8 +10,8 @@ import numpy as np
 
 from garrison.parity.recording.trace import Draw
 from garrison.parity.replay.step_draws import (
+    StepDrawsBuilder,
     TapeError,
-    Turn,
     choice,
     describe,
     interval,
@@ -72,7 +72,7 @@ class _Decision:
             raise TapeError(f"{describe(self._draws[self._next])}: no draw was expected")
 
 
-def decide_fsm(turn: Turn, red: int, draws: list[Draw], discovery: bool) -> None:
+def decide_fsm(turn: StepDrawsBuilder, red: int, draws: list[Draw], discovery: bool) -> None:
     """Lay down a decision of the finite-state red (§5.3), or of its discovery variant (§5.5)."""
     decision, state, memory = _Decision(red, draws), turn.state, turn.memory
     if state.red_active[red] and state.red_ticks[red] == 0:
@@ -92,7 +92,7 @@ def decide_fsm(turn: Turn, red: int, draws: list[Draw], discovery: bool) -> None
     decision.end()
 
 
-def _state_group(turn: Turn, decision: _Decision, options: np.ndarray) -> np.ndarray:
+def _state_group(turn: StepDrawsBuilder, decision: _Decision, options: np.ndarray) -> np.ndarray:
     """The hosts among ``options`` that are in the state that the discovery variant chose."""
     red, states = decision.red, turn.memory.host_state[decision.red]
     in_order = sorted(np.flatnonzero(options), key=lambda h: turn.memory.order[red, h])
@@ -110,7 +110,7 @@ def _state_group(turn: Turn, decision: _Decision, options: np.ndarray) -> np.nda
     return options & (states == chosen)
 
 
-def _preferred_host(turn: Turn, decision: _Decision, group: np.ndarray) -> int:
+def _preferred_host(turn: StepDrawsBuilder, decision: _Decision, group: np.ndarray) -> int:
     red = decision.red
     servers = group & turn.memory.hostname[red] & T.IS_SERVER
     if group.sum() == 1:
@@ -126,7 +126,7 @@ def _preferred_host(turn: Turn, decision: _Decision, group: np.ndarray) -> int:
     return _host(turn, decision, f"{FSM_SITE}:285", group & ~servers)
 
 
-def _host(turn: Turn, decision: _Decision, site: str, options: np.ndarray) -> int:
+def _host(turn: StepDrawsBuilder, decision: _Decision, site: str, options: np.ndarray) -> int:
     """CybORG chooses in order of first sight, we in order of slots: the host is the same."""
     red, slots = decision.red, np.flatnonzero(options).tolist()
     if len(slots) == 1:
@@ -139,7 +139,7 @@ def _host(turn: Turn, decision: _Decision, site: str, options: np.ndarray) -> in
     return host
 
 
-def _action(turn: Turn, decision: _Decision, host_state: int, chances: np.ndarray) -> T.Red:
+def _action(turn: StepDrawsBuilder, decision: _Decision, host_state: int, chances: np.ndarray) -> T.Red:
     options = [kind for kind in T.RED_ORDER if kind in _LISTED[T.Fsm(host_state)]]
     draw = decision.take(f"{FSM_SITE}:311")
     kind = options[choice(draw, len(options), "choice_p")]
@@ -152,7 +152,7 @@ def _action(turn: Turn, decision: _Decision, host_state: int, chances: np.ndarra
     return kind
 
 
-def _known_subnet(turn: Turn, decision: _Decision) -> None:
+def _known_subnet(turn: StepDrawsBuilder, decision: _Decision) -> None:
     known = np.flatnonzero(turn.state.red_known_subnet[decision.red]).tolist()
     if len(known) > 1:
         draw = decision.take(f"{FSM_SITE}:330")
@@ -161,7 +161,7 @@ def _known_subnet(turn: Turn, decision: _Decision) -> None:
         turn.put(draw, "red_subnet", decision.red, rank(index, len(known)))
 
 
-def _known_session(turn: Turn, decision: _Decision) -> None:
+def _known_session(turn: StepDrawsBuilder, decision: _Decision) -> None:
     known = turn.known_sessions(decision.red)
     if len(known) > 1:
         draw = decision.take(f"{FSM_SITE}:330")
@@ -170,7 +170,7 @@ def _known_session(turn: Turn, decision: _Decision) -> None:
         turn.put(draw, "red_session", decision.red, rank(index, len(known)))
 
 
-def decide_random(turn: Turn, red: int, draws: list[Draw]) -> None:
+def decide_random(turn: StepDrawsBuilder, red: int, draws: list[Draw]) -> None:
     """Lay down a decision of the random red, which also draws while it is busy (§5.5)."""
     decision, state = _Decision(red, draws), turn.state
     if state.red_active[red]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from garrison.parity.recording.trace import Draw
-from garrison.parity.replay.step_draws import TapeError, Turn, choice, describe, label, rank, uniform
+from garrison.parity.replay.step_draws import (
+    StepDrawsBuilder,
+    TapeError,
+    choice,
+    describe,
+    label,
+    rank,
+    uniform,
+)
 from garrison.worlds.cc4 import tables as T
 
 
@@ -15,22 +23,22 @@ def red_index(draw: Draw) -> int:
     return T.RED_AGENTS.index(draw.agent)
 
 
-def scan(turn: Turn, draw: Draw) -> None:
+def scan(turn: StepDrawsBuilder, draw: Draw) -> None:
     turn.put(draw, "red_scan", red_index(draw), uniform(draw))
 
 
-def deception_first(turn: Turn, draw: Draw) -> None:
+def deception_first(turn: StepDrawsBuilder, draw: Draw) -> None:
     turn.deception.setdefault(red_index(draw), []).append([uniform(draw), None])
 
 
-def deception_second(turn: Turn, draw: Draw) -> None:
+def deception_second(turn: StepDrawsBuilder, draw: Draw) -> None:
     rolls = turn.deception.get(red_index(draw))
     if not rolls or rolls[-1][1] is not None:
         raise TapeError(f"{describe(draw)}: a second roll without a first one")
     rolls[-1][1] = uniform(draw)
 
 
-def deception_reports(turn: Turn, red: int, rolls: list[list]) -> bool:
+def deception_reports(turn: StepDrawsBuilder, red: int, rolls: list[list]) -> bool:
     """Whether DiscoverDeception reports anything: a decoy by its first roll, another by its second."""
     decoys = _decoy_flags(turn, red, len(rolls))
     true_rate, false_rate = (float(rate) for rate in turn.options.red_deception_rates)
@@ -43,7 +51,7 @@ def deception_reports(turn: Turn, red: int, rolls: list[list]) -> bool:
     )
 
 
-def _decoy_flags(turn: Turn, red: int, count: int) -> list[bool]:
+def _decoy_flags(turn: StepDrawsBuilder, red: int, count: int) -> list[bool]:
     """Which of the target's processes were decoys when DiscoverDeception looked at them.
 
     That is the list before the step, to which phishing and exploits may have appended sessions, unless blue
@@ -74,7 +82,7 @@ _EXPLOIT_PORTS = {
 }
 
 
-def exploit(turn: Turn, draw: Draw) -> None:
+def exploit(turn: StepDrawsBuilder, draw: Draw) -> None:
     """The choice among all options but the best (Q4)."""
     red = red_index(draw)
     ports = turn.scanned_ports(red)
@@ -86,7 +94,7 @@ def exploit(turn: Turn, draw: Draw) -> None:
     turn.put(draw, "red_exploit", red, rank(index, len(options)))
 
 
-def route(turn: Turn, draw: Draw) -> None:
+def route(turn: StepDrawsBuilder, draw: Draw) -> None:
     red = red_index(draw)
     node = turn.route.get(red, 0)
     if node >= T.MAX_ROUTE:
@@ -95,7 +103,7 @@ def route(turn: Turn, draw: Draw) -> None:
     turn.route[red] = node + 1
 
 
-def check_route(turn: Turn, red: int, nodes: int) -> None:
+def check_route(turn: StepDrawsBuilder, red: int, nodes: int) -> None:
     target, slot = turn.target(T.RED_AGENTS[red]), turn.source(red)
     if slot is None:
         raise TapeError(f"{T.RED_AGENTS[red]}: an SSH login from a session that we do not have")
@@ -109,22 +117,22 @@ def check_route(turn: Turn, red: int, nodes: int) -> None:
         )
 
 
-def alert(turn: Turn, draw: Draw) -> None:
+def alert(turn: StepDrawsBuilder, draw: Draw) -> None:
     turn.put(draw, "red_alert", red_index(draw), uniform(draw))
 
 
-def escalate(turn: Turn, draw: Draw) -> None:
+def escalate(turn: StepDrawsBuilder, draw: Draw) -> None:
     red = red_index(draw)
     host = turn.target(draw.agent)
     count = None if host in turn.touched else turn.sessions_on(red, host)
     turn.put(draw, "red_escalate", red, rank(choice(draw, count), draw.range))
 
 
-def promote(turn: Turn, draw: Draw) -> None:
+def promote(turn: StepDrawsBuilder, draw: Draw) -> None:
     turn.put(draw, "red_promote", red_index(draw), rank(choice(draw), draw.range))
 
 
-def without_effect(turn: Turn, draw: Draw) -> None:
+def without_effect(turn: StepDrawsBuilder, draw: Draw) -> None:
     """A number that is compared with 0 or 1 and so decides nothing (§4.4)."""
     if not uniform(draw) > 0:
         raise TapeError(f"{describe(draw)}: 0 would have changed the outcome")

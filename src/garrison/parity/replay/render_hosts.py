@@ -15,7 +15,7 @@ from garrison.worlds.cc4.topology import Topology
 
 _PROCESS_TYPES = ("", "SSH", "UNKNOWN", "WEBSERVER", "MYSQL", "SMTP")  # by tables.Service
 _DECOY_TYPES = ("", "WEBSERVER", "WEBSERVER", "SMTP", "WEBSERVER")  # by tables.Decoy
-ORPHAN = ("ubuntu", "WEBSERVER", True)  # user, type and decoy of a replaced Vsftpd
+_ORPHAN = ("ubuntu", "WEBSERVER", True)  # user, type and decoy of a replaced Vsftpd
 PORTS_BY_BITS = [
     sorted(p for i, p in enumerate(T.PORTS) if bits >> i & 1) for bits in range(1 << len(T.PORTS))
 ]
@@ -104,7 +104,7 @@ class HostRenderer:
             kind, pid = state.host_decoy[host, slot], int(state.host_decoy_pid[host, slot])
             found[host].append(_listener(pid, "ubuntu", _DECOY_TYPES[kind], True, T.DECOY_PORT[kind]))
         for b, entry in np.argwhere(state.suspicious_orphan).tolist():
-            orphan = _listener(int(state.suspicious_pid[b, entry]), *ORPHAN, T.PORT_WEB)
+            orphan = _listener(int(state.suspicious_pid[b, entry]), *_ORPHAN, T.PORT_WEB)
             found[int(state.suspicious_host[b, entry])].append(orphan)
         return {host: sorted(processes, key=itemgetter(0)) for host, processes in found.items()}
 

@@ -14,29 +14,28 @@ import numpy as np
 
 from garrison.parity.recording import trace
 from garrison.parity.recording.network import Names, from_header
-from garrison.parity.recording.rich_observations import Eyes
+from garrison.parity.recording.rich_observations import RichObserver
 from garrison.parity.replay import compare, cyborg_side, garrison_side, tape
-from garrison.parity.replay.compare import Difference
+from garrison.parity.replay.compare import ReplayDifference
 from garrison.parity.replay.render import Renderer
 from garrison.parity.replay.step_draws import TapeError
-from garrison.parity.stress.policies import actions_of
 from garrison.worlds import cc4
 from garrison.worlds.cc4 import capacity, describe
 from garrison.worlds.cc4.agents import red
 from garrison.worlds.cc4.draws import Draws
 
-_AROUND = 3  # steps told before and with a difference
+_AROUND = 3  # steps that are described when a difference is found
 
 
 @dataclass
-class Report:
-    """What a replay found.
+class ReplayReport:
+    """The result of a replay.
 
-    ``steps`` were compared and ``draws`` laid down; ``differences`` is empty iff the episode is exact.
-    ``rich`` says whether the rich observations were compared too, which takes a recording of what blue was
-    told. ``overflow`` has the bits of ``tables.Overflow``; a set bit is among the differences too.
-    ``largest`` is the largest use of each bounded list, by the names in ``capacity.CAPACITY``.
-    ``around`` tells what happened on both sides up to the first difference, in lines.
+    ``steps`` were compared and ``draws`` laid out; ``differences`` is empty iff the episode is exact.
+    ``rich``: whether rich observations were compared too, which needs a recording with raw observations.
+    ``overflow`` has the bits of ``tables.Overflow``; a set bit is among the differences too. ``largest`` is
+    the largest use of each bounded list, by the names in ``capacity.CAPACITY``. ``around`` has the events of
+    both sides up to the first difference, in lines.
     """
 
     path: str
@@ -46,7 +45,7 @@ class Report:
     draws: int = 0
     overflow: int = 0
     seconds: float = 0.0
-    differences: list[Difference] = field(default_factory=list)
+    differences: list[ReplayDifference] = field(default_factory=list)
     rich: bool = False
     largest: dict[str, int] = field(default_factory=dict)
     around: list[str] = field(default_factory=list)
@@ -56,11 +55,11 @@ class Report:
         return not self.differences
 
 
-class Engine:
+class ReplayEngine:
     """A world's ``step_with`` compiled for replaying.
 
-    Give :func:`replay` another one to see that a wrong rule is found: of a world with other options, or one
-    made while a rule is replaced by a wrong one, which it then traces.
+    A test gives :func:`replay` another one to check that a wrong rule is found: of a world with other
+    options, or one that is traced while a rule is replaced by a wrong one.
     """
 
     def __init__(self, world: cc4.CC4):
@@ -81,19 +80,19 @@ class Engine:
 
 
 @cache
-def engine(red: str) -> Engine:
+def engine(red: str) -> ReplayEngine:
     """The engine that plays CC4 as it is, compiled once per red."""
-    return Engine(cc4.make(red=red, observation="rich"))
+    return ReplayEngine(cc4.make(red=red, observation="rich"))
 
 
 def replay(
-    recording: str | os.PathLike | trace.Trace, use: Engine | None = None, keep_going: bool = False
-) -> Report:
+    recording: str | os.PathLike | trace.Trace, use: ReplayEngine | None = None, keep_going: bool = False
+) -> ReplayReport:
     """Replay one recording.
 
     Args:
         recording: a ``.jsonl.gz`` or ``.jsonl.xz`` file, or an episode that is open.
-        use: another engine than the true one, to see that a wrong rule is found.
+        use: another engine than the true one.
         keep_going: compare all steps; by default the replay ends with the first step that differs.
 
     Raises:
@@ -102,7 +101,7 @@ def replay(
     started = time.perf_counter()
     if not isinstance(recording, trace.Trace):
         recording = trace.read(recording)
-    report = Report(str(recording.path), recording.header["red"], recording.header["blue"])
+    report = ReplayReport(str(recording.path), recording.header["red"], recording.header["blue"])
     if report.red not in tape.REDS:
         raise trace.TraceError(f"{recording.path}:1: red is {report.red!r}; known: {', '.join(tape.REDS)}")
     run = _Run(recording, use or engine(report.red))
@@ -112,8 +111,8 @@ def replay(
             break
         try:
             report.differences += run.play(step)
-        except TapeError as error:  # our state implies other draws than CybORG made: no way to go on
-            report.differences.append(Difference(step.t, "/tape", str(error), "as recorded"))
+        except TapeError as error:  # Garrison's state implies other draws than CybORG made: stop
+            report.differences.append(ReplayDifference(step.t, "/tape", str(error), "as recorded"))
             report.around = report.around or run.around(step)
             break
         if report.differences and not report.around:
@@ -128,7 +127,7 @@ def replay(
 class _Run:
     """One episode on its way through the engine."""
 
-    def __init__(self, recording: trace.Trace, use: Engine):
+    def __init__(self, recording: trace.Trace, use: ReplayEngine):
         header = recording.header
         self._use, self._red, self._header = use, header["red"], header
         try:
@@ -141,66 +140,66 @@ class _Run:
         self._renderer = Renderer(self._network, self._names)
         self._recorded = cyborg_side.Recorded(self._red)
         self._before = header["snapshot"]
-        self._eyes = Eyes(header) if use.world.observation == "rich" and "raw" in header else None
+        self._observer = RichObserver(header) if use.world.observation == "rich" and "raw" in header else None
         self._largest = np.zeros(len(capacity.CAPACITY), int)
         self._lately: deque[tuple] = deque(maxlen=_AROUND)
         self.overflow = 0
 
     @property
     def rich(self) -> bool:
-        return self._eyes is not None
+        return self._observer is not None
 
     def largest(self) -> dict[str, int]:
         return dict(zip(capacity.CAPACITY, self._largest.tolist(), strict=True))
 
-    def compare_reset(self) -> list[Difference]:
+    def compare_reset(self) -> list[ReplayDifference]:
         """Differences between the states, observations and constants of both sides after reset."""
         legal, self._memory = jax.device_get(self._use.after(self._episode))
         obs = np.asarray(self._use.world.observe(self._episode))
         self._state, memory = jax.device_get((self._episode.state, self._episode.red_memory))
-        mine = self._renderer.render(self._state, memory=memory)
-        mine |= garrison_side.at_reset(self._names, self._options, obs, legal) | self._our_rich(obs)
-        theirs = self._recorded.snapshot(self._before) | cyborg_side.at_reset(self._header)
-        theirs |= self._their_rich(self._header["observations"])
-        return list(compare.differences(-1, mine, theirs))
+        garrison = self._renderer.render(self._state, memory=memory)
+        garrison |= garrison_side.at_reset(self._names, self._options, obs, legal) | self._garrison_rich(obs)
+        cyborg = self._recorded.snapshot(self._before) | cyborg_side.at_reset(self._header)
+        cyborg |= self._cyborg_rich(self._header["observations"])
+        return list(compare.differences(-1, garrison, cyborg))
 
-    def play(self, step: trace.TraceStep) -> list[Difference]:
-        """Do one step on our side; differences to the recorded one."""
+    def play(self, step: trace.TraceStep) -> list[ReplayDifference]:
+        """Do one step on Garrison and compare it with the recorded one."""
         known = (self._network, self._options, self._state, self._memory, self._before, self._names)
         draws = tape.draws_of(step, self._red, *known)
-        before, actions = self._episode, actions_of(step)
+        before, actions = self._episode, trace.actions_of(step)
         self._episode, result = self._use.advance(draws, before, actions)
         self._state, memory, obs, result, used, legal, self._memory = jax.device_get(result)
         events = result.info["events"]
         self._lately.append((step, before, self._episode, events))
-        mine = self._renderer.render(self._state, events, memory)
-        mine |= garrison_side.outputs(obs, legal, result) | {
+        garrison = self._renderer.render(self._state, events, memory)
+        garrison |= garrison_side.outputs(obs, legal, result) | {
             "executed": garrison_side.executed(events, self._names)
         }
-        mine |= self._our_rich(obs)
-        theirs = self._recorded.snapshot(step.snapshot)
-        theirs |= cyborg_side.outputs(step, self._header["action_mask"])
-        theirs |= {"executed": cyborg_side.executed(step, self._options)}
-        if self._eyes is not None:
-            self._eyes.update(step.raw, actions)
-        theirs |= self._their_rich(step.observations)
+        garrison |= self._garrison_rich(obs)
+        cyborg = self._recorded.snapshot(step.snapshot)
+        cyborg |= cyborg_side.outputs(step, self._header["action_mask"])
+        cyborg |= {"executed": cyborg_side.executed(step, self._options)}
+        if self._observer is not None:
+            self._observer.update(step.raw, actions)
+        cyborg |= self._cyborg_rich(step.observations)
         self._before = step.snapshot
         self.overflow |= int(self._state.overflow)
         self._largest = np.maximum(self._largest, used)
-        return list(compare.differences(step.t, mine, theirs))
+        return list(compare.differences(step.t, garrison, cyborg))
 
-    def _our_rich(self, obs: np.ndarray) -> dict[str, Any]:
-        return {} if self._eyes is None else {"rich": garrison_side.rich(obs)}
+    def _garrison_rich(self, obs: np.ndarray) -> dict[str, Any]:
+        return {} if self._observer is None else {"rich": garrison_side.rich(obs)}
 
-    def _their_rich(self, vectors: dict[str, list]) -> dict[str, Any]:
-        return {} if self._eyes is None else {"rich": garrison_side.rich(self._eyes.look(vectors))}
+    def _cyborg_rich(self, vectors: dict[str, list]) -> dict[str, Any]:
+        return {} if self._observer is None else {"rich": garrison_side.rich(self._observer.observe(vectors))}
 
     def around(self, failed: trace.TraceStep | None = None) -> list[str]:
-        """What happened on both sides lately, in lines; ``failed`` is a step that we could not do."""
+        """The latest events of both sides, in lines; ``failed`` is a step that Garrison could not do."""
         lines = []
         for step, before, after, events in self._lately:
-            lines += [f"step {step.t}, CybORG:", *cyborg_side.told(step)]
-            lines += [f"step {step.t}, ours:", *describe.event_lines(before, after, events)]
+            lines += [f"step {step.t}, CybORG:", *cyborg_side.event_lines(step)]
+            lines += [f"step {step.t}, Garrison:", *describe.event_lines(before, after, events)]
         if failed is not None:
-            lines += [f"step {failed.t}, CybORG:", *cyborg_side.told(failed)]
+            lines += [f"step {failed.t}, CybORG:", *cyborg_side.event_lines(failed)]
         return [line if line.startswith("step ") else f"  {line}" for line in lines]

@@ -24,7 +24,7 @@ class TapeError(ValueError):
     """A recorded draw that our rules do not expect here; the message names draw, agent and site."""
 
 
-class Turn:
+class StepDrawsBuilder:
     """Where the draws of one step go, and what is known before the step to check them against.
 
     Args:

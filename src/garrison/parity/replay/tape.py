@@ -16,7 +16,16 @@ from garrison.parity.recording.network import HOST_SLOT, Names
 from garrison.parity.recording.trace import Draw, TraceStep
 from garrison.parity.replay import red_effects
 from garrison.parity.replay.red_decisions import FSM_SITE, RANDOM_SELECT_SITE, decide_fsm, decide_random
-from garrison.parity.replay.step_draws import TapeError, Turn, choice, describe, integer, label, rank, uniform
+from garrison.parity.replay.step_draws import (
+    StepDrawsBuilder,
+    TapeError,
+    choice,
+    describe,
+    integer,
+    label,
+    rank,
+    uniform,
+)
 from garrison.worlds.cc4 import draws as D
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents.fsm import FsmMemory
@@ -52,7 +61,7 @@ def draws_of(
     Raises:
         TapeError: for a draw that does not fit.
     """
-    turn = Turn(names, topology, options, state, memory, before, step)
+    turn = StepDrawsBuilder(names, topology, options, state, memory, before, step)
     decisions: dict[str, list[Draw]] = {agent: [] for agent in T.RED_AGENTS}
     for draw in step.tape:
         file = draw.site.partition(":")[0]
@@ -72,7 +81,7 @@ def draws_of(
     return turn.result()
 
 
-def _decide(turn: Turn, red: str, index: int, draws: list[Draw]) -> None:
+def _decide(turn: StepDrawsBuilder, red: str, index: int, draws: list[Draw]) -> None:
     if red in ("fsm", "discovery"):
         decide_fsm(turn, index, draws, red == "discovery")
     elif red == "random_select":
@@ -84,25 +93,25 @@ def _decide(turn: Turn, red: str, index: int, draws: list[Draw]) -> None:
 # ---------------------------------------------------------------- green
 
 
-def _green(turn: Turn, draw: Draw) -> int:
+def _green(turn: StepDrawsBuilder, draw: Draw) -> int:
     if draw.agent not in turn.names.green_slot:
         raise TapeError(f"{describe(draw)}: no such green agent in this network")
     return turn.names.green_slot[draw.agent]
 
 
-def _green_action(turn: Turn, draw: Draw) -> None:
+def _green_action(turn: StepDrawsBuilder, draw: Draw) -> None:
     index = choice(draw, len(T.Green))
     label(draw, T.GREEN_NAMES[index])
     turn.put(draw, "green_action", _green(turn, draw), rank(index, len(T.Green)))
 
 
-def _green_service(turn: Turn, draw: Draw) -> None:
+def _green_service(turn: StepDrawsBuilder, draw: Draw) -> None:
     slot = _green(turn, draw)
     count = turn.active_services(int(T.GREEN_HOST[slot]))
     turn.put(draw, "green_pick", slot, rank(choice(draw, count), count))
 
 
-def _green_server(turn: Turn, draw: Draw) -> None:
+def _green_server(turn: StepDrawsBuilder, draw: Draw) -> None:
     slot = _green(turn, draw)
     reach = T.GREEN_REACH[turn.phase, T.HOST_SUBNET[T.GREEN_HOST[slot]]]
     reach = np.append(reach, False)[T.HOST_SUBNET]
@@ -112,19 +121,19 @@ def _green_server(turn: Turn, draw: Draw) -> None:
     turn.put(draw, "green_pick", slot, rank(index, len(servers)))
 
 
-def _green_reliability(turn: Turn, draw: Draw) -> None:
+def _green_reliability(turn: StepDrawsBuilder, draw: Draw) -> None:
     turn.put(draw, "green_reliability", _green(turn, draw), integer(draw, 0, 100))
 
 
-def _green_alarm(turn: Turn, draw: Draw) -> None:
+def _green_alarm(turn: StepDrawsBuilder, draw: Draw) -> None:
     turn.put(draw, "green_alarm", _green(turn, draw), uniform(draw))
 
 
-def _green_phishing(turn: Turn, draw: Draw) -> None:
+def _green_phishing(turn: StepDrawsBuilder, draw: Draw) -> None:
     turn.put(draw, "green_phishing", _green(turn, draw), uniform(draw))
 
 
-def _green_sender(turn: Turn, draw: Draw) -> None:
+def _green_sender(turn: StepDrawsBuilder, draw: Draw) -> None:
     """One of red's (host, agent) pairs; they are those before the step unless something changed since."""
     pairs = turn.session_pairs() if not turn.touched else None
     index = choice(draw, pairs and len(pairs))
@@ -137,7 +146,7 @@ def _green_sender(turn: Turn, draw: Draw) -> None:
 # ---------------------------------------------------------------- blue, and pids of every team
 
 
-def _decoy(turn: Turn, draw: Draw) -> None:
+def _decoy(turn: StepDrawsBuilder, draw: Draw) -> None:
     host = turn.target(draw.agent)
     candidates = turn.decoy_candidates(host)
     index = choice(draw, len(candidates))
@@ -146,7 +155,7 @@ def _decoy(turn: Turn, draw: Draw) -> None:
     turn.put(draw, "blue_decoy", T.BLUE_AGENTS.index(draw.agent), rank(index, len(candidates)))
 
 
-def _pid(turn: Turn, draw: Draw) -> None:
+def _pid(turn: StepDrawsBuilder, draw: Draw) -> None:
     """How far a new pid lies above the largest one: of a session, a decoy, or a decoy that Remove hit."""
     step, host = integer(draw, 1, 10), HOST_SLOT.get(draw.host)
     green = draw.agent.startswith("green")
@@ -162,7 +171,7 @@ def _pid(turn: Turn, draw: Draw) -> None:
         _blue_pid(turn, draw, T.BLUE_AGENTS.index(draw.agent), step)
 
 
-def _blue_pid(turn: Turn, draw: Draw, blue: int, step: int) -> None:
+def _blue_pid(turn: StepDrawsBuilder, draw: Draw, blue: int, step: int) -> None:
     kind = turn.step.executed[draw.agent][0]
     if kind == "DeployDecoy":
         turn.put(draw, "blue_pid", blue, step)
@@ -173,7 +182,7 @@ def _blue_pid(turn: Turn, draw: Draw, blue: int, step: int) -> None:
         raise TapeError(f"{describe(draw)}: {kind} takes no (more) new pids")
 
 
-_SITES: dict[str, Callable[[Turn, Draw], None]] = {
+_SITES: dict[str, Callable[[StepDrawsBuilder, Draw], None]] = {
     "EnterpriseGreenAgent.py:60": _green_action,
     "GreenLocalWork.py:101": _green_service,
     "GreenLocalWork.py:102": _green_reliability,

@@ -1,9 +1,8 @@
-"""Figures of single episodes on both engines, kept line by line.
+"""Figures of episodes on both engines, a line each.
 
-A file has the episodes of one blue policy against one red, a line each. So a study can be stopped, extended,
-and made on several machines. A line says which policy, which world and which versions it is of, and lines
-that do not belong together are refused.
-"""
+A file has the episodes of one blue policy against one red. So a study can be stopped, extended, and split
+over several machines. A line names its policy, world and versions; lines that do not belong together are
+refused."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ from garrison.judge.behavior import by_kind
 from garrison.judge.evaluate import Episodes
 
 ENGINES = ("garrison", "cyborg")
-#: what all lines of a file have in common, and what all lines of one engine
+#: fields that all lines of a file have in common, and fields that all lines of one engine have
 SHARED = ("policy", "player", "red", "world", "cc4")
 OF_ENGINE = ("version",)
 FIGURES = ("seed", "score", "length", "parts", "decisions")
@@ -35,7 +34,7 @@ Row = dict[str, Any]
 
 
 def fingerprint(player: Any) -> str:
-    """Which policy a player is: 16 digits of the SHA-256 of its parameters, or of its source without any.
+    """16 digits of the SHA-256 of a policy's parameters, or of its source if it has none.
 
     Comments and layout of the source do not matter.
     """
@@ -51,9 +50,9 @@ def fingerprint(player: Any) -> str:
 
 
 def figures(episodes: Episodes, episode: int) -> dict[str, Any]:
-    """What is kept of an episode of the only team: FIGURES without the seed.
+    """FIGURES of an episode of the only policy, without the seed.
 
-    ``parts`` are lists ``[phase]``, ``decisions`` is the list of numbers by kind of action.
+    ``parts`` are lists ``[phase]``, ``decisions`` is the list of counts by kind of action.
     """
     return {
         "score": float(episodes.scores[0, episode]),
@@ -68,7 +67,7 @@ def file_of(folder: Path, policy: str, red: str) -> Path:
 
 
 def append(path: Path, rows: Iterable[Row]) -> None:
-    """Add lines. A last line that was cut off by a kill is dropped first."""
+    """Append lines. An incomplete last line is dropped first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as file:
         file.seek(0)
@@ -77,7 +76,7 @@ def append(path: Path, rows: Iterable[Row]) -> None:
 
 
 def read(path: Path) -> list[Row]:
-    """The lines of a file, one per engine and seed; none if there is no such file.
+    """The lines of a file, one per engine and seed; empty if there is no such file.
 
     Raises:
         ValueError: for a damaged line, and for lines that do not belong together; names the file.
@@ -97,11 +96,16 @@ def _parsed(path: Path, number: int, line: str) -> Row:
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise ValueError(f"{path}, line {number} is damaged: {error}") from error
+        raise ValueError(
+            f"{path}, line {number} is damaged: {error}; delete the line, and the same "
+            "command plays its episode again"
+        ) from error
     wanted = ("engine", *SHARED, *OF_ENGINE, *FIGURES)
     missing = [name for name in wanted if name not in row] if isinstance(row, dict) else wanted
     if missing:
-        raise ValueError(f"{path}, line {number} is no episode: {', '.join(missing)} missing")
+        raise ValueError(
+            f"{path}, line {number} is no episode: {', '.join(missing)} missing; delete the line"
+        )
     return row
 
 
@@ -114,7 +118,7 @@ def check(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
             if first.setdefault(key, value) != value:
                 raise ValueError(
                     f"{path} would mix episodes of different {' of '.join(key)}: {first[key]} and {value}; "
-                    "study them apart, with another --out, or delete the file"
+                    "use another --out, or delete the file"
                 )
 
 
@@ -129,31 +133,30 @@ def read_folder(folder: Path) -> dict[tuple[str, str], list[Row]]:
         for what, version in {
             pair for r in rows for pair in ((r["engine"], r["version"]), ("cc4", r["cc4"]))
         }:
-            other, theirs = versions.setdefault(what, (path, version))
-            if version != theirs:
+            other, first = versions.setdefault(what, (path, version))
+            if version != first:
                 raise ValueError(
-                    f"{path} has episodes of {what} {version}, and {other} of {theirs}; study them apart, "
-                    "with another --out"
+                    f"{path} has episodes of {what} {version}, and {other} of {first}; use another --out"
                 )
     return {(rows[0]["policy"], rows[0]["red"]): rows for rows in found.values()}
 
 
 def merge(folder: Path, other: Path) -> int:
-    """Take in the episodes of another folder; returns how many are new.
+    """Add the episodes of another folder; returns the number of new ones.
 
-    Raises ``ValueError`` if it has none, or some that do not belong to ours.
+    Raises ``ValueError`` if it has none, or episodes that do not belong to this folder.
     """
     paths = sorted(other.glob("*.jsonl"))
     if not paths:
         raise ValueError(f"{other} has no episodes (*.jsonl)")
     new = 0
     for path in paths:
-        ours, theirs = folder / path.name, read(path)
-        there = read(ours)
-        check(path, [*there, *theirs])
+        target, rows = folder / path.name, read(path)
+        there = read(target)
+        check(path, [*there, *rows])
         known = {(row["engine"], row["seed"]) for row in there}
-        fresh = [row for row in theirs if (row["engine"], row["seed"]) not in known]
+        fresh = [row for row in rows if (row["engine"], row["seed"]) not in known]
         folder.mkdir(parents=True, exist_ok=True)
-        write(ours, "".join(json.dumps(row) + "\n" for row in [*there, *fresh]))
+        write(target, "".join(json.dumps(row) + "\n" for row in [*there, *fresh]))
         new += len(fresh)
     return new

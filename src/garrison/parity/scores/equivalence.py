@@ -1,15 +1,14 @@
-"""Does a policy fare on CybORG as it does here? Independent episodes of both, compared quantity by quantity.
+"""Statistical equivalence of CybORG and Garrison under the same policies, from independent episodes.
 
-Two questions are asked of each quantity, the official score and the reward by part and phase:
+Each quantity (the official score and the reward by part and phase) is tested twice:
 
-- Is there a gap at all? Welch's t-tests of all quantities of all policies, and a permutation test of each
-  policy's behavior, adjusted together by Holm: one family, so that a search through hundreds of quantities
-  finds nothing by chance but with ``LEVEL``.
-- Is the gap smaller than a margin? Two one-sided tests (TOST, Schuirmann 1987) at 5%. For a part or a phase
-  the margin is the same share of CybORG's standard deviation as the score's margin is of the score's.
+- For a gap: Welch's t-test. The tests of all quantities of all policies, and a permutation test of each
+  policy's behavior, are one family, adjusted by Holm: the chance of any false alarm is at most ``LEVEL``.
+- For equivalence: two one-sided tests (TOST, Schuirmann 1987) at 5%. The margin of a part or phase is the
+  same share of CybORG's standard deviation as the score's margin is of the score's.
 
-A gap that is not found is no proof: so there is also the gap that these samples would have shown with
-``POWER``, and how many episodes would prove the margin.
+A gap that is not found proves nothing. So each quantity also has the true gap that its samples would have
+shown with ``POWER``, and the number of episodes that would establish equivalence.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from scipy import stats
 
 from garrison.judge.behavior import shares
 from garrison.judge.stats import RESAMPLES, detectable, mean_difference, resampled, tost
-from garrison.parity.scores import multiple_tests
 from garrison.parity.scores.episodes_file import ENGINES, Row
 from garrison.worlds.cc4.behavior import BLUE
 
@@ -36,14 +34,17 @@ BLOCK = 500  # shuffles at a time, to bound memory
 Sample = dict[str, np.ndarray]
 
 
-def sample_of(rows: Sequence[Row]) -> Sample:
-    """The quantities: ``score``, each part and phase, and each part in each phase.
+def sample_of(rows: Sequence[Row], scored: bool = True) -> Sample:
+    """The quantities: ``score`` (``return`` if not ``scored``), each part, each phase, each part by phase.
 
     The score leaves out the last reward, as the challenge's evaluation does; all others count it.
     """
     parts = {name: np.array([row["parts"][name] for row in rows], float) for name in rows[0]["parts"]}
     by_phase = np.sum(list(parts.values()), axis=0)  # [episode, phase]
-    sample = {"score": np.array([row["score"] for row in rows], float)}
+    if scored:
+        sample = {"score": np.array([row["score"] for row in rows], float)}
+    else:
+        sample = {"return": by_phase.sum(axis=1)}
     sample |= {name: values.sum(axis=1) for name, values in parts.items()}
     sample |= {phase: by_phase[:, i] for i, phase in enumerate(BLUE.phases)}
     return sample | {
@@ -69,14 +70,13 @@ def study(
 
     Returns:
         ``pairs``: policy, red, ``episodes`` and ``version`` by engine, ``gaps`` (one per quantity) and
-        ``behavior``; ``waiting``: those that lack two episodes on a side; and what all come to.
+        ``behavior`` (None without decisions); ``waiting``: policies with fewer than two episodes on a side;
+        and the totals over all tests.
     """
     ready = {key: sides for key, rows in found.items() if _enough(sides := by_engine(rows))}
     pairs = [_pair(*key, sides, margins.get(key[0], margin), seed) for key, sides in ready.items()]
     _adjust(pairs)
-    tested = [
-        one for pair in pairs for one in (*pair["gaps"], pair["behavior"]) if one["adjusted"] is not None
-    ]
+    tested = [test for pair in pairs for test in _tests(pair) if test["adjusted"] is not None]
     return {
         "level": LEVEL,
         "power": POWER,
@@ -95,10 +95,16 @@ def _enough(sides: Mapping[str, Sequence[Row]]) -> bool:
 def _pair(
     policy: str, red: str, sides: Mapping[str, Sequence[Row]], margin: float, seed: int
 ) -> dict[str, Any]:
-    ours, theirs = (sample_of(sides[engine]) for engine in ENGINES)
-    kinds = [np.array([row["decisions"] for row in sides[engine]]) for engine in ENGINES]
-    spread = theirs["score"].std(ddof=1)
+    rows = [row for side in sides.values() for row in side]
+    scored = all("score" in row for row in rows)
+    garrison, cyborg = (sample_of(sides[engine], scored) for engine in ENGINES)
+    total = next(iter(cyborg))
+    spread = cyborg[total].std(ddof=1)
     share = margin / spread if spread else 0.0
+    margins = {name: margin if name == total else share * cyborg[name].std(ddof=1) for name in cyborg}
+    decisions = None
+    if all("decisions" in row for row in rows):
+        decisions = behavior(*(np.array([row["decisions"] for row in sides[e]]) for e in ENGINES), seed)
     return {
         "policy": policy,
         "red": red,
@@ -107,42 +113,34 @@ def _pair(
         "episodes": {engine: len(rows) for engine, rows in sides.items()},
         "version": {engine: rows[0]["version"] for engine, rows in sides.items()},
         "margin": margin,
-        "gaps": [
-            _gap(
-                name,
-                ours[name],
-                theirs[name],
-                margin if name == "score" else share * theirs[name].std(ddof=1),
-            )
-            for name in theirs
-        ],
-        "behavior": behavior(*kinds, seed),
+        "gaps": [_gap(name, garrison[name], cyborg[name], margins[name]) for name in cyborg],
+        "behavior": decisions,
     }
 
 
-def _gap(name: str, ours: np.ndarray, theirs: np.ndarray, margin: float) -> dict[str, Any]:
-    difference = mean_difference(ours, theirs)
+def _gap(name: str, garrison: np.ndarray, cyborg: np.ndarray, margin: float) -> dict[str, Any]:
+    difference = mean_difference(garrison, cyborg)
     p = tost(difference, margin)
     return {
         "quantity": name,
-        "garrison": {"mean": float(ours.mean()), "sd": float(ours.std(ddof=1))},
-        "cyborg": {"mean": float(theirs.mean()), "sd": float(theirs.std(ddof=1))},
+        "garrison": {"mean": float(garrison.mean()), "sd": float(garrison.std(ddof=1))},
+        "cyborg": {"mean": float(cyborg.mean()), "sd": float(cyborg.std(ddof=1))},
         "difference": asdict(difference),
         "margin": float(margin),
         "tost": p,
         "equivalent": p < LEVEL,
         "detectable": detectable(difference, LEVEL, POWER),
-        "needed": needed(ours, theirs, margin),
+        "needed": needed(garrison, cyborg, margin),
         "constant": difference.error == 0 and difference.value == 0,
     }
 
 
-def needed(ours: np.ndarray, theirs: np.ndarray, margin: float) -> int | None:
+def needed(garrison: np.ndarray, cyborg: np.ndarray, margin: float) -> int | None:
     """Episodes per side with which two samples like these, without a gap, pass the tests with ``POWER``.
 
     None where no number would do.
     """
-    variance = ours.var(ddof=1) + theirs.var(ddof=1)
+    variance = garrison.var(ddof=1) + cyborg.var(ddof=1)
     if not variance:
         return 2
     reach = stats.norm.isf(LEVEL) + stats.norm.isf((1 - POWER) / 2)
@@ -150,44 +148,64 @@ def needed(ours: np.ndarray, theirs: np.ndarray, margin: float) -> int | None:
 
 
 def _adjust(pairs: Sequence[dict[str, Any]]) -> None:
-    """Put Holm's adjusted p-value beside each; None where both sides are the same constant."""
-    tested = {}
-    for pair in pairs:
-        for gap in pair["gaps"]:
-            gap["adjusted"] = None
-            if not gap["constant"]:
-                tested[pair["policy"], pair["red"], gap["quantity"]] = gap, gap["difference"]["p"]
-        tested[pair["policy"], pair["red"], "behavior"] = pair["behavior"], pair["behavior"]["p"]
-    for key, p in multiple_tests.adjusted({key: p for key, (_, p) in tested.items()}).items():
-        tested[key][0]["adjusted"] = p
+    """Add each test's adjusted p-value; None where both sides are the same constant."""
+    tests = dict(enumerate(test for pair in pairs for test in _tests(pair)))
+    p_values = {
+        number: test["difference"]["p"] if "difference" in test else test["p"]
+        for number, test in tests.items()
+        if not test.get("constant", False)
+    }
+    adjusted = holm(p_values)
+    for number, test in tests.items():
+        test["adjusted"] = adjusted.get(number)
+
+
+def _tests(pair: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The gaps of a policy, and its behavior where the decisions of both sides are known."""
+    return [*pair["gaps"], *([] if pair["behavior"] is None else [pair["behavior"]])]
+
+
+def holm(p_values: Mapping[Any, float]) -> dict[Any, float]:
+    """p-values adjusted by Holm's procedure (1979), in the order given.
+
+    Calling those below ``a`` wrong calls any right hypothesis wrong with a chance of at most ``a``,
+    however the p-values depend on each other.
+    """
+    if odd := {name: p for name, p in p_values.items() if not 0 <= p <= 1}:
+        raise ValueError(f"p-values must lie in 0..1, not {odd}")
+    result, least = {}, 0.0
+    for rank, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
+        least = max(least, min(1.0, (len(p_values) - rank) * p_values[name]))
+        result[name] = least
+    return {name: result[name] for name in p_values}
 
 
 # ---------------------------------------------------------------- behavior
 
 
-def behavior(ours: np.ndarray, theirs: np.ndarray, seed: int = 0) -> dict[str, Any]:
+def behavior(garrison: np.ndarray, cyborg: np.ndarray, seed: int = 0) -> dict[str, Any]:
     """Total variation distance between the shares of decisions by kind of action: 0 alike, 1 disjoint.
 
     A distance is never negative, so two samples of one law have one above 0. Yardsticks are halves of
     CybORG's episodes, and all episodes dealt at random to the two sides.
 
     Args:
-        ours, theirs: ``int[episode, kind]``.
+        garrison, cyborg: ``int[episode, kind]``.
 
     Returns:
         ``distance``, with the 95% percentile bootstrap interval ``low`` and ``high``; ``halves``, the mean
-        distance of random halves of ``theirs``, and ``halves_high``, which 95% of them stay below; ``p``, of
+        distance of random halves of ``cyborg``, and ``halves_high``, which 95% of them stay below; ``p``, of
         the permutation test that both sides are of one law.
     """
     rng = np.random.default_rng(seed)
-    value = float(_apart(ours.sum(axis=0), theirs.sum(axis=0)))
+    value = float(_apart(garrison.sum(axis=0), cyborg.sum(axis=0)))
 
-    def drawn(our_weights: np.ndarray, their_weights: np.ndarray) -> np.ndarray:
-        return _apart(our_weights @ ours, their_weights @ theirs)
+    def drawn(garrison_weights: np.ndarray, cyborg_weights: np.ndarray) -> np.ndarray:
+        return _apart(garrison_weights @ garrison, cyborg_weights @ cyborg)
 
-    low, high = np.quantile(resampled(drawn, (len(theirs), len(ours)), seed), (0.025, 0.975))
-    halves = _dealt(theirs, len(theirs) // 2, rng)
-    dealt = _dealt(np.concatenate([ours, theirs]), len(ours), rng)
+    low, high = np.quantile(resampled(drawn, (len(cyborg), len(garrison)), seed), (0.025, 0.975))
+    halves = _dealt(cyborg, len(cyborg) // 2, rng)
+    dealt = _dealt(np.concatenate([garrison, cyborg]), len(garrison), rng)
     as_far = np.sum(dealt >= value * (1 - 1e-9))  # the same counts in another order may round differently
     return {
         "distance": value,
@@ -198,14 +216,14 @@ def behavior(ours: np.ndarray, theirs: np.ndarray, seed: int = 0) -> dict[str, A
         "p": float((1 + as_far) / (1 + len(dealt))),
         "shares": {
             engine: dict(zip(BLUE.axes["action"], shares(kinds.sum(axis=0)).tolist(), strict=True))
-            for engine, kinds in zip(ENGINES, (ours, theirs), strict=True)
+            for engine, kinds in zip(ENGINES, (garrison, cyborg), strict=True)
         },
     }
 
 
-def _apart(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+def _apart(garrison: np.ndarray, cyborg: np.ndarray) -> np.ndarray:
     """Total variation distance of the shares of counts ``[..., kind]``."""
-    return np.abs(shares(ours) - shares(theirs)).sum(axis=-1) / 2
+    return np.abs(shares(garrison) - shares(cyborg)).sum(axis=-1) / 2
 
 
 def _dealt(kinds: np.ndarray, first: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Players judged on CybORG, with the figures that :func:`garrison.judge.evaluate.evaluate` gives."""
+"""Evaluation on CybORG, with the same figures as :func:`garrison.judge.evaluate.evaluate`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from garrison.adapters.cyborg import pool
+from garrison.adapters.cyborg.episodes import play_episode
 from garrison.adapters.cyborg.world import CybORGWorld
+from garrison.core import processes
 from garrison.core.policy import Policy
 from garrison.core.world import observed_by
 from garrison.judge.evaluate import Episodes, check_seeds
@@ -22,15 +23,15 @@ def evaluate(
     workers: int = 1,
     watch: Callable[[int], None] = lambda done: None,
 ) -> dict[str, Episodes]:
-    """Let each player play the episodes of the seeds ``seed .. seed + episodes - 1`` on CybORG.
+    """Play the episodes of the seeds ``seed .. seed + episodes - 1`` on CybORG with each policy.
 
-    The first network of a seed is the same for all players. After that chance depends on what they do, so
-    that their episodes are as good as independent.
+    A seed starts on the same network for all policies. From then on chance depends on their actions, so that
+    their episodes are practically independent.
 
     Args:
-        players: by name; a list is the teams of one training.
+        players: policies by name; a list has the seeds of one training.
         workers: processes.
-        watch: told, after each episode of a team, how many are done.
+        watch: receives, after each episode, the number of completed ones.
 
     Raises:
         ValueError: for no episodes, or seeds that do not fit.
@@ -44,7 +45,7 @@ def evaluate(
         for team in lineup
         for number in range(seed, seed + episodes)
     ]
-    played = iter(pool.run(pool.play, tasks, workers, watch))
+    played = iter(processes.run(play_episode, tasks, workers, watch))
     return {
         name: gathered([[next(played) for _ in range(episodes)] for _ in lineup])
         for name, lineup in teams.items()
@@ -52,7 +53,7 @@ def evaluate(
 
 
 def gathered(played: Sequence[Sequence[Mapping[str, Any]]]) -> Episodes:
-    """What :func:`garrison.adapters.cyborg.pool.play` gave, ``[team][episode]``, as one."""
+    """Results of ``play_episode``, ``[seed][episode]``, as one struct."""
 
     def stacked(name: str, dtype: type) -> np.ndarray:
         return np.array([[one[name] for one in team] for team in played], dtype)

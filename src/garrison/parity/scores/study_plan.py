@@ -1,4 +1,4 @@
-"""The same policies on Garrison's engine and on CybORG, episode by episode into files."""
+"""The plan of an equivalence study: which episodes of which policies are missing, and playing them."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from garrison.adapters.cyborg import pool
+from garrison.adapters.cyborg.episodes import play_episode
 from garrison.adapters.cyborg.world import CybORGWorld, on_cyborg
+from garrison.core import processes
 from garrison.core.policy import Policy
 from garrison.core.world import World, observed_by
 from garrison.judge.evaluate import check_seeds, evaluate
 from garrison.parity.scores import episodes_file
 from garrison.parity.scores.evaluate_on_cyborg import gathered
 
-#: Our seeds are this far from CybORG's, so that no random key of a player serves on both sides.
+#: Garrison's seeds are this far from CybORG's, so that no random key of a policy serves on both sides.
 APART = 1_000_000_000
 
 
-@dataclass(frozen=True, eq=False)  # players with arrays cannot be compared
-class Subject:
-    """A policy that is studied, in the world that it plays."""
+@dataclass(frozen=True, eq=False)  # policies with arrays cannot be compared
+class StudiedPolicy:
+    """A policy, its name, and the world that it plays."""
 
-    policy: str  # as people call it
+    policy: str  # its name
     player: Policy
-    world: World  # cc4; its CybORG counterpart follows from it
+    world: World  # cc4; :func:`on_cyborg` gives its counterpart
 
     def origin(self, engine: str) -> dict[str, Any]:
-        """What all lines of it on an engine say.
+        """What all its lines of an engine have in common.
 
         Raises:
             ValueError: when CybORG has no such world, or is missing.
@@ -49,19 +50,19 @@ class Subject:
 
 
 class Plan:
-    """Which episodes are missing. Files of other policies, worlds or versions are refused.
+    """The missing episodes. Files of other policies, worlds or versions are refused.
 
     Args:
-        subjects: who plays.
+        subjects: the policies.
         folder: for the files.
-        here, there: episodes of each subject on Garrison's engine and on CybORG.
-        seed: of CybORG's first episode; the others have the next ones, and ours begin ``APART`` later.
+        here, there: episodes of each policy on Garrison's engine and on CybORG.
+        seed: of CybORG's first episode; seeds are consecutive, and Garrison's begin ``APART`` later.
 
     Raises:
-        ValueError: for numbers that make no sense, and for files that do not fit; names them.
+        ValueError: for too few episodes, and for files that do not fit; names them.
     """
 
-    def __init__(self, subjects: Sequence[Subject], folder: Path, here: int, there: int, seed: int):
+    def __init__(self, subjects: Sequence[StudiedPolicy], folder: Path, here: int, there: int, seed: int):
         if min(here, there) < 2:
             raise ValueError(f"{here} episodes here and {there} on CybORG; there must be at least 2 of each")
         check_seeds(max(here, there), seed + APART)
@@ -80,7 +81,7 @@ class Plan:
             (s, n) for n in range(seed, seed + there) for s in subjects if ("cyborg", n) not in known[s]
         ]
 
-    def _known(self, subject: Subject) -> set[tuple[str, int]]:
+    def _known(self, subject: StudiedPolicy) -> set[tuple[str, int]]:
         path = subject.file(self.folder)
         rows = episodes_file.read(path)
         episodes_file.check(
@@ -89,8 +90,11 @@ class Plan:
         return {(row["engine"], row["seed"]) for row in rows}
 
     def play_here(self) -> Iterator[str]:
-        """Play what is missing on Garrison's engine, all policies of a world together; says what is next."""
-        groups: dict[tuple[World, tuple[int, ...]], list[Subject]] = {}
+        """Play the missing episodes on Garrison's engine, all policies of a world together.
+
+        Yields a description of what is played next.
+        """
+        groups: dict[tuple[World, tuple[int, ...]], list[StudiedPolicy]] = {}
         for subject, missing in self.here.items():
             if missing:
                 groups.setdefault((subject.world, tuple(missing)), []).append(subject)
@@ -98,45 +102,55 @@ class Plan:
             yield f"{len(missing)} episodes against {world.red}: {', '.join(s.policy for s in subjects)}"
             self._together(world, missing, subjects)
 
-    def _together(self, world: World, missing: Sequence[int], subjects: Sequence[Subject]) -> None:
-        players: Mapping[str, Policy] = {s.policy: s.player for s in subjects}
-        first, last = missing[0], missing[-1]
-        found, _ = evaluate(world, players, last - first + 1, first)
+    def _together(self, world: World, missing: Sequence[int], subjects: Sequence[StudiedPolicy]) -> None:
+        figures = play_on_garrison(world, subjects, range(missing[0], missing[-1] + 1))
         for subject in subjects:
-            figures = [episodes_file.figures(found[subject.policy], n - first) for n in missing]
-            self._keep(subject, "garrison", zip(missing, figures, strict=True))
+            rows = {row["seed"]: row for row in figures[subject]}
+            self._keep(subject, "garrison", [(seed, rows[seed]) for seed in missing])
 
-    def play_there(self, workers: int) -> Iterator[Subject]:
-        """Play what is missing on CybORG; gives the policy after each episode, when it is on disk.
+    def play_there(self, workers: int) -> Iterator[StudiedPolicy]:
+        """Play the missing episodes on CybORG; yields the policy of each episode once it is on disk.
 
         Raises:
             WorkerError: when a process fails.
         """
-        worlds: dict[Subject, CybORGWorld] = {
+        worlds: dict[StudiedPolicy, CybORGWorld] = {
             s: observed_by(on_cyborg(s.world), [s.player]) for s in dict.fromkeys(s for s, _ in self.there)
         }
         tasks = [(worlds[subject], subject.player, seed) for subject, seed in self.there]
-        for number, played in pool.finished(pool.play, tasks, workers):
+        for number, played in processes.finished(play_episode, tasks, workers):
             subject, seed = self.there[number]
             self._keep(subject, "cyborg", [(seed, episodes_file.figures(gathered([[played]]), 0))])
             yield subject
 
-    def _keep(self, subject: Subject, engine: str, played: Any) -> None:
+    def _keep(self, subject: StudiedPolicy, engine: str, played: Any) -> None:
         origin = self.origins[subject, engine]
         rows = [origin | {"seed": seed} | figures for seed, figures in played]
         episodes_file.append(subject.file(self.folder), rows)
 
 
-def subjects_of(
+def play_on_garrison(
+    world: World, policies: Sequence[StudiedPolicy], seeds: range
+) -> dict[StudiedPolicy, list[episodes_file.Row]]:
+    """The figures of each policy's episodes on Garrison's engine, with their seeds."""
+    named = {one.policy: one.player for one in policies}
+    results, _ = evaluate(world, named, len(seeds), seeds.start)
+    return {
+        one: [{"seed": n} | episodes_file.figures(results[one.policy], n - seeds.start) for n in seeds]
+        for one in policies
+    }
+
+
+def studied_policies(
     names: Sequence[str], opened: Callable[[str], tuple[World, Mapping[str, Any]]]
-) -> list[Subject]:
-    """The policies that are named: the world's own, ``RUN`` for all teams of a run, ``RUN:1`` for one.
+) -> list[StudiedPolicy]:
+    """The named policies: of the world, ``RUN`` for all seeds of a run, ``RUN:1`` for one of them.
 
     Args:
-        opened: gives the world of one name, and its player or its teams under a name to show.
+        opened: gives the world of a name, and its policy (a list of them for a run) under a name to show.
 
     Raises:
-        ValueError: for what is unknown.
+        ValueError: for an unknown name.
     """
     found = []
     for name in dict.fromkeys(names):
@@ -150,10 +164,10 @@ def subjects_of(
                 raise ValueError(
                     f"{path} is one player and has no team {number}; name it without ':{number}'"
                 )
-            found.append(Subject(shown, player, world))
+            found.append(StudiedPolicy(shown, player, world))
             continue
         wanted = [int(number)] if alone else range(len(teams))
         if wanted[-1] >= len(teams):
             raise ValueError(f"{path} has {len(teams)} teams; there is no team {wanted[-1]}")
-        found += [Subject(f"{shown}:{i}", teams[i], world) for i in wanted]
+        found += [StudiedPolicy(f"{shown}:{i}", teams[i], world) for i in wanted]
     return found

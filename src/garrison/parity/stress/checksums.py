@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.core.world import Step
-from garrison.parity.stress.episodes import Player
+from garrison.parity.stress.episodes import EpisodeRunner
 from garrison.parity.stress.overflow import POLICIES, REDS
 from garrison.worlds import cc4
 from garrison.worlds.cc4 import Episode
@@ -31,9 +31,9 @@ _PRIME = jnp.uint32(16777619)  # of the FNV hash
 def play(episodes: int) -> Iterator[tuple[str, str, list[str]]]:
     """Red, blue, and a checksum of each 64 episodes, for three reds and the blues of the overflow study."""
     for red in REDS:
-        player = Player(cc4.make(red=red), POLICIES, _start, _fold, BATCH)
+        runner = EpisodeRunner(cc4.make(red=red), POLICIES, _start, _fold, BATCH)
         for blue in POLICIES:
-            yield red, blue, [_digest(figures) for figures in player.play(blue, episodes, SEED)]
+            yield red, blue, [_digest(figures) for figures in runner.play(blue, episodes, SEED)]
 
 
 def _start(episode: Episode) -> dict[str, jax.Array]:

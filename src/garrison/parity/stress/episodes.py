@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core.policy import Policy, act
 from garrison.core.world import Step
 from garrison.worlds.cc4 import CC4, Episode
 
-#: ``act(keys[lane], obs, mask, episode) -> int32[lane, blue]``, all lanes at once
-Act = Callable[[jax.Array, jax.Array, jax.Array, Episode], jax.Array]
 #: ``fold(figures, t, episode, step) -> figures``: all lanes at once, with the episode after step ``t``
 Fold = Callable[[Any, jax.Array, Episode, Step], Any]
 
 
-def memoryless(player: Any) -> Act:
-    """A player of the world that keeps no memory, as a policy of :class:`Player`."""
-
-    def act(keys: jax.Array, obs: jax.Array, mask: jax.Array, episode: Episode) -> jax.Array:
-        return jax.vmap(lambda *lane: player.act(*lane, ())[0])(keys, obs, mask)
-
-    return act
-
-
-class Player:
+class EpisodeRunner:
     """Plays episodes of one world; compiles once, whichever of its policies play.
 
     Args:
-        policies: by name.
+        policies: by name; without memory.
         start: ``start(episode) -> figures`` at reset, all lanes at once.
         fold: what a step adds to the figures.
         batch: lanes that play side by side.
     """
 
     def __init__(
-        self, world: CC4, policies: dict[str, Act], start: Callable[[Episode], Any], fold: Fold, batch: int
+        self,
+        world: CC4,
+        policies: Mapping[str, Policy],
+        start: Callable[[Episode], Any],
+        fold: Fold,
+        batch: int,
     ):
         self.policies, self.batch = tuple(policies), batch
         self._play = jax.jit(
@@ -65,12 +61,13 @@ class Player:
 
 def _play(
     world: CC4,
-    policies: list[Act],
+    policies: list[Policy],
     start: Callable[[Episode], Any],
     fold: Fold,
     which: jax.Array,
     keys: jax.Array,
 ) -> Any:
+    branches = [jax.vmap(partial(_actions, policy)) for policy in policies]
     keys = jax.vmap(lambda key: jax.random.split(key, 3))(keys)
     reset_keys, step_keys, act_keys = keys[:, 0], keys[:, 1], keys[:, 2]
     obs, episode = jax.vmap(world.reset)(reset_keys)
@@ -80,10 +77,14 @@ def _play(
         obs, episode, figures = carry
         act_now, step_now = (jax.vmap(jax.random.fold_in, (0, None))(k, t) for k in (act_keys, step_keys))
         # one index for all lanes: only the chosen policy is computed
-        actions = jax.lax.switch(which, policies, act_now, obs, mask, episode)
+        actions = jax.lax.switch(which, branches, act_now, obs, episode, mask)
         obs, episode, step = jax.vmap(world.step)(step_now, episode, actions)
         return (obs, episode, fold(figures, t, episode, step)), None
 
     carry = (obs, episode, start(episode))
     (_, _, figures), _ = jax.lax.scan(one, carry, jnp.arange(world.max_steps))
     return figures
+
+
+def _actions(policy: Policy, key: jax.Array, obs: jax.Array, episode: Episode, mask: jax.Array) -> jax.Array:
+    return act(policy, key, obs, episode, mask, policy.init(key, len(mask)))[0]

@@ -1,232 +1,152 @@
-"""Blue policies that play on CybORG while it is recorded: the world's own, trained ones, and ones that reach
-corners of the rules.
+"""Blue policies that reach corners of CC4's rules and fill the engine's bounded lists.
+
+They know what no blue agent knows: where red has sessions, and which agents are busy. So they are privileged
+(:data:`garrison.core.policy.STATE`) and get the state of a world of CC4, or, on CybORG, a :class:`Known`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.parity.recording import trace
-from garrison.runs import directory
-from garrison.training.seeds import load_policies
-from garrison.worlds.cc4 import BLUE_POLICIES, CC4
+from garrison.core.policy import STATE, Memoryless, Policy
+from garrison.core.struct import static, struct
+from garrison.worlds.cc4 import BLUE_POLICIES, Episode, sessions
 from garrison.worlds.cc4 import tables as T
 
-
-@dataclass(frozen=True)
-class View:
-    """What a policy may look at before a step; NumPy arrays.
-
-    Those that reach corners also look at what no blue agent knows.
-    """
-
-    t: int
-    obs: np.ndarray  # float32[blue, 210], for those that read the rich observation [blue, 892]
-    mask: np.ndarray  # bool[blue, action]
-    held: np.ndarray  # bool[host]: red has a session there
-    busy: np.ndarray  # bool[blue]: an action is in progress
-
-
-class Blue(Protocol):
-    """A policy: ``begin`` at reset, then ``act`` before each step gives ``int[blue]`` action indices."""
-
-    observation: str  # "stock" or "rich"
-
-    def begin(self, seed: int, episode: int) -> None: ...
-
-    def act(self, view: View) -> np.ndarray: ...
-
-
-class Playing:
-    """A player of :mod:`garrison.core.policy`.
-
-    Args:
-        masked: whether Sleep is its one legal action while it is busy, as in a world with ``busy="masked"``.
-    """
-
-    def __init__(self, player: Any, masked: bool = False):
-        self.observation = getattr(player, "observation", None) or "stock"
-        self._masked = masked
-        size = getattr(player, "observation_size", None)
-        self._init = lambda key: player.init(key, T.NUM_BLUE)
-        self._act = jax.jit(lambda key, obs, mask, memory: player.act(key, obs[..., :size], mask, memory))
-
-    def begin(self, seed: int, episode: int) -> None:
-        self._key = jax.random.fold_in(jax.random.key(seed), episode)
-        self._memory = self._init(self._key)
-
-    def act(self, view: View) -> np.ndarray:
-        key = jax.random.fold_in(self._key, view.t)
-        mask = view.mask
-        if self._masked:
-            mask = np.where(view.busy[:, None], mask & (_KIND == T.Blue.SLEEP), mask)
-        actions, self._memory = self._act(key, jnp.asarray(view.obs), jnp.asarray(mask), self._memory)
-        return np.asarray(actions)
-
-
-class Drawing:
-    """A rule of this module, ``rule(rng, view) -> int[blue]``, with a generator of its own."""
-
-    observation = "stock"
-
-    def __init__(self, rule: Callable[[np.random.Generator, View], np.ndarray]):
-        self._rule = rule
-
-    def begin(self, seed: int, episode: int) -> None:
-        self._rng = np.random.default_rng([seed, episode, 1])  # CybORG draws from [seed]
-
-    def act(self, view: View) -> np.ndarray:
-        return self._rule(self._rng, view)
-
-
-class Again:
-    """The actions of a recording."""
-
-    observation = "stock"
-
-    def __init__(self, path: Path):
-        self._actions = [actions_of(step) for step in trace.read(path).steps()]
-
-    def begin(self, seed: int, episode: int) -> None:
-        if episode:
-            raise ValueError("a recording has the actions of one episode")
-
-    def act(self, view: View) -> np.ndarray:
-        return self._actions[view.t]
-
-
-def actions_of(step: trace.TraceStep) -> np.ndarray:
-    """The submitted indices, ``int32[blue]``; agents that submitted nothing slept."""
-    sleep = T.FIRST_BLUE_ACTION[T.Blue.SLEEP]
-    chosen = [step.actions.get(agent, sleep[b]) for b, agent in enumerate(T.BLUE_AGENTS)]
-    return np.array(chosen, np.int32)
-
-
-# ---------------------------------------------------------------- rules that reach corners
-
-_KIND, _HOST = T.BLUE_ACTIONS[:, :, 0], T.BLUE_ACTIONS[:, :, 1]
+_KIND = T.BLUE_ACTIONS[:, :, 0]
+_HOST = np.minimum(T.BLUE_ACTIONS[:, :, 1], T.NUM_HOSTS)  # NUM_HOSTS: none
 _ON_HOST = np.isin(_KIND, (T.Blue.REMOVE, T.Blue.RESTORE, T.Blue.DECOY))
 _TRAFFIC = np.isin(_KIND, (T.Blue.BLOCK, T.Blue.ALLOW))
 _LONG = T.BLUE_DURATION[_KIND] > 1
 
 
-def _any_of(rng: np.random.Generator, *preferred: np.ndarray) -> np.ndarray:
-    """For each agent one action of the first of ``preferred`` (bool[blue, action]) that has any for it."""
-    chosen = [next(rows[b] for rows in preferred if rows[b].any()) for b in range(T.NUM_BLUE)]
-    return np.array([rng.choice(np.flatnonzero(row)) for row in chosen])
+@struct
+class Known:
+    """What the rules look at."""
+
+    held: jax.Array  # bool[host]: red has a session there
+    busy: jax.Array  # bool[blue]: an action is in progress
 
 
-def _on(hosts: np.ndarray) -> np.ndarray:
+def known(episode: Episode) -> Known:
+    """What the rules look at, in an episode on Garrison's engine."""
+    state = episode.state
+    place = jnp.where(sessions.live(state), state.session_host, T.NUM_HOSTS).astype(jnp.int32)
+    held = jnp.zeros(T.NUM_HOSTS, bool).at[place].set(True, mode="drop")
+    return Known(held, state.blue_ticks > 0)
+
+
+#: ``rule(key, known, mask) -> int32[blue]``
+Rule = Callable[[jax.Array, Known, jax.Array], jax.Array]
+
+
+@struct
+class RandomRule(Memoryless):
+    """A privileged policy that draws its actions by a rule of this module."""
+
+    rule: Rule = static()
+
+    observation = STATE
+
+    def act(self, key: jax.Array, obs: Any, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
+        seen = obs if isinstance(obs, Known) else known(obs)
+        return self.rule(key, seen, mask), memory
+
+
+def _any_of(key: jax.Array, possible: jax.Array) -> jax.Array:
+    """One of the ``possible`` actions ``bool[blue, action]`` of each agent, uniformly."""
+    draws = jnp.where(possible, jax.random.uniform(key, possible.shape), -1)
+    return jnp.argmax(draws, axis=1).astype(jnp.int32)
+
+
+def _first_of(*preferred: jax.Array) -> jax.Array:
+    """For each agent the first of ``preferred`` (bool[blue, action]) in which it has any action."""
+    chosen = preferred[-1]
+    for possible in preferred[-2::-1]:
+        chosen = jnp.where(jnp.any(possible, axis=1, keepdims=True), possible, chosen)
+    return chosen
+
+
+def _on(hosts: jax.Array) -> jax.Array:
     """Actions ``bool[blue, action]`` on hosts ``bool[host]``."""
-    return np.append(hosts, np.zeros(T.NO_HOST + 1 - len(hosts), bool))[_HOST]
+    return jnp.append(hosts, False)[_HOST]
 
 
-def random(rng: np.random.Generator, view: View) -> np.ndarray:
-    """Any unmasked action, busy or not."""
-    return _any_of(rng, view.mask)
+def _chance(key: jax.Array, chance: float) -> jax.Array:
+    """``bool[blue, 1]``: true for each agent with this chance."""
+    return jax.random.uniform(key, (T.NUM_BLUE, 1)) < chance
 
 
-def heavy(rng: np.random.Generator, view: View) -> np.ndarray:
+def random(key: jax.Array, known: Known, mask: jax.Array) -> jax.Array:
+    """Any legal action, busy or not."""
+    return _any_of(key, mask)
+
+
+def heavy(key: jax.Array, known: Known, mask: jax.Array) -> jax.Array:
     """With 0.8 a Remove, Restore or DeployDecoy, where red has a session if it has one; else any action."""
-    often = (rng.random(T.NUM_BLUE) < 0.8)[:, None]
-    acting = view.mask & _ON_HOST
-    return _any_of(rng, acting & _on(view.held) & often, acting & often, view.mask)
+    often, which = jax.random.split(key)
+    acting = mask & _ON_HOST
+    return _any_of(which, jnp.where(_chance(often, 0.8), _first_of(acting & _on(known.held), acting), mask))
 
 
-def decoys(rng: np.random.Generator, view: View) -> np.ndarray:
-    """Decoys over and over on two hosts per agent, with a Remove or Restore of them now and then."""
-    first_two = np.cumsum(view.mask & (_KIND == T.Blue.DECOY), axis=1) <= 2
-    deploy = view.mask & (_KIND == T.Blue.DECOY) & first_two
-    hosts = np.zeros(T.NO_HOST + 1, bool)
-    hosts[_HOST[deploy]] = True
-    mend = view.mask & np.isin(_KIND, (T.Blue.REMOVE, T.Blue.RESTORE)) & hosts[_HOST]
-    rarely = (rng.random(T.NUM_BLUE) < 0.1)[:, None]
-    return _any_of(rng, mend & rarely, deploy)
-
-
-def storm(rng: np.random.Generator, view: View) -> np.ndarray:
-    """Blocks and allows, all of them, in every step; a Restore where red is with 0.1."""
-    restore = view.mask & (_KIND == T.Blue.RESTORE) & _on(view.held)
-    rarely = (rng.random(T.NUM_BLUE) < 0.1)[:, None]
-    return _any_of(rng, restore & rarely, view.mask & _TRAFFIC)
-
-
-def restores(rng: np.random.Generator, view: View) -> np.ndarray:
-    """Restore in every step, in the midst of other actions too: of red's hosts with 0.5, else of any."""
-    restore = view.mask & (_KIND == T.Blue.RESTORE)
-    often = (rng.random(T.NUM_BLUE) < 0.5)[:, None]
-    free = ~view.busy[:, None] & (rng.random(T.NUM_BLUE) < 0.5)[:, None]
-    other = view.mask & _LONG & free  # something for the restores to come into
-    return _any_of(rng, restore & _on(view.held) & often, other, restore)
-
-
-def restless(rng: np.random.Generator, view: View) -> np.ndarray:
-    """Never idle: always an action that takes several steps, on red's hosts with 0.5."""
-    long = view.mask & _LONG
-    often = (rng.random(T.NUM_BLUE) < 0.5)[:, None]
-    return _any_of(rng, long & _on(view.held) & often, long)
-
-
-def removes(rng: np.random.Generator, view: View) -> np.ndarray:
+def removes(key: jax.Array, known: Known, mask: jax.Array) -> jax.Array:
     """Remove and DeployDecoy where red is, never a Restore: stale process numbers pile up (Q6, Q7)."""
-    mend = view.mask & np.isin(_KIND, (T.Blue.REMOVE, T.Blue.DECOY))
-    return _any_of(rng, mend & _on(view.held), mend)
+    acting = mask & np.isin(_KIND, (T.Blue.REMOVE, T.Blue.DECOY))
+    return _any_of(key, _first_of(acting & _on(known.held), acting))
 
 
-CORNERS = {rule.__name__: rule for rule in (random, heavy, decoys, storm, restores, restless, removes)}
-NAMES = tuple(dict.fromkeys([*BLUE_POLICIES, *CORNERS]))
+def decoys(key: jax.Array, known: Known, mask: jax.Array) -> jax.Array:
+    """DeployDecoy over and over on one host per agent, with 0.1 a Remove there instead."""
+    return _decoys(key, mask, 1, (T.Blue.REMOVE,))
 
 
-def blue(name: str) -> Blue:
-    """A policy by name.
-
-    That is one of :data:`NAMES`, a team of a run directory, as ``RUN`` or ``RUN:3``, or a recording, whose
-    actions are taken again.
-
-    Raises:
-        ValueError: for a name that nobody has, and a run whose teams do not defend CC4.
-        OSError: for a run that has no checkpoint.
-    """
-    if _is_recording(name):
-        return Again(Path(name))
-    if name in CORNERS:
-        return Drawing(CORNERS[name])
-    if name in BLUE_POLICIES:
-        return Playing(BLUE_POLICIES[name])
-    path, number = _of_run(name)
-    if not (path / "config.json").exists():
-        raise ValueError(
-            f"no blue policy {name!r}; there are: {', '.join(NAMES)}, run directories and recordings"
-        )
-    _, world, teams = load_policies(directory.load(path))
-    if not isinstance(world, CC4):
-        raise ValueError(f"{path} was trained in {world.name!r}, not as the blue side of cc4")
-    if number >= len(teams):
-        raise ValueError(f"{path} has {len(teams)} teams, counted from 0: there is no {number}")
-    return Playing(teams[number], masked=world.busy == "masked")
+def two_decoys(key: jax.Array, known: Known, mask: jax.Array) -> jax.Array:
+    """DeployDecoy over and over on two hosts per agent, with 0.1 a Remove or Restore of them instead."""
+    return _decoys(key, mask, 2, (T.Blue.REMOVE, T.Blue.RESTORE))
 
 
-def called(name: str) -> str:
-    """What files and tables call a policy: a run's team by the last part of its path."""
-    if _is_recording(name):
-        return trace.read(name).header["blue"]
-    if name in NAMES:
-        return name
-    path, number = _of_run(name)
-    return f"{path.name}.{number}"
+def _decoys(key: jax.Array, mask: jax.Array, hosts: int, mending: tuple[int, ...]) -> jax.Array:
+    rarely, which = jax.random.split(key)
+    deploy = mask & (_KIND == T.Blue.DECOY)
+    deploy &= jnp.cumsum(deploy, axis=1) <= hosts
+    used = jnp.zeros(T.NUM_HOSTS + 1, bool).at[jnp.where(deploy, _HOST, T.NUM_HOSTS)].set(True)
+    mend = mask & np.isin(_KIND, mending) & _on(used[: T.NUM_HOSTS])
+    return _any_of(which, jnp.where(_chance(rarely, 0.1), mend, deploy))
 
 
-def _is_recording(name: str) -> bool:
-    return ".jsonl." in name
+def storm(key: jax.Array, known: Known, mask: jax.Array) -> jax.Array:
+    """Blocks and allows, all of them, in every step; a Restore where red is with 0.1."""
+    rarely, which = jax.random.split(key)
+    restore = mask & (_KIND == T.Blue.RESTORE) & _on(known.held)
+    return _any_of(which, _first_of(restore & _chance(rarely, 0.1), mask & _TRAFFIC))
 
 
-def _of_run(name: str) -> tuple[Path, int]:
-    path, _, number = name.rpartition(":")
-    return (Path(path), int(number)) if path and number.isdecimal() else (Path(name), 0)
+def restores(key: jax.Array, known: Known, mask: jax.Array) -> jax.Array:
+    """Restore in every step, also during other actions: of red's hosts with 0.5, else of any."""
+    often, free, which = jax.random.split(key, 3)
+    restore = mask & (_KIND == T.Blue.RESTORE)
+    other = mask & _LONG & ~known.busy[:, None] & _chance(free, 0.5)  # for the restores to interrupt
+    return _any_of(which, _first_of(restore & _on(known.held) & _chance(often, 0.5), other, restore))
+
+
+def restless(key: jax.Array, known: Known, mask: jax.Array) -> jax.Array:
+    """Never idle: always an action that takes several steps, on red's hosts with 0.5."""
+    often, which = jax.random.split(key)
+    long = mask & _LONG
+    return _any_of(which, _first_of(long & _on(known.held) & _chance(often, 0.5), long))
+
+
+RULES = (random, heavy, removes, decoys, two_decoys, storm, restores, restless)
+#: The policies of this module by name.
+STRESS: dict[str, Policy] = {rule.__name__: RandomRule(rule) for rule in RULES}
+#: Policies that fill the bounded lists most. ``reactive`` and ``firewall`` fill that of suspicious pids: red
+#: comes back to what they restore again and again, and they never use Remove.
+FILLING: dict[str, Policy] = {
+    **{name: STRESS[name] for name in ("random", "heavy", "removes", "decoys")},
+    **{name: BLUE_POLICIES[name] for name in ("reactive", "firewall")},
+}

@@ -1,1 +1,1 @@
-"""The PyTorch learner: the same algorithm in another framework, and beside CybORG."""
+"""IPPO in PyTorch: an independent implementation that trains on Garrison and on CybORG."""

@@ -22,7 +22,7 @@ ENGINES = ("garrison", "cyborg")
 class Backend:
     """Options of the PyTorch learner."""
 
-    engine: str  # whose environments: one of ENGINES
+    engine: str  # one of ENGINES
     workers: int  # processes that step those of CybORG
 
 
@@ -46,7 +46,7 @@ def facts(backend: Backend) -> dict[str, Any]:
 
 @contextmanager
 def environments(backend: Backend, world: World, count: int) -> Iterator[Lanes]:
-    """``count`` environments, for the block.
+    """``count`` environments of a world, closed after the block.
 
     Raises ``ValueError`` for what CybORG does not have, where it is missing, and for too many workers.
     """
@@ -54,6 +54,6 @@ def environments(backend: Backend, world: World, count: int) -> Iterator[Lanes]:
         yield WorldLanes(world)
         return
     there = on_cyborg(world)
-    engine.cyborg()  # raises here, and not in a worker, if CybORG is missing
+    engine.cyborg()  # so that a missing CybORG is an error here and not in a worker
     with ProcessLanes(partial(LiveEnvironment, there), count, backend.workers) as lanes:
         yield lanes

@@ -79,9 +79,9 @@ def compare(
                 same = start, moved
                 if precision == "double":
                     same = jax.tree.map(_doubled, same)
-                ours = jax.device_get(by_jax(training.settings, *same))
-                theirs = by_torch(training.settings, *same)
-            yield from agreements(number, precision, ours, theirs)
+                jax_side = jax.device_get(by_jax(training.settings, *same))
+                torch_side = by_torch(training.settings, *same)
+            yield from agreements(number, precision, jax_side, torch_side)
 
 
 _update = jax.jit(ippo.update)
@@ -212,16 +212,16 @@ def _torch_gradients(learner: Any, rows: Any, order: np.ndarray, when: str) -> F
 # ---------------------------------------------------------------- how far two of them are apart
 
 
-def agreements(iteration: int, precision: str, ours: Figures, theirs: Figures) -> Iterator[Agreement]:
+def agreements(iteration: int, precision: str, jax_side: Figures, torch_side: Figures) -> Iterator[Agreement]:
     """One per kind. Raises ``ValueError`` if one side lacks an array that the other one has."""
-    if odd := sorted(ours.keys() ^ theirs.keys()):
+    if odd := sorted(jax_side.keys() ^ torch_side.keys()):
         raise ValueError(f"only one of the two implementations has: {', '.join(odd)}")
     for kind, limits in LIMITS.items():
-        names = [name for name in ours if name.startswith(f"{kind}/")]
-        of_arrays = {name.partition("/")[2]: error(name, ours[name], theirs[name]) for name in names}
+        names = [name for name in jax_side if name.startswith(f"{kind}/")]
+        of_arrays = {name.partition("/")[2]: error(name, jax_side[name], torch_side[name]) for name in names}
         judged = of_arrays
         if precision == "single" and kind in VECTORS:
-            judged = vector_errors(kind, names, ours, theirs)
+            judged = vector_errors(kind, names, jax_side, torch_side)
         (where, found), (array, largest) = _worst(judged), _worst(of_arrays)
         limit = limits[precision == "double"]
         yield Agreement(iteration, precision, kind, len(names), found, limit, where, largest, array)
@@ -232,7 +232,7 @@ def _worst(found: dict[str, float]) -> tuple[str, float]:
     return where, found[where]
 
 
-def vector_errors(kind: str, names: list[str], ours: Figures, theirs: Figures) -> dict[str, float]:
+def vector_errors(kind: str, names: list[str], jax_side: Figures, torch_side: Figures) -> dict[str, float]:
     """The distance of two vectors relative to their length, each vector put together from all layers.
 
     That is what rounding has a bound for. The gradient of a bias is a sum of thousands of numbers that may
@@ -241,7 +241,7 @@ def vector_errors(kind: str, names: list[str], ours: Figures, theirs: Figures) -
     """
     found = {}
     for group in dict.fromkeys(name.rpartition("/")[0] for name in names):
-        pairs = [(ours[name], theirs[name]) for name in names if name.rpartition("/")[0] == group]
+        pairs = [(jax_side[name], torch_side[name]) for name in names if name.rpartition("/")[0] == group]
         rows = len(pairs[0][0]) if kind == "gradients" else 1
         a, b = (
             np.concatenate([np.asarray(x, np.float64).reshape(rows, -1) for x in side], axis=1)
@@ -254,17 +254,17 @@ def vector_errors(kind: str, names: list[str], ours: Figures, theirs: Figures) -
     return found
 
 
-def error(name: str, ours: np.ndarray, theirs: np.ndarray) -> float:
+def error(name: str, jax_side: np.ndarray, torch_side: np.ndarray) -> float:
     """The largest difference between two arrays, relative to the largest number in them.
 
     Policy losses are means of terms of size 1 that cancel, as advantages are normalized; they, and the total
     of which they are a part, are taken relative to 1 where they are smaller.
     """
-    ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
-    size = max(np.abs(ours).max(), np.abs(theirs).max())
+    jax_side, torch_side = np.asarray(jax_side, np.float64), np.asarray(torch_side, np.float64)
+    size = max(np.abs(jax_side).max(), np.abs(torch_side).max())
     if name.endswith(("/policy_loss", "/total")):
         size = max(size, 1.0)
-    difference = np.abs(ours - theirs).max()
+    difference = np.abs(jax_side - torch_side).max()
     return float(difference / size) if difference else 0.0
 
 
@@ -298,5 +298,5 @@ def against_recorded(directory: Path) -> list[Agreement]:
         return {"start": start, "moved": state.net, "torch": by_jax(config, start, state.net)}
 
     saved = checkpoint.load(directory, jax.eval_shape(shapes))
-    ours = jax.device_get(by_jax(config, saved["start"], saved["moved"]))
-    return list(agreements(1, "single", ours, saved["torch"]))
+    jax_side = jax.device_get(by_jax(config, saved["start"], saved["moved"]))
+    return list(agreements(1, "single", jax_side, saved["torch"]))

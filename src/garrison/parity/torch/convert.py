@@ -58,7 +58,7 @@ def state_of(learner: Learner, before: TrainState) -> TrainState:
 
 
 def batch_of(rollout: Rollout, dtype: torch.dtype = torch.float32) -> Batch:
-    """A rollout of ours as one of torch's."""
+    """A rollout of Garrison as one of torch."""
     names = ("obs", "mask", "action", "log_prob", "value", "next_value", "reward", "terminated", "done")
     found = {name: torch.tensor(np.asarray(getattr(rollout, name))) for name in names}
     found = {name: x.to(dtype) if x.is_floating_point() else x for name, x in found.items()}

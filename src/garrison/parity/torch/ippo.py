@@ -130,8 +130,8 @@ def play(
 ) -> Batch:
     """Play the episodes of ``seeds``, one per lane, all of which have ``steps`` steps.
 
-    ``watch`` is told, after each step, how many are done. Raises ``RuntimeError`` if an episode has more or
-    fewer of them.
+    ``watch`` receives, after each step, the number of completed ones. Raises ``RuntimeError`` if an episode
+    has more or fewer of them.
     """
     rows = []
     obs, mask = (torch.from_numpy(x) for x in lanes.reset(seeds))

@@ -1,7 +1,7 @@
 """The numbers of a network as a PyTorch module holds them, and back; needs no torch.
 
-A layer of torch has ``weight[out, in]``; ours has ``weight[in, out]``, and the rows of the first one that the
-agent's one-hot index selects are kept apart, as ``Trunk.agent``.
+A layer of torch has ``weight[out, in]``; Garrison's has ``weight[in, out]``, and the rows of the first one
+that the agent's one-hot index selects are kept apart, as ``Trunk.agent``.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from garrison.adapters.cyborg import pool
+from garrison.core import processes
 from garrison.core.world import State, World
 
 
@@ -112,14 +112,14 @@ class ProcessLanes:
         if not 1 <= workers <= lanes:
             raise ValueError(f"workers is {workers}; it must be from 1 to the number of lanes, {lanes}")
         self._shares = [len(share) for share in np.array_split(np.arange(lanes), workers)]
-        self._crew = pool.crew(partial(_work, make), workers)
+        self._pool = processes.worker_pool(partial(_work, make), workers)
 
     def __enter__(self) -> ProcessLanes:
-        self._workers = self._crew.__enter__()
+        self._workers = self._pool.__enter__()
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        self._crew.__exit__(*exception)
+        self._pool.__exit__(*exception)
 
     def reset(self, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         obs, mask = self._ask("reset", [int(seed) for seed in seeds])
@@ -139,8 +139,8 @@ class ProcessLanes:
         try:
             for worker, end, share in zip(self._workers, ends, self._shares, strict=True):
                 worker.send((what, values[end - share : end]))
-            answers = [pool.answer_of(worker, number) for number, worker in enumerate(self._workers)]
-        except (pool.WorkerError, ConnectionError) as error:
+            answers = [processes.answer_of(worker, number) for number, worker in enumerate(self._workers)]
+        except (processes.WorkerError, ConnectionError) as error:
             raise ChildProcessError(f"the environments cannot go on: {error}") from error
         return [np.concatenate(parts) for parts in zip(*answers, strict=True)]
 

@@ -1,0 +1,58 @@
+"""One episode of a policy on CybORG; :mod:`garrison.core.processes` plays many at a time.
+
+An episode depends on its world, policy and seed alone, not on the process that plays it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from garrison.adapters.cyborg.world import CybORGWorld
+
+
+def play_episode(world: CybORGWorld, policy: Any, seed: int) -> dict[str, Any]:
+    """Play one episode.
+
+    Returns:
+        ``returns`` and ``scores``, the sums of all rewards and of those that the official score counts;
+        ``lengths``; ``parts``, sums of the reward's parts by name, ``float[phase]``; ``decisions``,
+        ``int[*axes]``: see :mod:`garrison.worlds.cc4.behavior`.
+    """
+    behavior = world.behavior()
+    decisions = np.zeros(tuple(map(len, behavior.axes.values())), np.int32)
+    rewards: list[float] = []
+    parts: dict[str, np.ndarray] = {}
+    begin_key, act_key = jax.random.split(jax.random.key(seed))
+    memory = policy.init(begin_key, world.num_agents)
+    obs, state = world.reset(seed)
+    while not state.done:
+        read = obs[:, : getattr(policy, "observation_size", None)]
+        actions, memory = _act(policy, act_key, len(rewards), read, world.legal(state), memory)
+        obs, state, step = world.step(None, state, np.asarray(actions))
+        rewards.append(float(np.mean(step.reward)))
+        for name, part in step.info["reward_parts"].items():
+            parts.setdefault(name, np.zeros(len(behavior.phases)))[state.phase] += part
+        decided = step.info["decided"]
+        np.add.at(decisions, tuple(place[decided] for place in step.info["places"]), 1)
+    return {
+        "returns": sum(rewards),
+        "scores": sum(rewards[: world.score_steps]),
+        "lengths": len(rewards),
+        "parts": parts,
+        "decisions": decisions,
+    }
+
+
+def _act(policy: Any, key: jax.Array, t: int, obs: np.ndarray, mask: np.ndarray, memory: Any) -> Any:
+    return _compiled(policy, jax.random.fold_in(key, jnp.uint32(t)), obs, mask, memory)
+
+
+@eqx.filter_jit
+def _compiled(policy: Any, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> Any:
+    """Compiled once for all policies of one structure."""
+    return policy.act(key, obs, mask, memory)

@@ -1,0 +1,1 @@
+"""Results for people: figures, the page that shows them, and the index of all pages."""
