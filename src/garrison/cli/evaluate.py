@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+import sys
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -67,10 +68,7 @@ class Contest:
         shown = labels(paths, known)
         for name in self.names:
             if name not in loaded and name not in known:
-                raise ValueError(
-                    f"{name} is no run directory, and no player of world {world.name!r}; its players: "
-                    + ", ".join(known)
-                )
+                raise ValueError(not_known(name, world, known))
         players = {
             shown.get(name, name): loaded[name][2] if name in loaded else known[name] for name in self.names
         }
@@ -121,6 +119,8 @@ class Evaluate(Contest):
     """Whose cc4 to play; on CybORG, which has to be installed, only players that are named play."""
     workers: int = 1
     """Processes that play on CybORG."""
+    python: str = sys.executable
+    """Interpreter that runs submissions to CAGE Challenge 4; by default the one that runs Garrison."""
 
     def run(self) -> int:
         figures = self._here() if self.on == "garrison" else self._on_cyborg()
@@ -146,19 +146,26 @@ class Evaluate(Contest):
     def _on_cyborg(self) -> dict[str, Any]:
         from garrison.cli import evaluate_cyborg
 
+        names = (*self.names, *self.players)
+        folders = [name for name in names if evaluate_cyborg.is_submission(name)]
         with user_input():
-            world, players, options = replace(self, names=(*self.names, *self.players)).opened()
+            others = tuple(name for name in names if name not in folders)
+            world, players, options = replace(self, names=others).opened()
             episodes, seed = self.range()
-            if not players:
+            if not names:
                 raise ValueError(
-                    "name who plays on CybORG: runs, or players of the world, as in: garrison eval idle"
+                    "name who plays on CybORG: runs, submissions, or players of the world, as in: "
+                    "garrison eval idle"
                 )
             if self.workers < 1:
                 raise ValueError(f"workers is {self.workers}; it must be at least 1")
             world, about = evaluate_cyborg.beside(world)
+            submissions, described = evaluate_cyborg.submissions(folders, self.python, players)
+        players |= submissions
         results = evaluate_cyborg.played(world, players, episodes, seed, self.workers)
         trained = [name for name, player in players.items() if isinstance(player, list)]
-        return summary(world, results, seed, trained[0] if trained else None, options) | {"cyborg": about}
+        figures = summary(world, results, seed, trained[0] if trained else None, options)
+        return figures | {"cyborg": about} | ({"submissions": described} if described else {})
 
 
 def played(
@@ -170,6 +177,18 @@ def played(
         return evaluate(
             world, players, episodes, seed, record, watch=lambda done: say(f"{told} ({done} done)")
         )
+
+
+def not_known(name: str, world: World, known: Iterable[str]) -> str:
+    """Why ``name`` cannot play in ``world``, whose own players are ``known``."""
+    if (Path(name) / "submission.py").exists():
+        return (
+            f"{name} is a submission to CAGE Challenge 4, which plays on CybORG only: "
+            f"garrison eval {name} --on cyborg"
+        )
+    return f"{name} is no run directory, and no player of world {world.name!r}; its players: " + ", ".join(
+        known
+    )
 
 
 def labels(paths: Sequence[str], taken: Container[str] = ()) -> dict[str, str]:

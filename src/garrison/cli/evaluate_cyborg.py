@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.pool import WorkerError
+from garrison.adapters.cyborg.submissions import Submission, is_submission
 from garrison.adapters.cyborg.world import CybORGWorld, on_cyborg
+from garrison.cli.common import waiting
+from garrison.cli.evaluate import labels
 from garrison.cli.parity.record import bar, say_which
 from garrison.core.world import World
 from garrison.judge.evaluate import Episodes
 from garrison.parity.scores.evaluate_on_cyborg import evaluate
+
+__all__ = ["beside", "is_submission", "played", "submissions"]
 
 
 def beside(world: World) -> tuple[CybORGWorld, dict[str, Any]]:
@@ -22,6 +28,28 @@ def beside(world: World) -> tuple[CybORGWorld, dict[str, Any]]:
     other = on_cyborg(world)
     say_which()
     return other, engine.about()
+
+
+def submissions(
+    folders: Sequence[str], python: str, taken: Container[str] = ()
+) -> tuple[dict[str, Submission], dict[str, dict[str, str]]]:
+    """Submissions by what they are called in tables, and what they say of themselves.
+
+    Args:
+        folders: of the submissions.
+        python: the interpreter that runs them.
+        taken: names that others have.
+
+    Raises:
+        SubmissionError: when one cannot be played.
+    """
+    found, told = {}, {}
+    for folder, name in labels(folders, taken).items():
+        submission = Submission(str(Path(folder).resolve()), python)
+        with waiting(f"starting the submission {folder}"):
+            told[name] = {"folder": folder, "python": python} | submission.about()
+        found[name] = submission
+    return found, told
 
 
 def played(

@@ -10,6 +10,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from multiprocessing import connection, get_context
 from typing import Any
 
@@ -19,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.adapters.cyborg.world import CybORGWorld
+from garrison.core.world import Step
 
 
 class WorkerError(RuntimeError):
@@ -27,6 +29,8 @@ class WorkerError(RuntimeError):
 
 def play(world: CybORGWorld, player: Any, seed: int) -> dict[str, Any]:
     """One episode of a player, from :mod:`garrison.core.policy` or the like.
+
+    A player with a method ``episode(world, seed)`` plays by itself; it yields what :func:`_episode` does.
 
     Returns:
         ``returns`` and ``scores``, the sums of all rewards and of those that the official score counts;
@@ -37,16 +41,11 @@ def play(world: CybORGWorld, player: Any, seed: int) -> dict[str, Any]:
     decisions = np.zeros(axes, np.int32)
     rewards: list[float] = []
     parts: dict[str, np.ndarray] = {}
-    begin_key, act_key = jax.random.split(jax.random.key(seed))
-    memory = player.init(begin_key, world.num_agents)
-    obs, state = world.reset(seed)
-    while not state.done:
-        read = obs[:, : getattr(player, "observation_size", None)]
-        actions, memory = _act(player, act_key, len(rewards), read, world.legal(state), memory)
-        obs, state, step = world.step(None, state, np.asarray(actions))
+    own = getattr(player, "episode", None)
+    for step, phase in _episode(world, player, seed) if own is None else own(world, seed):
         rewards.append(float(np.mean(step.reward)))
         for name, part in step.info["reward_parts"].items():
-            parts.setdefault(name, np.zeros(len(world.behavior.phases)))[state.phase] += part
+            parts.setdefault(name, np.zeros(len(world.behavior.phases)))[phase] += part
         decided = step.info["decided"]
         np.add.at(decisions, tuple(place[decided] for place in step.info["places"]), 1)
     return {
@@ -56,6 +55,20 @@ def play(world: CybORGWorld, player: Any, seed: int) -> dict[str, Any]:
         "parts": parts,
         "decisions": decisions,
     }
+
+
+def _episode(world: CybORGWorld, player: Any, seed: int) -> Iterator[tuple[Step, int]]:
+    """Each step of an episode, and the phase that it is in."""
+    begin_key, act_key = jax.random.split(jax.random.key(seed))
+    memory = player.init(begin_key, world.num_agents)
+    obs, state = world.reset(seed)
+    for t in count():
+        read = obs[:, : getattr(player, "observation_size", None)]
+        actions, memory = _act(player, act_key, t, read, world.legal(state), memory)
+        obs, state, step = world.step(None, state, np.asarray(actions))
+        yield step, state.phase
+        if state.done:
+            return
 
 
 def _act(player: Any, key: jax.Array, t: int, obs: np.ndarray, mask: np.ndarray, memory: Any) -> Any:
