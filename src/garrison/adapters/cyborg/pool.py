@@ -37,15 +37,15 @@ def play(world: CybORGWorld, player: Any, seed: int) -> dict[str, Any]:
         ``lengths``; ``parts``, sums of the reward's parts by name, ``float[phase]``; ``decisions``,
         ``int[*axes]``: see :mod:`garrison.worlds.cc4.behavior`.
     """
-    axes = tuple(map(len, world.behavior.axes.values()))
-    decisions = np.zeros(axes, np.int32)
+    behavior = world.behavior()
+    decisions = np.zeros(tuple(map(len, behavior.axes.values())), np.int32)
     rewards: list[float] = []
     parts: dict[str, np.ndarray] = {}
     own = getattr(player, "episode", None)
     for step, phase in _episode(world, player, seed) if own is None else own(world, seed):
         rewards.append(float(np.mean(step.reward)))
         for name, part in step.info["reward_parts"].items():
-            parts.setdefault(name, np.zeros(len(world.behavior.phases)))[phase] += part
+            parts.setdefault(name, np.zeros(len(behavior.phases)))[phase] += part
         decided = step.info["decided"]
         np.add.at(decisions, tuple(place[decided] for place in step.info["places"]), 1)
     return {

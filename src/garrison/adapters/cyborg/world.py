@@ -75,7 +75,6 @@ class CybORGWorld(BlueSide):
     steps: int = 500  # an episode is over after one less
 
     name = "cyborg"
-    behavior = Decisions()
 
     @property
     def version(self) -> str:  # type: ignore[override]
@@ -85,6 +84,10 @@ class CybORGWorld(BlueSide):
     @property
     def max_steps(self) -> int:  # type: ignore[override]
         return self.steps - 1
+
+    def behavior(self, side: str | None = None) -> Decisions:
+        self.side_agents(side)
+        return Decisions()
 
     # ------------------------------------------------------------ the protocol
 
@@ -209,28 +212,30 @@ def reward_parts(controller: Any) -> dict[str, np.float32]:
     return priced(controller.state.mission_phase, facts.costs(controller), controller.reward["Blue"])
 
 
-def priced(phase: int, costs: Iterable[tuple[str, str]], told: Mapping[str, float]) -> dict[str, np.float32]:
+def priced(
+    phase: int, costs: Iterable[tuple[str, str]], rewards: Mapping[str, float]
+) -> dict[str, np.float32]:
     """The parts of blue's reward in a step.
 
     Args:
         phase: of the step.
         costs: what cost blue, as :func:`facts.costs` has it.
-        told: blue's rewards as CybORG tells them.
+        rewards: of blue, as CybORG gives them.
 
     Raises:
-        Mismatch: when they do not add up to what CybORG tells.
+        Mismatch: when they do not add up to what CybORG gives.
     """
     totals = dict.fromkeys(_PARTS, 0.0)
     for part, subnet in costs:
         totals[part] += float(T.REWARD[phase, T.SUBNETS.index(subnet), _PARTS.index(part)])
     total = sum(totals.values())
-    if total != told["BlueRewardMachine"]:
+    if total != rewards["BlueRewardMachine"]:
         raise Mismatch(
-            f"this CybORG's reward is {told['BlueRewardMachine']} where the parts add up to {total} "
+            f"this CybORG's reward is {rewards['BlueRewardMachine']} where the parts add up to {total} "
             f"({', '.join(f'{part} {value}' for part, value in totals.items())}); "
             f"it is {engine.described(engine.about())}"
         )
-    parts = totals | {"action_cost": told["action_cost"]}
+    parts = totals | {"action_cost": rewards["action_cost"]}
     return {name: np.float32(part) for name, part in parts.items()}
 
 
