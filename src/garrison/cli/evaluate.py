@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -119,7 +118,7 @@ class Evaluate(Contest):
     """Whose cc4 to play; on CybORG, which has to be installed, only players that are named play."""
     workers: int = 1
     """Processes that play on CybORG."""
-    python: str = sys.executable
+    python: str | None = None
     """Interpreter that runs submissions to CAGE Challenge 4; by default the one that runs Garrison."""
 
     def run(self) -> int:

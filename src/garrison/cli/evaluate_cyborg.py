@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,25 +32,26 @@ def beside(world: World) -> tuple[CybORGWorld, dict[str, Any]]:
 
 
 def submissions(
-    folders: Sequence[str], python: str, taken: Container[str] = ()
+    folders: Sequence[str], python: str | None, taken: Container[str] = ()
 ) -> tuple[dict[str, Submission], dict[str, dict[str, str]]]:
     """Submissions by what they are called in tables, and what they say of themselves.
 
     Args:
         folders: of the submissions.
-        python: the interpreter that runs them.
+        python: the interpreter that runs them; None for the one that runs this.
         taken: names that others have.
 
     Raises:
         SubmissionError: when one cannot be played.
     """
-    found, told = {}, {}
+    found, described = {}, {}
+    python = python or sys.executable
     for folder, name in labels(folders, taken).items():
         submission = Submission(str(Path(folder).resolve()), python)
         with waiting(f"starting the submission {folder}"):
-            told[name] = {"folder": folder, "python": python} | submission.about()
+            described[name] = {"folder": folder, "python": python} | submission.about()
         found[name] = submission
-    return found, told
+    return found, described
 
 
 def played(

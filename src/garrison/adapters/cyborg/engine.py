@@ -226,7 +226,7 @@ class Engine:
     Attributes:
         cyborg: the ``CybORG`` object; ``controller`` its ``environment_controller``.
         wrapper: a ``BlueFlatWrapper``.
-        raw: what CybORG told each blue agent last, by agent: its own dictionaries, not copies. CybORG changes
+        raw: each blue agent's last observation from CybORG: its own dictionaries, not copies. CybORG changes
             them in the next step.
     """
 

@@ -5,8 +5,8 @@ needs, but not JAX, nor the versions that Garrison is tested with. It speaks JSO
 
 - out, once: ``{"cyborg": ..., "name": ..., "team": ..., "technique": ...}``;
 - in: ``{"seed": ..., "red": ..., "green": ..., "steps": ...}``, an episode to play;
-- out, for each step of it: ``{"reward": ..., "steps": [...]}``, what the submission's wrapper says and what
-  CybORG does; at its end ``{"end": true}``;
+- out, for each step of it: ``{"reward": ..., "steps": [...]}``, the mean reward that the submission's
+  wrapper gives, and each step that CybORG made; at its end ``{"end": true}``;
 - out, in place of any of these: ``{"error": ...}``, and the process ends.
 """
 
@@ -35,20 +35,20 @@ class Failed(Exception):
 
 @contextmanager
 def _doing(what: str) -> Iterator[None]:
-    """Within the block, every error is one of the submission; it is told with the place in its code."""
+    """Raise errors of the block as :class:`Failed`, with the place in the code where they came up."""
     try:
         yield
     except (Exception, SystemExit) as error:
         trace = traceback.extract_tb(error.__traceback__)[-1]
-        told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise Failed(f"{what} failed: {told} ({trace.filename}, line {trace.lineno})") from error
+        message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise Failed(f"{what} failed: {message} ({trace.filename}, line {trace.lineno})") from error
 
 
 # ---------------------------------------------------------------- the submission
 
 
 def load(folder: Path) -> Any:
-    """The class ``Submission`` of a folder, imported anew as the challenge's evaluation imports it.
+    """The class ``Submission`` of a folder, imported again as the challenge's evaluation imports it.
 
     Raises:
         Failed: when it cannot be imported, or lacks what the evaluation uses.
@@ -114,7 +114,7 @@ def _forget(folder: Path) -> None:
 def play(folder: Path, task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """An episode by the rules of the challenge's evaluation, the first that it plays with that seed.
 
-    Yields a message for each step. The submission is loaded anew, and what it may draw from is seeded, so
+    Yields a message for each step. The submission is loaded again, and what it may draw from is seeded, so
     that an episode does not depend on those before it.
 
     Raises:
@@ -124,7 +124,7 @@ def play(folder: Path, task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
     submission = load(folder)
     built = engine.build(task["red"], task["seed"], task["steps"], task["green"])
-    told = listen(built.environment_controller)
+    steps = listen(built.environment_controller)
     with _doing("its wrap"):
         wrapped = submission.wrap(built)
     _seed(task["seed"])
@@ -132,14 +132,14 @@ def play(folder: Path, task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         observations, _ = wrapped.reset()
     for number in range(task["steps"]):
         actions = _decided(submission, wrapped, observations, number)
-        told.clear()
+        steps.clear()
         with _doing(
             f"step {number} of its wrapper, which must take what get_action returns, here {actions},"
         ):
             observations, rewards, terminated, truncated, _ = wrapped.step(actions)
             reward = float(mean(rewards.values()))
             ends = [terminated.get(agent, False) or truncated.get(agent, False) for agent in wrapped.agents]
-        yield {"reward": reward, "steps": list(told)}
+        yield {"reward": reward, "steps": list(steps)}
         if all(ends):
             return
 
@@ -169,14 +169,14 @@ def listen(controller: Any) -> list[dict[str, Any]]:
     """
     from garrison.adapters.cyborg import facts
 
-    told: list[dict[str, Any]] = []
+    noted: list[dict[str, Any]] = []
     step = controller.step
 
     def listening(*args: Any, **kwargs: Any) -> Any:
         idle, holds = facts.idle(controller, BLUE_AGENTS), facts.red_holds(controller)
         result = step(*args, **kwargs)
         pairs = zip(BLUE_AGENTS, idle, strict=True)
-        told.append(
+        noted.append(
             {
                 "phase": int(controller.state.mission_phase),
                 "rewards": {name: float(value) for name, value in controller.reward["Blue"].items()},
@@ -187,14 +187,14 @@ def listen(controller: Any) -> list[dict[str, Any]]:
         return result
 
     controller.step = listening
-    return told
+    return noted
 
 
 # ---------------------------------------------------------------- the process
 
 
 def serve(folder: Path, asked: Any, answers: Any) -> None:
-    """Say what the submission is, then play what is asked for, until there is no more."""
+    """Send what the submission is, then play the episodes that are asked for, until the input ends."""
 
     def say(message: Mapping[str, Any]) -> None:
         answers.write(json.dumps(message) + "\n")

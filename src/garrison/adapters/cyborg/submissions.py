@@ -28,7 +28,7 @@ from garrison.core.world import Step
 from garrison.worlds.cc4 import behavior as judged
 from garrison.worlds.cc4 import tables as T
 
-_TOLD = 2000  # characters of what a process that died wrote last
+_LAST = 2000  # characters of what a process that died wrote last
 
 
 class SubmissionError(ValueError):
@@ -79,15 +79,15 @@ class Submission:
             seed: of CybORG, and of the generators that Python, NumPy and PyTorch have for all.
 
         Raises:
-            SubmissionError: when the submission fails, or its wrapper tells other rewards than CybORG or
+            SubmissionError: when the submission fails, or its wrapper gives other rewards than CybORG or
                 ends the episode at another step, so that its score would be of another task.
         """
         length = 0
         task = {"seed": seed, "red": world.red, "green": world.green, "steps": world.steps}
         for message in _running(self.folder, self.python).play(task):
-            told = self._only(message, length)
+            step = self._only(message, length)
             length += 1
-            yield _step(told, length == world.max_steps), told["phase"]
+            yield _step(step, length == world.max_steps), step["phase"]
         if length != world.max_steps:
             raise SubmissionError(
                 f"submission {self.folder}: its wrapper ended the episode after {length} steps; "
@@ -95,7 +95,7 @@ class Submission:
             )
 
     def _only(self, message: Mapping[str, Any], number: int) -> dict[str, Any]:
-        """What CybORG told in the one step that the wrapper should have made."""
+        """The step of CybORG in a message of the process, which must hold exactly one."""
         steps = message["steps"]
         if len(steps) != 1:
             raise SubmissionError(
@@ -105,23 +105,23 @@ class Submission:
         theirs = sum(steps[0]["rewards"].values())
         if abs(message["reward"] - theirs) > 1e-6:
             raise SubmissionError(
-                f"submission {self.folder}: in step {number} its wrapper tells a mean reward of "
+                f"submission {self.folder}: in step {number} its wrapper gives a mean reward of "
                 f"{message['reward']}, and CybORG {theirs}; it must pass CybORG's on for its score to count"
             )
         return steps[0]
 
 
-def _step(told: Mapping[str, Any], last: bool) -> Step:
+def _step(step: Mapping[str, Any], last: bool) -> Step:
     """A step as :meth:`CybORGWorld.step` gives it, without an observation."""
-    actions = told["actions"]
+    actions = step["actions"]
     places = tuple(np.array([place(action) for action in actions]).T)
     return Step(
-        reward=np.full(T.NUM_BLUE, sum(told["rewards"].values()), np.float32),
+        reward=np.full(T.NUM_BLUE, sum(step["rewards"].values()), np.float32),
         terminated=np.bool_(last),
         truncated=np.bool_(last),
         final_obs=None,
         info={
-            "reward_parts": priced(told["phase"], told["costs"], told["rewards"]),
+            "reward_parts": priced(step["phase"], step["costs"], step["rewards"]),
             "decided": np.array([action is not None for action in actions]),
             "places": places,
         },
@@ -213,5 +213,5 @@ class _Process:
     def _death(self) -> str:
         code = self._process.wait()
         self._errors.seek(0)
-        last = self._errors.read().decode(errors="replace")[-_TOLD:].strip()
-        return f"its process ended without a word, with status {code}; it wrote last:\n{last}"
+        last = self._errors.read().decode(errors="replace")[-_LAST:].strip()
+        return f"its process ended with status {code}; its last output:\n{last}"
