@@ -177,7 +177,9 @@ class Evaluate(Contest):
     on: Literal["garrison", "cyborg"] = "garrison"
     """Simulator: garrison or cyborg. On CybORG (must be installed) name the policies to evaluate."""
     workers: int = 1
-    """Processes on CybORG."""
+    """Processes that play on CybORG."""
+    python: str | None = None
+    """Interpreter that runs submissions to CAGE Challenge 4; by default the one that runs Garrison."""
 
     def run(self) -> int:
         whole = replace(self, names=(*self.names, *self.policies))
@@ -194,20 +196,25 @@ class Evaluate(Contest):
     def _on_cyborg(self) -> Figures:
         from garrison.cli import evaluate_cyborg
 
+        folders = tuple(name for name in self.names if evaluate_cyborg.is_submission(name))
+        others = tuple(name for name in self.names if name not in folders)
         with user_input():
             if self.against:
                 raise ValueError("--against is not possible on CybORG: name its attacker with --red")
-            world, policies, options = self.opened()
+            world, policies, options = replace(self, names=others).opened()
             episodes, seed = self.range()
-            if not policies:
+            if not self.names:
                 raise ValueError(
-                    "name the policies to evaluate on CybORG: runs, or policies of the world, as in: "
-                    "garrison eval idle --on cyborg"
+                    "name the policies to evaluate on CybORG: runs, submissions, or policies of the world, as "
+                    "in: garrison eval idle --on cyborg"
                 )
             if self.workers < 1:
                 raise ValueError(f"workers is {self.workers}; it must be at least 1")
             cyborg = evaluate_cyborg.on_cyborg(world)
-        return evaluate_cyborg.evaluated(cyborg, policies, episodes, seed, self.workers, options)
+            submissions, described = evaluate_cyborg.submissions(folders, self.python, policies)
+        policies = {**policies, **submissions}
+        result = evaluate_cyborg.evaluated(cyborg, policies, episodes, seed, self.workers, options)
+        return Figures(result.figures | {"submissions": described}) if described else result
 
 
 @contextmanager

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg import world as cyborg_world
+from garrison.adapters.cyborg.submissions import Submission, is_submission
 from garrison.adapters.cyborg.world import CybORGWorld
-from garrison.cli.common import print_cyborg_version
+from garrison.cli.common import print_cyborg_version, waiting
 from garrison.cli.parity.record import bar
 from garrison.core.processes import WorkerError
 from garrison.core.world import World
 from garrison.judge.evaluation import Figures
+from garrison.judge.specs import labels
 from garrison.judge.summary import summary
 from garrison.parity.scores.evaluate_on_cyborg import evaluate
+
+__all__ = ["evaluated", "is_submission", "on_cyborg", "submissions"]
 
 
 def on_cyborg(world: World) -> CybORGWorld:
@@ -25,6 +31,29 @@ def on_cyborg(world: World) -> CybORGWorld:
     other = cyborg_world.on_cyborg(world)
     print_cyborg_version()
     return other
+
+
+def submissions(
+    folders: Sequence[str], python: str | None, taken: Container[str] = ()
+) -> tuple[dict[str, Submission], dict[str, dict[str, str]]]:
+    """Submissions by what they are called in tables, and what they say of themselves.
+
+    Args:
+        folders: of the submissions.
+        python: the interpreter that runs them; None for the one that runs this.
+        taken: names that others have.
+
+    Raises:
+        SubmissionError: when one cannot be played.
+    """
+    found, described = {}, {}
+    python = python or sys.executable
+    for folder, name in labels(folders, taken).items():
+        submission = Submission(str(Path(folder).resolve()), python)
+        with waiting(f"starting the submission {folder}"):
+            described[name] = {"folder": folder, "python": python} | submission.about()
+        found[name] = submission
+    return found, described
 
 
 def evaluated(

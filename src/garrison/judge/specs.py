@@ -12,6 +12,7 @@ The command line, the studies and :mod:`garrison.judge.api` share it.
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,6 +154,11 @@ def resolve(
 
 def unknown(spec: str, world: World, known: Sequence[str]) -> str:
     """The message for a spec that stands for nothing."""
+    if (Path(spec) / "submission.py").is_file():
+        return (
+            f"{spec} is a submission to CAGE Challenge 4, which plays on CybORG only: "
+            f"garrison eval {shlex.quote(spec)} --on cyborg"
+        )
     side = f" ({_only(world.sides)})" if world.two_sided() is not None else ""
     close = difflib.get_close_matches(spec, known, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
