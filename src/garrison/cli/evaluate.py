@@ -205,8 +205,8 @@ class Evaluate(Contest):
             episodes, seed = self.range()
             if not self.names:
                 raise ValueError(
-                    "name the policies to evaluate on CybORG: runs, submissions, or policies of the world, as "
-                    "in: garrison eval idle --on cyborg"
+                    "name the policies to evaluate on CybORG: runs, submissions, or policies of the world, "
+                    "as in: garrison eval idle --on cyborg"
                 )
             if self.workers < 1:
                 raise ValueError(f"workers is {self.workers}; it must be at least 1")

@@ -42,7 +42,8 @@ def is_submission(path: str | Path) -> bool:
 
 @dataclass(frozen=True)
 class Submission:
-    """A submission as a policy that plays whole episodes, for :func:`garrison.adapters.cyborg.episodes.play_episode`.
+    """A submission as a policy that plays whole episodes
+    (:func:`garrison.adapters.cyborg.episodes.play_episode`).
 
     Args:
         folder: with ``submission.py``, as an absolute path.

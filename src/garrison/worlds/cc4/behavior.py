@@ -1,4 +1,4 @@
-"""The behavior of each side as judges count it: decisions by kind, subnet and red's foothold on the target."""
+"""The behavior of each side as judges count it: decisions by kind, subnet and red's foothold there."""
 
 from __future__ import annotations
 
