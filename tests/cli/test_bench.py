@@ -17,7 +17,7 @@ def test_a_sweep_leaves_figures_a_page_and_a_picture(tmp_path, capsys):
     assert cli.main([*arguments, "--out", str(out)]) == 0
     shown = capsys.readouterr().out
     figures = json.loads((out / "figures.json").read_text())
-    assert [(row["what"], row["lanes"], row["steps"]) for row in figures["rows"]] == [
+    assert [(row["what"], row["num_envs"], row["steps"]) for row in figures["rows"]] == [
         ("env", 1, 5),
         ("env", 4, 5),
     ]
@@ -26,7 +26,7 @@ def test_a_sweep_leaves_figures_a_page_and_a_picture(tmp_path, capsys):
         assert 0 < speed["low"] <= speed["median"] <= speed["high"]
         assert all(seconds > 0 for seconds in row["seconds"].values())
         assert row["bytes_accessed_per_step"] > figures["bytes_per_environment"]
-    assert figures["jax_random"]["lanes"] in (1, 4)
+    assert figures["jax_random"]["num_envs"] in (1, 4)
     assert "env, jax.random" in shown
     assert figures["limits"]["state_bytes_per_step"] == 36
     assert figures["limits"]["bandwidth"] > 1e8
@@ -69,7 +69,7 @@ def test_the_cache_is_measured_by_two_processes(monkeypatch, capsys):
     [
         (["toy/nowhere"], "no world 'toy/nowhere'"),
         (["toy/network", "--red", "fsm"], "has no option 'red'"),
-        (["toy/network", "--num-envs", "0"], "lanes is 0; each must be at least 1"),
+        (["toy/network", "--num-envs", "0"], "environments is 0; each must be at least 1"),
         (["toy/network", "--repeats", "0"], "repeats is 0"),
         (["toy/network", "--cyborg"], "CybORG plays cc4, not 'toy/network'"),
         (["toy/network", "--devices", "0"], "devices is 0"),

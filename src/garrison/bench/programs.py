@@ -4,7 +4,7 @@
 ``rollout``   a learner's policy plays, and all that it learns from is kept
 ``training``  a whole iteration of the learner: rollout, advantages, update
 
-Make them, and run them, within ``shard.devices(lanes, devices)``.
+Make them, and run them, within ``shard.devices(num_envs, devices)``.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ class Program:
     """
 
     what: str
-    lanes: int
-    steps: int  # of each lane in one run
+    num_envs: int
+    steps: int  # of each environment in one run
     start: Any  # jitted
     function: Any  # jitted
     advance: Callable[[tuple[Any, ...], Any], tuple[Any, ...]] = _again
     parameters: int = 0  # of a learner's network
 
 
-def env(world: World, lanes: int, steps: int | None = None, choose: Choose | None = None) -> Program:
-    """``steps`` steps of ``lanes`` environments from their reset on; by default a whole episode.
+def env(world: World, num_envs: int, steps: int | None = None, choose: Choose | None = None) -> Program:
+    """``steps`` steps of ``num_envs`` environments from their reset on; by default a whole episode.
 
     ``choose(key, mask)`` draws the actions of an environment; by default :func:`random_legal`.
 
@@ -64,15 +64,15 @@ def env(world: World, lanes: int, steps: int | None = None, choose: Choose | Non
         raise ValueError(f"steps is {steps}; an episode of world {world.name!r} has {world.max_steps}")
 
     def start(seed: jax.Array) -> tuple[jax.Array, State]:
-        keys = jax.random.split(jax.random.key(seed), lanes)
+        keys = jax.random.split(jax.random.key(seed), num_envs)
         return keys, shard.map_envs(lambda keys: jax.vmap(world.reset)(keys)[1])(keys)
 
     play = shard.map_envs(partial(_play, world, steps, choose or random_legal))
-    return Program("env", lanes, steps, jax.jit(start), jax.jit(play))
+    return Program("env", num_envs, steps, jax.jit(start), jax.jit(play))
 
 
 def _play(world: World, steps: int, choose: Choose, keys: jax.Array, state: State) -> dict[str, Any]:
-    """Play lanes with random legal actions; all results are [lane, ...]."""
+    """Play environments with random legal actions; all results are [env, ...]."""
 
     def one(carry: tuple[State, jax.Array, jax.Array], keys: jax.Array) -> tuple[Any, None]:
         state, total, seen = carry
@@ -83,8 +83,8 @@ def _play(world: World, steps: int, choose: Choose, keys: jax.Array, state: Stat
             total, seen = total + step.reward, seen + jnp.sum(obs, axis=(1, 2))
         return (state, total, seen), None
 
-    lanes = len(keys)
-    zeros = jnp.zeros((lanes, world.num_agents), jnp.float32), jnp.zeros(lanes, jnp.float32)
+    num_envs = len(keys)
+    zeros = jnp.zeros((num_envs, world.num_agents), jnp.float32), jnp.zeros(num_envs, jnp.float32)
     step_keys = jax.vmap(lambda key: jax.random.split(key, steps), out_axes=1)(keys)
     (state, total, seen), _ = jax.lax.scan(one, (state, *zeros), step_keys)
     return {"return": total, "seen": seen, "overflow": _overflow(state)}

@@ -265,7 +265,7 @@ def test_with_other_phases_it_blocks_no_user():
     player = blue.POLICIES["guard"]
     world = observed_by(garrison.make("cc4", red="sleep", steps=100, phase_start=[20, 30]), [player])
 
-    def lane(key):
+    def env(key):
         obs, episode = world.reset(key)
 
         def one(carry, t):
@@ -277,7 +277,7 @@ def test_with_other_phases_it_blocks_no_user():
         carry = (obs, episode, player.init(key, T.NUM_BLUE))
         return jax.lax.scan(one, carry, jnp.arange(world.max_steps))[1]
 
-    lost, blocked = jax.jit(jax.vmap(lane))(jax.random.split(jax.random.key(1), 8))
+    lost, blocked = jax.jit(jax.vmap(env))(jax.random.split(jax.random.key(1), 8))
     assert (blocked[:, -1] > 20).all()
     assert lost.sum(1).mean() > -5
 
@@ -287,7 +287,7 @@ def test_it_defends_and_never_restores_while_busy():
     world = observed_by(garrison.make("cc4"), [blue.POLICIES["guard"]])
     player = blue.POLICIES["guard"]
 
-    def lane(key):
+    def env(key):
         obs, episode = world.reset(key)
 
         def one(carry, t):
@@ -304,7 +304,7 @@ def test_it_defends_and_never_restores_while_busy():
         return jax.lax.scan(one, carry, jnp.arange(world.max_steps))[1]
 
     rewards, wasted, restores, legal = jax.device_get(
-        jax.jit(jax.vmap(lane))(jax.random.split(jax.random.key(1), 32))
+        jax.jit(jax.vmap(env))(jax.random.split(jax.random.key(1), 32))
     )
     assert rewards.sum(1).mean() > -120
     assert not wasted.any()

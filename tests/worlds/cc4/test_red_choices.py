@@ -18,8 +18,8 @@ from garrison.worlds.cc4.state import NO_RANK, State, initial_state
 
 RECORDED = Path(__file__).parents[2] / "data" / "fsm-random-1.jsonl.xz"
 LEVEL = 0.01 / 40  # tests of chance about draws and networks: at most 40, a family-wise error of 1% over all
-LANES = 8000
-LANE = np.arange(LANES)
+NUM_ENVS = 8000
+LANE = np.arange(NUM_ENVS)
 F, R = T.Fsm, T.Red
 ACTIONS = {  # §5.1 and §5.5
     "fsm": {
@@ -54,12 +54,12 @@ def promote_ranks():
 
 @pytest.fixture(scope="module")
 def draws():
-    return jax.jit(jax.vmap(D.sample))(jax.random.split(jax.random.key(50), LANES))
+    return jax.jit(jax.vmap(D.sample))(jax.random.split(jax.random.key(50), NUM_ENVS))
 
 
 @pytest.fixture(scope="module")
 def decide(draws):
-    """``decide(red, fields, per_lane={})``: what the red agents choose in all lanes; NumPy leaves.
+    """``decide(red, fields, per_lane={})``: what the red agents choose in all environments; NumPy leaves.
 
     Fields are those of the state and of the finite-state red's memory.
     """
@@ -73,10 +73,10 @@ def decide(draws):
     compiled = {name: choose(name) for name in ("fsm", "discovery", "random_select")}
 
     def run(name, fields, per_lane=None):
-        lanes = {name: np.broadcast_to(value, (LANES, *value.shape)) for name, value in fields.items()}
-        lanes |= per_lane or {}
-        memory = FsmMemory(**{field: lanes.pop(field) for field in vars(initial_memory())})
-        return jax.device_get(compiled[name](draws, default_options(), State(**lanes), memory))
+        num_envs = {name: np.broadcast_to(value, (NUM_ENVS, *value.shape)) for name, value in fields.items()}
+        num_envs |= per_lane or {}
+        memory = FsmMemory(**{field: num_envs.pop(field) for field in vars(initial_memory())})
+        return jax.device_get(compiled[name](draws, default_options(), State(**num_envs), memory))
 
     return run
 
@@ -127,9 +127,9 @@ def server(number, agent=0):
 
 @pytest.mark.parametrize("name", ["fsm", "discovery"])
 def test_actions_by_state(decide, fields, name):
-    """Each lane's agents know one host, whose state goes through all eight."""
+    """Each environment's agents know one host, whose state goes through all eight."""
     state = (1 + LANE % 8).astype(np.uint8)
-    memory = np.zeros((LANES, T.NUM_RED, T.NUM_HOSTS), np.uint8)
+    memory = np.zeros((NUM_ENVS, T.NUM_RED, T.NUM_HOSTS), np.uint8)
     for agent in range(T.NUM_RED):
         know(fields, agent, {user(0, agent): F.K}, {user(0, agent)})
         memory[:, agent, user(0, agent)] = state

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-STEPS, LANES = 60, 4
+STEPS, NUM_ENVS = 60, 4
 # Of world.version "1". It changes when trajectories do, and then the version must change too; and when the
 # state gets another layout, where the fields that stay have to be compared with those before. Red's memory
 # follows the state, of which it once was the end.
@@ -26,8 +26,8 @@ def digest(tree) -> str:
 
 @pytest.fixture(scope="module")
 def played(rollout, blue_actions):
-    keys = jax.random.split(jax.random.key(7), LANES)
-    actions = blue_actions(7, STEPS, LANES)
+    keys = jax.random.split(jax.random.key(7), NUM_ENVS)
+    actions = blue_actions(7, STEPS, NUM_ENVS)
     return keys, actions, jax.device_get(rollout(keys, actions))
 
 

@@ -298,7 +298,7 @@ def played(worlds):
     """Observations, states and rewards of both contracts under the same keys and random actions."""
 
     def rollout(world):
-        def lane(key):
+        def env(key):
             obs, episode = world.reset(key)
 
             def one(carry, t):
@@ -309,7 +309,7 @@ def played(worlds):
 
             return jax.lax.scan(one, (obs, episode), jnp.arange(world.max_steps))[1]
 
-        return jax.device_get(jax.jit(jax.vmap(lane))(jax.random.split(jax.random.key(5), 8)))
+        return jax.device_get(jax.jit(jax.vmap(env))(jax.random.split(jax.random.key(5), 8)))
 
     return tuple(rollout(world) for world in worlds)
 

@@ -16,7 +16,7 @@ from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.behavior import NO_TARGET, RED
 
 KEY = jax.random.key(11)
-STEPS, LANES = 24, 8
+STEPS, NUM_ENVS = 24, 8
 BLUE, RED_ROWS = slice(0, T.NUM_BLUE), slice(T.NUM_BLUE, None)
 
 
@@ -58,13 +58,13 @@ def start(both):
 
 @jax.jit
 def played(world, actions):
-    """Observations, rewards and the last state of lanes that all take ``int32[step, lane, agent]``."""
-    lanes = Vectorize(world, LANES)
-    obs, state = lanes.reset(KEY)
+    """Observations, rewards and the last state of environments that all take ``int32[step, env, agent]``."""
+    num_envs = Vectorize(world, NUM_ENVS)
+    obs, state = num_envs.reset(KEY)
 
     def one(state, inputs):
         t, chosen = inputs
-        obs, state, step = lanes.step(jax.random.fold_in(KEY, t), state, chosen)
+        obs, state, step = num_envs.step(jax.random.fold_in(KEY, t), state, chosen)
         return state, (obs, step.reward)
 
     last, told = jax.lax.scan(one, state, (jnp.arange(len(actions)), actions))
@@ -72,7 +72,7 @@ def played(world, actions):
 
 
 def blue_plan(world, seed=5):
-    size = (STEPS, LANES, T.NUM_BLUE)
+    size = (STEPS, NUM_ENVS, T.NUM_BLUE)
     return np.random.default_rng(seed).integers(0, world.action_counts[:5], size).astype(np.int32)
 
 
@@ -113,14 +113,16 @@ def test_scripts_in_all_rows_play_as_the_worlds_own_red(both, name):
     """Bit by bit, for the same keys: the draws, the engine and what scripts remember are the same."""
     native = one_side(both, "blue", name)
     plan = blue_plan(native)
-    script = np.broadcast_to(both.policies("red")[name].actions, (STEPS, LANES, T.NUM_RED)).astype(np.int32)
+    script = np.broadcast_to(both.policies("red")[name].actions, (STEPS, NUM_ENVS, T.NUM_RED)).astype(
+        np.int32
+    )
     first, obs, rewards, last = played(both, np.concatenate([plan, script], axis=2))
     expected = played(native, plan)
     same((first[:, BLUE, :210], obs[:, :, BLUE, :210], rewards[:, :, BLUE]), expected[:3])
     same((last.state, last.topology), (expected[3].state, expected[3].topology))
     if name != "random_select":
         same(last.red_memory, expected[3].red_memory)
-    same(rewards[:, :, RED_ROWS], -np.broadcast_to(rewards[:, :, :1], (STEPS, LANES, T.NUM_RED)))
+    same(rewards[:, :, RED_ROWS], -np.broadcast_to(rewards[:, :, :1], (STEPS, NUM_ENVS, T.NUM_RED)))
 
 
 def test_out_of_the_list_red_sleeps(both, step, start):
@@ -162,7 +164,7 @@ def test_names_and_policies_make_the_same_worlds(both):
 
 
 def returns(world, idle):
-    plan = np.broadcast_to(np.array(idle, np.int32), (STEPS, LANES, len(idle)))
+    plan = np.broadcast_to(np.array(idle, np.int32), (STEPS, NUM_ENVS, len(idle)))
     _, obs, rewards, last = played(world, plan)
     return np.asarray(rewards[:, :, 0]), np.asarray(obs), last
 
@@ -182,8 +184,8 @@ def test_a_pool_of_scripts_and_networks_plays_in_one_program(both):
     assert played._cache_size() == before + 1  # weights are arrays
     index = np.asarray(last.memory[0])
     assert len(set(index.tolist())) > 1
-    for lane, member in enumerate(index):
-        same((rewards[:, lane], obs[:, lane]), (alone[member][0][:, lane], alone[member][1][:, lane]))
+    for env, member in enumerate(index):
+        same((rewards[:, env], obs[:, env]), (alone[member][0][:, env], alone[member][1][:, env]))
     for i in range(len(members)):
         turned = Pool(members[::-1], jnp.eye(len(members))[len(members) - 1 - i])
         same(returns(one_side(both, "blue", turned), idle)[:2], alone[i][:2])

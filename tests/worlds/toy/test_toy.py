@@ -28,7 +28,7 @@ GOLDEN = {
 
 
 def trajectory_hash(name: str) -> str:
-    """Hash of all that two lanes return in four steps, with actions 0, 1, 0, 1."""
+    """Hash of all that two environments return in four steps, with actions 0, 1, 0, 1."""
     world = Vectorize(garrison.make(name), 2)
     obs, state = world.reset(jax.random.key(0))
     seen = [obs, state]

@@ -113,7 +113,7 @@ def about() -> dict[str, Any]:
     """The identity of this CybORG, JSON-ready.
 
     Returns:
-        ``version`` as CybORG says; ``commit`` of its source tree, None where that is no git checkout;
+        ``version`` as CybORG says; ``commit`` of its source tree, None where that is not a git checkout;
         ``sources``, the first 16 digits of the SHA-256 of its Python files; ``known``, whether those are the
         files that Garrison is compared with.
     """

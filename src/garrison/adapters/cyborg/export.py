@@ -58,7 +58,7 @@ def flattened(net: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         Arrays and facts as :class:`~garrison.adapters.cyborg.submission.garrison_policy.Team` takes them.
 
     Raises:
-        ValueError: for what is no network of :mod:`garrison.learn.nets`.
+        ValueError: for what is not a network of :mod:`garrison.learn.nets`.
     """
     one = getattr(net, "nets", net)
     if not hasattr(one, "trunk") or not hasattr(one, "policy"):

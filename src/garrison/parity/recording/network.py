@@ -38,7 +38,7 @@ class Names:
 
 
 def from_header(header: dict) -> Topology:
-    """The network of a recorded episode (``cc4-trace/1``), as NumPy arrays without a lane axis.
+    """The network of a recorded episode (``cc4-trace/1``), as NumPy arrays without an environment axis.
 
     Raises:
         ValueError: when the header names a host that CC4 does not have, or lacks a part.

@@ -47,7 +47,7 @@ class Renderer:
     def render(
         self, state: State, events: Events | None = None, memory: FsmMemory | None = None
     ) -> dict[str, Any]:
-        """The state after a step, as compared. NumPy leaves, no lane axis.
+        """The state after a step, as compared. NumPy leaves, no environment axis.
 
         Args:
             events: of the step; None after reset.

@@ -104,7 +104,7 @@ def _parsed(path: Path, number: int, line: str) -> Row:
     missing = [name for name in wanted if name not in row] if isinstance(row, dict) else wanted
     if missing:
         raise ValueError(
-            f"{path}, line {number} is no episode: {', '.join(missing)} missing; delete the line"
+            f"{path}, line {number} is not an episode: {', '.join(missing)} missing; delete the line"
         )
     return row
 

@@ -52,7 +52,7 @@ def _fold(figures: dict[str, jax.Array], t: jax.Array, episode: Episode, step: S
 
 
 def _sum(tree: Any) -> jax.Array:
-    """``uint32[lane]``: all words of a tree of arrays [lane, ...], each with an odd factor of its own."""
+    """``uint32[env]``: all words of a tree of arrays [env, ...], each with an odd factor of its own."""
     total = jnp.uint32(0)
     for number, leaf in enumerate(jax.tree.leaves(tree)):
         words = leaf.reshape(leaf.shape[0], -1)

@@ -55,10 +55,10 @@ def study(episodes: int, seed: int, batch: int, reds: Sequence[str] = REDS) -> I
 
 
 def _start(episode: Episode) -> dict[str, jax.Array]:
-    lanes = episode.state.overflow.shape[0]
+    num_envs = episode.state.overflow.shape[0]
     return {
         "overflow": episode.state.overflow,
-        "largest": jnp.zeros((lanes, len(CAPACITY)), jnp.int32),
+        "largest": jnp.zeros((num_envs, len(CAPACITY)), jnp.int32),
         "tickets": episode.state.red_next_order,
     }
 

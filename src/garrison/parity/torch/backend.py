@@ -12,7 +12,7 @@ from typing import Any
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.world import on_cyborg
 from garrison.core.world import World
-from garrison.parity.torch.vector_envs import Lanes, LiveEnvironment, ProcessLanes, WorldLanes
+from garrison.parity.torch.vector_envs import LiveEnvironment, ProcessEnvs, VectorEnvs, WorldEnvs
 from garrison.training.config import Training
 
 ENGINES = ("garrison", "cyborg")
@@ -45,15 +45,15 @@ def facts(backend: Backend) -> dict[str, Any]:
 
 
 @contextmanager
-def environments(backend: Backend, world: World, count: int) -> Iterator[Lanes]:
+def environments(backend: Backend, world: World, count: int) -> Iterator[VectorEnvs]:
     """``count`` environments of a world, closed after the block.
 
     Raises ``ValueError`` for what CybORG does not have, where it is missing, and for too many workers.
     """
     if backend.engine == "garrison":
-        yield WorldLanes(world)
+        yield WorldEnvs(world)
         return
     there = on_cyborg(world)
     engine.cyborg()  # so that a missing CybORG is an error here and not in a worker
-    with ProcessLanes(partial(LiveEnvironment, there), count, backend.workers) as lanes:
-        yield lanes
+    with ProcessEnvs(partial(LiveEnvironment, there), count, backend.workers) as envs:
+        yield envs

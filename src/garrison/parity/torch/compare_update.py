@@ -151,9 +151,9 @@ def _order(config: Config, state: TrainState, rollout: Rollout) -> tuple[jax.Arr
 def _gradient(
     config: Config, net: Net, rows: Sample, steps: jax.Array
 ) -> tuple[Figures, dict[str, jax.Array]]:
-    """Parts of the loss and gradients of one minibatch, ``steps`` int32[step, lane]."""
-    lanes = jnp.arange(steps.shape[1])[None]
-    picked = jax.tree.map(lambda x: x[steps, lanes], rows)
+    """Parts of the loss and gradients of one minibatch, ``steps`` int32[step, env]."""
+    envs = jnp.arange(steps.shape[1])[None]
+    picked = jax.tree.map(lambda x: x[steps, envs], rows)
     whole = jax.value_and_grad(ippo.loss, has_aux=True)
     entropy_coef = jnp.asarray(config.entropy_coef, jnp.float32)  # as the schedule in an update gives it
     (total, parts), gradients = whole(net, config, entropy_coef, picked)

@@ -25,8 +25,8 @@ def learner_of(config: Config, state: TrainState, dtype: torch.dtype = torch.flo
         return torch.tensor(np.asarray(array), dtype=dtype)
 
     features, actions = len(state.net.trunk.layers[0].weight), state.net.policy.weight.shape[1]
-    lanes, agents = state.reward_scale.running.shape
-    learner = Learner(config, features, agents, actions, lanes, seed=0)
+    num_envs, agents = state.reward_scale.running.shape
+    learner = Learner(config, features, agents, actions, num_envs, seed=0)
     values, means, squares = (named_arrays(tree) for tree in (state.net, state.opt.mu, state.opt.nu))
     for name, parameter in learner.net.named_parameters():
         parameter.data = tensor(values[name])

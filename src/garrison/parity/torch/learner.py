@@ -42,8 +42,8 @@ def opened(training: Training, world: World) -> Iterator[Session]:
     from garrison.parity.torch import train
     from garrison.parity.torch.backend import backend_of, environments
 
-    with environments(backend_of(training), world, training.settings.num_envs) as lanes:
+    with environments(backend_of(training), world, training.settings.num_envs) as envs:
         yield Session(
             partial(train.init, training, world),
-            lambda states: partial(train.iteration, training, world, lanes),
+            lambda states: partial(train.iteration, training, world, envs),
         )

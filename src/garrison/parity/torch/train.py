@@ -21,7 +21,7 @@ from garrison.learn import rollout
 from garrison.parity.torch import ippo as torch_ippo
 from garrison.parity.torch.convert import learner_of, state_of
 from garrison.parity.torch.layers import with_arrays
-from garrison.parity.torch.vector_envs import Lanes
+from garrison.parity.torch.vector_envs import VectorEnvs
 from garrison.training import seeds
 from garrison.training.config import Training
 
@@ -58,7 +58,7 @@ def init(training: Training, world: World) -> ippo.TrainState:
 def iteration(
     training: Training,
     world: World,
-    lanes: Lanes,
+    envs: VectorEnvs,
     states: ippo.TrainState,
     watch: Callable[[float], None] = lambda share: None,
 ) -> tuple[ippo.TrainState, dict[str, Any]]:
@@ -70,7 +70,7 @@ def iteration(
             training.settings,
             training.seed + number,
             world,
-            lanes,
+            envs,
             state,
             lambda share, number=number: watch((number + share) / training.num_seeds),
         )
@@ -83,7 +83,7 @@ def _of_one(
     config: Config,
     seed: int,
     world: World,
-    lanes: Lanes,
+    envs: VectorEnvs,
     state: ippo.TrainState,
     watch: Callable[[float], None],
 ) -> tuple[ippo.TrainState, dict[str, float]]:
@@ -92,7 +92,7 @@ def _of_one(
     *episodes, acting, shuffling = _numbers(seed, done + 1, config.num_envs + 2)
     generator = torch.Generator().manual_seed(acting)
     batch = torch_ippo.play(
-        learner.net, lanes, episodes, world.max_steps, generator, lambda step: watch(step / world.max_steps)
+        learner.net, envs, episodes, world.max_steps, generator, lambda step: watch(step / world.max_steps)
     )
     rng = np.random.default_rng(shuffling)
     order = torch_ippo.minibatch_order(rng, *batch.done.shape, config)

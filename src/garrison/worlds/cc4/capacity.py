@@ -32,7 +32,7 @@ def used(tickets: jax.Array, state: State) -> jax.Array:
 
     Args:
         tickets: ``red_next_order`` of the state one step earlier, ``int16[red]``.
-        state: of one lane.
+        state: of one environment.
     """
     live = sessions.live(state)
     listed = state.suspicious_host != T.NO_HOST

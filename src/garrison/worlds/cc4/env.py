@@ -186,7 +186,7 @@ class Simulation(World):
 
     name = "cc4"
     version = "1"
-    fixed_horizon = True  # all lanes end together, so resets can stay outside the step graph
+    fixed_horizon = True  # all environments end together, so resets can stay outside the step graph
 
     @property
     def max_steps(self) -> int:  # type: ignore[override]
@@ -213,7 +213,7 @@ class Simulation(World):
     ) -> tuple[jax.Array, Episode]:
         """Start an episode on a network drawn from ``key``, or on the given one.
 
-        ``options`` replaces the world's own; its leaves may differ per lane under ``vmap``.
+        ``options`` replaces the world's own; its leaves may differ per environment under ``vmap``.
         """
         options = self.options if options is None else options
         if network is None:

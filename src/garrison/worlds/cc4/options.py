@@ -1,4 +1,4 @@
-"""Options of the game, as data: every leaf can vary per lane without compiling again."""
+"""Options of the game, as data: every leaf can vary per environment without compiling again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def phase_starts(steps: int) -> tuple[int, int]:
 
 @struct
 class Options:
-    """Numbers of the game. The defaults are CybORG's; shapes as commented, one set per lane."""
+    """Numbers of the game. The defaults are CybORG's; shapes as commented, one set per environment."""
 
     steps: jax.Array  # int16[]: episode length as CybORG counts it; done after step ``steps - 1``
     phase_start: jax.Array  # int16[2]: first steps of phases 1 and 2

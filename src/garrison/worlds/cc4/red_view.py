@@ -121,7 +121,7 @@ def masks(state: State) -> jax.Array:
 
 
 def vectors(state: State) -> jax.Array:
-    """Observations ``float32[red, feature]`` of what each agent has been told; padded with zeros."""
+    """Observations ``float32[red, feature]`` of what each agent knows; padded with zeros."""
     general = jnp.concatenate([_general(state), _known_subnets(state)], axis=1)
     hosts = _per_target(state)
     exists = np.arange(_TARGET_COUNT) < np.array([len(targets(r)) for r in range(T.NUM_RED)])[:, None]

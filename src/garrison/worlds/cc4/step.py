@@ -50,7 +50,7 @@ def turn(
         topology, options: of the episode.
         state: before the step.
         blue: action indices ``int[blue]`` (§7.1); outside the list: Sleep.
-        red: one decision per agent; what is no valid action becomes InvalidAction (§3.2.3).
+        red: one decision per agent; invalid ones become InvalidAction (§3.2.3).
         green_kind: tables.Green ``int[green]``; other numbers: Sleep.
 
     Returns:

@@ -1,6 +1,6 @@
 """The facts of CAGE Challenge 4 as data. Section numbers (§) and quirks (Q) refer to ``docs/worlds/cc4.md``.
 
-Everything here is a NumPy constant or a Python int: nothing is traced, nothing depends on a lane.
+Everything here is a NumPy constant or a Python int: nothing is traced, nothing depends on an environment.
 
 Hosts have fixed slots, so that the order of slots is CybORG's generation order: subnet ``s`` (generation
 index 0..7) holds slots ``17 s``: router, ten user hosts, six server hosts; slot 136 is the internet root.

@@ -185,7 +185,7 @@ _FORMAT = "garrison-cc4-topology/2"
 
 
 def save(topology: Topology, path: str | os.PathLike) -> None:
-    """Write one network (no lane axis) to a JSON file with a digest, atomically.
+    """Write one network (no environment axis) to a JSON file with a digest, atomically.
 
     Raises:
         ValueError: when it is a batch, or not a network of CC4; names the field.
@@ -199,7 +199,7 @@ def save(topology: Topology, path: str | os.PathLike) -> None:
 
 
 def load(path: str | os.PathLike) -> Topology:
-    """Read a network written by :func:`save`; NumPy leaves without a lane axis.
+    """Read a network written by :func:`save`; NumPy leaves without an environment axis.
 
     Raises:
         ValueError: when the file is damaged or not such a network; names the file and the field.

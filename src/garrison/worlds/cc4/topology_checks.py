@@ -38,7 +38,7 @@ def check(topology: Topology) -> None:
     """Raise ``ValueError``, naming the field, unless this is a network of CC4.
 
     Args:
-        topology: without a lane axis. Inside ``jit`` and ``vmap`` there are no values to check.
+        topology: without an environment axis. Inside ``jit`` and ``vmap`` there are no values to check.
     """
     try:
         fields = {name: np.asarray(value) for name, value in vars(topology).items()}

@@ -118,7 +118,7 @@ def union(effects: Iterable[RedEffect]) -> RedEffect:
 def narrow(action: RedAction) -> RedAction:
     """The decisions with fields of any integer dtype as ``uint8``.
 
-    Numbers outside 0..254 become 255, which is no kind, session, host or subnet.
+    Numbers outside 0..254 become 255, which stands for none of kind, session, host and subnet.
     """
 
     def field(values: jax.Array) -> jax.Array:

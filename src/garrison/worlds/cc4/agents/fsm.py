@@ -1,7 +1,7 @@
 """The finite-state reds (§5): a memory of hosts, and an action for one of them.
 
-Both variants keep the same memory. It belongs to whoever decides, not to the engine: :func:`remember` brings
-it up to date with what the agents were told last, :func:`choose` decides from it.
+Both variants keep the same memory. It belongs to whoever decides, not to the engine: :func:`remember` takes
+in the last reports, :func:`choose` decides from it.
 """
 
 from __future__ import annotations
