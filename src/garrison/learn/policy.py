@@ -22,5 +22,7 @@ class NetworkPolicy(Memoryless):
     observation_size: int | None = static(default=None)  # features that it reads; None: all
 
     def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
-        log_probs = dists.masked_categorical(self.net(obs)[0], mask)
+        logits = self.net(obs)[0]
+        # A world with scripts has actions behind those that networks know, which are never legal.
+        log_probs = dists.masked_categorical(logits, mask[..., : logits.shape[-1]])
         return dists.mode(log_probs) if self.greedy else dists.sample(key, log_probs), memory
