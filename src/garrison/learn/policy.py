@@ -28,5 +28,6 @@ class NetworkPolicy:
 
     def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
         memory, (logits, _) = self.net(memory, obs, jnp.zeros((), bool))
-        log_probs = dists.masked_categorical(logits, mask)
+        # A world with scripts has actions behind those that networks know, which are never legal.
+        log_probs = dists.masked_categorical(logits, mask[..., : logits.shape[-1]])
         return dists.mode(log_probs) if self.greedy else dists.sample(key, log_probs), memory
