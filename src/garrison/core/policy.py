@@ -102,7 +102,7 @@ class Constant(Memoryless):
 
 @struct
 class Pool:
-    """Plays one of its members, drawn anew for each episode and environment.
+    """Plays one of its members, drawn again for each episode and environment.
 
     All members decide in each step and the drawn one's actions are taken, so that one compiled program holds
     any mixture of scripted and neural policies.

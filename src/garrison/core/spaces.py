@@ -72,7 +72,7 @@ def check_actions(world: World, actions: Any, lead: tuple[int, ...] = ()) -> jax
     Every ``World.step`` calls this first. Dtype and shape are always checked, which costs nothing when
     compiled. Values are looked at only where there are any: inside ``jit`` or ``vmap`` there are none yet,
     and what an index out of range does there is for each world to define and to document. An action that
-    is in range but not legal now is no error: worlds define what it does.
+    is in range but not legal now is not an error: worlds define what it does.
     """
     dtype = actions.dtype if hasattr(actions, "dtype") else np.asarray(actions).dtype
     if not jnp.issubdtype(dtype, jnp.integer):

@@ -208,7 +208,7 @@ class World(ABC):
         )
 
     def two_sided(self) -> World | None:
-        """The world with both sides of which this is one side; None where there is no such world."""
+        """The world with both sides of which this is one side; None where that does not exist."""
         return self if len(self.sides) == 2 else None
 
     def describe(self, state: State) -> dict[str, Any]:
