@@ -106,7 +106,7 @@ def test_what_cannot_be_exported_is_refused(tmp_path):
         export(tmp_path / "file", policy, CybORGWorld(), ABOUT)
     with pytest.raises(ValueError, match="have 500 steps; this team plays 60"):
         export(tmp_path / "team", policy, CybORGWorld(steps=60), ABOUT)
-    with pytest.raises(ValueError, match="cannot be exported; teams of garrison train can"):
+    with pytest.raises(ValueError, match="cannot be exported; policies of garrison train with an MLP can"):
         export(tmp_path / "team", Constant((0,) * 5), CybORGWorld(), ABOUT)
     assert not (tmp_path / "team").exists()
 

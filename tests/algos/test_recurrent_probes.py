@@ -71,7 +71,7 @@ def right_actions(name: str, states, seeds: int) -> np.ndarray:
 
 
 def test_a_centralized_critic_explains_what_agents_cannot_see():
-    world, seeds, budget = garrison.make("toy/baseline"), 5, {"total_steps": 8_192, "learning_rate": 2e-3}
+    world, seeds, budget = garrison.make("toy/baseline"), 5, {"total_steps": 6_400, "learning_rate": 2e-3}
     found = {
         (name, state): right_actions(
             name, trained(name, world, seeds, **BASELINE, **budget, **more)[0], seeds
@@ -83,5 +83,5 @@ def test_a_centralized_critic_explains_what_agents_cannot_see():
         )
     }
     assert (found["mappo", "true"] >= 0.97).all()
-    assert found["mappo", "concat"].mean() <= 0.8
-    assert found["ippo", None].mean() <= 0.8
+    assert (found["mappo", "concat"] <= 0.8).all()
+    assert (found["ippo", None] <= 0.8).all()

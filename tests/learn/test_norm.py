@@ -39,6 +39,22 @@ def test_rewards_are_divided_by_the_deviation_of_the_running_return():
     np.testing.assert_allclose(second, reward[20:] / totals.std(), rtol=1e-4)
 
 
+def test_the_running_return_is_discounted_by_the_time_that_passed():
+    rng = np.random.default_rng(0)
+    reward, done = rng.normal(-3, 2, size=(40, 2, 3)).astype(np.float32), rng.random((40, 2)) < 0.2
+    elapsed = rng.uniform(0.1, 3.0, (40, 2)).astype(np.float32)
+    totals, running = np.zeros_like(reward), np.zeros((2, 3))
+    for t in range(40):  # what came before a step is discounted by the duration of the step before it
+        totals[t] = running + reward[t]
+        running = np.where(done[t][:, None], 0, GAMMA ** elapsed[t][:, None] * totals[t])
+    scale = norm.RewardScale.zero(2, 3)
+    arrays = [jnp.asarray(x) for x in (reward, done, elapsed)]
+    for rows in (slice(0, 20), slice(20, 40)):
+        parts = [x[rows] for x in arrays]
+        scale, scaled = norm.scale_rewards(scale, parts[0], parts[1], GAMMA, parts[2])
+    np.testing.assert_allclose(scaled, reward[20:] / totals.std(), rtol=1e-4)
+
+
 def test_rewards_that_never_vary_are_left_alone():
     reward, done = jnp.ones((5, 2, 1)), jnp.ones((5, 2), bool)
     _, scaled = norm.scale_rewards(norm.RewardScale.zero(2, 1), reward, done, GAMMA)

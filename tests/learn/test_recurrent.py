@@ -59,12 +59,12 @@ def test_a_sequence_gives_what_steps_give(cell, groups):
     start = jax.tree.map(
         lambda x: jax.random.normal(jax.random.key(3), (ENVS, *x.shape)), net.initial_carry(AGENTS)
     )
-    logits, values = nets.unroll(net, start, obs, first)
-    carry = start
-    for step in range(STEPS):
-        carry, (logits_now, values_now) = jax.vmap(net)(carry, obs[step], first[step])
-        np.testing.assert_allclose(logits[step], logits_now, rtol=1e-4, atol=1e-6)
-        np.testing.assert_allclose(values[step], values_now, rtol=1e-4, atol=1e-6)
+    whole = jax.jit(nets.unroll)(net, start, obs, first)
+    steps = jax.jit(
+        lambda net: jax.lax.scan(lambda carry, row: jax.vmap(net)(carry, *row), start, (obs, first))
+    )
+    for one, other in zip(whole, steps(net)[1], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -115,7 +115,7 @@ def test_rollouts_hold_what_was_known_before_the_action(chunk):
     for number in range(-(-steps // size)):
         rows = slice(number * size, (number + 1) * size)
         memory = jax.tree.map(lambda x, number=number: x[number], batch.memory)
-        _, values = nets.unroll(net, memory, batch.obs[rows], batch.first[rows])
+        _, values = jax.jit(nets.unroll)(net, memory, batch.obs[rows], batch.first[rows])
         np.testing.assert_allclose(values, batch.value[rows], rtol=1e-4, atol=1e-5)
     # What follows a step within an episode is what the next step sees; a new episode is no part of the old.
     inside = ~np.asarray(batch.done)[:-1]
@@ -126,13 +126,13 @@ def test_rollouts_hold_what_was_known_before_the_action(chunk):
 
 
 def rows_of(steps: int, memory) -> ppo.Sample:
-    number = jnp.arange(steps)[:, None] * 10.0 + jnp.arange(ENVS)
+    number = jnp.asarray(np.arange(steps)[:, None] * 10.0 + np.arange(ENVS), jnp.float32)
     other = dict.fromkeys(("obs", "mask", "action", "log_prob", "advantage", "target"), number)
     return ppo.Sample(**other, weight=jnp.ones((steps, ENVS)), first=number == 0, memory=memory)
 
 
 def test_sequences_are_chunks_with_the_memory_before_them():
-    memory = jnp.arange(3)[:, None] * 100.0 + jnp.arange(ENVS)
+    memory = jnp.asarray(np.arange(3)[:, None] * 100.0 + np.arange(ENVS))
     cut = minibatches.sequences(rows_of(STEPS, memory), chunk=3)
     assert cut.obs.shape == (3, 3 * ENVS)
     for sequence in range(3 * ENVS):
@@ -146,7 +146,7 @@ def test_sequences_are_chunks_with_the_memory_before_them():
 @pytest.mark.parametrize("chunk", [None, 3])
 def test_minibatches_of_sequences_hold_each_sequence_once_per_epoch(chunk):
     chunks = 1 if chunk is None else 3
-    memory = jnp.arange(chunks)[:, None] * 100.0 + jnp.arange(ENVS)
+    memory = jnp.asarray(np.arange(chunks)[:, None] * 100.0 + np.arange(ENVS))
     key, order, pick = minibatches.split(jax.random.key(0), rows_of(STEPS, memory), 2, 2, chunk)
     assert order.shape == (4, chunks * ENVS // 2)
     for epoch in order.reshape(2, -1):

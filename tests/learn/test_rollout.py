@@ -9,6 +9,7 @@ import numpy as np
 
 from garrison.learn import rollout
 from garrison.worlds.toy.network import Network
+from garrison.worlds.toy.probes import Truncation
 
 ENVS, STEPS = 2, 5
 
@@ -88,3 +89,60 @@ def test_entries_are_counted_over_all_axes():
     assert rollout.count(jnp.isnan, rows) == 1
     assert rollout.count(lambda x: ~jnp.isfinite(x), rows) == 2
     assert rollout.count(lambda x: x > 0, rows[..., 0]) == 11
+
+
+@dataclass(frozen=True)
+class Reporting(Truncation):
+    """Tells how long a step takes, a team reward, a global state; what is legal depends on the time."""
+
+    agents = ("one", "other")
+    max_steps = 3
+    fixed_horizon = False
+    global_state_kinds = ("concat", "time")
+
+    def step(self, key, state, actions):
+        obs, after, step = super().step(key, state, actions)
+        elapsed = 0.5 + state.time.astype(jnp.float32)
+        reward = jnp.array([1.0, 3.0], jnp.float32)
+        return obs, after, step.replace(reward=reward, elapsed=elapsed, info={"team_reward": jnp.float32(10)})
+
+    def legal(self, state):
+        return jnp.tile(jnp.stack([state.time > 0, state.time < 3]), (2, 1))
+
+    def global_state_size(self, kind="concat"):
+        return {"concat": 2, "time": 1}[kind]
+
+    def global_state(self, state, obs, kind="concat"):
+        return state.time[None].astype(jnp.float32) if kind == "time" else super().global_state(state, obs)
+
+
+def look(memory, seen):
+    """The time of the global state, and a hundred times the number of legal actions."""
+    times = seen.global_state[:, 2:] + jnp.zeros(seen.obs.shape[:2])
+    return times if seen.mask is None else times + 100 * jnp.sum(seen.mask, axis=-1)
+
+
+def look_and_sleep(key, memory, seen):
+    lead = seen.obs.shape[:2]
+    return memory, jnp.zeros(lead, jnp.int32), jnp.zeros(lead), look(memory, seen)
+
+
+def test_rollouts_hold_what_the_world_reports():
+    kinds = ("concat", "time")
+    end, batch = play(Reporting(), 5, jax.random.key(0), look_and_sleep, look, kinds=kinds)
+    np.testing.assert_array_equal(batch.reward[:, 0], np.tile([1.0, 3.0], (5, 1)))
+    np.testing.assert_array_equal(batch.elapsed[:, 0], [0.5, 1.5, 2.5, 0.5, 1.5])
+    np.testing.assert_array_equal(batch.global_state[:, 0, 2], [0, 1, 2, 0, 1])
+    assert batch.global_state.shape == (5, ENVS, 3)
+    mean, episodes = rollout.mean_return(batch)
+    assert (mean, episodes) == (30, ENVS)  # the team's, not that of the agents' rewards
+    np.testing.assert_array_equal(batch.value[:, 0, 0], [100, 201, 202, 100, 201])
+    # What followed the last step of an episode is seen in its final state, under that state's mask.
+    np.testing.assert_array_equal(batch.next_value[:, 0, 0], [201, 202, 103, 201, 202])
+
+
+def test_steps_of_one_duration_say_nothing_of_it():
+    _, batch = play(Network(steps=STEPS), 2, jax.random.key(0))
+    assert batch.elapsed is None
+    assert batch.first is None
+    assert batch.global_state is None

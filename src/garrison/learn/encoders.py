@@ -145,7 +145,7 @@ class Trunk(eqx.Module):
 class RecurrentTrunk(eqx.Module):
     """Hidden layers, and a recurrent cell on top of them."""
 
-    layers: Trunk
+    embedding: Trunk  # the hidden layers
     cell: GRU | LSTM
 
     @classmethod
@@ -160,8 +160,8 @@ class RecurrentTrunk(eqx.Module):
     ) -> RecurrentTrunk:
         cls.check(options)
         layers_key, cell_key = jax.random.split(key)
-        layers = Trunk.make(layers_key, features, agents, options, world)
-        return cls(layers, CELLS[options.cell](cell_key, layers.width, options.cell_size))
+        embedding = Trunk.make(layers_key, features, agents, options, world)
+        return cls(embedding, CELLS[options.cell](cell_key, embedding.width, options.cell_size))
 
     @property
     def width(self) -> int:
@@ -171,7 +171,7 @@ class RecurrentTrunk(eqx.Module):
         return self.cell.initial_carry()
 
     def embed(self, obs: jax.Array, agent: jax.Array) -> jax.Array:
-        return self.layers.embed(obs, agent)
+        return self.embedding.embed(obs, agent)
 
     def advance(self, carry: Any, embedded: jax.Array, first: jax.Array) -> tuple[Any, jax.Array]:
         carry = jax.tree.map(lambda x: jnp.where(first, jnp.zeros_like(x), x), carry)

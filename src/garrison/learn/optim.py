@@ -28,7 +28,8 @@ def apply(
     norm = optax.tree.norm(grads)
     factor = max_grad_norm / jax.numpy.maximum(norm, max_grad_norm)
     grads = jax.tree.map(lambda grad: grad * factor, grads)
-    updates, state = _ADAM.update(grads, state)
+    with jax.numpy_dtype_promotion("standard"):  # optax mixes integers and floats
+        updates, state = _ADAM.update(grads, state)
     return (jax.tree.map(lambda p, u: p - learning_rate * u, params, updates), state), norm
 
 

@@ -325,7 +325,7 @@ def loss(
         "value_loss": value_loss,
         "entropy": entropy,
         "approx_kl": mean(ratio - 1 - log_ratio),  # Schulman 2020, estimator k3
-        "clip_fraction": mean(jnp.abs(ratio - 1) > config.clip_eps),
+        "clip_fraction": mean((jnp.abs(ratio - 1) > config.clip_eps).astype(ratio.dtype)),
     }
     return policy_loss + config.value_coef * value_loss - entropy_coef * entropy, metrics
 

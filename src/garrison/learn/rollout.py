@@ -216,4 +216,4 @@ def mean_return(rollout: Rollout) -> tuple[jax.Array, jax.Array]:
     """
     episodes = jnp.sum(rollout.done)
     total = jnp.sum(jnp.where(rollout.done, jnp.mean(rollout.episode_return, axis=-1), 0.0))
-    return total / episodes, episodes
+    return total / episodes.astype(total.dtype), episodes
