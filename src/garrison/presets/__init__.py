@@ -9,7 +9,7 @@ from garrison.training.config import Training
 
 __all__ = ["DESCRIPTIONS", "PRESETS", "PRESET_TABLE", "Preset"]
 
-IPPO = algos.get("ippo").Config
+IPPO, MAPPO = algos.get("ippo").Config, algos.get("mappo").Config
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,19 @@ PRESET_TABLE: dict[str, Preset] = {
         "3e-4, gamma 0.99, lambda 0.95, clip 0.2, value 0.5, entropy 0.01, gradient norm 0.5, rewards "
         "normalized, one trunk of 2 x 256 tanh, 48 environments x 500 steps, 16 minibatches, 4 epochs, 3 "
         "million steps. An episode has 499 steps, so a rollout has too.",
+    ),
+    "cc4-mappo": Preset(
+        Training(world="cc4", algorithm="mappo").changed(
+            total_steps=3_000_000,
+            num_envs=48,
+            epochs=4,
+            minibatches=16,
+            hidden_sizes=(256, 256),
+            anneal_lr=False,
+        ),
+        "cc4-ippo with a centralized critic, to compare with it.",
+        "The settings of cc4-ippo, and MAPPO's defaults for the rest; not tuned, and nothing is published to "
+        "compare with.",
     ),
     "cc4-ippo-bigbatch": Preset(
         Training(
