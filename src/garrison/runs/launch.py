@@ -85,8 +85,8 @@ def _remote(arguments: Sequence[str], log: Path) -> int:
 class Ray:
     """Launches on the Ray cluster at ``RAY_ADDRESS``, else on a new one on this machine.
 
-    All nodes must see the same files. Where the cluster has GPUs, each process gets one. Raises ``ValueError``
-    with the remedy if Ray is not installed.
+    All nodes must see the same files. Where the cluster has GPUs, each process gets one. Raises
+    ``ValueError`` with the remedy if Ray is not installed.
     """
 
     def __init__(self) -> None:
