@@ -1,6 +1,5 @@
 """The front door: training and runs from Python."""
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -10,8 +9,10 @@ import numpy as np
 import pytest
 
 import garrison
+from garrison.presets import PRESETS
+from garrison.training import html
 from garrison.training.config import Training
-from garrison.training.train import Progress
+from garrison.training.train import Progress, create
 
 SMALL = {
     "world": "toy/network",
@@ -69,14 +70,14 @@ def test_a_run_is_loaded_and_shown(run):
 
 
 def test_a_run_without_metrics_is_shown_too(tmp_path):
-    run = garrison.load_run(garrison.api.training.create(Training(world="toy/credit"), tmp_path / "run").path)
-    assert "0 of" in run._repr_html_()
+    training = PRESETS["quick"].changed(**SMALL)
+    run = garrison.load_run(create(training, tmp_path / "run").path)
+    assert "0 of 5" in run._repr_html_()
     assert "<svg" not in run._repr_html_()
 
 
-def test_names_are_escaped(run):
-    odd = dataclasses.replace(run, training=dataclasses.replace(run.training, options={"x": "<script>"}))
-    assert "<script>" not in odd._repr_html_()
+def test_names_are_escaped():
+    assert "<script>" not in html.page({"<script>": {"<script>": "<script>"}}, [])
 
 
 def test_a_configuration_is_trained_as_well_as_a_preset(run, tmp_path):
@@ -118,7 +119,17 @@ def test_mistakes_are_exceptions_before_anything_is_created(tmp_path, arguments,
     assert not (tmp_path / "run").exists()
 
 
-def test_numbers_of_numpy_are_taken(tmp_path):
+def test_another_algorithm_keeps_the_hyperparameters_that_both_have():
+    changed = PRESETS["cc4-ippo"].changed(algorithm="mappo", learning_rate=1e-4)
+    assert changed.algorithm == "mappo"
+    assert (changed.settings.num_envs, changed.settings.learning_rate) == (48, 1e-4)
+    changed.check()
+    assert Training.from_json(json.loads(json.dumps(changed.to_json()))) == changed
+    with pytest.raises(ValueError, match="no algorithm 'mapo'.*did you mean 'mappo'"):
+        PRESETS["quick"].changed(algorithm="mapo")
+
+
+def test_numbers_of_numpy_are_taken():
     changed = Training(world="toy/network").changed(
         seed=np.int64(4), learning_rate=np.float32(0.5), total_steps=np.int32(7)
     )

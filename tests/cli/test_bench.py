@@ -69,7 +69,7 @@ def test_the_cache_is_measured_by_two_processes(monkeypatch, capsys):
     [
         (["toy/nowhere"], "no world 'toy/nowhere'"),
         (["toy/network", "--red", "fsm"], "has no option 'red'"),
-        (["toy/network", "--num-envs", "0"], "environments is 0; each must be at least 1"),
+        (["toy/network", "--num-envs", "0"], "num_envs is 0; each must be at least 1"),
         (["toy/network", "--repeats", "0"], "repeats is 0"),
         (["toy/network", "--cyborg"], "CybORG plays cc4, not 'toy/network'"),
         (["toy/network", "--devices", "0"], "devices is 0"),

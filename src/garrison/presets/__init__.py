@@ -41,8 +41,8 @@ PRESET_TABLE: dict[str, Preset] = {
     "quick": Preset(
         Training(world="cc4", settings=IPPO(total_steps=700_000, num_envs=16, learning_rate=1e-3)),
         "CAGE Challenge 4 in a few minutes on two CPU cores: the demo's preset.",
-        "The usual settings of PPO, which are IPPO's defaults, with larger steps as time is short. Trials"
-        " of 500,000 steps, one seed each, mean return of the last 14 iterations: as here, but with a "
+        "The usual settings of PPO, which are IPPO's defaults, with a larger learning rate. Trials "
+        "of 500,000 steps, one seed each, mean return of the last 14 iterations: as here, but with a "
         "constant learning rate, -1,710; entropy_coef 0.001, -2,400; gamma 0.997 with gae_lambda 0.97, "
         "-1,980.",
     ),
@@ -53,6 +53,19 @@ PRESET_TABLE: dict[str, Preset] = {
         "3e-4, gamma 0.99, lambda 0.95, clip 0.2, value 0.5, entropy 0.01, gradient norm 0.5, rewards "
         "normalized, one trunk of 2 x 256 tanh, 48 environments x 500 steps, 16 minibatches, 4 epochs, 3 "
         "million steps. An episode has 499 steps, so a rollout has too.",
+    ),
+    "cc4-mappo": Preset(
+        Training(world="cc4", algorithm="mappo").changed(
+            total_steps=3_000_000,
+            num_envs=48,
+            epochs=4,
+            minibatches=16,
+            hidden_sizes=(256, 256),
+            anneal_lr=False,
+        ),
+        "cc4-ippo with a centralized critic, to compare with it.",
+        "The settings of cc4-ippo, and MAPPO's defaults for the rest; not tuned, and nothing is published to "
+        "compare with.",
     ),
     "cc4-ippo-bigbatch": Preset(
         Training(

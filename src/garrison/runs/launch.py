@@ -1,4 +1,4 @@
-"""Launch worker processes locally or on a Ray cluster, with a limit on how many run at the same time."""
+"""Launch worker processes locally or on a Ray cluster, with a concurrency limit."""
 
 from __future__ import annotations
 

@@ -104,8 +104,11 @@ class Training:
     def changed(self, **changes: Any) -> Training:
         """A copy with other values of its own fields, and of the algorithm's hyperparameters.
 
+        With another ``algorithm``, hyperparameters that both have are kept, the others are its defaults.
         Raises ``ValueError`` for a name that is neither, and for values of the wrong type.
         """
+        if changes.get("algorithm", self.algorithm) != self.algorithm:
+            return self._with_algorithm(changes.pop("algorithm")).changed(**changes)
         own = {x.name for x in dataclasses.fields(self)}
         config = type(self.settings)
         known = own | {x.name for x in dataclasses.fields(config)}
@@ -120,6 +123,12 @@ class Training:
         kept = {name: value for name, value in changes.items() if name in own}
         settings = config(**_fields(self.settings) | _converted_all(config, settings, ""))
         return dataclasses.replace(self, **{"settings": settings} | _converted_all(Training, kept, ""))
+
+    def _with_algorithm(self, name: str) -> Training:
+        config = algos.get(name).Config
+        shared = _fields(self.settings).keys() & {x.name for x in dataclasses.fields(config)}
+        kept = {name: value for name, value in _fields(self.settings).items() if name in shared}
+        return dataclasses.replace(self, algorithm=name, settings=config(**kept))
 
 
 def read(run: RunDirectory) -> Training:
