@@ -1,4 +1,4 @@
-"""All commands, and how one of them is chosen."""
+"""All commands, and the choice of one by arguments."""
 
 from __future__ import annotations
 
@@ -73,18 +73,18 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def parse(arguments: Sequence[str]) -> Any:
-    """The command that arguments ask for, to be ``run()``. Raises ``SystemExit`` for wrong ones."""
+    """The command of these arguments, ready to ``run()``. Raises ``SystemExit`` for wrong ones."""
     return tyro.cli(
         Command,
         prog="garrison",
-        description="Train, play and judge teams that defend networks.",
+        description="Train, evaluate and compare policies that defend networks.",
         args=arguments,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.CascadeSubcommandArgs),
     )
 
 
 def use_compilation_cache() -> None:
-    """Keep compiled programs under ``$XDG_CACHE_HOME``, unless JAX has been told where to keep them."""
+    """Keep compiled programs under ``$XDG_CACHE_HOME``, unless JAX is configured to keep them elsewhere."""
     if jax.config.jax_compilation_cache_dir is None:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         jax.config.update("jax_compilation_cache_dir", str(base / "garrison" / "jax"))

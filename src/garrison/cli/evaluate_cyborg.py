@@ -19,7 +19,7 @@ from garrison.parity.scores.evaluate_on_cyborg import evaluate
 def on_cyborg(world: World) -> CybORGWorld:
     """The world of CybORG with the settings of ``world``; prints which CybORG it is.
 
-    Raises ``ValueError`` when there is no such world, or no CybORG.
+    Raises ``ValueError`` for settings that CybORG does not have, and when it is not installed.
     """
     other = cyborg_world.on_cyborg(world)
     say_which()
