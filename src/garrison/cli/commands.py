@@ -1,4 +1,4 @@
-"""All commands, and how one of them is chosen."""
+"""All commands, and the choice of one by arguments."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Contest:
     """Which policies play what: the arguments that `eval` and `compare` share."""
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Run directories (RUN, or RUN:1 for one training seed, counted from 0) and policies of the world."""
+    """Run directories (or RUN:1 for one training seed, counted from 0) and policies of the world."""
     against: tuple[str, ...] = ()
     """Opponents, named as the policies are; every policy plays each. By default the world's own."""
     side: str | None = None

@@ -26,7 +26,7 @@ __all__ = ["evaluated", "is_submission", "on_cyborg", "submissions"]
 def on_cyborg(world: World) -> CybORGWorld:
     """The world of CybORG with the settings of ``world``; prints which CybORG it is.
 
-    Raises ``ValueError`` when there is no such world, or no CybORG.
+    Raises ``ValueError`` for settings that CybORG does not have, and when it is not installed.
     """
     other = cyborg_world.on_cyborg(world)
     print_cyborg_version()

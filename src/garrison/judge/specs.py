@@ -57,7 +57,7 @@ class LoadedRun:
 
 
 def run_of(spec: str) -> tuple[Path, int | None] | None:
-    """The run directory and the training seed of ``RUN`` or ``RUN:SEED``; None if there is no such run."""
+    """The run directory and the training seed of ``RUN`` or ``RUN:SEED``; None for other specs."""
     if _is_run(Path(spec)):
         return Path(spec), None
     path, _, number = spec.rpartition(":")
