@@ -42,7 +42,7 @@ def test_lanes_are_counted(three):
             ProcessEnvs(Counting, num_envs=3, workers=workers)
 
 
-@pytest.mark.parametrize(("action", "told"), [(FAIL, "the network is down"), (DIE, "died")])
+@pytest.mark.parametrize(("action", "told"), [(FAIL, "the network is down"), (DIE, "exited unexpectedly")])
 def test_an_environment_that_fails_is_told_of(action, told):
     with ProcessEnvs(Counting, num_envs=2, workers=1) as envs:
         envs.reset([0, 1])
