@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from garrison.runs.run import Run
 
 import garrison
 from garrison.core.policy import Constant, Random
@@ -12,7 +13,6 @@ from garrison.core.wrappers import Wrapper
 from garrison.judge import specs
 from garrison.judge.api import compare, evaluate, policies
 from garrison.presets import Training
-from garrison.runs.run import Run
 from garrison.worlds.toy.network import Network
 from garrison.worlds.toy.probes import Pursuit
 

@@ -29,9 +29,7 @@ def program(what: str, training: Training, world: World, num_envs: int | None, s
 def check(num_envs: Sequence[int], repeats: int) -> None:
     """Raise ``ValueError`` for what cannot be measured."""
     if not num_envs or min(num_envs) < 1:
-        raise ValueError(
-            f"num_envs is {' '.join(map(str, num_envs)) or 'empty'}; each must be at least 1"
-        )
+        raise ValueError(f"num_envs is {' '.join(map(str, num_envs)) or 'empty'}; each must be at least 1")
     if repeats < 1:
         raise ValueError(f"repeats is {repeats}; it must be at least 1")
 
