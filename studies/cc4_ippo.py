@@ -1,6 +1,6 @@
 """A run of cc4-ippo compared with published results: ``python studies/cc4_ippo.py RUN``.
 
-The run: ``garrison train cc4-ippo --seeds 3 --out RUN``. ``--out results/cc4_ippo`` writes its folder.
+The run: ``garrison train cc4-ippo --num-seeds 3 --out RUN``. ``--out results/cc4_ippo`` writes its folder.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from garrison.judge.format import mean, number
 from garrison.judge.html_report import plots
 from garrison.judge.summary import summary
 from garrison.runs import curves
-from garrison.runs import run as runs
+from garrison.runs import directory as runs
 from garrison.studies.study import Section, Study, origin, page, save
-from garrison.train.seeds import load_teams
+from garrison.training.seeds import load_policies
 
 PICTURE = "learning_curve.png"
 EPISODES, SEED = 100, 1_000_000
@@ -42,11 +42,11 @@ SHARES = {
 
 def measure(path: Path) -> dict[str, Any]:
     run = runs.load(path)
-    training, world, teams = load_teams(run)
+    training, world, teams = load_policies(run)
     rows = run.metrics()
-    _, returns = curves.per_team(rows)
+    _, returns = curves.per_seed(rows)
     seconds = np.array([row["seconds"] for row in rows])
-    steps = rows[0]["env_steps"] * training.seeds
+    steps = rows[0]["env_steps"] * training.num_seeds
     results, _ = evaluate(world, {**world.policies(), "ippo": teams}, EPISODES, SEED)
     return {
         "training": training.to_json(),
@@ -78,9 +78,9 @@ def study(figures: Mapping[str, Any], curve: bytes) -> Study:
             f"standard error of {number(error)}."
         ),
         method=(
-            f"`garrison train cc4-ippo --seeds {training['seeds']}`: {training['seeds']} training seeds from "
-            f"{training['seed']} on, {training['ippo']['total_steps']:,} steps each. The return in training "
-            f"is the mean over the last {figures['last_iterations']} iterations; by seed: "
+            f"`garrison train cc4-ippo --num-seeds {training['num_seeds']}`: {training['num_seeds']} training "
+            f"seeds from {training['seed']} on, {training['settings']['total_steps']:,} steps each. The return "
+            f"in training is the mean over the last {figures['last_iterations']} iterations; by seed: "
             f"{', '.join(number(value) for value in returns)}. {_last(figures)}\n\n{_speed(figures)}"
         ),
         sections=list(_sections(figures)),
@@ -100,7 +100,7 @@ def _sections(figures: Mapping[str, Any]) -> Iterator[Section]:
         f"{judged['episodes']} episodes each, the same for all (seeds from {judged['seed']} on); sampled "
         "actions; 95% bootstrap intervals, over training seeds and episodes where there are several seeds.",
     )
-    shares = judged["players"]["ippo"]["behavior"]["shares"]
+    shares = judged["policies"]["ippo"]["behavior"]["shares"]
     yield Section(
         "Behavior",
         ("action", "Garrison", *PUBLISHED),

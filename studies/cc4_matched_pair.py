@@ -28,9 +28,9 @@ from garrison.judge.format import number
 from garrison.parity.scores import evaluate_on_cyborg
 from garrison.parity.torch.backend import read_backend
 from garrison.runs import curves
-from garrison.runs import run as runs
+from garrison.runs import directory as runs
 from garrison.studies.study import Section, Study, origin, page, save
-from garrison.train.seeds import load_teams
+from garrison.training.seeds import load_policies
 
 PICTURE = "learning_curves.png"
 SEED = 2_000_000
@@ -50,7 +50,7 @@ def train(folder: Path, seeds: list[int], settings: list[str], workers: int) -> 
     paths = []
     for (key, command), count in zip(COMMANDS.items(), seeds, strict=True):
         path = folder / key
-        words = [*command, *settings, "--seeds", str(count), "--out", str(path)]
+        words = [*command, *settings, "--num-seeds", str(count), "--out", str(path)]
         words += ["--workers", str(workers)] if key == "cyborg" else []
         if (path / "config.json").exists():
             words = ["resume", str(path)]
@@ -62,8 +62,8 @@ def train(folder: Path, seeds: list[int], settings: list[str], workers: int) -> 
 
 
 def measure(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[str, Any]:
-    opened = {name(run): (run, *load_teams(run)) for run in map(runs.load, paths)}
-    settings = [training.ippo for _, training, _, _ in opened.values()]
+    opened = {name(run): (run, *load_policies(run)) for run in map(runs.load, paths)}
+    settings = [training.settings for _, training, _, _ in opened.values()]
     if any(other != settings[0] for other in settings):
         raise SystemExit("the runs have other settings of IPPO than each other; they must be a matched pair")
     world = next(iter(opened.values()))[2]
@@ -76,7 +76,7 @@ def measure(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[
     )  # fmt: skip
     rows = {}
     for key, (run, training, _, _) in opened.items():
-        steps, returns = curves.per_team(run.metrics())
+        steps, returns = curves.per_seed(run.metrics())
         rows[key] = {
             "training": training.to_json(),
             "steps": steps.tolist(),
@@ -91,7 +91,7 @@ NAMES = {"garrison": "Garrison", "cyborg": "CybORG"}
 YARDSTICK = "JAX on Garrison"
 
 
-def name(run: runs.Run) -> str:
+def name(run: runs.RunDirectory) -> str:
     backend = read_backend(run)
     return YARDSTICK if backend is None else f"PyTorch on {NAMES[backend.engine]}"
 
@@ -104,7 +104,7 @@ def spread(teams: np.ndarray, reference: np.ndarray) -> float:
 
 def study(figures: Mapping[str, Any]) -> Study:
     runs = figures["runs"]
-    settings = next(iter(runs.values()))["training"]["ippo"]
+    settings = next(iter(runs.values()))["training"]["settings"]
     here = {key: np.mean(row["on_garrison"], axis=1) for key, row in runs.items()}
     returns = {key: np.array(row["returns"]) for key, row in runs.items()}
     steps = next(iter(runs.values()))["steps"]
@@ -116,7 +116,7 @@ def study(figures: Mapping[str, Any]) -> Study:
             f"{'; '.join(f'{key} {_over(scores)}' for key, scores in here.items())}."
         ),
         method=(
-            f"{figures['cyborg']}. Settings of `cc4-ippo` with {settings['lanes']} environments and "
+            f"{figures['cyborg']}. Settings of `cc4-ippo` with {settings['num_envs']} environments and "
             f"{settings['total_steps']:,} steps of each seed; the final train states play, with sampled "
             "actions. Scores are the official ones: mean over episodes, in brackets the standard deviation "
             f"over training seeds. On Garrison {HERE_EPISODES} episodes of each seed, on CybORG "
@@ -184,7 +184,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="of the runs cyborg, garrison and torch")
-    parser.add_argument("--seeds", type=int, nargs=3, default=[3, 3, 3], help="teams of each run")
+    parser.add_argument("--num-seeds", type=int, nargs=3, default=[3, 3, 3], help="teams of each run")
     parser.add_argument("--settings", default="", help="of all three, such as '--total-steps 96000'")
     parser.add_argument("--episodes", type=int, default=100, help="on CybORG, of each team")
     parser.add_argument("--teams", type=int, default=3, help="of each run on CybORG")

@@ -20,7 +20,7 @@ BANNED = {
     r"\bhaunt|\bdoomed\b": "say what the state is",
     r"\bcrews?\b|\bmates?\b": "workers, processes",
     r"\blanes?\b": "environments",
-    r"\bis no [a-z]": "is not a",
+    r"(?<!there )\bis no [a-z]": "is not a",
     r"\bso many at a time\b": "at most N at a time",
     r"\bteams? of (a|the|one) (run|training)\b": "seeds",
     r"behaviour|normalis|neighbour|colour|initialis|generalis|optimis|centralis": "American spelling",

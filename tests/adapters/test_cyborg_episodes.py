@@ -16,7 +16,10 @@ from garrison.parity.scores import evaluate_on_cyborg
 class ThreeSteps:
     """A stand-in for the world of CybORG: rewards −1, −2, −4; the agents decide in the first step alone."""
 
-    num_agents, score_steps, behavior = 5, 2, Decisions
+    num_agents, score_steps = 5, 2
+
+    def behavior(self):
+        return Decisions()
 
     def reset(self, seed):
         return np.zeros((5, 210), np.float32), Fake(done=False, step=0, phase=0)

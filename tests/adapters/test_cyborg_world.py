@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import garrison
-from garrison.adapters.cyborg import engine
+from garrison.adapters.cyborg import engine, facts
 from garrison.adapters.cyborg import world as module
 from garrison.adapters.cyborg.world import CybORGEpisode, CybORGWorld, Mismatch, check_labels, on_cyborg
 from garrison.core.world import observed_by
@@ -63,7 +63,7 @@ def test_the_highest_hold_of_any_red_counts():
         "red_agent_1": {0: session("a", "user")},
         "green_agent_0": {0: session("c", "user")},
     }
-    holds = module.red_holds(Fake(state=Fake(sessions=sessions)))
+    holds = facts.red_holds(Fake(state=Fake(sessions=sessions)))
     assert holds == {"a": judged.ROOT, "b": judged.USER_SHELL}
 
 

@@ -48,7 +48,7 @@ def test_env_plays_the_steps_it_counts():
     program = programs.env(Fixed(spread=1.0, phishing=1.0, steps=5), 3)
     arguments = program.start(0)
     result = program.function(*arguments)
-    assert (program.steps, program.lanes) == (5, 3)
+    assert (program.steps, program.num_envs) == (5, 3)
     assert result["return"].shape == (3, 2)
     # With sure infection all four hosts are infected from the third step on, but for what is restored.
     assert (np.asarray(result["return"]) < -2.5).all()
@@ -69,7 +69,7 @@ def test_full_lists_are_an_error():
         overflow: jax.Array
 
     flags = programs._overflow({"state": State(jnp.array([0, 2]))})
-    with pytest.raises(RuntimeError, match=r"state.overflow were set in 1 lanes"):
+    with pytest.raises(RuntimeError, match=r"state.overflow were set in 1 environments"):
         study._check_overflow({"overflow": flags})
     study._check_overflow({"overflow": programs._overflow(State(jnp.array([0, 0])))})
 

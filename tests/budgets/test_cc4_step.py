@@ -14,7 +14,7 @@ import pytest
 import garrison
 from garrison.bench import counts, stages
 
-LANES = 64
+NUM_ENVS = 64
 #: At most: what was measured (4,409; 23,660; 415,874; 892,776) and 3% of room; of the second the aim, 24,000.
 BUDGET = {
     "equations_in_step": 4_540,
@@ -29,13 +29,13 @@ LOCKED = re.search(
 
 @pytest.fixture(scope="module")
 def measured():
-    """What is told of the step of all lanes; programs from the cache tell the same."""
+    """What is told of the step of all environments; programs from the cache tell the same."""
     world = garrison.make("cc4")
-    keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), LANES))
+    keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), NUM_ENVS))
     state = jax.eval_shape(jax.vmap(world.reset), keys)[1]
-    actions = jax.ShapeDtypeStruct((LANES, world.num_agents), jnp.int32)
+    actions = jax.ShapeDtypeStruct((NUM_ENVS, world.num_agents), jnp.int32)
     executable, _ = stages.compiled(jax.jit(jax.vmap(world.step)), keys, state, actions)
-    return counts.sizes(world) | stages.cost(executable, devices=1, lanes=LANES)
+    return counts.sizes(world) | stages.cost(executable, devices=1, num_envs=NUM_ENVS)
 
 
 @pytest.mark.skipif(jax.__version__ != LOCKED, reason=f"the budgets are those of jax {LOCKED}")

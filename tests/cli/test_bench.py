@@ -13,11 +13,11 @@ TINY = ["--seconds", "0", "--repeats", "2", "--use-cache"]
 
 def test_a_sweep_leaves_figures_a_page_and_a_picture(tmp_path, capsys):
     out = tmp_path / "new" / "toy"
-    arguments = ["bench", "toy/network", "--options", "steps=5", "--lanes", "1", "4", "--profile", *TINY]
+    arguments = ["bench", "toy/network", "--options", "steps=5", "--num-envs", "1", "4", "--profile", *TINY]
     assert cli.main([*arguments, "--out", str(out)]) == 0
     shown = capsys.readouterr().out
     figures = json.loads((out / "figures.json").read_text())
-    assert [(row["what"], row["lanes"], row["steps"]) for row in figures["rows"]] == [
+    assert [(row["what"], row["num_envs"], row["steps"]) for row in figures["rows"]] == [
         ("env", 1, 5),
         ("env", 4, 5),
     ]
@@ -26,7 +26,7 @@ def test_a_sweep_leaves_figures_a_page_and_a_picture(tmp_path, capsys):
         assert 0 < speed["low"] <= speed["median"] <= speed["high"]
         assert all(seconds > 0 for seconds in row["seconds"].values())
         assert row["bytes_accessed_per_step"] > figures["bytes_per_environment"]
-    assert figures["jax_random"]["lanes"] in (1, 4)
+    assert figures["jax_random"]["num_envs"] in (1, 4)
     assert "env, jax.random" in shown
     assert figures["limits"]["state_bytes_per_step"] == 36
     assert figures["limits"]["bandwidth"] > 1e8
@@ -44,7 +44,7 @@ def test_a_sweep_leaves_figures_a_page_and_a_picture(tmp_path, capsys):
 
 
 def test_learners_are_measured_too(capsys):
-    learner = ["--what", "rollout", "training", "--lanes", "16"]
+    learner = ["--what", "rollout", "training", "--num-envs", "16"]
     assert cli.main(["bench", "toy/network", *learner, *TINY, "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
     rollout, training = figures["rows"]
@@ -56,7 +56,9 @@ def test_learners_are_measured_too(capsys):
 
 def test_the_cache_is_measured_by_two_processes(monkeypatch, capsys):
     monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    assert cli.main(["bench", "toy/value", "--lanes", "2", "--devices", "1", "--warm", *TINY, "--json"]) == 0
+    assert (
+        cli.main(["bench", "toy/value", "--num-envs", "2", "--devices", "1", "--warm", *TINY, "--json"]) == 0
+    )
     (warm,) = json.loads(capsys.readouterr().out)["warm"]
     first, second = warm["seconds"]
     assert second["compile"] < first["compile"]
@@ -67,14 +69,14 @@ def test_the_cache_is_measured_by_two_processes(monkeypatch, capsys):
     [
         (["toy/nowhere"], "no world 'toy/nowhere'"),
         (["toy/network", "--red", "fsm"], "has no option 'red'"),
-        (["toy/network", "--lanes", "0"], "lanes is 0; each must be at least 1"),
+        (["toy/network", "--num-envs", "0"], "num_envs is 0; each must be at least 1"),
         (["toy/network", "--repeats", "0"], "repeats is 0"),
         (["toy/network", "--cyborg"], "CybORG plays cc4, not 'toy/network'"),
         (["toy/network", "--devices", "0"], "devices is 0"),
         (["toy/network", "--devices", "1000"], f"devices is 1000; there are {jax.device_count()}"),
         (["toy/network", "--preset", "best"], "no preset 'best'; presets: quick, "),
         (
-            ["--steps", "500", "--lanes", "1", "--use-cache"],
+            ["--steps", "500", "--num-envs", "1", "--use-cache"],
             "steps is 500; an episode of world 'cc4' has 499",
         ),
     ],

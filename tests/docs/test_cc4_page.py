@@ -14,7 +14,7 @@ from garrison.worlds.cc4 import default_options, red_view, rich
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import blue, green, red
 from garrison.worlds.cc4.draws import Draws
-from garrison.worlds.cc4.env import BUSY, OBSERVATIONS
+from garrison.worlds.cc4.env import BUSY, ENDS, OBSERVATIONS
 from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.options import FIELDS
 
@@ -62,7 +62,7 @@ def words(cell: str) -> list[str]:
 
 def test_programs_print_what_the_page_says(capsys):
     programs = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", PAGE, flags=re.DOTALL)
-    assert len(programs) == PAGE.count("```python") == 2
+    assert len(programs) == PAGE.count("```python") == 3
     names = {}
     for program, output in programs:
         exec(program, names)
@@ -94,7 +94,7 @@ def test_quirks_have_tests():
 def test_links_on_the_page_lead_somewhere():
     anchors = {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in SECTIONS}
     links = re.findall(r"\]\(#(.*?)\)", PAGE)
-    assert len(links) == 3
+    assert len(links) == 4
     assert set(links) <= anchors
 
 
@@ -103,12 +103,13 @@ def test_links_on_the_page_lead_somewhere():
 
 def test_arguments_of_make():
     known = {
-        "side": ("blue", "red"),
+        "side": ("blue", "red", "both"),
         "red": red.POLICIES,
         "green": green.POLICIES,
-        "blue": tuple(blue.PLAYERS),
+        "blue": tuple(blue.POLICIES),
         "observation": OBSERVATIONS,
         "busy": BUSY,
+        "end": tuple(ENDS),
     }
     rows = {name: tuple(v.strip("`") for v in words(values)) for name, values in table("Quick start")}
     assert rows == known
@@ -149,7 +150,7 @@ def test_options():
         else:
             expected = np.asarray(json.loads(default), value.dtype)
         assert np.array_equal(value, np.broadcast_to(expected, value.shape))
-    discovery = default_options("discovery").red_probability
+    discovery = default_options().red_discovery_probability
     assert np.array_equal(discovery, T.DISCOVERY_PROBABILITY)
 
 
@@ -252,7 +253,7 @@ def test_blue_actions():
 
 
 def test_red_actions():
-    rows = table("11 Red as the learner")
+    rows = table("11 Red, and two sides")
     for agent in range(T.NUM_RED):
         kinds = red_view.ACTIONS[agent, : red_view.ACTION_COUNTS[agent], 0]
         assert _listed(rows, 2 if agent == 5 else 1) == [T.RED_NAMES[k] for k in kinds]
@@ -324,7 +325,7 @@ def test_rich_observation():
 
 @pytest.mark.parametrize("agent", range(T.NUM_RED))
 def test_observation_of_red(agent):
-    general, per_host = table("11 Red as the learner", 1), table("11 Red as the learner", 2)
+    general, per_host = table("11 Red, and two sides", 1), table("11 Red, and two sides", 2)
     labels = []
     for index, pattern in general:
         more = _labels(pattern, None, agent)

@@ -9,7 +9,7 @@ import garrison
 from garrison.judge.behavior import behavior_of, profile
 from garrison.judge.evaluate import evaluate
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.behavior import BLUE, CLEAN, NO_TARGET, ROOT, USER_SHELL, hold
+from garrison.worlds.cc4.behavior import BLUE, CLEAN, NO_TARGET, ROOT, USER_SHELL, red_foothold
 
 STEPS = 30
 
@@ -46,7 +46,7 @@ def rooted() -> int:
 
 def test_hold_is_the_most_that_red_has(episode):
     hosts = jnp.array([shelled(), rooted(), T.user_host(T.RZB, 0), T.NO_HOST], jnp.uint8)
-    np.testing.assert_array_equal(hold(episode.state, hosts), [USER_SHELL, ROOT, CLEAN, NO_TARGET])
+    np.testing.assert_array_equal(red_foothold(episode.state, hosts), [USER_SHELL, ROOT, CLEAN, NO_TARGET])
 
 
 def test_decisions_of_a_hand_made_sequence(world, episode):
@@ -108,7 +108,7 @@ def results():
     return world, evaluate(world, {name: known[name] for name in ("idle", "random")}, 4, seed=3)[0]
 
 
-def test_an_idle_team_only_sleeps(results):
+def test_an_idle_policy_only_sleeps(results):
     world, figures = results
     found = profile(behavior_of(world).axes, figures["idle"].decisions)
     assert found["shares"]["Sleep"] == {"value": 1, "low": 1, "high": 1}
@@ -127,10 +127,10 @@ def test_shares_sum_to_one_and_busy_steps_are_left_out(results):
 
 def test_parts_by_phase_sum_to_the_return(results):
     world, figures = results
-    for name, player in figures.items():
-        assert all(part.shape == (1, 4, 3) for part in player.parts.values())
+    for name, one in figures.items():
+        assert all(part.shape == (1, 4, 3) for part in one.parts.values())
         np.testing.assert_allclose(
-            sum(part.sum(axis=-1) for part in player.parts.values()), player.returns, err_msg=name
+            sum(part.sum(axis=-1) for part in one.parts.values()), one.returns, err_msg=name
         )
     assert (figures["random"].parts["ASF"].sum(axis=(0, 1)) < 0).all()  # something in each phase
 

@@ -12,21 +12,21 @@ GAMMA, LAMBDA, STEPS = 0.9, 0.8, 12
 @pytest.fixture(scope="module")
 def batch() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
-    shape = (STEPS, 2, 3)  # step, lane, agent
+    shape = (STEPS, 2, 3)  # step, env, agent
     terminated, truncated = np.zeros((STEPS, 2, 1), bool), np.zeros((STEPS, 2, 1), bool)
     terminated[4, 0] = terminated[11, 1] = truncated[7, 0] = truncated[3, 1] = True
     values = {name: rng.normal(size=shape).astype(np.float32) for name in ("reward", "value", "next_value")}
     return values | {"terminated": terminated, "done": terminated | truncated}
 
 
-def defined(batch: dict[str, np.ndarray], lane: int, agent: int, start: int) -> float:
+def defined(batch: dict[str, np.ndarray], env: int, agent: int, start: int) -> float:
     """Equation 16: the sum of (gamma * lambda)^l times the temporal difference l steps later."""
     total = 0.0
     for later, t in enumerate(range(start, STEPS)):
-        bootstrap = 0.0 if batch["terminated"][t, lane, 0] else batch["next_value"][t, lane, agent]
-        delta = batch["reward"][t, lane, agent] + GAMMA * bootstrap - batch["value"][t, lane, agent]
+        bootstrap = 0.0 if batch["terminated"][t, env, 0] else batch["next_value"][t, env, agent]
+        delta = batch["reward"][t, env, agent] + GAMMA * bootstrap - batch["value"][t, env, agent]
         total += (GAMMA * LAMBDA) ** later * delta
-        if batch["done"][t, lane, 0]:
+        if batch["done"][t, env, 0]:
             break
     return total
 
@@ -36,7 +36,7 @@ def test_equals_the_definition(batch):
         **{name: jnp.asarray(x) for name, x in batch.items()}, gamma=GAMMA, gae_lambda=LAMBDA
     )
     expected = [
-        [[defined(batch, lane, agent, t) for agent in range(3)] for lane in range(2)] for t in range(STEPS)
+        [[defined(batch, env, agent, t) for agent in range(3)] for env in range(2)] for t in range(STEPS)
     ]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -74,3 +74,52 @@ def test_an_episode_that_ends_within_a_long_action_is_not_mixed_with_the_next():
     for terminated, bootstrap in ((done, 0.0), (jnp.zeros(3, bool), 8.0)):
         found = gae.advantages(reward, value, next_value, terminated, done, GAMMA, LAMBDA, decides)
         np.testing.assert_allclose(found[0], 1 + GAMMA * (2 + GAMMA * bootstrap) - 10, rtol=1e-6)
+
+
+def slow(batch: dict[str, np.ndarray], decides: np.ndarray, elapsed: np.ndarray) -> np.ndarray:
+    """Semi-Markov advantages of one agent in one environment, decision by decision, by the definition."""
+    reward, value, next_value = (batch[name][:, 0, 0] for name in ("reward", "value", "next_value"))
+    terminated, done = batch["terminated"][:, 0, 0], batch["done"][:, 0, 0]
+    found = np.full(STEPS, np.nan)
+    for start in reversed(np.flatnonzero(decides)):
+        total, discount, t = 0.0, 1.0, start
+        while True:  # until the next decision, the end of the episode or of the rollout
+            total += discount * reward[t]
+            discount *= GAMMA ** elapsed[t]
+            last = t + 1 == STEPS or done[t]
+            if last or decides[t + 1]:
+                break
+            t += 1
+        found[start] = total + discount * next_value[t] * (not terminated[t]) - value[start]
+        if not last:
+            found[start] += LAMBDA * discount * found[t + 1]
+    return found
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_discounts_follow_the_time_that_passed_and_traces_count_decisions(batch, asynchronous):
+    rng = np.random.default_rng(1)
+    elapsed = rng.uniform(0.1, 3.0, (STEPS, 2)).astype(np.float32)
+    decides = rng.random(STEPS) < 0.5 if asynchronous else np.ones(STEPS, bool)
+    decides[[0, 5]] = True  # where episodes begin
+    shaped = np.broadcast_to(decides[:, None, None], (STEPS, 2, 3))
+    arrays = {name: jnp.asarray(x) for name, x in batch.items()}
+    # A step's next value is what the next step sees, within an episode.
+    after = np.where(batch["done"][:-1], batch["next_value"][:-1], batch["value"][1:])
+    arrays["next_value"] = jnp.asarray(np.concatenate([after, batch["next_value"][-1:]]))
+    found = gae.advantages(
+        **arrays,
+        gamma=GAMMA,
+        gae_lambda=LAMBDA,
+        decides=jnp.asarray(shaped),
+        elapsed=jnp.asarray(elapsed)[..., None],
+    )
+    expected = slow({**batch, "next_value": np.asarray(arrays["next_value"])}, decides, elapsed[:, 0])
+    np.testing.assert_allclose(np.asarray(found)[decides, 0, 0], expected[decides], rtol=1e-4, atol=1e-5)
+
+
+def test_steps_of_duration_one_are_ordinary_ones(batch):
+    arrays = {name: jnp.asarray(x) for name, x in batch.items()}
+    plain = gae.advantages(**arrays, gamma=GAMMA, gae_lambda=LAMBDA)
+    timed = gae.advantages(**arrays, gamma=GAMMA, gae_lambda=LAMBDA, elapsed=jnp.ones((STEPS, 2, 1)))
+    np.testing.assert_allclose(plain, timed, rtol=1e-6, atol=1e-7)

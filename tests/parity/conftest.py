@@ -10,8 +10,7 @@ import jax
 import pytest
 
 from garrison.parity.recording import trace
-from garrison.parity.recording.network import Names
-from garrison.worlds.cc4 import topology
+from garrison.parity.recording.network import Names, from_header
 from garrison.worlds.cc4.options import default_options
 from garrison.worlds.cc4.state import initial_state
 
@@ -26,7 +25,7 @@ def header():
 
 @pytest.fixture(scope="session")
 def network(header):
-    return topology.from_header(header)
+    return from_header(header)
 
 
 @pytest.fixture(scope="session")

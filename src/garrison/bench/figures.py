@@ -1,4 +1,4 @@
-"""Speed, compile time and memory over the number of lanes, as a picture."""
+"""Speed, compile time and memory over the number of environments, as a picture."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ def sweep(rows: list[dict[str, Any]], title: str) -> bytes:
     figure.suptitle(title, color=INK)
     speed, held, compiling = figure.subplots(1, 3)
     for what in dict.fromkeys(row["what"] for row in rows):
-        mine = sorted((row for row in rows if row["what"] == what), key=lambda row: row["lanes"])
-        lanes = [row["lanes"] for row in mine]
+        mine = sorted((row for row in rows if row["what"] == what), key=lambda row: row["num_envs"])
+        num_envs = [row["num_envs"] for row in mine]
         spreads = [row["steps_per_second"] for row in mine]
-        (line,) = speed.plot(lanes, [s["median"] for s in spreads], "o-", label=what)
+        (line,) = speed.plot(num_envs, [s["median"] for s in spreads], "o-", label=what)
         low, high = ([s[end] for s in spreads] for end in ("low", "high"))
-        speed.fill_between(lanes, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
-        known = [(row["lanes"], row["temporary_bytes"] / 1e6) for row in mine if row["temporary_bytes"]]
+        speed.fill_between(num_envs, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+        known = [(row["num_envs"], row["temporary_bytes"] / 1e6) for row in mine if row["temporary_bytes"]]
         if known:
             held.plot(*zip(*known, strict=True), "o-", label=what)
-        compiling.plot(lanes, [row["seconds"]["compile"] for row in mine], "o-", label=what)
+        compiling.plot(num_envs, [row["seconds"]["compile"] for row in mine], "o-", label=what)
     for axes, title in ((speed, "environment steps per second"), (held, "temporary memory, MB")):
         axes.set(title=title, yscale="log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     compiling.set(title="compiling, s", ylim=(0, 1.1 * max(row["seconds"]["compile"] for row in rows)))
     for axes in (speed, held, compiling):
-        _style(axes, sorted({row["lanes"] for row in rows}))
+        _style(axes, sorted({row["num_envs"] for row in rows}))
     speed.legend(frameon=False, labelcolor=INK)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=120)
     return picture.getvalue()
 
 
-def _style(axes: Axes, lanes: list[int]) -> None:
-    axes.set(xlabel="lanes", xscale="log")
-    axes.set_xticks(lanes, [f"{count:,}" for count in lanes], rotation=45 if len(lanes) > 5 else 0)
+def _style(axes: Axes, num_envs: list[int]) -> None:
+    axes.set(xlabel="num_envs", xscale="log")
+    axes.set_xticks(num_envs, [f"{count:,}" for count in num_envs], rotation=45 if len(num_envs) > 5 else 0)
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())

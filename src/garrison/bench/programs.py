@@ -4,7 +4,7 @@
 ``rollout``   a learner's policy plays, and all that it learns from is kept
 ``training``  a whole iteration of the learner: rollout, advantages, update
 
-Make them, and run them, within ``shard.devices(lanes, devices)``.
+Make them, and run them, within ``shard.devices(num_envs, devices)``.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from garrison.core.policy import Random
 from garrison.core.world import State, World
 from garrison.core.wrappers import AutoReset
 from garrison.learn import shard
-from garrison.presets import Training
-from garrison.train import seeds
+from garrison.training import seeds
+from garrison.training.config import Training
 
 WHAT = ("env", "rollout", "training")
 #: ``choose(key, mask) -> int32[agent]`` for one environment
@@ -42,16 +42,16 @@ class Program:
     """
 
     what: str
-    lanes: int
-    steps: int  # of each lane in one run
+    num_envs: int
+    steps: int  # of each environment in one run
     start: Any  # jitted
     function: Any  # jitted
     advance: Callable[[tuple[Any, ...], Any], tuple[Any, ...]] = _again
     parameters: int = 0  # of a learner's network
 
 
-def env(world: World, lanes: int, steps: int | None = None, choose: Choose | None = None) -> Program:
-    """``steps`` steps of ``lanes`` environments from their reset on; by default a whole episode.
+def env(world: World, num_envs: int, steps: int | None = None, choose: Choose | None = None) -> Program:
+    """``steps`` steps of ``num_envs`` environments from their reset on; by default a whole episode.
 
     ``choose(key, mask)`` draws the actions of an environment; by default :func:`random_legal`.
 
@@ -64,15 +64,15 @@ def env(world: World, lanes: int, steps: int | None = None, choose: Choose | Non
         raise ValueError(f"steps is {steps}; an episode of world {world.name!r} has {world.max_steps}")
 
     def start(seed: jax.Array) -> tuple[jax.Array, State]:
-        keys = jax.random.split(jax.random.key(seed), lanes)
-        return keys, shard.map_lanes(lambda keys: jax.vmap(world.reset)(keys)[1])(keys)
+        keys = jax.random.split(jax.random.key(seed), num_envs)
+        return keys, shard.map_envs(lambda keys: jax.vmap(world.reset)(keys)[1])(keys)
 
-    play = shard.map_lanes(partial(_play, world, steps, choose or random_legal))
-    return Program("env", lanes, steps, jax.jit(start), jax.jit(play))
+    play = shard.map_envs(partial(_play, world, steps, choose or random_legal))
+    return Program("env", num_envs, steps, jax.jit(start), jax.jit(play))
 
 
 def _play(world: World, steps: int, choose: Choose, keys: jax.Array, state: State) -> dict[str, Any]:
-    """Play lanes with random legal actions; all results are [lane, ...]."""
+    """Play environments with random legal actions; all results are [env, ...]."""
 
     def one(carry: tuple[State, jax.Array, jax.Array], keys: jax.Array) -> tuple[Any, None]:
         state, total, seen = carry
@@ -83,8 +83,8 @@ def _play(world: World, steps: int, choose: Choose, keys: jax.Array, state: Stat
             total, seen = total + step.reward, seen + jnp.sum(obs, axis=(1, 2))
         return (state, total, seen), None
 
-    lanes = len(keys)
-    zeros = jnp.zeros((lanes, world.num_agents), jnp.float32), jnp.zeros(lanes, jnp.float32)
+    num_envs = len(keys)
+    zeros = jnp.zeros((num_envs, world.num_agents), jnp.float32), jnp.zeros(num_envs, jnp.float32)
     step_keys = jax.vmap(lambda key: jax.random.split(key, steps), out_axes=1)(keys)
     (state, total, seen), _ = jax.lax.scan(one, (state, *zeros), step_keys)
     return {"return": total, "seen": seen, "overflow": _overflow(state)}
@@ -123,9 +123,9 @@ def _overflow(state: State) -> dict[str, jax.Array]:
 
 
 def learner(training: Training, world: World, what: str) -> Program:
-    """The ``rollout`` or the ``training`` iteration of a preset's learner, for one team."""
-    config = training.ippo
-    steps = ippo.steps_per_iteration(config, world) // config.lanes
+    """The ``rollout`` or the ``training`` iteration of a preset's learner, for one seed."""
+    config = training.settings
+    steps = ippo.steps_per_iteration(config, world) // config.num_envs
 
     def start(seed: jax.Array) -> tuple[ippo.TrainState]:
         return (jax.lax.map(partial(ippo.init, config, world), jax.random.key(seed)[None]),)
@@ -133,9 +133,9 @@ def learner(training: Training, world: World, what: str) -> Program:
     (first,) = jax.eval_shape(start, jnp.int32(0))
     about = {"parameters": sum(leaf.size for leaf in jax.tree.leaves(first.net))}
     if what == "rollout":
-        collect = jax.jit(lambda states: ippo.collect(config, world, seeds.team(states, 0))[1])
-        return Program(what, config.lanes, steps, jax.jit(start), collect, **about)
-    iterate = jax.jit(lambda states: seeds.iteration(config, world, 1, states), donate_argnums=0)
+        collect = jax.jit(lambda states: ippo.collect(config, world, seeds.select(states, 0))[1])
+        return Program(what, config.num_envs, steps, jax.jit(start), collect, **about)
+    iterate = jax.jit(lambda states: seeds.iteration(ippo, config, world, states, 1), donate_argnums=0)
     return Program(
-        what, config.lanes, steps, jax.jit(start), iterate, lambda _, results: results[:1], **about
+        what, config.num_envs, steps, jax.jit(start), iterate, lambda _, results: results[:1], **about
     )

@@ -39,13 +39,13 @@ class Runner:
 
     def __init__(self, program: Program, seed: int = 0, tell: Tell = lambda _: None):
         self.program = program
-        tell(f"compiling the start of {program.what}, {program.lanes:,} lanes")
+        tell(f"compiling the start of {program.what}, {program.num_envs:,} environments")
         began = time.perf_counter()
         self.arguments = jax.block_until_ready(program.start(seed))
         start = time.perf_counter() - began
-        tell(f"compiling {program.what}, {program.lanes:,} lanes")
+        tell(f"compiling {program.what}, {program.num_envs:,} environments")
         self.executable, stages = compiled(program.function, *self.arguments)
-        tell(f"running {program.what}, {program.lanes:,} lanes")
+        tell(f"running {program.what}, {program.num_envs:,} environments")
         self.results: Any = None
         self.seconds = {"start": start, **stages, "first": self.run()}
 
@@ -67,8 +67,8 @@ class Runner:
 
     @property
     def env_steps(self) -> int:
-        """Environment steps of one run, over all lanes."""
-        return self.program.lanes * self.program.steps
+        """Environment steps of one run, over all environments."""
+        return self.program.num_envs * self.program.steps
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -76,7 +76,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "low": min(values), "high": max(values)}
 
 
-def cost(executable: Any, devices: int, lanes: int) -> dict[str, Any]:
+def cost(executable: Any, devices: int, num_envs: int) -> dict[str, Any]:
     """What the compiler says of a program, over all devices; None for what it does not say.
 
     ``operations_per_step`` and ``bytes_accessed_per_step`` are per environment: XLA counts the body of a loop
@@ -89,7 +89,7 @@ def cost(executable: Any, devices: int, lanes: int) -> dict[str, Any]:
         "output_bytes": memory and int(memory.output_size_in_bytes) * devices,
         "code_bytes": memory and int(memory.generated_code_size_in_bytes),
     }
-    share = lanes // devices
+    share = num_envs // devices
     return held | {
         "operations_per_step": analysis.get("flops") and analysis["flops"] / share,
         "bytes_accessed_per_step": analysis.get("bytes accessed") and analysis["bytes accessed"] / share,

@@ -14,45 +14,45 @@ from garrison.bench.programs import Program
 from garrison.bench.stages import Runner, Tell, spread
 from garrison.core.world import World
 from garrison.learn import shard
-from garrison.presets import Training
+from garrison.training.config import Training
 
 
-def program(what: str, training: Training, world: World, lanes: int | None, steps: int | None) -> Program:
-    """One of :data:`programs.WHAT`. ``lanes`` None stands for the preset's; ``steps`` is for env alone."""
+def program(what: str, training: Training, world: World, num_envs: int | None, steps: int | None) -> Program:
+    """One of :data:`programs.WHAT`. ``num_envs`` None stands for the preset's; ``steps`` is for env alone."""
     if what == "env":
-        return programs.env(world, training.ippo.lanes if lanes is None else lanes, steps)
-    if lanes is not None:
-        training = dataclasses.replace(training, ippo=training.ippo.replace(lanes=lanes))
+        return programs.env(world, training.settings.num_envs if num_envs is None else num_envs, steps)
+    if num_envs is not None:
+        training = dataclasses.replace(training, settings=training.settings.replace(num_envs=num_envs))
     return programs.learner(training, world, what)
 
 
-def check(lanes: Sequence[int], repeats: int) -> None:
+def check(num_envs: Sequence[int], repeats: int) -> None:
     """Raise ``ValueError`` for what cannot be measured."""
-    if not lanes or min(lanes) < 1:
-        raise ValueError(f"lanes is {' '.join(map(str, lanes)) or 'empty'}; each must be at least 1")
+    if not num_envs or min(num_envs) < 1:
+        raise ValueError(f"num_envs is {' '.join(map(str, num_envs)) or 'empty'}; each must be at least 1")
     if repeats < 1:
         raise ValueError(f"repeats is {repeats}; it must be at least 1")
 
 
 def speed(
-    make: Callable[[], Program], lanes: int, devices: int, repeats: int, seconds: float, tell: Tell
+    make: Callable[[], Program], num_envs: int, devices: int, repeats: int, seconds: float, tell: Tell
 ) -> dict[str, Any]:
     """Compile and run a program: stages, speed, cost by the compiler's analysis."""
-    count = shard.usable(lanes, devices)
-    with shard.devices(lanes, devices):
+    count = shard.usable(num_envs, devices)
+    with shard.devices(num_envs, devices):
         runner = Runner(make(), tell=tell)
         runs = [runner.speed(seconds) for _ in range(repeats)]
     _check_overflow(runner.results)
     return {
         "what": runner.program.what,
-        "lanes": lanes,
+        "num_envs": num_envs,
         "devices": count,
         "steps": runner.program.steps,
         "parameters": runner.program.parameters,
         "seconds": runner.seconds,
         "steps_per_second": spread([speed for speed, _ in runs]),
         "cores_busy": spread([cores for _, cores in runs])["median"],
-        **stages.cost(runner.executable, count, lanes),
+        **stages.cost(runner.executable, count, num_envs),
     }
 
 
@@ -61,7 +61,7 @@ def _check_overflow(results: Any) -> None:
     flags = results.get("overflow", {}) if isinstance(results, dict) else {}
     for name, flag in flags.items():
         if np.any(flag):
-            raise RuntimeError(f"the overflow flags {name} were set in {np.count_nonzero(flag)} lanes")
+            raise RuntimeError(f"the overflow flags {name} were set in {np.count_nonzero(flag)} environments")
 
 
 def best(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def limits(row: dict[str, Any], sizes: dict[str, Any]) -> dict[str, Any]:
     bandwidth, peak = machine.bandwidth(devices), machine.operations(devices)
     needed = sizes["bytes_per_environment"] + sizes["bytes_changed"]
     figures = {
-        "lanes": row["lanes"],
+        "num_envs": row["num_envs"],
         "devices": devices,
         "bandwidth": bandwidth,
         "peak_operations": peak,
@@ -94,19 +94,19 @@ def limits(row: dict[str, Any], sizes: dict[str, Any]) -> dict[str, Any]:
     return figures
 
 
-def profile(world: World, lanes: int, steps: int, tell: Tell) -> list[dict[str, Any]]:
+def profile(world: World, num_envs: int, steps: int, tell: Tell) -> list[dict[str, Any]]:
     """Time of the world's step by named scope, on one device."""
-    tell(f"compiling what is profiled, {lanes:,} lanes")
-    play = programs.env(world, lanes, steps)
+    tell(f"compiling what is profiled, {num_envs:,} environments")
+    play = programs.env(world, num_envs, steps)
     arguments = play.start(0)
     executable, _ = stages.compiled(play.function, *arguments)
     tell("profiling")
-    return scopes.profile(executable, arguments, lanes * play.steps)
+    return scopes.profile(executable, arguments, num_envs * play.steps)
 
 
 def against_cyborg(
     make: Callable[[], Program],
-    lanes: int,
+    num_envs: int,
     devices: int,
     repeats: int,
     tell: Tell,
@@ -117,7 +117,7 @@ def against_cyborg(
 
     Raises ``ValueError`` if ``python`` cannot import CybORG.
     """
-    with cyborg_speed.process(python) as cyborg, shard.devices(lanes, devices):
+    with cyborg_speed.process(python) as cyborg, shard.devices(num_envs, devices):
         tell("starting CybORG")
         cyborg(0.1)
         runner = Runner(make(), tell=tell)
@@ -126,8 +126,8 @@ def against_cyborg(
             tell(f"in turns with CybORG, {number + 1} of {repeats}")
             pairs.append((runner.speed(seconds)[0], cyborg(seconds)))
     return {
-        "lanes": lanes,
-        "devices": shard.usable(lanes, devices),
+        "num_envs": num_envs,
+        "devices": shard.usable(num_envs, devices),
         "repeats": repeats,
         "seconds": seconds,
         "steps_per_second": spread([speed for speed, _ in pairs]),

@@ -14,27 +14,21 @@ from typing import Any, Literal
 
 import jax
 import tyro
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from garrison.bench import machine, processes
 from garrison.bench.programs import WHAT, Program
 from garrison.cli import bench_report
-from garrison.cli.common import log, user_input
+from garrison.cli.common import user_input
+from garrison.cli.progress import bar
 from garrison.cli.publish import publish
 from garrison.core.world import World
 from garrison.learn import shard
-from garrison.presets import PRESETS, Training, make_world
+from garrison.presets import PRESETS
 from garrison.studies.study import origin, prepare
-from garrison.train import seeds
+from garrison.training import seeds
+from garrison.training.config import Training, make_world, parse_options
 
-LANES = (1, 64, 256)  # of the world alone: for debugging, for a small machine, for more cores
+NUM_ENVS = (1, 64, 256)  # of the world alone: for debugging, for a small machine, for more cores
 Tell = Callable[[str], None]
 
 
@@ -60,16 +54,16 @@ class Bench:
     """What to measure."""
     preset: str = "cc4-ippo"
     """The learner of rollout and training; `garrison presets` lists them."""
-    lanes: tuple[int, ...] = ()
+    num_envs: tuple[int, ...] = ()
     """Environments side by side, over all devices; by default 1, 64 and 256 for env, else the preset's."""
     steps: int | None = None
-    """Steps of each lane in a run of env; by default a whole episode."""
+    """Steps of each environment in a run of env; by default a whole episode."""
     repeats: int = 3
     """Measurements of each program, after a run that is not counted."""
     seconds: float = 1.0
     """How long a measurement takes at least; it is made of whole runs."""
     devices: int | None = None
-    """Devices that share the lanes; on a CPU each core is one. By default all; for learners on a CPU, one."""
+    """Devices that share the environments; on a CPU each core is one. By default all; for learners on a CPU, one."""
     use_cache: tyro.conf.FlagCreatePairsOff[bool] = False
     """Take programs from the cache and keep them there, as other commands do."""
     warm: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -83,7 +77,7 @@ class Bench:
     cyborg_seconds: float = 5.0
     """How long a turn takes."""
     out: Path | None = None
-    """Folder for figures.json, README.md and, with several numbers of lanes, speed.png."""
+    """Folder for figures.json, README.md and, with several numbers of environments, speed.png."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON."""
 
@@ -94,7 +88,9 @@ class Bench:
             prepare(self.out)
         if not self.use_cache:
             jax.config.update("jax_enable_compilation_cache", False)
-        with user_input():  # of lanes and steps that do not fit the world, and of CybORG where it is missing
+        with (
+            user_input()
+        ):  # of environments and steps that do not fit the world, and of CybORG where it is missing
             figures = self._measured(training, world, devices)
         publish(bench_report.study(figures), self.out, self.json)
         return 0
@@ -104,7 +100,7 @@ class Bench:
 
         if self.preset not in PRESETS:
             raise ValueError(f"no preset {self.preset!r}; presets: {', '.join(PRESETS)}")
-        study.check(self.lanes or LANES, self.repeats)
+        study.check(self.num_envs or NUM_ENVS, self.repeats)
         if self.cyborg and self.world != "cc4":
             raise ValueError(f"CybORG plays cc4, not {self.world!r}: leave out --cyborg")
         if self.cyborg:
@@ -114,12 +110,13 @@ class Bench:
                 play(0.001)  # a missing CybORG is an error before anything is measured
         named = {"red": self.red, "green": self.green}
         options = (*self.options, *(f"{name}={value}" for name, value in named.items() if value is not None))
+        options = parse_options(options)
         training = dataclasses.replace(
-            PRESETS[self.preset], world=self.world, options=options, seeds=1, at_once=1
+            PRESETS[self.preset], world=self.world, options=options, num_seeds=1, parallel_seeds=1
         )
         if self._programs() == ("env",):
             return training, make_world(self.world, options)
-        return training, seeds.world_of(training)  # which checks that the preset fits the world
+        return training, seeds.check(training)  # which checks that the preset fits the world
 
     def _devices(self) -> int | None:
         """The largest number of devices to use; None: as many as suit each program."""
@@ -137,9 +134,9 @@ class Bench:
 
     def _jobs(self, training: Training) -> list[tuple[str, int]]:
         return [
-            (what, lanes)
+            (what, num_envs)
             for what in self._programs()
-            for lanes in self.lanes or (LANES if what == "env" else (training.ippo.lanes,))
+            for num_envs in self.num_envs or (NUM_ENVS if what == "env" else (training.settings.num_envs,))
         ]
 
     def _measured(self, training: Training, world: World, devices: int | None) -> dict[str, Any]:
@@ -157,9 +154,11 @@ class Bench:
         found |= {"options": training.options, "preset": self.preset, "repeats": self.repeats}
         found |= {"cached": self.use_cache, "rows": []}
         with progress(3 * len(jobs) + extra) as tell:
-            for what, lanes in jobs:
-                make = partial(study.program, what, training, world, lanes, self.steps)
-                row = study.speed(make, lanes, self._at_most(what, devices), self.repeats, self.seconds, tell)
+            for what, num_envs in jobs:
+                make = partial(study.program, what, training, world, num_envs, self.steps)
+                row = study.speed(
+                    make, num_envs, self._at_most(what, devices), self.repeats, self.seconds, tell
+                )
                 found["rows"].append(row)
             found |= self._more(training, world, found, tell)
         return found | {"peak_bytes": machine.peak_bytes()}
@@ -169,7 +168,7 @@ class Bench:
         return devices or (1 if learns_on_cpu else jax.device_count())
 
     def _more(self, training: Training, world: World, found: dict[str, Any], tell: Tell) -> dict[str, Any]:
-        """Measurements at the best number of lanes."""
+        """Measurements at the best number of environments."""
         from garrison.bench import study
 
         best = {
@@ -180,20 +179,20 @@ class Bench:
             tell("measuring what the memory can do")
             more["limits"] = study.limits(best["env"], found)
             more["jax_random"] = self._with_jax_random(world, best["env"], tell)
-        lanes = best["env"]["lanes"] if "env" in best else (self.lanes or LANES)[-1]
+        num_envs = best["env"]["num_envs"] if "env" in best else (self.num_envs or NUM_ENVS)[-1]
         if self.profile:
-            more["profile"] = study.profile(world, lanes, self.steps, tell)
+            more["profile"] = study.profile(world, num_envs, self.steps, tell)
         if self.cyborg:
-            make: Callable[[], Program] = partial(study.program, "env", training, world, lanes, self.steps)
+            make: Callable[[], Program] = partial(study.program, "env", training, world, num_envs, self.steps)
             devices = self._at_most("env", self.devices)
             more["cyborg"] = study.against_cyborg(
-                make, lanes, devices, self.repeats, tell, self.cyborg_python, self.cyborg_seconds
+                make, num_envs, devices, self.repeats, tell, self.cyborg_python, self.cyborg_seconds
             )
         if self.warm:
             more["warm"] = [
                 {
                     "what": what,
-                    "lanes": row["lanes"],
+                    "num_envs": row["num_envs"],
                     "seconds": processes.cold_and_warm(self._again(row), tell),
                 }
                 for what, row in best.items()
@@ -204,14 +203,14 @@ class Bench:
         """The world alone once more, with actions drawn by ``jax.random``."""
         from garrison.bench import programs, study
 
-        make = partial(programs.env, world, best["lanes"], self.steps, programs.jax_random)
-        row = study.speed(make, best["lanes"], best["devices"], self.repeats, self.seconds, tell)
+        make = partial(programs.env, world, best["num_envs"], self.steps, programs.jax_random)
+        row = study.speed(make, best["num_envs"], best["devices"], self.repeats, self.seconds, tell)
         return row | {"what": "env, jax.random"}
 
     def _again(self, row: dict[str, Any]) -> list[str]:
         """Arguments of a process that measures one row, once, with a cache."""
         more = {"warm": False, "profile": False, "cyborg": False, "out": None}
-        once = {"what": (row["what"],), "lanes": (row["lanes"],), "repeats": 1, "seconds": 0.0}
+        once = {"what": (row["what"],), "num_envs": (row["num_envs"],), "repeats": 1, "seconds": 0.0}
         same = dataclasses.replace(self, **more, **once, devices=row["devices"], use_cache=True, json=True)
         return shlex.split(same._command())[1:]
 
@@ -229,20 +228,11 @@ class Bench:
 
 @contextmanager
 def progress(total: int) -> Iterator[Tell]:
-    """A progress bar on standard error; yields a function that begins the next of ``total`` steps."""
-    columns = [
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:.0f}%"),
-    ]
-    with Progress(
-        *columns, TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(),
-        console=log, transient=True, speed_estimate_period=600,
-    ) as bar:  # fmt: skip
-        task = bar.add_task("starting", total=total, completed=-1)
+    """A bar on standard error; yields a function that names the step, of ``total``, that begins."""
+    with bar("starting", total + 1, transient=True) as steps:
 
-        def tell(what: str) -> None:
-            bar.update(task, description=what, advance=1)
+        def begin(what: str) -> None:
+            steps.update(description=what)
+            steps.advance()
 
-        yield tell
+        yield begin

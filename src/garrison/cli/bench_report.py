@@ -15,7 +15,7 @@ def study(figures: Mapping[str, Any]) -> Study:
     from garrison.bench import figures as pictures
 
     hardware, rows = figures["hardware"], figures["rows"]
-    drawn = len({row["lanes"] for row in rows}) > 1
+    drawn = len({row["num_envs"] for row in rows}) > 1
     fastest = max(rows, key=lambda row: row["steps_per_second"]["median"])
     ratio = f", {figures['cyborg']['ratio']['median']:,.0f} times CybORG" if "cyborg" in figures else ""
     return Study(
@@ -23,7 +23,7 @@ def study(figures: Mapping[str, Any]) -> Study:
         figures=figures,
         finding=(
             f"{fastest['steps_per_second']['median']:,.0f} environment steps/s ({fastest['what']}, "
-            f"{fastest['lanes']:,} environments{ratio})."
+            f"{fastest['num_envs']:,} environments{ratio})."
         ),
         method=(
             f"Processor: {hardware['cpu']}; usable cores: {hardware['cores']}. `env` is the world alone "
@@ -48,14 +48,14 @@ def sections(figures: Mapping[str, Any]) -> Iterator[Section]:
 
 def _speeds(figures: Mapping[str, Any]) -> Section:
     header = (
-        "program", "lanes", "devices", "steps/s", "range, k", "cores", "start", "trace", "compile", "MB"
+        "program", "num_envs", "devices", "steps/s", "range, k", "cores", "start", "trace", "compile", "MB"
     )  # fmt: skip
     rows = []
     extra = [figures["jax_random"]] if "jax_random" in figures else []
     for row in [*figures["rows"], *extra]:
         speed, seconds = row["steps_per_second"], row["seconds"]
         rows.append((
-            row["what"], f"{row['lanes']:,}", f"{row['devices']}", f"{speed['median']:,.0f}",
+            row["what"], f"{row['num_envs']:,}", f"{row['devices']}", f"{speed['median']:,.0f}",
             f"{speed['low'] / 1e3:,.1f}–{speed['high'] / 1e3:,.1f}", f"{row['cores_busy']:.1f}",
             f"{seconds['start']:.1f}", f"{seconds['trace'] + seconds['lower']:.1f}",
             f"{seconds['compile']:.1f}", _mega(row["temporary_bytes"]),
@@ -77,7 +77,7 @@ def _sizes(figures: Mapping[str, Any]) -> Section:
     accessed = [row for row in figures["rows"] if row["what"] == "env" and row["bytes_accessed_per_step"]]
     if accessed:
         last = accessed[-1]
-        label = f"bytes accessed per environment step, by the compiler's count, at {last['lanes']:,} lanes"
+        label = f"bytes accessed per environment step, by the compiler's count, at {last['num_envs']:,} environments"
         rows.append((label, f"{last['bytes_accessed_per_step']:,.0f}"))
     learners = {row["parameters"] for row in figures["rows"] if row["parameters"]}
     rows += [("parameters of the learner's network", f"{count:,}") for count in sorted(learners)]
@@ -97,7 +97,7 @@ def _limits(limits: Mapping[str, Any]) -> Section:
     if "share_of_bandwidth_by_compiler" in limits:
         share = f"{limits['share_of_bandwidth_by_compiler']:.1%}"
         rows.append(("bytes accessed by the compiler's count, as a share of the bandwidth", share))
-    note = f"`env` at {limits['lanes']:,} lanes on {limits['devices']} devices."
+    note = f"`env` at {limits['num_envs']:,} environments on {limits['devices']} devices."
     return Section("How far from the limit", ("what", "number"), rows, note)
 
 
@@ -125,7 +125,7 @@ def _profile(profile: list[dict[str, Any]]) -> Section:
 def _cyborg(figures: Mapping[str, Any]) -> Section:
     rows = [
         (
-            f"Garrison, {figures['lanes']:,} lanes on {figures['devices']} devices",
+            f"Garrison, {figures['num_envs']:,} environments on {figures['devices']} devices",
             _spread(figures["steps_per_second"]),
         ),
         ("one process of CybORG", _spread(figures["cyborg_steps_per_second"], 1)),
@@ -138,13 +138,13 @@ def _cyborg(figures: Mapping[str, Any]) -> Section:
 
 
 def _warm(warm: list[dict[str, Any]]) -> Section:
-    header = ("program", "lanes", "process", "start, s", "trace and lower, s", "compile or load, s")
+    header = ("program", "num_envs", "process", "start, s", "trace and lower, s", "compile or load, s")
     rows = []
     for one in warm:
         for process, seconds in zip(("first", "second"), one["seconds"], strict=True):
             traced = seconds["trace"] + seconds["lower"]
             cells = (seconds["start"], traced, seconds["compile"])
-            rows.append((one["what"], f"{one['lanes']:,}", process, *(f"{x:.1f}" for x in cells)))
+            rows.append((one["what"], f"{one['num_envs']:,}", process, *(f"{x:.1f}" for x in cells)))
     return Section(
         "With a warm cache",
         header,

@@ -1,10 +1,9 @@
-"""What several commands share."""
+"""Shared by several commands."""
 
 from __future__ import annotations
 
 import codecs
 import io
-import json
 import re
 import sys
 import time
@@ -15,22 +14,24 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from garrison.core.files import to_json
+
 #: Exit status after Ctrl-C, as shells have it.
 INTERRUPTED = 130
 
-#: Results go to standard output, all else to standard error, so that ``--json`` can be piped.
+#: Results go to standard output, everything else to standard error, so that ``--json`` can be piped.
 out = Console()
 log = Console(stderr=True)
 
 
-# What stands for characters that the terminal's encoding lacks.
+#: What stands for characters that the terminal's encoding lacks.
 _ASCII = dict(zip("−–—±·×→µ", ("-", "-", "-", "+-", "*", "x", "->", "u"), strict=True)) | {"…": "..."}
 _SUPERSCRIPT = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
 
 
 def print_json(data: Any) -> None:
-    """Print data as JSON. Raises ``ValueError`` for NaN and infinity, which JSON does not have."""
-    print(json.dumps(data, indent=2, allow_nan=False))
+    """Print strict JSON: null in place of NaN and infinity, which JSON does not have."""
+    print(to_json(data))
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:
@@ -52,7 +53,7 @@ def print_in_any_encoding() -> None:
 
 
 class _Elapsed:
-    """A text and the seconds since it was first shown."""
+    """A text, and the seconds since it was first shown."""
 
     def __init__(self, text: str):
         self.text, self.start = text, time.monotonic()
@@ -75,7 +76,7 @@ def waiting(text: str) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def user_input() -> Iterator[None]:
-    """Errors in the block are the user's: exit with their message."""
+    """Exit with a message on errors within the block, which are mistakes in the user's input."""
     try:
         yield
     except (ValueError, OSError) as error:

@@ -14,7 +14,7 @@ _ADAM = optax.scale_by_adam(eps=1e-5)
 
 
 def init(params: Any) -> Any:
-    """The optimiser's state for ``params``."""
+    """The optimizer's state for ``params``."""
     return _ADAM.init(params)
 
 
@@ -28,8 +28,29 @@ def apply(
     norm = optax.tree.norm(grads)
     factor = max_grad_norm / jax.numpy.maximum(norm, max_grad_norm)
     grads = jax.tree.map(lambda grad: grad * factor, grads)
-    updates, state = _ADAM.update(grads, state)
+    with jax.numpy_dtype_promotion("standard"):  # optax mixes integers and floats
+        updates, state = _ADAM.update(grads, state)
     return (jax.tree.map(lambda p, u: p - learning_rate * u, params, updates), state), norm
+
+
+def apply_each(
+    grads: dict[str, Any],
+    states: dict[str, Any],
+    params: dict[str, Any],
+    learning_rates: dict[str, Number],
+    max_grad_norm: Number,
+) -> tuple[tuple[dict[str, Any], dict[str, Any]], jax.Array]:
+    """:func:`apply` for several networks, each with its own optimizer state, learning rate and clipping.
+
+    Returns the same; the norm is that of all gradients together.
+    """
+    applied = {
+        name: apply(grads[name], states[name], params[name], learning_rates[name], max_grad_norm)
+        for name in params
+    }
+    new_params = {name: new for name, ((new, _), _) in applied.items()}
+    new_states = {name: state for name, ((_, state), _) in applied.items()}
+    return (new_params, new_states), optax.tree.norm([norm for _, norm in applied.values()])
 
 
 def linear(start: Number, end: Number, progress: Number) -> jax.Array:

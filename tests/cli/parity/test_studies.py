@@ -6,6 +6,7 @@ import pytest
 
 from garrison.cli.parity.overflow import Overflow
 from garrison.parity.stress import overflow
+from garrison.worlds.cc4.capacity import CAPACITY
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def used(monkeypatch):
     def study(episodes, seed, batch):
         for red in overflow.REDS:
             for blue in overflow.POLICIES:
-                largest = {name: room // 4 for name, room in overflow.CAPACITY.items()}
+                largest = {name: room // 4 for name, room in CAPACITY.items()}
                 use = overflow.Use(red, blue, episodes, dict.fromkeys(overflow.FLAGS, 0), largest, largest)
                 uses.append(use)
                 yield use

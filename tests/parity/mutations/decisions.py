@@ -9,14 +9,14 @@ RULES = (
         "§5.3 Q15",
         "a host in F is never chosen",
         "a host in F may be chosen",
-        edit(fsm.decide, (" & (state.fsm_state != T.Fsm.F)", "")),
+        edit(fsm.choose, (" & (memory.host_state != T.Fsm.F)", "")),
     ),
     Wrong(
         "§5.3 Q13",
         "the subnet to discover is drawn among the known ones",
         "the subnet is that of the chosen host",
         edit(
-            fsm.decide,
+            fsm.choose,
             ("nth(state.red_known_subnet, draws.red_subnet)", "jnp.asarray(T.HOST_SUBNET)[host]"),
         ),
     ),
@@ -24,7 +24,13 @@ RULES = (
         "§5.3",
         "an agent counts its calls even while it is busy",
         "busy agents count no calls",
-        edit(fsm.decide, ("state.red_active.astype(jnp.int16)", "free.astype(jnp.int16)")),
+        edit(
+            fsm.remember,
+            (
+                "state.red_active.astype(jnp.int16)",
+                "(state.red_active & (state.red_ticks == 0)).astype(jnp.int16)",
+            ),
+        ),
     ),
     Wrong(
         "§5.5",
@@ -47,7 +53,7 @@ RULES = (
         "§5.5",
         "the discovery variant knows a server by its name",
         "servers are known by their place",
-        edit(fsm._look_first, ("group & state.fsm_hostname & ", "group & ")),
+        edit(fsm._look_first, ("group & memory.hostname & ", "group & ")),
         (DISCOVERY,),
     ),
     Wrong(

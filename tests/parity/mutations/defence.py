@@ -2,7 +2,7 @@
 
 from garrison.worlds.cc4 import processes, step
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.actions import decoy, green, remove, restore, traffic
+from garrison.worlds.cc4.actions import blue, decoy, green, remove, restore, traffic
 from mutations import HEAVY, RANDOM, Wrong, edit, entry
 
 RULES = (
@@ -10,7 +10,7 @@ RULES = (
         "§7.1",
         "an action on a host that does not exist is Sleep",
         "an action on a missing host is carried out",
-        edit(step.decode_blue, ("~inside | absent", "~inside")),
+        edit(blue.decode, ("(index == T.MAX_BLUE_ACTIONS) | absent", "index == T.MAX_BLUE_ACTIONS")),
         held_by="worlds/cc4/test_contract.py::test_in_jitted_code_an_impossible_action_is_sleep",
     ),
     Wrong(
@@ -32,8 +32,8 @@ RULES = (
         edit(
             step.turn,
             (
-                "act_blue(draws, topology, state, blue_now)",
-                "act_blue(draws, topology, state, blue_now)\n"
+                "act_blue(BlueContext(draws, topology, blue_action), state)",
+                "act_blue(BlueContext(draws, topology, blue_action), state)\n"
                 "    late, state = state.blocked, state.replace(blocked=before.blocked)",
             ),
             ("state = state.replace(step=", "state = state.replace(blocked=late, step="),
@@ -71,7 +71,7 @@ RULES = (
                 "(blue != T.NO_AGENT)",
                 "(blue != T.NO_AGENT) & ~jnp.any("
                 "(state.suspicious_host[None] == reds.target[:, None, None])"
-                " & (state.suspicious_pid[None] == reds.pid[:, None, None]), axis=(1, 2))",
+                " & (state.suspicious_pid[None] == reds.effect.pid[:, None, None]), axis=(1, 2))",
             ),
         ),
         (RANDOM,),
@@ -83,7 +83,7 @@ RULES = (
         edit(
             remove.remove,
             (
-                "state = _restart_decoys(draws, topology, state, host, listed, on_host, doomed)",
+                "state = _restart_decoys(context, state, listed, on_host, to_stop)",
                 "pass",
             ),
         ),
@@ -148,11 +148,11 @@ RULES = (
         edit(
             green.act,
             (
-                "kind = jnp.where(users(topology.host_exists), kind,",
+                "kind = jnp.where(users(topology.host_exists), context.kind,",
                 "doing = jnp.asarray(T.BLUE_ACTIONS)[jnp.arange(T.NUM_BLUE), state.blue_action]\n"
                 "    down = (state.blue_ticks > 0) & (doing[:, 0] == T.Blue.RESTORE)\n"
                 "    down = jnp.any(down[:, None] & (doing[:, 1:2] == T.GREEN_HOST[None]), axis=0)\n"
-                "    kind = jnp.where(users(topology.host_exists) & ~down, kind,",
+                "    kind = jnp.where(users(topology.host_exists) & ~down, context.kind,",
             ),
         ),
     ),

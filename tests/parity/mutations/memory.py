@@ -16,14 +16,14 @@ RULES = (
         "§2.4",
         "sessions of exploits are never listed as known",
         "sessions of exploits are known",
-        edit(red_knowledge._meet, ("used & (state.session_kind == T.Session.ABSTRACT)", "used")),
+        edit(red_knowledge._learn_sessions, ("used & (state.session_kind == T.Session.ABSTRACT)", "used")),
     ),
     Wrong(
         "§2.4 Q10",
         "known sessions are never forgotten",
         "dead sessions are forgotten",
         edit(
-            red_knowledge._meet,
+            red_knowledge._learn_sessions,
             (
                 "known = state.red_known_session",
                 "alive = jnp.any(used[:, :, None] & is_index(state.session_id, T.MAX_SESSION_ID), axis=1)\n"
@@ -43,14 +43,19 @@ RULES = (
         "§2.4 Q25",
         "a new owner knows the exploit's session first",
         "a new owner knows sessions in their own order",
-        edit(red_knowledge._meet, ("jnp.where((given > 0) & ~promoted, HANDED + given, place)", "place")),
+        edit(
+            red_knowledge._learn_sessions, ("jnp.where((reassigned > 0) & ~promoted, first, place)", "place")
+        ),
         (HEAVY,),
     ),
     Wrong(
         "§5.3",
         "hosts enter in the order of reports, those found together in that of their subnet",
         "hosts of a subnet enter in reverse order",
-        edit(fsm.remember, ("2 + jnp.arange(T.NUM_HOSTS)[None]", "2 + jnp.arange(T.NUM_HOSTS)[None, ::-1]")),
+        edit(
+            fsm.remember,
+            ("shared + jnp.arange(T.NUM_HOSTS)[None]", "shared + jnp.arange(T.NUM_HOSTS)[None, ::-1]"),
+        ),
     ),
     Wrong(
         "§5.4 Q9",
@@ -59,8 +64,8 @@ RULES = (
         edit(
             fsm.remember,
             (
-                "jnp.where(state.fsm_calls == 0, T.Fsm.U, T.Fsm.K)[:, None]",
-                "jnp.where((state.fsm_calls == 0)[:, None] | state.seen_session, T.Fsm.U, T.Fsm.K)",
+                "jnp.where(memory.calls == 0, T.Fsm.U, T.Fsm.K)[:, None]",
+                "jnp.where((memory.calls == 0)[:, None] | state.seen_session, T.Fsm.U, T.Fsm.K)",
             ),
         ),
     ),  # fmt: skip
@@ -70,7 +75,7 @@ RULES = (
         "hosts are taken for K at the first decision",
         edit(
             fsm.remember,
-            ("jnp.where(state.fsm_calls == 0, T.Fsm.U, T.Fsm.K)", "jnp.full(T.NUM_RED, T.Fsm.K)"),
+            ("jnp.where(memory.calls == 0, T.Fsm.U, T.Fsm.K)", "jnp.full(T.NUM_RED, T.Fsm.K)"),
         ),
     ),
     Wrong(

@@ -10,11 +10,11 @@ RULES = (
         "blocks do not stop DiscoverRemoteSystems",
         "blocks stop DiscoverRemoteSystems",
         edit(
-            red_turn.act_red,
+            discover.remote_systems,
             (
-                "(kind == T.Red.DISCOVER) & source.exists",
-                "(kind == T.Red.DISCOVER) & source.exists"
-                " & ~state.blocked[action.subnet, jnp.asarray(T.HOST_SUBNET)[source.host]]",
+                "(context.kind == T.Red.DISCOVER) & context.source.exists",
+                "(context.kind == T.Red.DISCOVER) & context.source.exists & ~state.blocked"
+                "[context.turn.action.subnet, jnp.asarray(T.HOST_SUBNET)[context.source.host]]",
             ),
         ),
         (RANDOM,),
@@ -24,8 +24,11 @@ RULES = (
         "any session can discover remote systems",
         "only abstract sessions discover remote systems",
         edit(
-            red_turn.act_red,
-            ("(kind == T.Red.DISCOVER) & source.exists", "(kind == T.Red.DISCOVER) & source.abstract"),
+            discover.remote_systems,
+            (
+                "(context.kind == T.Red.DISCOVER) & context.source.exists",
+                "(context.kind == T.Red.DISCOVER) & context.source.abstract",
+            ),
         ),
         (RANDOM,),
     ),
@@ -34,22 +37,25 @@ RULES = (
         "routers do not answer to ping",
         "routers answer to ping",
         edit(
-            red_turn._further_hosts,
-            ("topology.host_exists & (T.IS_USER | T.IS_SERVER)", "topology.host_exists"),
+            discover.remote_systems,
+            ("context.topology.host_exists & (T.IS_USER | T.IS_SERVER)", "context.topology.host_exists"),
         ),
     ),
     Wrong(
         "§4.4 Q12",
         "blocks do not stop DiscoverDeception",
         "blocks stop DiscoverDeception",
-        edit(discover.deceive, ("& source.exists", "& source.exists & ~source.blocked")),
+        edit(
+            discover.deception,
+            ("& context.source.exists", "& context.source.exists & ~context.source.blocked"),
+        ),
         (RANDOM, HEAVY),
     ),
     Wrong(
         "§4.4",
         "DiscoverDeception may take any process for a decoy",
         "red's own sessions are never taken for decoys",
-        edit(discover.deceive, (" + sessions_there", "")),
+        edit(discover.deception, ("others + context.target_sessions.count", "others")),
         held_by="worlds/cc4/test_choices.py::test_deception_is_discovered",
     ),
     Wrong(
@@ -108,14 +114,20 @@ RULES = (
         "§4.4",
         "Impact closes the OT service's port",
         "the OT port stays open",
-        edit(processes.real_ports, ("state.host_ot_stopped[host][..., None]", "False")),
+        edit(processes.real_ports, ("ot_stopped[..., None]", "False")),
         (RANDOM_SELECT,),
     ),
     Wrong(
         "§4.4",
         "an earlier agent's Impact in the same step closes the port",
         "it stays open until the next step",
-        edit(red_turn.act_red, ("ot_gone = jnp.any(", "ot_gone = False & jnp.any(")),
+        edit(
+            red_turn.act_red,
+            (
+                "context.ot_stopped | jnp.any(context.meets & impact.success[:, None], axis=0)",
+                "context.ot_stopped",
+            ),
+        ),
         held_by="worlds/cc4/test_unexercised.py::test_a_service_stopped_earlier_in_the_step_is_not_scanned",
     ),
 )

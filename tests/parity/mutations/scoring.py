@@ -75,9 +75,9 @@ RULES = (
         edit(
             observe.blue_vectors,
             (
-                "exists = stations(topology.host_exists)",
+                "exists = zone_hosts(topology.host_exists)",
                 "state = state.replace(phase=jnp.minimum(state.step // 167, 2).astype(jnp.uint8))\n"
-                "    exists = stations(topology.host_exists)",
+                "    exists = zone_hosts(topology.host_exists)",
             ),
         ),
     ),
@@ -118,7 +118,7 @@ RULES = (
         "flags of servers come before those of users",
         "users come before servers",
         edit(
-            observe.stations,
+            observe.zone_hosts,
             (
                 "[zones[:, 1 + T.MAX_USERS :], zones[:, 1 : 1 + T.MAX_USERS]]",
                 "[zones[:, 1 : 1 + T.MAX_USERS], zones[:, 1 + T.MAX_USERS :]]",
@@ -136,6 +136,6 @@ RULES = (
         "§7.1",
         "actions on hosts that do not exist are masked",
         "no host is masked",
-        edit(observe.blue_masks, ("stations(topology.host_exists)", "jnp.ones((T.NUM_ZONES, 16), bool)")),
+        edit(observe.blue_masks, ("zone_hosts(topology.host_exists)", "jnp.ones((T.NUM_ZONES, 16), bool)")),
     ),
 )

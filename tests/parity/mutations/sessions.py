@@ -23,9 +23,11 @@ RULES = (
         edit(
             step.turn,
             (
-                "state = sessions.forget_scans(state, before)",
-                "ran = (red_now.kind == 0) | jnp.any(sessions.find(state, red_now.session), axis=1)\n"
-                "    state = sessions.forget_scans(state, before)",
+                "state = sessions.drop_stale_scans(state, before)",
+                "found = jnp.any(sessions.find(state, red_turn.action.session), axis=1)\n"
+                "    ran = (red_turn.action.kind == 0) | found\n"
+                "    red_turn = red_turn.replace(executes=ran & ~red_turn.busy)\n"
+                "    state = sessions.drop_stale_scans(state, before)",
             ),
         ),
     ),
@@ -34,8 +36,8 @@ RULES = (
         "an action whose session is gone is dropped",
         "actions without a session are carried out",
         edit(
-            step.turn,
-            ("ran = ran | jnp.any(sessions.find(state, red_now.session), axis=1)", "ran = ran | True"),
+            step.queue_red,
+            ("ran = ran | jnp.any(sessions.find(state, now.session), axis=1)", "ran = ran | True"),
         ),
     ),
     Wrong(
@@ -73,7 +75,7 @@ RULES = (
             step.turn,
             (
                 "red_active=jnp.any(sessions.live(state), axis=1)",
-                "red_active=jnp.any(sessions.live(middle), axis=1)",
+                "red_active=jnp.any(sessions.live(before_red), axis=1)",
             ),
         ),
     ),

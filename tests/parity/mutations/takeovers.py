@@ -1,6 +1,5 @@
 """Wrong rules of what red does with hosts it is on."""
 
-from garrison.worlds.cc4 import red_turn
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions import takeover
 from mutations import HEAVY, RANDOM, RANDOM_SELECT, Wrong, edit, entry
@@ -19,7 +18,7 @@ RULES = (
         "the oldest session is raised",
         edit(
             takeover.escalate,
-            ("state.session_order, draws.red_escalate", "state.session_order, jnp.zeros(T.NUM_RED)"),
+            ("state.session_order, context.draws.red_escalate", "state.session_order, jnp.zeros(T.NUM_RED)"),
         ),
         (RANDOM,),
     ),
@@ -64,11 +63,8 @@ RULES = (
         "DegradeServices does not look at its source session",
         "DegradeServices needs its source session",
         edit(
-            red_turn.act_red,
-            (
-                "takeover.degrade(topology, state, kind, target)",
-                "takeover.degrade(topology, state, jnp.where(source.exists, kind, 0), target)",
-            ),
+            takeover.degrade,
+            ("(context.kind == T.Red.DEGRADE)", "(context.kind == T.Red.DEGRADE) & context.source.exists"),
         ),
         (HEAVY,),
     ),
@@ -97,7 +93,7 @@ RULES = (
         "§4.4",
         "Withdraw goes by the host name",
         "Withdraw goes by the address",
-        edit(red_turn.act_red, ("source, kind, action.hostname)", "source, kind, target)")),
+        edit(takeover.withdraw, ("context.turn.action.hostname", "context.target")),
         (RANDOM_SELECT,),
     ),
 )

@@ -10,16 +10,16 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs torch, which the extra 'parity' brings")
 
 from garrison.algos import ippo  # noqa: E402
-from garrison.algos.ippo import IPPO  # noqa: E402
+from garrison.algos.ippo import Config  # noqa: E402
 from garrison.learn import dists, gae, nets, norm, optim  # noqa: E402
 from garrison.parity.torch import convert  # noqa: E402
 from garrison.parity.torch import ippo as torch_ippo  # noqa: E402
 from garrison.parity.torch.layers import named_arrays, with_arrays  # noqa: E402
-from garrison.parity.torch.vector_envs import After, WorldLanes  # noqa: E402
+from garrison.parity.torch.vector_envs import After, WorldEnvs  # noqa: E402
 from garrison.worlds.toy.probes import Coordination  # noqa: E402
 
-CONFIG = IPPO(lanes=4, rollout_steps=8, minibatches=2, hidden=(8, 6))
-STEPS, LANES, AGENTS = 8, 4, 2
+CONFIG = Config(num_envs=4, rollout_steps=8, minibatches=2, hidden_sizes=(8, 6))
+STEPS, NUM_ENVS, AGENTS = 8, 4, 2
 GAMMA, LAMBDA = 0.9, 0.8
 
 
@@ -34,8 +34,8 @@ def rng():
 
 
 def batch_of(rng, **changes):
-    shape = (STEPS, LANES, AGENTS)
-    terminated, truncated = rng.random((2, STEPS, LANES)) < 0.2
+    shape = (STEPS, NUM_ENVS, AGENTS)
+    terminated, truncated = rng.random((2, STEPS, NUM_ENVS)) < 0.2
     numbers = {
         name: torch.tensor(rng.normal(size=shape), dtype=torch.float32)
         for name in ("log_prob", "value", "next_value", "reward")
@@ -59,11 +59,11 @@ def test_networks_begin_orthogonal(net):
 
 
 def test_a_network_is_ours_with_the_same_numbers(rng, net):
-    other = nets.make(jax.random.key(0), (0, 0), 3, 5, (8, 6), "tanh", False)
+    other = nets.make(jax.random.key(0), (0, 0), 3, 5, CONFIG)
     own = with_arrays(other, {name: x.detach().numpy() for name, x in net.named_parameters()})
     obs = rng.normal(size=(7, AGENTS, 3)).astype(np.float32)
-    for ours, theirs in zip(jax.vmap(own)(obs), net(torch.from_numpy(obs)), strict=True):
-        np.testing.assert_allclose(ours, theirs.detach(), rtol=1e-5, atol=1e-6)
+    for ours, theirs in zip(nets.unroll(own, None, obs[None], None), net(torch.from_numpy(obs)), strict=True):
+        np.testing.assert_allclose(ours[0], theirs.detach(), rtol=1e-5, atol=1e-6)
     for name, array in named_arrays(own).items():
         np.testing.assert_array_equal(array, dict(net.named_parameters())[name].detach())
 
@@ -95,16 +95,16 @@ def test_advantages_are_ours(rng):
 
 
 def test_rewards_are_scaled_as_ours_over_several_rollouts(rng):
-    theirs = torch_ippo.RewardScale(torch.zeros(LANES, AGENTS))
-    ours = norm.RewardScale.zero(LANES, AGENTS)
+    theirs = torch_ippo.RewardScale(torch.zeros(NUM_ENVS, AGENTS))
+    ours = norm.RewardScale.zero(NUM_ENVS, AGENTS)
     for _ in range(3):
         batch = batch_of(rng)
         found = theirs.scale(batch.reward, batch.done, GAMMA)
         ours, expected = norm.scale_rewards(ours, batch.reward.numpy(), batch.done.numpy(), GAMMA)
         np.testing.assert_allclose(found, expected, rtol=1e-5)
     np.testing.assert_allclose(theirs.variance, ours.moments.variance, rtol=1e-5)
-    still = torch_ippo.RewardScale(torch.zeros(LANES, AGENTS))
-    zeros = torch.zeros(STEPS, LANES, AGENTS)
+    still = torch_ippo.RewardScale(torch.zeros(NUM_ENVS, AGENTS))
+    zeros = torch.zeros(STEPS, NUM_ENVS, AGENTS)
     assert not still.scale(zeros, batch.done, GAMMA).any()  # nothing varies: not divided by 0
 
 
@@ -112,7 +112,7 @@ def test_rewards_are_scaled_as_ours_over_several_rollouts(rng):
 def test_a_gradient_step_is_ours(rng, limit):
     """Adam's second step, with gradients clipped and not."""
     config = CONFIG.replace(max_grad_norm=limit)
-    learner = torch_ippo.Learner(config, 3, AGENTS, 5, LANES, seed=0)
+    learner = torch_ippo.Learner(config, 3, AGENTS, 5, NUM_ENVS, seed=0)
     params = {name: x.detach().numpy().copy() for name, x in learner.net.named_parameters()}
     opt = optim.init(params)
     sample = learner.samples(batch_of(rng))
@@ -130,16 +130,16 @@ def test_each_epoch_takes_each_step_of_each_lane_once(rng):
     order = torch_ippo.minibatch_order(rng, 13, 5, CONFIG.replace(epochs=3, minibatches=4))
     assert order.shape == (12, 3, 5)
     for epoch in order.reshape(3, 12, 5):
-        assert all(len(set(lane)) == 12 for lane in epoch.T)
+        assert all(len(set(env)) == 12 for env in epoch.T)
     assert (order[:4] != order[4:8]).any()
     assert (order[..., 0] != order[..., 1]).any()
 
 
 def test_a_train_state_survives_the_way_there_and_back():
     world = Coordination()
-    config = IPPO(total_steps=1_000, lanes=4, minibatches=1, hidden=(8,))
-    state = jax.jit(ippo.init, static_argnames="world")(config, world, jax.random.key(0))
-    state, _ = jax.jit(ippo.iteration, static_argnames="world")(config, world, state)
+    config = Config(total_steps=1_000, num_envs=4, minibatches=1, hidden_sizes=(8,))
+    state = jax.jit(ippo.init)(config, world, jax.random.key(0))
+    state, _ = jax.jit(ippo.iteration)(config, world, state)
     again = convert.state_of(convert.learner_of(config, state), state)
     for (path, left), right in zip(jax.tree.leaves_with_path(state), jax.tree.leaves(again), strict=True):
         if path[0].name != "key":
@@ -150,7 +150,7 @@ def test_a_train_state_survives_the_way_there_and_back():
 def test_what_is_played_is_what_the_network_says():
     world = Coordination()
     net = torch_ippo.Net(world.observation_size, world.num_agents, world.num_actions, (8,), "tanh", seed=0)
-    batch = torch_ippo.play(net, WorldLanes(world), range(6), world.max_steps, torch.Generator())
+    batch = torch_ippo.play(net, WorldEnvs(world), range(6), world.max_steps, torch.Generator())
     logits, value = net(batch.obs)
     policy = torch_ippo.distribution(logits, batch.mask)
     np.testing.assert_allclose(policy.log_prob(batch.action).detach(), batch.log_prob, rtol=1e-5)
@@ -173,7 +173,7 @@ def test_episodes_of_another_length_are_refused(net):
         torch_ippo.play(net, Short(), [0], 2, torch.Generator())
 
 
-@pytest.mark.parametrize("setting", [{"policies": "separate"}, {"target_kl": 0.1}, {"decisions_only": True}])
+@pytest.mark.parametrize("setting", [{"sharing": "separate"}, {"target_kl": 0.1}, {"decisions_only": True}])
 def test_settings_that_it_lacks_are_refused(setting):
     with pytest.raises(ValueError, match=f"{next(iter(setting))} is .*; the PyTorch IPPO has only"):
         torch_ippo.check(dataclasses.replace(CONFIG, **setting))

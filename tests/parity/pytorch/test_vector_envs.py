@@ -8,7 +8,7 @@ from counting import DIE, FAIL, Counting
 
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.world import CybORGWorld
-from garrison.parity.torch.vector_envs import LiveEnvironment, ProcessLanes, WorldLanes
+from garrison.parity.torch.vector_envs import LiveEnvironment, ProcessEnvs, WorldEnvs
 from garrison.worlds.toy.network import Network
 
 WORLD = Network(steps=6)
@@ -16,9 +16,9 @@ WORLD = Network(steps=6)
 
 @pytest.fixture(scope="module")
 def three():
-    """Three lanes in two processes."""
-    with ProcessLanes(Counting, lanes=3, workers=2) as lanes:
-        yield lanes
+    """Three environments in two processes."""
+    with ProcessEnvs(Counting, num_envs=3, workers=2) as envs:
+        yield envs
 
 
 def test_each_lane_gets_its_seed_and_its_actions(three):
@@ -35,23 +35,23 @@ def test_each_lane_gets_its_seed_and_its_actions(three):
 
 
 def test_lanes_are_counted(three):
-    with pytest.raises(ValueError, match="one entry per lane, 3, and got 2"):
+    with pytest.raises(ValueError, match="one entry per environment, 3, and got 2"):
         three.reset([1, 2])
     for workers in (0, 4):
         with pytest.raises(ValueError, match=f"workers is {workers}"):
-            ProcessLanes(Counting, lanes=3, workers=workers)
+            ProcessEnvs(Counting, num_envs=3, workers=workers)
 
 
 @pytest.mark.parametrize(("action", "told"), [(FAIL, "the network is down"), (DIE, "exited unexpectedly")])
 def test_an_environment_that_fails_is_told_of(action, told):
-    with ProcessLanes(Counting, lanes=2, workers=1) as lanes:
-        lanes.reset([0, 1])
+    with ProcessEnvs(Counting, num_envs=2, workers=1) as envs:
+        envs.reset([0, 1])
         with pytest.raises(ChildProcessError, match=told):
-            lanes.step(np.array([[0, 0], [action, 0]], np.int32))
+            envs.step(np.array([[0, 0], [action, 0]], np.int32))
 
 
 def test_a_world_plays_each_seed_alike_whatever_is_beside_it():
-    both, alone = WorldLanes(WORLD), WorldLanes(WORLD)
+    both, alone = WorldEnvs(WORLD), WorldEnvs(WORLD)
     actions = np.ones((2, 2), np.int32)
     seen = [both.reset([3, 4]), alone.reset([4])]
     for _ in range(WORLD.max_steps):
@@ -63,11 +63,11 @@ def test_a_world_plays_each_seed_alike_whatever_is_beside_it():
 
 
 def test_a_worlds_masks_are_those_after_the_step():
-    lanes = WorldLanes(WORLD)
-    _, mask = lanes.reset([0])
+    envs = WorldEnvs(WORLD)
+    _, mask = envs.reset([0])
     assert mask[0, 0].sum() == WORLD.action_counts[0]
     restore = np.array([[WORLD.action_labels(0).index("restore gateway"), 0]], np.int32)
-    after = lanes.step(restore)
+    after = envs.step(restore)
     assert after.mask[0, 0].sum() == 1  # it is busy
 
 
@@ -80,13 +80,13 @@ def test_cyborg_in_processes_plays_as_it_does_here():
     world = CybORGWorld(steps=12)
     here = [LiveEnvironment(world) for _ in range(2)]
     rng = np.random.default_rng(0)
-    with ProcessLanes(partial(LiveEnvironment, world), lanes=2, workers=2) as lanes:
-        obs, mask = lanes.reset([3, 4])
+    with ProcessEnvs(partial(LiveEnvironment, world), num_envs=2, workers=2) as envs:
+        obs, mask = envs.reset([3, 4])
         own = [one.reset(seed) for one, seed in zip(here, (3, 4), strict=True)]
         np.testing.assert_array_equal(obs, np.stack([x for x, _ in own]))
         for step in range(world.max_steps):
-            actions = np.array([[rng.choice(np.flatnonzero(row)) for row in lane] for lane in mask], np.int32)
-            after = lanes.step(actions)
+            actions = np.array([[rng.choice(np.flatnonzero(row)) for row in env] for env in mask], np.int32)
+            after = envs.step(actions)
             own = [one.step(action) for one, action in zip(here, actions, strict=True)]
             for field, together in after._asdict().items():
                 np.testing.assert_array_equal(together, np.stack([getattr(one, field) for one in own]))

@@ -11,6 +11,7 @@ from garrison.parity.replay import cyborg_side, garrison_side
 from garrison.parity.replay.compare import ABSENT, differences
 from garrison.parity.replay.render import Renderer
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.agents.fsm import FsmMemory, initial_memory
 from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.state import State
 
@@ -56,16 +57,23 @@ def rich_state(first_state):
     state["scan_session"][0, 0], state["scan_host"][0, 0] = 1, HOST
     state["scan_ports"][0, 0] = T.PORT_SSH
     state["red_known_session"][0, [2, 5]] = 1, 2
-    state["fsm_state"][0, [HOST, CON0]], state["fsm_order"][0, [HOST, CON0]] = T.Fsm.K, (2, 1)
     state["blue_action"][0], state["blue_ticks"][0] = 17, 2  # Remove on server 0
     state["red_kind"][0], state["red_ticks"][0], state["red_host"][0] = T.Red.EXPLOIT, 2, HOST
     return State(**state)
 
 
 @pytest.fixture
+def rich_memory():
+    """A memory of the finite-state red that knows two hosts; to be written into."""
+    memory = {name: np.array(value) for name, value in vars(initial_memory()).items()}
+    memory["host_state"][0, [HOST, CON0]], memory["order"][0, [HOST, CON0]] = T.Fsm.K, (2, 1)
+    return FsmMemory(**memory)
+
+
+@pytest.fixture
 def render(network, names):
     """Render a state as the first of its episode."""
-    return lambda state: Renderer(network, names).render(state)
+    return lambda state, memory=None: Renderer(network, names).render(state, memory=memory)
 
 
 # field, place, another value
@@ -86,8 +94,10 @@ CHANGES = {
     "red_known_hostname": ((0, HOST), True),
     "blue_action": ((0,), 18), "blue_ticks": ((0,), 1), "red_kind": ((0,), T.Red.STEALTH),
     "red_host": ((0,), CON0), "red_ticks": ((0,), 1),
-    "fsm_calls": ((0,), 1), "fsm_state": ((0, HOST), T.Fsm.KD), "fsm_order": ((0, HOST), 0),
-    "fsm_hostname": ((0, HOST), True),
+}  # fmt: skip
+CHANGES_OF_MEMORY = {
+    "calls": ((0,), 1), "host_state": ((0, HOST), T.Fsm.KD), "order": ((0, HOST), 0),
+    "hostname": ((0, HOST), True),
 }  # fmt: skip
 # what the recording holds in another form, or shows by its effect alone
 IMPLIED = {
@@ -101,6 +111,16 @@ IMPLIED = {
 
 def test_every_field_of_the_state_is_accounted_for():
     assert set(CHANGES) | IMPLIED == {field.name for field in dataclasses.fields(State)}
+    assert set(CHANGES_OF_MEMORY) == {field.name for field in dataclasses.fields(FsmMemory)}
+
+
+@pytest.mark.parametrize("name", CHANGES_OF_MEMORY)
+def test_every_field_of_reds_memory_shows(render, first_state, rich_memory, name):
+    before = render(first_state, rich_memory)
+    place, value = CHANGES_OF_MEMORY[name]
+    assert getattr(rich_memory, name)[place] != value
+    getattr(rich_memory, name)[place] = value
+    assert render(first_state, rich_memory) != before
 
 
 @pytest.mark.parametrize("name", CHANGES)

@@ -10,15 +10,15 @@ from garrison.cli.parity import fuzz as fuzz_command
 from garrison.cli.parity.fuzz import Fuzz
 from garrison.parity.replay import fuzz
 from garrison.parity.replay.fuzz import Chain
-from garrison.parity.stress import overflow
 from garrison.studies.study import ORIGIN, TITLE_AND_FINDING
+from garrison.worlds.cc4.capacity import CAPACITY
 
 
 def row_of(chain, episode, generator, differences=()):
     return {
         "red": chain.red, "blue": chain.blue, "seed": chain.seed, "episode": episode,
         "steps": 499, "draws": 70_000, "rich": True, "overflow": 0,
-        "largest": dict.fromkeys(overflow.CAPACITY, episode), "differences": list(differences),
+        "largest": dict.fromkeys(CAPACITY, episode), "differences": list(differences),
         "around": ["step 3, CybORG:", "  red_agent_0: Impact"], "saved": None, "seconds": 1.0,
         "engine": fuzz.engine_hash(), "generator": generator,
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from garrison.parity.replay.step_draws import TapeError
 from garrison.parity.replay.tape import draws_of
 from garrison.worlds.cc4 import draws as D
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.agents.fsm import initial_memory
 from garrison.worlds.cc4.options import default_options
 from garrison.worlds.cc4.state import NO_RANK
 
@@ -33,14 +35,20 @@ def new_pid(agent, host, value):
 
 @pytest.fixture
 def lay(names, network, options, first_state):
-    """Lay out a tape; ``state`` and ``executed`` change what is true besides. No red is active by default."""
+    """Lay out a tape; ``state`` and ``executed`` change what is true besides. No red is active by default.
+
+    Fields of the finite-state red's memory are among those of ``state``.
+    """
+    nothing = jax.device_get(initial_memory())
 
     def lay(*tape, red="fsm", state=None, executed=None, before=None, after=None, rules=options):
         done = dict.fromkeys((*T.BLUE_AGENTS, *T.RED_AGENTS), ["Sleep", {}, "UNKNOWN", True, None])
         step = TraceStep(0, {}, list(tape), done | (executed or {}), after or {}, {}, [0.0, 0.0], False)
         idle = {"red_active": np.zeros(T.NUM_RED, bool)}
-        now = dataclasses.replace(first_state, **idle | (state or {}))
-        return draws_of(step, red, network, rules, now, before or {}, names)
+        fields = idle | (state or {})
+        remembered = {name: fields.pop(name) for name in vars(nothing) if name in fields}
+        now, memory = first_state.replace(**fields), nothing.replace(**remembered)
+        return draws_of(step, red, network, rules, now, memory, before or {}, names)
 
     return lay
 
@@ -115,12 +123,12 @@ def knowing(first_state):
     """A state in which red_agent_0 decides and knows hosts: slots in order of first sight, with states."""
 
     def knowing(hosts, **fields):
-        fsm, order = first_state.fsm_state.copy(), first_state.fsm_order.copy()
-        named = first_state.fsm_hostname.copy()
+        shape = (T.NUM_RED, T.NUM_HOSTS)
+        fsm, order, named = np.zeros(shape, np.uint8), np.zeros(shape, np.uint16), np.zeros(shape, bool)
         for ticket, (host, state) in enumerate(hosts, 1):
             fsm[0, host], order[0, host], named[0, host] = state, ticket, True
         active = np.arange(T.NUM_RED) == 0
-        return {"fsm_state": fsm, "fsm_order": order, "fsm_hostname": named, "red_active": active} | fields
+        return {"host_state": fsm, "order": order, "hostname": named, "red_active": active} | fields
 
     return knowing
 
@@ -201,7 +209,7 @@ def test_the_discovery_variant_picks_a_state_then_servers(lay, names, knowing, r
         draw("FiniteStateRedAgent.py:311", RED, "choice_p", 2, 0, "ExploitRemoteService"),
         red="discovery",
         state=knowing(known),
-        rules=default_options("discovery"),
+        rules=default_options(),
     )
     assert draws.red_group[0] == pytest.approx(20 / 30 / 2)
     assert draws.red_server[0] == pytest.approx(roll)
@@ -216,7 +224,7 @@ def test_the_discovery_variant_without_priorities_or_servers(lay, names, knowing
         draw("FiniteStateRedAgent.py:311", RED, "choice_p", 3, 1, "Impact"),
         red="discovery",
         state=knowing(known),
-        rules=default_options("discovery"),
+        rules=default_options(),
     )
     assert draws.red_group[0] == pytest.approx(0.75)  # R comes first in our order
     assert int(draws.red_host[0] * 2) == 1

@@ -11,7 +11,7 @@ from garrison.judge.evaluate import Episodes
 from garrison.parity.scores import episodes_file, study_plan
 from garrison.parity.scores.study_plan import APART, Plan, StudiedPolicy, studied_policies
 from garrison.worlds import cc4
-from garrison.worlds.cc4.agents.blue import PLAYERS
+from garrison.worlds.cc4.agents.blue import POLICIES
 from garrison.worlds.cc4.behavior import BLUE
 
 ABOUT = {"version": "4.0", "commit": "8c3c50c" * 5, "sources": "4e1f", "known": True}
@@ -55,7 +55,7 @@ def asked(monkeypatch):
 
 
 def subjects(*names, **options):
-    return [StudiedPolicy(name, PLAYERS[name], cc4.make(**options)) for name in names]
+    return [StudiedPolicy(name, POLICIES[name], cc4.make(**options)) for name in names]
 
 
 def play(folder, players, here, there, seed=0):
@@ -109,7 +109,7 @@ def test_another_cyborg_world_or_policy_is_refused(tmp_path, asked):
     with pytest.raises(ValueError, match="different world: .* and green=enterprise busy=free steps=50"):
         Plan(subjects("idle", steps=50), tmp_path, 2, 2, 0)
     with pytest.raises(ValueError, match="different player: "):
-        Plan([StudiedPolicy("idle", PLAYERS["guard"], cc4.make())], tmp_path, 2, 2, 0)
+        Plan([StudiedPolicy("idle", POLICIES["guard"], cc4.make())], tmp_path, 2, 2, 0)
 
 
 def test_numbers_that_make_no_sense_are_refused(tmp_path, asked):
@@ -125,7 +125,7 @@ def test_policies_of_one_name_are_refused(tmp_path, asked):
 
 
 def test_policies_are_named_as_people_do():
-    world, guard = cc4.make(), PLAYERS["guard"]
+    world, guard = cc4.make(), POLICIES["guard"]
     known = {"guard": {"guard": guard}, "runs/base": {"base": ["first", "second"]}}
 
     def opened(name):

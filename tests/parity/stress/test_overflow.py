@@ -1,8 +1,8 @@
 import pytest
 
 from garrison.parity.stress import overflow
-from garrison.parity.stress.overflow import CAPACITY
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.capacity import CAPACITY
 
 
 @pytest.mark.slow

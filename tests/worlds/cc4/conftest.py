@@ -16,11 +16,11 @@ def world() -> CC4:
 
 @pytest.fixture(scope="session")
 def blue_actions(world: CC4):
-    """``blue_actions(seed, steps, lanes)``: random indices ``int32[step, lane, agent]``, masked or not."""
+    """``blue_actions(seed, steps, num_envs)``: random indices ``int32[step, env, agent]``, masked or not."""
 
-    def draw(seed: int, steps: int, lanes: int) -> np.ndarray:
+    def draw(seed: int, steps: int, num_envs: int) -> np.ndarray:
         counts = np.array(world.action_counts)
-        size = (steps, lanes, world.num_agents)
+        size = (steps, num_envs, world.num_agents)
         return np.random.default_rng(seed).integers(0, counts, size).astype(np.int32)
 
     return draw
@@ -33,7 +33,7 @@ def reset(world: CC4):
 
 @pytest.fixture(scope="session")
 def rollout(world: CC4):
-    """``rollout(keys[lane], actions[step, lane, agent]) -> (last episode, observations, rewards)``."""
+    """``rollout(keys[env], actions[step, env, agent]) -> (last episode, observations, rewards)``."""
 
     @jax.jit
     def run(keys: jax.Array, actions: jax.Array):

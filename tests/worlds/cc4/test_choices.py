@@ -1,6 +1,6 @@
-"""What happens by chance in a given situation happens as often as it should: many lanes play one step (§4).
+"""What happens by chance in a given situation happens as often as it should: many environments play one step (§4).
 
-A lane differs from the others in its random numbers, and where a test says so in its situation.
+A environment differs from the others in its random numbers, and where a test says so in its situation.
 """
 
 from pathlib import Path
@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from garrison.parity.recording import trace
+from garrison.parity.recording.network import from_header
 from garrison.worlds.cc4 import draws as D
-from garrison.worlds.cc4 import env, topology
+from garrison.worlds.cc4 import env
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue, green
@@ -22,8 +23,8 @@ from garrison.worlds.cc4.state import State, initial_state
 
 RECORDED = Path(__file__).parents[2] / "data" / "fsm-random-1.jsonl.xz"
 LEVEL = 0.01 / 40  # tests of chance about draws and networks: at most 40, a family-wise error of 1% over all
-LANES = 2400
-LANE = np.arange(LANES)
+NUM_ENVS = 2400
+LANE = np.arange(NUM_ENVS)
 USER_OF = [T.user_host(subnets[0], 0) for subnets in T.RED_SUBNETS]  # a host of each red agent's
 SERVER_OF = [T.server_host(subnets[0], 0) for subnets in T.RED_SUBNETS]
 PORTS = dict(zip(T.PORTS, (1 << i for i in range(6)), strict=True))
@@ -31,12 +32,12 @@ PORTS = dict(zip(T.PORTS, (1 << i for i in range(6)), strict=True))
 
 @pytest.fixture(scope="module")
 def network():
-    return topology.from_header(trace.read(RECORDED).header)
+    return from_header(trace.read(RECORDED).header)
 
 
 @pytest.fixture(scope="module")
 def draws():
-    return jax.jit(jax.vmap(D.sample))(jax.random.split(jax.random.key(40), LANES))
+    return jax.jit(jax.vmap(D.sample))(jax.random.split(jax.random.key(40), NUM_ENVS))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -48,9 +49,9 @@ def promote_ranks():
 
 @pytest.fixture(scope="module")
 def play(network, draws):
-    """``play(fields, per_lane={}, options={}, green=SLEEP)``: one step of all lanes; events and states after.
+    """``play(fields, per_lane={}, options={}, green=SLEEP)``: one step of all environments; events and states after.
 
-    ``fields`` of the state are those before the step, ``per_lane`` those with a lane axis.
+    ``fields`` of the state are those before the step, ``per_lane`` those with an environment axis.
     """
 
     def one(draws, state, network, options, green_kind):
@@ -63,8 +64,8 @@ def play(network, draws):
     step = jax.jit(jax.vmap(one, in_axes=(0, 0, None, None, None)))
 
     def run(fields, per_lane=None, options=None, green_kind=T.Green.SLEEP):
-        lanes = {name: np.broadcast_to(value, (LANES, *value.shape)) for name, value in fields.items()}
-        state = State(**lanes | (per_lane or {}))
+        num_envs = {name: np.broadcast_to(value, (NUM_ENVS, *value.shape)) for name, value in fields.items()}
+        state = State(**num_envs | (per_lane or {}))
         kinds = np.broadcast_to(np.uint8(green_kind), T.NUM_GREEN)
         return jax.device_get(step(draws, state, network, default_options(**(options or {})), kinds))
 
@@ -137,10 +138,10 @@ SELECTED = {  # §4.4, Q4
 
 
 def remember(fields, agents, hosts):
-    """Let sessions 0 remember a scan of ``hosts``; returns ``scan_ports`` with a lane axis, to be filled."""
+    """Let sessions 0 remember a scan of ``hosts``; returns ``scan_ports`` with an environment axis, to be filled."""
     for agent in agents:
         fields["scan_session"][agent, 0], fields["scan_host"][agent, 0] = 0, hosts[agent]
-    return np.zeros((LANES, *fields["scan_ports"].shape), np.uint8)
+    return np.zeros((NUM_ENVS, *fields["scan_ports"].shape), np.uint8)
 
 
 def test_exploit_is_chosen_by_remembered_ports(play, fields):
@@ -187,7 +188,7 @@ def test_scans_are_noticed(play, fields):
     act(fields, range(T.NUM_RED), T.Red.AGGRESSIVE, SERVER_OF)
     aggressive, trap = LANE % 2 == 0, LANE // 2 % 2 == 0
     kind = np.where(aggressive[:, None], T.Red.AGGRESSIVE, T.Red.STEALTH).astype(np.uint8)
-    decoy = np.broadcast_to(fields["host_decoy"], (LANES, *fields["host_decoy"].shape)).copy()
+    decoy = np.broadcast_to(fields["host_decoy"], (NUM_ENVS, *fields["host_decoy"].shape)).copy()
     decoy[np.ix_(trap, SERVER_OF, [0])] = T.Decoy.TOMCAT
     _, after = play(fields, {"red_kind": np.tile(kind, T.NUM_RED), "host_decoy": decoy})
     noticed = after.host_network_events[:, SERVER_OF] > 0
@@ -202,7 +203,7 @@ def test_deception_is_discovered(play, fields, network):
     act(fields, agents, T.Red.DECEPTION, SERVER_OF)
     add_session(fields, 5, SERVER_OF[5], 1)  # its process may be reported, too
     decoys = LANE % 4
-    decoy = np.broadcast_to(fields["host_decoy"], (LANES, *fields["host_decoy"].shape)).copy()
+    decoy = np.broadcast_to(fields["host_decoy"], (NUM_ENVS, *fields["host_decoy"].shape)).copy()
     for lane_decoys in range(1, 4):
         decoy[np.ix_(decoys == lane_decoys, SERVER_OF, range(lane_decoys))] = np.arange(1, 1 + lane_decoys)
     _, after = play(fields, {"host_decoy": decoy})
@@ -243,7 +244,7 @@ def test_decoys_are_chosen_among_those_that_fit(play, fields, network):
         int(np.flatnonzero(np.all(T.BLUE_ACTIONS[0, :, :2] == (T.Blue.DECOY, h), axis=1))[0]) for h in hosts
     ]
     chosen = LANE % len(hosts)
-    index = np.tile(fields["blue_action"], (LANES, 1))
+    index = np.tile(fields["blue_action"], (NUM_ENVS, 1))
     index[:, 0] = np.array(action)[chosen]
     fields["blue_ticks"][0] = 1
     _, after = play(fields, {"blue_action": index})

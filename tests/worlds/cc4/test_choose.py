@@ -46,3 +46,21 @@ def test_rank_counts_the_lower_entries():
 def test_packed_puts_the_first_entry_lowest():
     masks = RANDOM.random((20, 16)) < 0.5
     np.testing.assert_array_equal(choose.packed(jnp.asarray(masks)), masks @ (1 << np.arange(16)))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32"])
+def test_bounded_indices_do_not_wrap_around(dtype):
+    info = np.iinfo(dtype)
+    values = np.array([0, 5, 9, 10, info.max, info.min], dtype)
+    expected = [0, 5, 9, 10, 10, 0 if info.min == 0 else 10]
+    got = choose.bounded(jnp.asarray(values), 10)
+    assert got.dtype == jnp.int32
+    assert got.tolist() == expected
+    assert choose.bounded(jnp.asarray(values), 242).tolist()[:4] == [0, 5, 9, 10]
+
+
+def test_bit_at_looks_up_a_mask():
+    mask = np.random.default_rng(0).random((3, 96)) < 0.5
+    index = np.random.default_rng(1).integers(0, 120, (3, 200))
+    expected = np.pad(mask, ((0, 0), (0, 24)))[np.arange(3)[:, None], index]
+    np.testing.assert_array_equal(choose.bit_at(jnp.asarray(mask), jnp.asarray(index)), expected)

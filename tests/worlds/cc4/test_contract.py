@@ -1,6 +1,9 @@
 """CC4 keeps the world contract, refuses bad input by name, and takes options and networks as data."""
 
 import json
+import os
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +12,11 @@ import pytest
 
 import garrison
 from garrison.core.testing import check_world
-from garrison.worlds.cc4 import default_options, topology
+from garrison.worlds.cc4 import default_options, play, topology
+from garrison.worlds.cc4 import draws as draw
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.actions.red import RedAction
+from garrison.worlds.cc4.options import FIELDS
 
 STEPS = 12
 
@@ -37,12 +43,6 @@ def test_blue_side_keeps_the_contract(short):
     check_world(short, jax.random.key(0))
 
 
-def test_red_side_keeps_the_contract():
-    check_world(
-        garrison.make("cc4", side="red", blue="reactive", steps=STEPS), jax.random.key(0), eager=False
-    )
-
-
 def test_one_environment_fits_in_32_kilobytes(start):
     assert sum(leaf.nbytes for leaf in jax.tree.leaves(start)) <= 32 * 1024
 
@@ -61,7 +61,7 @@ def test_an_episode_of_500_gives_499_rewards_and_scores_498(world):
     [
         ({"red": "fms"}, ["'fms'", "discovery", "did you mean 'fsm'"]),
         ({"green": "enterprize"}, ["'enterprize'", "sleep"]),
-        ({"side": "purple"}, ["'purple'", "blue, red"]),
+        ({"side": "purple"}, ["'purple'", "blue, red, both"]),
         ({"side": "red", "red": "fsm"}, ["red='fsm'", "side='blue'"]),
         ({"side": "red", "blue": "reactiv"}, ["'reactiv'", "firewall"]),
         ({"blue": "reactive"}, ["blue='reactive'", "side='red'"]),
@@ -75,12 +75,27 @@ def test_an_episode_of_500_gives_499_rewards_and_scores_498(world):
         ({"reward": [1, 2]}, ["reward", "(3, 9, 3)", "(2,)"]),
         ({"restore_cost": "much"}, ["restore_cost", "'much'"]),
         ({"phase_start": [200, 100]}, ["phase_start", "[200, 100]"]),
+        ({"phase_start": [0, 70_000]}, ["phase_start", "0..32000", "70000"]),
+        ({"users": 260}, ["users", "1..10", "260"]),  # 4 as a uint8
+        ({"users": [[1, 2], [3]]}, ["users", "[[1, 2], [3]]"]),
+        ({"steps": 10.7}, ["steps", "whole", "4..32000", "10.7"]),
+        ({"steps": None}, ["steps", "None"]),
+        ({"steps": 65_636}, ["steps", "4..32000", "65636"]),
+        ({"red_priority": [-1] * 10}, ["red_priority", "-1"]),
+        ({"restore_cost": 1e39}, ["restore_cost", "1e+39"]),
     ],
 )
 def test_unknown_names_and_values_are_refused(options, words):
     with pytest.raises(ValueError, match=r".+") as error:
         garrison.make("cc4", **options)
     assert all(word.lower() in str(error.value).lower() for word in words), str(error.value)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_no_option_takes_what_is_no_finite_number(name, value):
+    with pytest.raises(ValueError, match=f"'{name}'.* in .*, not {value}"):
+        default_options(**{name: value})
 
 
 def test_the_busy_may_only_sleep_where_they_are_masked(short, step, start):
@@ -112,14 +127,14 @@ def test_bad_actions_are_refused_at_the_boundary(short, start, actions, words):
 
 
 def test_in_jitted_code_an_impossible_action_is_sleep(step, start):
-    """An index past the list, a negative one, and one for a host that does not exist."""
+    """An index past the list, also one that 16 bits wrap into it, a negative one, and an absent host."""
     absent = int(np.argmin(np.asarray(start.topology.host_exists)))
     agent = int(T.HOST_BLUE[absent])
     rows = T.BLUE_ACTIONS[agent]
     index = int(np.argmax((rows[:, 0] == T.Blue.RESTORE) & (rows[:, 1] == absent)))
     key = jax.random.key(5)
     expected = step(key, start, SLEEP)
-    for action in (index, -1, 242, 10_000):
+    for action in (index, -1, 242, 10_000, 65_536 + 24, 65_536 + 160, -65_536 + 24):
         got = step(key, start, SLEEP.at[agent].set(action))
         state = got[1].state.replace(blue_action=expected[1].state.blue_action)
         for ours, theirs in zip(
@@ -128,6 +143,70 @@ def test_in_jitted_code_an_impossible_action_is_sleep(step, start):
             strict=True,
         ):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def test_an_index_past_the_list_stays_sleep_in_later_steps(step, start):
+    """65,536 + a Restore would be that Restore as 16 bits."""
+    restore = T.FIRST_BLUE_ACTION[T.Blue.RESTORE]
+    sleeps = wraps = start
+    for t in range(6):
+        key = jax.random.fold_in(jax.random.key(5), t)
+        _, sleeps, slept = step(key, sleeps, SLEEP)
+        _, wraps, result = step(key, wraps, jnp.asarray(65_536 + restore, jnp.int32))
+        assert (result.info["events"].blue_kind == T.Blue.SLEEP).all()
+        assert float(result.reward[0]) == float(slept.reward[0])
+
+
+def test_decisions_of_red_and_green_do_not_wrap_around(start):
+    """Numbers beyond 8 bits name nothing, whichever integer dtype they have."""
+    host = int(start.topology.red_start[0])
+    scan = RedAction(
+        kind=np.full(6, T.Red.AGGRESSIVE), session=np.zeros(6), host=np.full(6, host), subnet=np.zeros(6),
+        hostname=np.full(6, host),
+    )  # fmt: skip
+    scan = jax.tree.map(lambda x: jnp.asarray(x, jnp.int32), scan)
+    changes = {"kind": 256, "session": 256, "host": 256}
+    wrapped = [scan.replace(**{name: getattr(scan, name) + by}) for name, by in changes.items()]
+    wrapped += [scan.replace(session=scan.session - 1)]
+    one = jax.jit(lambda red, green: play(draw.blank(), start, SLEEP, red, green)[1])
+    green = jnp.full(T.NUM_GREEN, T.Green.SLEEP, jnp.int32)
+    assert one(scan, green).red_kind[0] == T.Red.AGGRESSIVE
+    for red in wrapped:
+        events = one(red, green + 256)
+        assert events.red_kind[0] == T.Red.INVALID
+        assert (events.green_kind == T.Green.SLEEP).all()
+
+
+WIDE = """
+import json, hashlib, sys, jax, jax.numpy as jnp, numpy as np, garrison
+from garrison.core.testing import check_world
+world = garrison.make("cc4", observation="rich")
+step = jax.jit(world.step)
+obs, episode = jax.jit(world.reset)(jax.random.key(4))
+sha = hashlib.sha256()
+for t in range(12):
+    actions = jnp.asarray(np.random.default_rng(t).integers(0, world.action_counts), jnp.int32)
+    obs, episode, result = step(jax.random.fold_in(jax.random.key(4), t), episode, actions)
+    for leaf in jax.tree.leaves((obs, episode, result)):
+        sha.update(f"{leaf.dtype}{leaf.shape}".encode() + np.asarray(leaf).tobytes())
+print(jax.config.jax_enable_x64, sha.hexdigest())
+if jax.config.jax_enable_x64:
+    check_world(garrison.make("cc4"), jax.random.key(0), steps=3, eager=False)
+"""
+
+
+def test_64_bit_mode_changes_nothing():
+    def run(wide: str) -> list[str]:
+        cache = {"JAX_COMPILATION_CACHE_DIR": jax.config.jax_compilation_cache_dir}
+        cache["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+        env = {**os.environ, **cache, "JAX_ENABLE_X64": wide}
+        done = subprocess.run([sys.executable, "-c", WIDE], capture_output=True, text=True, env=env)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout.split()
+
+    (narrow, expected), (wide, got) = run("0"), run("1")
+    assert (narrow, wide) == ("False", "True")
+    assert got == expected
 
 
 def test_messages_arrive_in_the_same_step(short, start):
@@ -177,6 +256,30 @@ def test_a_saved_network_comes_back(short, start, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["network.json"]
 
 
+def _another_address(content: dict) -> str:
+    """One that is as good, so that only the digest shows that it was changed."""
+    free = set(range(1, 255)) - set(content["host_address"])
+    content["host_address"][T.ROOT_HOST] = min(free)
+    return json.dumps(content)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("host_exists", np.zeros(T.NUM_HOSTS, bool)),
+        ("red_start", np.full(T.NUM_RED, 250, np.uint8)),
+        ("service_kind", np.full((T.NUM_HOSTS, T.NUM_REAL), 9, np.uint8)),
+        ("base_pid", np.zeros(T.NUM_HOSTS, np.int16)),
+        ("blue_pid", np.zeros(T.NUM_HOSTS, np.int64)),
+        ("red_start_pid", np.int16(3)),
+    ],
+)
+def test_reset_refuses_what_is_no_network(short, start, field, value):
+    network = jax.device_get(start.topology).replace(**{field: value})
+    with pytest.raises(ValueError, match=f"network: {field} "):
+        short.reset(jax.random.key(0), network=network)
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
@@ -186,6 +289,15 @@ def test_a_saved_network_comes_back(short, start, tmp_path):
         (lambda content: json.dumps({**content, "red_start": [1, 2]}), ["red_start", "(6,)"]),
         (lambda content: json.dumps({**content, "red_start": [300] * 6}), ["red_start", "uint8"]),
         (lambda content: json.dumps({**content, "base_pid": ["a"] * 137}), ["base_pid"]),
+        (lambda content: json.dumps({**content, "base_pid": [[1], [1, 2]]}), ["base_pid"]),
+        (lambda content: json.dumps({**content, "host_exists": [False] * 137}), ["host_exists"]),
+        (lambda content: json.dumps({**content, "host_exists": [1] * 137}), ["host_exists", "true or false"]),
+        (lambda content: json.dumps({**content, "red_start": [250] * 6}), ["red_start", "red_agent_0"]),
+        (lambda content: json.dumps({**content, "blue_parent": [0] * 5}), ["blue_parent", "blue_agent_1"]),
+        (lambda content: json.dumps({**content, "subnet_address": [7] * 9}), ["subnet_address", "twice"]),
+        (lambda content: json.dumps({**content, "digest": "0"}), ["digest", "damaged"]),
+        (lambda content: json.dumps({k: v for k, v in content.items() if k != "digest"}), ["digest"]),
+        (_another_address, ["digest", "damaged"]),
     ],
 )
 def test_a_spoilt_network_is_refused(start, tmp_path, spoil, words):
@@ -202,11 +314,6 @@ def test_a_batch_of_networks_is_not_saved(start, tmp_path):
     with pytest.raises(ValueError, match="one network"):
         topology.save(both, tmp_path / "network.json")
     assert not list(tmp_path.iterdir())
-
-
-def test_a_header_that_is_none_is_refused():
-    with pytest.raises(ValueError, match="hosts"):
-        topology.from_header({"subnets": {}})
 
 
 def test_people_can_read_state_and_events(short, step, start):

@@ -13,7 +13,7 @@ from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.draws import sample
 from garrison.worlds.cc4.state import NO_RANK
 
-STEPS, LANES = 40, 4
+STEPS, NUM_ENVS = 40, 4
 
 
 def _ranks_are_dense(ranks: jax.Array, none: int) -> jax.Array:
@@ -53,7 +53,7 @@ def _pids(state, topology) -> tuple[jax.Array, jax.Array]:
 
 
 def invariants(before, after, events, parts) -> dict[str, jax.Array]:
-    """What must hold after every step of one lane, by name."""
+    """What must hold after every step of one environment, by name."""
     state, net = after.state, after.topology
     live = sessions.live(state)
     owned = jnp.asarray(T.RED_OWNS_HOST)
@@ -120,9 +120,9 @@ def invariants(before, after, events, parts) -> dict[str, jax.Array]:
 
 @pytest.fixture(scope="module")
 def broken(world):
-    """``broken(key, blue, red, green)``: per invariant, whether any step of any lane broke it."""
+    """``broken(key, blue, red, green)``: per invariant, whether any step of any environment broke it."""
 
-    def lane(key, blue, red, green):
+    def env(key, blue, red, green):
         _, episode = world.reset(key)
 
         def one(episode, inputs):
@@ -134,7 +134,7 @@ def broken(world):
         held = jax.lax.scan(one, episode, (jnp.arange(STEPS), blue, red, green))[1]
         return jax.tree.map(jnp.all, held)
 
-    batch = jax.vmap(lane, in_axes=(0, 1, 1, 1))
+    batch = jax.vmap(env, in_axes=(0, 1, 1, 1))
     return jax.jit(lambda *args: jax.tree.map(lambda x: ~jnp.all(x), batch(*args)))
 
 
@@ -159,12 +159,12 @@ def _blue(style: dict, rng: np.random.Generator) -> np.ndarray:
         allowed = np.flatnonzero(np.isin(kinds, list(style["blue_kinds"])))
         wild = np.array([-1, T.MAX_BLUE_ACTIONS - 1, T.MAX_BLUE_ACTIONS, 10**6])
         options.append(np.concatenate([allowed, wild]) if style["blue_wild"] else allowed)
-    picks = [rng.choice(o, (STEPS, LANES)) for o in options]
+    picks = [rng.choice(o, (STEPS, NUM_ENVS)) for o in options]
     return np.stack(picks, axis=-1).astype(np.int32)
 
 
 def _red(style: dict, rng: np.random.Generator) -> np.ndarray:
-    size = (STEPS, LANES, T.NUM_RED)
+    size = (STEPS, NUM_ENVS, T.NUM_RED)
     hosts = np.array(style["red_hosts"] or list(range(T.NUM_HOSTS)))
     kind = rng.choice(list(style["red_kinds"]), size)
     session = rng.integers(0, style["red_sessions"], size)
@@ -176,8 +176,8 @@ def _red(style: dict, rng: np.random.Generator) -> np.ndarray:
 @given(style=play_styles())
 def test_any_play_keeps_the_state_valid(broken, style):
     rng = np.random.default_rng(style["seed"])
-    green = rng.integers(0, 3, (STEPS, LANES, T.NUM_GREEN)) if style["green"] == 3 else style["green"]
-    green = np.broadcast_to(np.uint8(green), (STEPS, LANES, T.NUM_GREEN))
-    keys = jax.random.split(jax.random.key(style["seed"] % 1000), LANES)
+    green = rng.integers(0, 3, (STEPS, NUM_ENVS, T.NUM_GREEN)) if style["green"] == 3 else style["green"]
+    green = np.broadcast_to(np.uint8(green), (STEPS, NUM_ENVS, T.NUM_GREEN))
+    keys = jax.random.split(jax.random.key(style["seed"] % 1000), NUM_ENVS)
     result = jax.device_get(broken(keys, _blue(style, rng), _red(style, rng), green))
     assert [name for name, fails in result.items() if fails] == []

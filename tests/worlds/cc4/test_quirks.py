@@ -18,7 +18,7 @@ from garrison.worlds.cc4 import draws as draw
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions import exploit
 from garrison.worlds.cc4.actions.red import RedAction
-from garrison.worlds.cc4.agents import blue as blue_players
+from garrison.worlds.cc4.agents import blue as blue_policies
 from garrison.worlds.cc4.agents import fsm
 from garrison.worlds.cc4.state import NO_RANK, initial_state
 from garrison.worlds.cc4.tables import ADM, CON, INT, OFF, OZA, OZB, PAZ, RZA, RZB
@@ -31,7 +31,7 @@ SSH, WEB, TLS, SQL, MAIL = T.PORT_SSH, T.PORT_WEB, T.PORT_TLS, T.PORT_SQL, T.POR
 
 
 class Turn(NamedTuple):
-    """What one turn leads to; ``decision`` and ``memory`` are the stock red's, taken right after it."""
+    """What one turn leads to; ``decision`` and ``memory`` are the stock red's, right after it."""
 
     state: Any
     events: Any
@@ -54,7 +54,8 @@ def _advance(draws, episode, blue, red, green):
     episode, events, parts, done = play(draws, episode, blue, red, green)
     silence = jnp.zeros((T.NUM_BLUE, T.MESSAGE_BITS), jnp.uint8)
     obs = observe.blue_vectors(episode.topology, episode.state, silence)
-    decision, memory = fsm.decide(draws, episode.options, episode.state, discovery=False)
+    memory = fsm.remember(episode.red_memory, episode.state)
+    decision = fsm.choose(draws, episode.options, episode.state, memory, discovery=False)
     return Turn(episode.state, events, parts, done, obs, decision, memory)
 
 
@@ -77,13 +78,15 @@ class Game:
         self.topology = topology.replace(service_kind=services)
         self.options = default_options()
         self.start = jax.tree.map(np.asarray, initial_state(self.topology))
+        self.no_memory = jax.tree.map(np.asarray, fsm.initial_memory())
         self._blank = jax.tree.map(np.asarray, draw.blank())
         self._advance = jax.jit(_advance)
 
-    def play(self, state, *, blue=None, red=None, green=None, services=None, **draws) -> Turn:
+    def play(self, state, *, memory=None, blue=None, red=None, green=None, services=None, **draws) -> Turn:
         """One turn; whoever is not named sleeps.
 
         Args:
+            memory: of the stock red; an empty one by default.
             blue: action indices by agent. red: ``(kind, session, host, subnet, hostname)`` by agent.
             green: kinds by user host. services: real services by host. draws: entries by name of the draw.
         """
@@ -92,7 +95,7 @@ class Game:
             topology = edit(
                 topology, service_kind={host: kinds + [T.Service.NONE] * (T.NUM_REAL - len(kinds))}
             )
-        index = np.array(blue_players.SLEEP, np.int32)
+        index = np.array(blue_policies.SLEEP, np.int32)
         index[list(blue or {})] = list((blue or {}).values())
         red_rows = np.zeros((T.NUM_RED, 5), np.uint8)
         for agent, row in (red or {}).items():
@@ -102,7 +105,7 @@ class Game:
             kinds[green_of(host)] = kind
         turn = self._advance(
             edit(self._blank, **draws),
-            Episode(state=state, topology=topology, options=self.options),
+            Episode(state, topology, self.options, red_memory=memory or self.no_memory),
             index,
             RedAction(*red_rows.T),
             kinds,
@@ -395,10 +398,10 @@ def test_q09_phishing_leaves_no_event_and_looks_like_k_to_an_old_hand(game):
     reader = user(RZA, 0)
     mail = {"green": {reader: T.Green.WORK}, "green_phishing": {green_of(reader): 0.0}}
     for calls, expected in ((0, T.Fsm.U), (3, T.Fsm.K)):
-        turn = game.play(edit(game.start, fsm_calls={1: calls}), **mail)
+        turn = game.play(game.start, memory=edit(game.no_memory, calls={1: calls}), **mail)
         assert turn.events.green_phished[green_of(reader)]
         assert sessions_on(turn.state, reader) == [(1, 0)]
-        assert turn.memory.fsm_state[1, reader] == expected
+        assert turn.memory.host_state[1, reader] == expected
         assert flag(turn.obs, 0, reader, process=True) == 0
         assert flag(turn.obs, 0, reader, process=False) == 0
 
@@ -407,19 +410,20 @@ def test_q10_dead_sessions_are_drawn_and_dropped_when_due(game):
     own, target = user(RZA, 1), user(RZA, 2)
     state = with_session(game.start, 1, own, 0)
     state = edit(state, red_known_session={(1, 2): 1}, red_known_ip={(1, target): True})
-    state = edit(state, fsm_state={(1, own): T.Fsm.F, (1, target): T.Fsm.K})
-    drawn = [int(game.play(state, red_session={1: u}).decision.session[1]) for u in (0.4, 0.6)]
+    memory = edit(game.no_memory, host_state={(1, own): T.Fsm.F, (1, target): T.Fsm.K})
+    turns = [game.play(state, memory=memory, red_session={1: u}) for u in (0.4, 0.6)]
+    drawn = [int(turn.decision.session[1]) for turn in turns]
     assert drawn == [0, 2]
 
     outcomes, kinds = [], []
     for _ in range(3):  # the first one submits, what comes after is discarded
-        turn = game.play(state, red={1: (T.Red.STEALTH, 2, target, 0, 0)})
+        turn = game.play(state, memory=memory, red={1: (T.Red.STEALTH, 2, target, 0, 0)})
         outcomes.append(int(turn.red[1]))
         kinds.append(int(turn.events.red_kind[1]))
-        state = turn.state
+        state, memory = turn.state, turn.memory
     assert outcomes == [IN_PROGRESS, IN_PROGRESS, DROPPED]
     assert kinds == [T.Red.SLEEP, T.Red.SLEEP, T.Red.STEALTH]
-    assert turn.memory.fsm_state[1, target] == T.Fsm.K  # no transition, not even of a failure
+    assert turn.memory.host_state[1, target] == T.Fsm.K  # no transition, not even of a failure
 
 
 def test_q10_ports_are_remembered_per_session(game):
@@ -485,33 +489,36 @@ def test_q12_blocks_stop_only_scans_and_exploits_between_end_subnets(game):
 def test_q13_discovery_draws_its_subnet_apart_from_the_host(game):
     home = user(PAZ, 0)
     state = with_session(game.start, 5, home, 0)
-    state = edit(state, fsm_state={(5, home): T.Fsm.K}, red_known_subnet={5: np.arange(9) == ADM})
+    state = edit(state, red_known_subnet={5: np.arange(9) == ADM})
+    memory = edit(game.no_memory, host_state={(5, home): T.Fsm.K})
     for u, subnet in ((0.4, PAZ), (0.6, ADM)):
-        decision = game.play(state, red_action={5: 0.0}, red_subnet={5: u}).decision
+        decision = game.play(state, memory=memory, red_action={5: 0.0}, red_subnet={5: u}).decision
         assert (decision.kind[5], decision.host[5], decision.subnet[5]) == (T.Red.DISCOVER, home, subnet)
 
 
 def test_q15_a_foreign_host_is_finished_after_one_exploit(game):
     foreign, own = server(RZA, 0), user(CON, 2)
-    state = edit(game.start, fsm_hostname={(0, foreign): True})
+    named = edit(game.no_memory, hostname={(0, foreign): True})
     results = {}
     for host, before in ((foreign, T.Fsm.S), (foreign, T.Fsm.SD), (own, T.Fsm.S), (foreign, T.Fsm.F)):
-        ready = edit(with_scan(state, 0, 0, host, SSH), fsm_state={(0, host): before})
-        turn = game.play(red_due(ready, 0, T.Red.EXPLOIT, host))
+        memory = edit(named, host_state={(0, host): before})
+        ready = with_scan(game.start, 0, 0, host, SSH)
+        turn = game.play(red_due(ready, 0, T.Red.EXPLOIT, host), memory=memory)
         assert turn.red[0] == TRUE
-        results[host, before] = (turn.memory, turn.memory.fsm_state[0, host])
+        results[host, before] = (turn, turn.memory.host_state[0, host])
     assert results[foreign, T.Fsm.S][1] == T.Fsm.F
     assert results[foreign, T.Fsm.SD][1] == T.Fsm.UD  # only the plain U is converted
     assert results[own, T.Fsm.S][1] == T.Fsm.U
     assert results[foreign, T.Fsm.F][1] == T.Fsm.F
 
     # the session is its owner's now, so UD is lost, and F stays and is never chosen again
-    later = game.play(results[foreign, T.Fsm.SD][0])
-    assert later.memory.fsm_state[0, foreign] == T.Fsm.KD
+    turn = results[foreign, T.Fsm.SD][0]
+    later = game.play(turn.state, memory=turn.memory)
+    assert later.memory.host_state[0, foreign] == T.Fsm.KD
     finished = results[foreign, T.Fsm.S][0]
     for u in np.linspace(0, 0.999, 9):
-        turn = game.play(finished, red_host={0: u})
-        assert turn.memory.fsm_state[0, foreign] == T.Fsm.F
+        turn = game.play(finished.state, memory=finished.memory, red_host={0: u})
+        assert turn.memory.host_state[0, foreign] == T.Fsm.F
         assert turn.decision.host[0] != foreign
 
 
@@ -855,7 +862,7 @@ def test_actions_on_what_red_does_not_know_are_invalid(game):
     for row in odd:
         turn = game.play(game.start, red={0: row})
         assert (turn.events.red_kind[0], turn.red[0]) == (T.Red.INVALID, FALSE)
-        assert turn.memory.seen_kind[0] == T.Red.SLEEP  # the finite-state red sees no result
+        assert turn.state.seen_kind[0] == T.Red.SLEEP  # the finite-state red sees no result
     # an address alone is enough for a scan, but not for an escalation
     address = edit(game.start, red_known_ip={(0, unknown): True})
     for kind in by_address + by_name:
@@ -922,11 +929,11 @@ def test_root_on_the_first_server_reveals_others_in_order(game, subnet):
     own = 1 if agent == 0 else 0
     state = with_session(game.start, agent, host, own)
     turn = game.play(red_due(state, agent, T.Red.ESCALATE, host, session=own))
-    order = turn.memory.fsm_order[agent]
+    order = turn.memory.order[agent]
     held = np.isin(range(T.NUM_HOSTS), state.session_host[agent][state.session_kind[agent] > 0])
-    new = np.flatnonzero((turn.memory.fsm_state[agent] > 0) & ~held)
+    new = np.flatnonzero((turn.memory.host_state[agent] > 0) & ~held)
     assert new[np.argsort(order[new])].tolist() == [server(s, 0) for s in LINKS[subnet]]
-    assert turn.memory.fsm_hostname[agent, new].all()
+    assert turn.memory.hostname[agent, new].all()
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 
 from garrison.parity.recording import trace
+from garrison.parity.recording.network import from_header
 from garrison.worlds.cc4 import draws as D
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4 import topology
 from garrison.worlds.cc4.agents import red
+from garrison.worlds.cc4.agents.fsm import FsmMemory, initial_memory
 from garrison.worlds.cc4.options import default_options
 from garrison.worlds.cc4.state import NO_RANK, State, initial_state
 
 RECORDED = Path(__file__).parents[2] / "data" / "fsm-random-1.jsonl.xz"
 LEVEL = 0.01 / 40  # tests of chance about draws and networks: at most 40, a family-wise error of 1% over all
-LANES = 8000
-LANE = np.arange(LANES)
+NUM_ENVS = 8000
+LANE = np.arange(NUM_ENVS)
 F, R = T.Fsm, T.Red
 ACTIONS = {  # §5.1 and §5.5
     "fsm": {
@@ -53,34 +54,42 @@ def promote_ranks():
 
 @pytest.fixture(scope="module")
 def draws():
-    return jax.jit(jax.vmap(D.sample))(jax.random.split(jax.random.key(50), LANES))
+    return jax.jit(jax.vmap(D.sample))(jax.random.split(jax.random.key(50), NUM_ENVS))
 
 
 @pytest.fixture(scope="module")
 def decide(draws):
-    """``decide(red, fields, per_lane={})``: what the red agents choose in all lanes; NumPy leaves."""
+    """``decide(red, fields, per_lane={})``: what the red agents choose in all environments; NumPy leaves.
+
+    Fields are those of the state and of the finite-state red's memory.
+    """
 
     def choose(name):
-        return jax.jit(jax.vmap(lambda *given: red.decide(name, *given)[0], in_axes=(0, None, 0)))
+        def one(draws, options, state, memory):
+            return red.choose(name, draws, options, state, red.remember(memory, state))
+
+        return jax.jit(jax.vmap(one, in_axes=(0, None, 0, 0)))
 
     compiled = {name: choose(name) for name in ("fsm", "discovery", "random_select")}
 
     def run(name, fields, per_lane=None):
-        lanes = {name: np.broadcast_to(value, (LANES, *value.shape)) for name, value in fields.items()}
-        state = State(**lanes | (per_lane or {}))
-        return jax.device_get(compiled[name](draws, default_options(name), state))
+        num_envs = {name: np.broadcast_to(value, (NUM_ENVS, *value.shape)) for name, value in fields.items()}
+        num_envs |= per_lane or {}
+        memory = FsmMemory(**{field: num_envs.pop(field) for field in vars(initial_memory())})
+        return jax.device_get(compiled[name](draws, default_options(), State(**num_envs), memory))
 
     return run
 
 
 @pytest.fixture
 def fields():
-    """State fields at reset, to be written into, with all agents free to decide, not for the first time."""
-    network = topology.from_header(trace.read(RECORDED).header)
-    fields = {name: np.array(value) for name, value in vars(initial_state(network)).items()}
+    """Fields at reset, to be written into, with all agents free to decide, not for the first time."""
+    network = from_header(trace.read(RECORDED).header)
+    parts = vars(initial_state(network)) | vars(initial_memory())
+    fields = {name: np.array(value) for name, value in parts.items()}
     fields["red_active"][:] = True
     fields["red_known_session"][:, 0] = 0
-    fields["fsm_calls"][:] = 9
+    fields["calls"][:] = 9
     for name in ("seen_order", "seen_hostname"):
         fields[name][:] = 0
     fields["seen_session"][:] = True  # or red would believe that it lost its shells
@@ -90,9 +99,9 @@ def fields():
 def know(fields, agent, hosts, named=()):
     """Let a red agent's memory hold ``hosts`` (state by slot), in this order, some by name."""
     for place, (host, state) in enumerate(hosts.items()):
-        fields["fsm_state"][agent, host] = state
-        fields["fsm_order"][agent, host] = 1 + place
-        fields["fsm_hostname"][agent, host] = host in named
+        fields["host_state"][agent, host] = state
+        fields["order"][agent, host] = 1 + place
+        fields["hostname"][agent, host] = host in named
 
 
 def fits(values, law):
@@ -118,13 +127,13 @@ def server(number, agent=0):
 
 @pytest.mark.parametrize("name", ["fsm", "discovery"])
 def test_actions_by_state(decide, fields, name):
-    """Each lane's agents know one host, whose state goes through all eight."""
+    """Each environment's agents know one host, whose state goes through all eight."""
     state = (1 + LANE % 8).astype(np.uint8)
-    memory = np.zeros((LANES, T.NUM_RED, T.NUM_HOSTS), np.uint8)
+    memory = np.zeros((NUM_ENVS, T.NUM_RED, T.NUM_HOSTS), np.uint8)
     for agent in range(T.NUM_RED):
         know(fields, agent, {user(0, agent): F.K}, {user(0, agent)})
         memory[:, agent, user(0, agent)] = state
-    kind = decide(name, fields, {"fsm_state": memory}).kind
+    kind = decide(name, fields, {"host_state": memory}).kind
     p = {f"{at.name}": fits(kind[state == at], law) for at, law in ACTIONS[name].items()}
     assert not multiple_tests.rejected(p, LEVEL)
     other = ACTIONS["discovery" if name == "fsm" else "fsm"]

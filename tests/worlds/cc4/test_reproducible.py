@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-STEPS, LANES = 60, 4
+STEPS, NUM_ENVS = 60, 4
 # Of world.version "1". It changes when trajectories do, and then the version must change too; and when the
-# state gets another layout, where the fields that stay have to be compared with those before.
+# state gets another layout, where the fields that stay have to be compared with those before. Red's memory
+# follows the state, of which it once was the end.
 GOLDEN = "a8785afc56f178fb9f23e4a3c436c15fc223645e28e04afacac06cf8dd86cac5"
 
 
@@ -25,15 +26,15 @@ def digest(tree) -> str:
 
 @pytest.fixture(scope="module")
 def played(rollout, blue_actions):
-    keys = jax.random.split(jax.random.key(7), LANES)
-    actions = blue_actions(7, STEPS, LANES)
+    keys = jax.random.split(jax.random.key(7), NUM_ENVS)
+    actions = blue_actions(7, STEPS, NUM_ENVS)
     return keys, actions, jax.device_get(rollout(keys, actions))
 
 
 def test_golden_hash_guards_the_version(world, played):
     assert world.version == "1"
     episode, obs, rewards = played[2]
-    assert digest((episode.state, episode.topology, obs, rewards)) == GOLDEN
+    assert digest((episode.state, episode.red_memory, episode.topology, obs, rewards)) == GOLDEN
 
 
 def test_lanes_do_not_see_each_other(rollout, played):

@@ -109,7 +109,7 @@ def seen(network, fields, memory, host=HOST) -> dict[str, float]:
 
 @pytest.mark.parametrize(("shells", "roots"), [(0, 0), (1, 0), (2, 1), (0, 1)])
 def test_analyse_tells_the_files_on_the_host(turn, network, fields, memory, shells, roots):
-    assert (seen(network, fields, memory)["looked at"], memory.told_age[HOST]) == (0, rich.OLDEST)
+    assert (seen(network, fields, memory)["looked at"], memory.analysis_age[HOST]) == (0, rich.OLDEST)
     fields["host_cmd_files"][HOST], fields["host_escalate_files"][HOST] = shells, roots
     blue_due(fields, T.Blue.ANALYSE)
     fields, memory, _ = turn(fields, memory)
@@ -137,7 +137,7 @@ def test_what_analyse_told_grows_old_and_is_kept(turn, network, fields, memory):
         told = seen(network, fields, memory)
         assert told["cmd.sh found"] == 1
         assert told["age of that"] == pytest.approx(steps / rich.OLDEST)
-    old = memory.replace(told_age=np.full(T.NUM_HOSTS, rich.OLDEST, np.uint8))
+    old = memory.replace(analysis_age=np.full(T.NUM_HOSTS, rich.OLDEST, np.uint8))
     assert seen(network, *turn(fields, old)[:2])["age of that"] == 1
 
 
@@ -298,7 +298,7 @@ def played(worlds):
     """Observations, states and rewards of both contracts under the same keys and random actions."""
 
     def rollout(world):
-        def lane(key):
+        def env(key):
             obs, episode = world.reset(key)
 
             def one(carry, t):
@@ -309,7 +309,7 @@ def played(worlds):
 
             return jax.lax.scan(one, (obs, episode), jnp.arange(world.max_steps))[1]
 
-        return jax.device_get(jax.jit(jax.vmap(lane))(jax.random.split(jax.random.key(5), 8)))
+        return jax.device_get(jax.jit(jax.vmap(env))(jax.random.split(jax.random.key(5), 8)))
 
     return tuple(rollout(world) for world in worlds)
 
@@ -373,7 +373,7 @@ def test_memory_takes_nothing_hidden(memory):
     for ours, theirs in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     quiet["blue_kind"][OWNER], quiet["blue_host"][OWNER] = T.Blue.ANALYSE, HOST
-    assert rich.remember(memory, Files(files), Events(**quiet), None).told[HOST] == 7
+    assert rich.remember(memory, Files(files), Events(**quiet), None).analysis[HOST] == 7
 
 
 def test_the_rich_side_keeps_the_contract():
@@ -395,7 +395,7 @@ def test_sizes_and_labels_agree(worlds):
 def test_the_layout_per_host_is_that_of_the_vector(worlds, observe, played):
     episode = jax.tree.map(lambda x: x[0, -1], played[1][1])
     table = np.asarray(host_features(episode.topology, episode.state, episode.blue_memory))
-    assert table.shape == (T.NUM_BLUE, rich.MAX_STATIONS, len(rich.OF_HOST))
+    assert table.shape == (T.NUM_BLUE, rich.MAX_AGENT_HOSTS, len(rich.OF_HOST))
     vectors = np.asarray(observe(episode))
     for host in (user_host(RZB, 1), server_host(OFF, 0)):
         agent, place = station(host)
@@ -409,7 +409,7 @@ def test_the_memory_takes_553_bytes(memory):
 
 def test_a_world_is_seen_by_its_players(worlds):
     stock, richer = worlds
-    players = blue.PLAYERS
+    players = blue.POLICIES
     assert observed_by(stock, [players["idle"], players["reactive"]]) == stock
     assert observed_by(stock, [players["idle"], players["guard"]]) == richer
     assert observed_by(richer, []) == richer
@@ -418,7 +418,7 @@ def test_a_world_is_seen_by_its_players(worlds):
 @pytest.mark.parametrize("name", ["idle", "random", "reactive", "firewall"])
 def test_players_of_the_stock_vector_play_alike_on_the_rich_one(name, worlds, played):
     legal = worlds[0].legal(jax.tree.map(lambda x: x[0, 0], played[0][1]))
-    act = jax.jit(lambda obs: blue.PLAYERS[name].act(jax.random.key(1), obs, legal, ())[0])
+    act = jax.jit(lambda obs: blue.POLICIES[name].act(jax.random.key(1), obs, legal, ())[0])
     for stock, richer in zip(played[0][0][0, 30:], played[1][0][0, 30:], strict=True):
         np.testing.assert_array_equal(act(stock), act(richer))
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from garrison.parity.recording import trace
+from garrison.parity.recording.network import from_header
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4 import topology
 from garrison.worlds.cc4.options import default_options
@@ -162,7 +163,7 @@ def test_no_network_breaks_a_rule(networks):
 
 
 def test_no_recorded_network_breaks_a_rule(headers):
-    recorded = [topology.from_header(header) for header in headers]
+    recorded = [from_header(header) for header in headers]
     assert broken_rules(jax.tree.map(lambda *x: np.stack(x), *recorded)) == []
 
 

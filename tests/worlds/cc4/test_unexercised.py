@@ -221,20 +221,22 @@ def test_transitions_that_no_policy_makes(fields, before, kind, after):
     """§5.1: the stock policies never withdraw, and never discover a foreign subnet."""
     host = user_host(RZA, 0)
     fields["red_active"][1] = True
-    fields["fsm_state"][1, host], fields["fsm_calls"][1] = T.Fsm[before], 3
+    memory = {name: np.array(value) for name, value in vars(fsm.initial_memory()).items()}
+    memory["host_state"][1, host], memory["calls"][1] = T.Fsm[before], 3
     for name, value in (("kind", kind), ("outcome", T.Outcome.TRUE), ("host", host), ("subnet", RZA)):
         fields[f"seen_{name}"][1] = value
     fields["seen_session"][1, host] = True
-    memory = fsm.remember(State(**fields))
-    assert memory.fsm_state[1, host] == T.Fsm[after]
+    after_it = fsm.remember(fsm.FsmMemory(**memory), State(**fields))
+    assert after_it.host_state[1, host] == T.Fsm[after]
 
 
 def test_a_sleeping_red_and_a_sleeping_green_do_nothing(fields):
-    """§5.5, §4.3: both choose Sleep and change nothing else, whatever is drawn."""
+    """§5.5, §4.3: both choose Sleep, whatever is drawn, and a sleeping red keeps no memory."""
     draws, state = draw.sample(jax.random.key(1)), State(**fields)
-    action, after = red.decide("sleep", draws, default_options(), state)
+    memory = red.remember(red.initial_memory(["sleep"]), state)
+    assert memory is None
+    action = red.choose("sleep", draws, default_options(), state, memory)
     assert (np.asarray(action.kind) == T.Red.SLEEP).all()
-    assert after is state
     assert (np.asarray(green.decide("sleep", draws)) == T.Green.SLEEP).all()
 
 

@@ -122,12 +122,12 @@ def test_defending_by_alerts_beats_idling_and_chance():
     assert alerts > idling + 1
 
 
-def mean_return(policy, lanes: int = 128) -> float:
-    world = Vectorize(WORLD, lanes)
+def mean_return(policy, num_envs: int = 128) -> float:
+    world = Vectorize(WORLD, num_envs)
 
     def one(carry, key):
         obs, state = carry
-        keys = jax.random.split(key, lanes)
+        keys = jax.random.split(key, num_envs)
         obs, state, step = world.step(key, state, jax.vmap(policy)(obs, world.legal(state), keys))
         return (obs, state), step.reward[:, 0]
 

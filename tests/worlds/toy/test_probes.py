@@ -104,8 +104,8 @@ def test_cues_are_drawn_evenly():
     "world", [Credit(), Masking(), Coordination(), Memory()], ids=lambda world: world.name
 )
 def test_random_play_earns_half(world):
-    lanes, steps = 256, 4 * world.max_steps
-    many = Vectorize(EpisodeStats(AutoReset(world)), lanes)
+    num_envs, steps = 256, 4 * world.max_steps
+    many = Vectorize(EpisodeStats(AutoReset(world)), num_envs)
 
     def one(state, key):
         act, move = jax.random.split(key)
@@ -117,5 +117,5 @@ def test_random_play_earns_half(world):
         many.reset(KEY)[1]
     )
     finished = np.asarray(returns)[np.asarray(done)][:, 0]
-    assert len(finished) == 4 * lanes
+    assert len(finished) == 4 * num_envs
     assert abs(finished.mean() - 0.5) < 4 * 0.5 / np.sqrt(len(finished))

@@ -10,7 +10,7 @@ import garrison
 from garrison.core.testing import check_world
 from garrison.core.wrappers import Vectorize
 
-TOYS = [name for name in garrison.worlds() if name.startswith("toy/")]
+TOYS = [name for name in garrison.available_worlds() if name.startswith("toy/")]
 
 # Per world and version, the hash of a trajectory. One that changes under the same version is a mistake.
 GOLDEN = {
@@ -28,7 +28,7 @@ GOLDEN = {
 
 
 def trajectory_hash(name: str) -> str:
-    """Hash of all that two lanes return in four steps, with actions 0, 1, 0, 1."""
+    """Hash of all that two environments return in four steps, with actions 0, 1, 0, 1."""
     world = Vectorize(garrison.make(name), 2)
     obs, state = world.reset(jax.random.key(0))
     seen = [obs, state]

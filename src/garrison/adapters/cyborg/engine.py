@@ -15,7 +15,7 @@ import sys
 import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,7 @@ def about() -> dict[str, Any]:
     """The identity of this CybORG, JSON-ready.
 
     Returns:
-        ``version`` as CybORG says; ``commit`` of its source tree, None where that is no git checkout;
+        ``version`` as CybORG says; ``commit`` of its source tree, None where that is not a git checkout;
         ``sources``, the first 16 digits of the SHA-256 of its Python files; ``known``, whether those are the
         files that Garrison is compared with.
     """
@@ -173,13 +173,19 @@ def always_as_is() -> bool:
     return value == "1"
 
 
-class CybORGSession:
-    """One CybORG of CAGE Challenge 4 behind its own blue wrapper.
+def build(
+    red: str = "fsm",
+    seed: Any = None,
+    steps: int = 500,
+    green: str = "enterprise",
+    as_is: bool | None = None,
+) -> Any:
+    """A ``CybORG`` of CAGE Challenge 4, built as the challenge's evaluation does; no wrapper is around it.
 
     Args:
         red, green: names from ``REDS`` and ``GREENS``.
         seed: of the generator that everything draws from, or a generator of one's own, such as one that
-            records. CybORG draws one whole network on construction, before the first :meth:`reset`.
+            records. CybORG draws one whole network on construction, before the first reset.
         steps: episode length as CybORG counts it; an episode is over after ``steps - 1`` steps.
         as_is: run all that CybORG runs. Otherwise its rewards are asked without the true state of the
             network, which it computes three times a step for them and which none of them reads: two thirds
@@ -187,15 +193,42 @@ class CybORGSession:
             other than the known ones are always run as they are. None stands for what the environment
             variable ``AS_IS`` says.
 
+    Raises:
+        MissingCybORG: when CybORG cannot be imported.
+        ValueError: for an unknown red or green.
+    """
+    for what, name, known in (("red", red, REDS), ("green", green, GREENS)):
+        if name not in known:
+            raise ValueError(f"no {what} {name!r} on CybORG; there are: {', '.join(known)}")
+    package = cyborg()
+    generator = package.Simulator.Scenarios.EnterpriseScenarioGenerator(
+        blue_agent_class=package.Agents.SleepAgent,
+        green_agent_class=getattr(package.Agents, GREENS[green]),
+        red_agent_class=getattr(package.Agents, REDS[red]),
+        steps=steps,
+    )
+    made = package.CybORG(generator, seed=seed)
+    if not (always_as_is() if as_is is None else as_is) and about()["known"]:
+        controller = made.environment_controller
+        controller.calculate_reward = partial(_reward, controller)
+    return made
+
+
+def _reward(controller: Any, calculator: Any) -> float:
+    """As ``calculate_simulation_reward`` of CybORG's calculators, without the true state (None)."""
+    return calculator.calculate_reward(
+        None, controller.action, controller.observation, controller.done, controller.state
+    )
+
+
+class CybORGSession:
+    """One CybORG of CAGE Challenge 4 behind its own blue wrapper; arguments as those of :func:`build`.
+
     Attributes:
         cyborg: the ``CybORG`` object; ``controller`` its ``environment_controller``.
         wrapper: a ``BlueFlatWrapper``.
         raw: the latest raw observation of each blue agent: CybORG's own dictionaries, not copies, which it
             changes in the next step.
-
-    Raises:
-        MissingCybORG: when CybORG cannot be imported.
-        ValueError: for an unknown red or green.
     """
 
     def __init__(
@@ -206,26 +239,9 @@ class CybORGSession:
         green: str = "enterprise",
         as_is: bool | None = None,
     ) -> None:
-        for what, name, known in (("red", red, REDS), ("green", green, GREENS)):
-            if name not in known:
-                raise ValueError(f"no {what} {name!r} on CybORG; there are: {', '.join(known)}")
-        package = cyborg()
-        generator = package.Simulator.Scenarios.EnterpriseScenarioGenerator(
-            blue_agent_class=package.Agents.SleepAgent,
-            green_agent_class=getattr(package.Agents, GREENS[green]),
-            red_agent_class=getattr(package.Agents, REDS[red]),
-            steps=steps,
-        )
         self.raw: dict[str, dict] = {}
-        self.cyborg = package.CybORG(generator, seed=seed)
+        self.cyborg = build(red, seed, steps, green, as_is)
         self.wrapper = _listening()(self.cyborg, self.raw)
-        if not (always_as_is() if as_is is None else as_is) and about()["known"]:
-            self.controller.calculate_reward = self._reward
-
-    def _reward(self, calculator: Any) -> float:
-        """As ``calculate_simulation_reward`` of CybORG's calculators, without the true state (None)."""
-        now = self.controller
-        return calculator.calculate_reward(None, now.action, now.observation, now.done, now.state)
 
     @property
     def controller(self) -> Any:

@@ -5,6 +5,8 @@ An episode depends on its world, policy and seed alone, not on the process that 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import equinox as eqx
@@ -13,10 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.adapters.cyborg.world import CybORGWorld
+from garrison.core.policy import observation_size_of
+from garrison.core.world import Step
 
 
 def play_episode(world: CybORGWorld, policy: Any, seed: int) -> dict[str, Any]:
     """Play one episode.
+
+    A policy with a method ``episode(world, seed)`` plays by itself; it yields what :func:`_steps` does.
 
     Returns:
         ``returns`` and ``scores``, the sums of all rewards and of those that the official score counts;
@@ -27,16 +33,11 @@ def play_episode(world: CybORGWorld, policy: Any, seed: int) -> dict[str, Any]:
     decisions = np.zeros(tuple(map(len, behavior.axes.values())), np.int32)
     rewards: list[float] = []
     parts: dict[str, np.ndarray] = {}
-    begin_key, act_key = jax.random.split(jax.random.key(seed))
-    memory = policy.init(begin_key, world.num_agents)
-    obs, state = world.reset(seed)
-    while not state.done:
-        read = obs[:, : getattr(policy, "observation_size", None)]
-        actions, memory = _act(policy, act_key, len(rewards), read, world.legal(state), memory)
-        obs, state, step = world.step(None, state, np.asarray(actions))
+    own = getattr(policy, "episode", None)
+    for step, phase in _steps(world, policy, seed) if own is None else own(world, seed):
         rewards.append(float(np.mean(step.reward)))
         for name, part in step.info["reward_parts"].items():
-            parts.setdefault(name, np.zeros(len(behavior.phases)))[state.phase] += part
+            parts.setdefault(name, np.zeros(len(behavior.phases)))[phase] += part
         decided = step.info["decided"]
         np.add.at(decisions, tuple(place[decided] for place in step.info["places"]), 1)
     return {
@@ -46,6 +47,20 @@ def play_episode(world: CybORGWorld, policy: Any, seed: int) -> dict[str, Any]:
         "parts": parts,
         "decisions": decisions,
     }
+
+
+def _steps(world: CybORGWorld, policy: Any, seed: int) -> Iterator[tuple[Step, int]]:
+    """Each step of an episode, and its phase."""
+    begin_key, act_key = jax.random.split(jax.random.key(seed))
+    memory = policy.init(begin_key, world.num_agents)
+    obs, state = world.reset(seed)
+    for t in count():
+        read = obs[:, : observation_size_of(policy)]
+        actions, memory = _act(policy, act_key, t, read, world.legal(state), memory)
+        obs, state, step = world.step(None, state, np.asarray(actions))
+        yield step, state.phase
+        if state.done:
+            return
 
 
 def _act(policy: Any, key: jax.Array, t: int, obs: np.ndarray, mask: np.ndarray, memory: Any) -> Any:

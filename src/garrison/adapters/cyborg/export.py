@@ -58,11 +58,13 @@ def flattened(net: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         Arrays and facts as :class:`~garrison.adapters.cyborg.submission.garrison_policy.Team` takes them.
 
     Raises:
-        ValueError: for what is no network of :mod:`garrison.learn.nets`.
+        ValueError: for what is not a network of :mod:`garrison.learn.nets`.
     """
     one = getattr(net, "nets", net)
-    if not hasattr(one, "trunk") or not hasattr(one, "policy"):
-        raise ValueError(f"{type(net).__name__} cannot be exported; teams of garrison train can")
+    if not hasattr(getattr(one, "trunk", None), "layers") or not hasattr(one, "policy"):
+        raise ValueError(
+            f"{type(net).__name__} cannot be exported; policies of garrison train with an MLP can"
+        )
     layers = [*one.trunk.layers, one.policy]
     arrays = {"agent": one.trunk.agent}
     for number, layer in enumerate(layers):

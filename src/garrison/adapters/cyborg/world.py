@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from garrison.adapters.cyborg import engine
+from garrison.adapters.cyborg import engine, facts
 from garrison.adapters.cyborg.engine import CybORGSession
 from garrison.adapters.cyborg.rich import Tracker
 from garrison.core.spaces import check_actions
@@ -22,10 +22,10 @@ from garrison.core.world import Step, World
 from garrison.worlds.cc4 import CC4, describe
 from garrison.worlds.cc4 import behavior as judged
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.agents import blue as blue_players
-from garrison.worlds.cc4.env import BlueSide
+from garrison.worlds.cc4.agents import blue
+from garrison.worlds.cc4.env import ENDS, BlueSide
 
-_PARTS = {"GreenLocalWork": 0, "GreenAccessService": 1, "Impact": 2}  # columns of tables.REWARD
+_PARTS = ("LWF", "ASF", "RIA")  # columns of tables.REWARD
 _TRAFFIC = (T.Blue.ALLOW, T.Blue.BLOCK)
 
 
@@ -73,6 +73,7 @@ class CybORGWorld(BlueSide):
     observation: str = "stock"  # or "rich"
     busy: str = "free"  # or "masked"
     steps: int = 500  # an episode is over after one less
+    end: str = "both"  # what the last step is: "terminated", "truncated", or both
 
     name = "cyborg"
 
@@ -148,8 +149,8 @@ class CybORGWorld(BlueSide):
         observed = self._observe(state, vectors)
         result = Step(
             reward=np.array([rewards[agent] for agent in T.BLUE_AGENTS], np.float32),
-            terminated=np.bool_(state.done),
-            truncated=np.bool_(state.done),
+            terminated=np.bool_(state.done and ENDS[self.end][0]),
+            truncated=np.bool_(state.done and ENDS[self.end][1]),
             final_obs=observed,
             info={"reward_parts": reward_parts(controller), "decided": decided, "places": places},
         )
@@ -160,7 +161,7 @@ class CybORGWorld(BlueSide):
         if self.busy == "free":
             return state.mask
         sleep = np.zeros_like(state.mask)
-        sleep[np.arange(T.NUM_BLUE), list(blue_players.SLEEP)] = True
+        sleep[np.arange(T.NUM_BLUE), list(blue.SLEEP)] = True
         return np.where(state.busy[:, None], sleep, state.mask)
 
     # ------------------------------------------------------------ parts of the above
@@ -185,7 +186,7 @@ class CybORGWorld(BlueSide):
 
     def _places(self, state: CybORGEpisode, chosen: Mapping[str, int]) -> tuple[np.ndarray, ...]:
         """Kind, subnet and red's hold of the actions, ``int[blue]`` each; before they are carried out."""
-        holds = red_holds(state.engine.controller)
+        holds = facts.red_holds(state.engine.controller)
         rows = [_place(number, state.mask, action, holds) for number, action in enumerate(chosen.values())]
         return tuple(np.array(rows).T)
 
@@ -201,17 +202,6 @@ def _place(agent: int, mask: np.ndarray, action: int, holds: Mapping[str, int]) 
     return kind, judged.DEFENDED.index(target) if kind in _TRAFFIC else nowhere, judged.NO_TARGET
 
 
-def red_holds(controller: Any) -> dict[str, int]:
-    """Red's hold on each host where it has one: ``USER_SHELL`` or ``ROOT`` of ``cc4``'s behavior."""
-    holds: dict[str, int] = {}
-    for agent, sessions in controller.state.sessions.items():
-        if agent.startswith("red"):
-            for session in sessions.values():
-                hold = judged.ROOT if session.username == "root" else judged.USER_SHELL
-                holds[session.hostname] = max(hold, holds.get(session.hostname, hold))
-    return holds
-
-
 def reward_parts(controller: Any) -> dict[str, np.float32]:
     """The parts of blue's reward in the last step, by the names that ``cc4`` has for them (§6.3).
 
@@ -220,32 +210,34 @@ def reward_parts(controller: Any) -> dict[str, np.float32]:
     Raises:
         Mismatch: when they do not add up to CybORG's reward.
     """
-    totals = np.zeros(len(_PARTS))
-    state = controller.state
-    for agent, actions in controller.action.items():
-        part = _PARTS.get(type(actions[0]).__name__) if actions else None
-        if part is None or not any(session.active for session in state.sessions[agent].values()):
-            continue
-        action = actions[0]
-        failed = controller.observation[agent].observations[0].data["success"].name == "FALSE"
-        if part == _PARTS["Impact"]:
-            totals[part] += _worth(controller, action.hostname, part)  # whatever its result (Q1)
-        elif failed:
-            totals[part] += _worth(controller, state.ip_addresses[action.ip_address], part)
-    reported = controller.reward["Blue"]
-    if totals.sum() != reported["BlueRewardMachine"]:
+    return priced(controller.state.mission_phase, facts.costs(controller), controller.reward["Blue"])
+
+
+def priced(
+    phase: int, costs: Iterable[tuple[str, str]], rewards: Mapping[str, float]
+) -> dict[str, np.float32]:
+    """The parts of blue's reward in a step.
+
+    Args:
+        phase: of the step.
+        costs: what cost blue, as :func:`facts.costs` has it.
+        rewards: of blue, as CybORG gives them.
+
+    Raises:
+        Mismatch: when they do not add up to what CybORG gives.
+    """
+    totals = dict.fromkeys(_PARTS, 0.0)
+    for part, subnet in costs:
+        totals[part] += float(T.REWARD[phase, T.SUBNETS.index(subnet), _PARTS.index(part)])
+    total = sum(totals.values())
+    if total != rewards["BlueRewardMachine"]:
         raise Mismatch(
-            f"this CybORG's reward is {reported['BlueRewardMachine']} where the parts add up to "
-            f"{totals.sum()} ({', '.join(_PARTS)}: {totals.tolist()}); it is "
-            f"{engine.described(engine.about())}"
+            f"this CybORG's reward is {rewards['BlueRewardMachine']} where the parts add up to {total} "
+            f"({', '.join(f'{part} {value}' for part, value in totals.items())}); "
+            f"it is {engine.described(engine.about())}"
         )
-    parts = dict(zip(("LWF", "ASF", "RIA"), totals, strict=True)) | {"action_cost": reported["action_cost"]}
+    parts = totals | {"action_cost": rewards["action_cost"]}
     return {name: np.float32(part) for name, part in parts.items()}
-
-
-def _worth(controller: Any, hostname: str, part: int) -> float:
-    subnet = T.SUBNETS.index(controller.state.hostname_subnet_map[hostname].value)
-    return T.REWARD[controller.state.mission_phase, subnet, part]
 
 
 def check_labels(agent: int, labels: Sequence[str]) -> None:
@@ -281,4 +273,4 @@ def on_cyborg(world: World) -> CybORGWorld:
     if foreign:
         raise ValueError(f"CybORG has no option {', '.join(foreign)}; leave it out, or evaluate on Garrison")
     steps = int(world.options.steps)
-    return CybORGWorld(world.red, world.green, world.observation, world.busy, steps)
+    return CybORGWorld(world.red, world.green, world.observation, world.busy, steps, world.end)

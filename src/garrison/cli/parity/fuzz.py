@@ -136,7 +136,7 @@ def tell(row: dict[str, Any]) -> None:
 def totals(rows: Sequence[dict[str, Any]], commands: Sequence[str]) -> dict[str, Any]:
     """All rows, which ``commands`` played, with their totals."""
     from garrison.parity.replay import fuzz
-    from garrison.parity.stress.overflow import CAPACITY
+    from garrison.worlds.cc4.capacity import CAPACITY
 
     largest = {name: max((row["largest"].get(name, 0) for row in rows), default=0) for name in CAPACITY}
     return origin(commands[-1]) | {

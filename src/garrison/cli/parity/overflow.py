@@ -38,6 +38,7 @@ class Overflow:
 
     def run(self) -> int:
         from garrison.parity.stress import overflow
+        from garrison.worlds.cc4 import capacity
 
         pairs = len(overflow.POLICIES) * len(overflow.REDS)
         each = -(-self.episodes // pairs)
@@ -50,7 +51,7 @@ class Overflow:
             for use in overflow.study(each, self.seed, min(BATCH, each)):
                 uses.append(use)
                 status.update(f"playing; done: {len(uses)} of {pairs} pairs of red and blue")
-        figures = self._figures(uses, overflow.CAPACITY)
+        figures = self._figures(uses, capacity.CAPACITY)
         publish(study(figures), self.save, self.json)
         return 0 if not figures["overflowed"] else 1
 

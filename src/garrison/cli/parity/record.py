@@ -65,7 +65,7 @@ class Record:
 def bar(total: int, what: str) -> Iterator:
     """A progress bar of episodes; within the block, ``advance(played)`` counts one.
 
-    What was not played but found is no measure of the time that the others take.
+    Episodes that were found in files do not count towards the estimated time.
     """
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes"),

@@ -13,12 +13,11 @@ import numpy as np
 from garrison.core.policy import STATE, is_privileged, observation_of, observation_size_of
 from garrison.parity.recording import trace
 from garrison.parity.stress.policies import STRESS, Known
-from garrison.runs import run as runs
-from garrison.train.seeds import load_teams
-from garrison.worlds.cc4 import BLUE_PLAYERS, CC4
+from garrison.training import run as runs
+from garrison.worlds.cc4 import BLUE_POLICIES, CC4
 from garrison.worlds.cc4 import tables as T
 
-NAMES = tuple(dict.fromkeys([*BLUE_PLAYERS, *STRESS]))
+NAMES = tuple(dict.fromkeys([*BLUE_POLICIES, *STRESS]))
 
 
 @dataclass(frozen=True)
@@ -97,18 +96,19 @@ def blue(name: str) -> BluePlayer:
     if _is_recording(name):
         return ReplayedActions(Path(name))
     if name in NAMES:
-        return PolicyAdapter(STRESS.get(name) or BLUE_PLAYERS[name])
+        return PolicyAdapter(STRESS.get(name) or BLUE_POLICIES[name])
     path, number = _of_run(name)
     if not (path / "config.json").exists():
         raise ValueError(
             f"no blue policy {name!r}; there are: {', '.join(NAMES)}, run directories and recordings"
         )
-    _, world, teams = load_teams(runs.load(path))
+    run = runs.load(path)
+    world, policies = run.world(), run.policies()
     if not isinstance(world, CC4):
         raise ValueError(f"{path} was trained in {world.name!r}, not as the blue side of cc4")
-    if number >= len(teams):
-        raise ValueError(f"{path} has {len(teams)} seeds, counted from 0: there is no {number}")
-    return PolicyAdapter(teams[number], masked=world.busy == "masked")
+    if number >= len(policies):
+        raise ValueError(f"{path} has {len(policies)} seeds, counted from 0: there is no {number}")
+    return PolicyAdapter(policies[number], masked=world.busy == "masked")
 
 
 def called(name: str) -> str:

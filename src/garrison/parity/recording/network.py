@@ -1,4 +1,4 @@
-"""How a recording names the parts of one network: addresses, subnets, green agents."""
+"""The network of a recording: the topology in its header, and the names of its parts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.topology import Topology
 
 HOST_SLOT = {name: slot for slot, name in enumerate(T.HOST_NAMES)}
+_SERVICE = {name: i for i, name in enumerate(T.SERVICE_NAMES)}
 
 
 class Names:
@@ -34,3 +35,49 @@ class Names:
         green = [slot for slot, host in enumerate(T.GREEN_HOST) if exists[host]]
         self.green_slot = {f"green_agent_{i}": slot for i, slot in enumerate(green)}
         self.green_agent = {int(T.GREEN_HOST[slot]): agent for agent, slot in self.green_slot.items()}
+
+
+def from_header(header: dict) -> Topology:
+    """The network of a recorded episode (``cc4-trace/1``), as NumPy arrays without an environment axis.
+
+    Raises:
+        ValueError: when the header names a host that CC4 does not have, or lacks a part.
+    """
+    try:
+        return _from_header(header)
+    except KeyError as error:
+        raise ValueError(f"not a CC4 episode header: {error.args[0]!r} is missing or unknown") from error
+
+
+def _from_header(header: dict) -> Topology:
+    exists, address = np.zeros(T.NUM_HOSTS, bool), np.zeros(T.NUM_HOSTS, np.uint8)
+    for name, _subnet, ip, *_ in header["hosts"]:
+        exists[HOST_SLOT[name]] = True
+        address[HOST_SLOT[name]] = int(ip.rsplit(".", 1)[1])
+    kind = np.zeros((T.NUM_HOSTS, T.NUM_REAL), np.uint8)
+    pid = np.zeros((T.NUM_HOSTS, T.NUM_REAL), np.int16)
+    for name, host in header["snapshot"]["hosts"].items():
+        for slot, (service, (service_pid, *_)) in enumerate(host["services"].items()):
+            kind[HOST_SLOT[name], slot], pid[HOST_SLOT[name], slot] = _SERVICE[service], service_pid
+    sessions = header["snapshot"]["sessions"]
+    session_pid = {"blue": np.zeros(T.NUM_HOSTS, np.int16), "green": np.zeros(T.NUM_HOSTS, np.int16)}
+    for agent, entries in sessions.items():
+        side = agent.split("_")[0]
+        if side in session_pid:
+            for entry in entries:
+                session_pid[side][HOST_SLOT[entry[1]]] = entry[3]
+    base = np.maximum(np.maximum(pid.max(1), session_pid["blue"]), session_pid["green"])
+    starts = [header["snapshot"]["red"][agent]["known_hostnames"][0] for agent in T.RED_AGENTS]
+    return Topology(
+        host_exists=exists,
+        host_address=address,
+        subnet_address=np.array([int(header["subnets"][s].split(".")[2]) for s in T.SUBNETS], np.uint8),
+        service_kind=kind,
+        service_pid=pid,
+        blue_pid=session_pid["blue"],
+        green_pid=session_pid["green"],
+        base_pid=base,
+        blue_parent=np.array([HOST_SLOT[header["blue_parent"][a]] for a in T.BLUE_AGENTS], np.uint8),
+        red_start=np.array([HOST_SLOT[name] for name in starts], np.uint8),
+        red_start_pid=np.int16(sessions["red_agent_0"][0][3]),
+    )

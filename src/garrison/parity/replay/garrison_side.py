@@ -14,7 +14,6 @@ from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.options import Options
 
 _OUTCOMES = (None, "TRUE", "UNKNOWN", "FALSE", "IN_PROGRESS")  # by tables.Outcome
-_BY_HOSTNAME = (T.Red.ESCALATE, T.Red.IMPACT, T.Red.DEGRADE)
 
 
 def executed(events: Events, names: Names) -> dict[str, dict]:
@@ -51,7 +50,7 @@ def _red(events: Events, r: int, names: Names) -> dict[str, Any]:
     if kind == T.Red.DISCOVER:
         target = names.cidr[events.red_subnet[r]]
     elif acts:
-        target = T.HOST_NAMES[host] if kind in _BY_HOSTNAME else names.ip[host]
+        target = T.HOST_NAMES[host] if T.RED_TARGET_BY_NAME[kind] else names.ip[host]
     return {
         "action": T.RED_NAMES[kind],
         "target": target,

@@ -74,16 +74,18 @@ class _Decision:
 
 def decide_fsm(turn: StepDrawsBuilder, red: int, draws: list[Draw], discovery: bool) -> None:
     """Lay down a decision of the finite-state red (§5.3), or of its discovery variant (§5.5)."""
-    decision, state = _Decision(red, draws), turn.state
+    decision, state, memory = _Decision(red, draws), turn.state, turn.memory
     if state.red_active[red] and state.red_ticks[red] == 0:
-        options = ~np.isin(state.fsm_state[red], _FINISHED)
+        options = ~np.isin(memory.host_state[red], _FINISHED)
         if not options.any():
             raise TapeError(f"{T.RED_AGENTS[red]} decides but knows no host")
         if discovery:
             host = _preferred_host(turn, decision, _state_group(turn, decision, options))
         else:
             host = _host(turn, decision, f"{FSM_SITE}:291", options)
-        kind = _action(turn, decision, int(state.fsm_state[red, host]))
+        rules = turn.options
+        chances = rules.red_discovery_probability if discovery else rules.red_probability
+        kind = _action(turn, decision, int(memory.host_state[red, host]), np.asarray(chances))
         if kind == T.Red.DISCOVER:
             _known_subnet(turn, decision)
         _known_session(turn, decision)
@@ -92,8 +94,8 @@ def decide_fsm(turn: StepDrawsBuilder, red: int, draws: list[Draw], discovery: b
 
 def _state_group(turn: StepDrawsBuilder, decision: _Decision, options: np.ndarray) -> np.ndarray:
     """The hosts among ``options`` that are in the state that the discovery variant chose."""
-    red, states = decision.red, turn.state.fsm_state[decision.red]
-    in_order = sorted(np.flatnonzero(options), key=lambda h: turn.state.fsm_order[red, h])
+    red, states = decision.red, turn.memory.host_state[decision.red]
+    in_order = sorted(np.flatnonzero(options), key=lambda h: turn.memory.order[red, h])
     present = list(dict.fromkeys(int(states[h]) for h in in_order))
     chosen = present[0]
     if len(present) > 1:
@@ -110,7 +112,7 @@ def _state_group(turn: StepDrawsBuilder, decision: _Decision, options: np.ndarra
 
 def _preferred_host(turn: StepDrawsBuilder, decision: _Decision, group: np.ndarray) -> int:
     red = decision.red
-    servers = group & turn.state.fsm_hostname[red] & T.IS_SERVER
+    servers = group & turn.memory.hostname[red] & T.IS_SERVER
     if group.sum() == 1:
         return int(np.argmax(group))
     if not servers.any():
@@ -130,21 +132,21 @@ def _host(turn: StepDrawsBuilder, decision: _Decision, site: str, options: np.nd
     if len(slots) == 1:
         return slots[0]
     draw = decision.take(site)
-    in_order = sorted(slots, key=lambda h: turn.state.fsm_order[red, h])
+    in_order = sorted(slots, key=lambda h: turn.memory.order[red, h])
     host = in_order[choice(draw, len(slots))]
     label(draw, turn.names.ip[host])
     turn.put(draw, "red_host", red, rank(slots.index(host), len(slots)))
     return host
 
 
-def _action(turn: StepDrawsBuilder, decision: _Decision, fsm_state: int) -> T.Red:
-    options = [kind for kind in T.RED_ORDER if kind in _LISTED[T.Fsm(fsm_state)]]
+def _action(turn: StepDrawsBuilder, decision: _Decision, host_state: int, chances: np.ndarray) -> T.Red:
+    options = [kind for kind in T.RED_ORDER if kind in _LISTED[T.Fsm(host_state)]]
     draw = decision.take(f"{FSM_SITE}:311")
     kind = options[choice(draw, len(options), "choice_p")]
     label(draw, T.RED_NAMES[kind])
-    weights = np.asarray(turn.options.red_probability)[fsm_state]
+    weights = chances[host_state]
     if weights[kind] == 0:
-        raise TapeError(f"{describe(draw)}: we never choose {T.RED_NAMES[kind]} in {T.Fsm(fsm_state).name}")
+        raise TapeError(f"{describe(draw)}: we never choose {T.RED_NAMES[kind]} in {T.Fsm(host_state).name}")
     position = T.RED_ORDER.index(kind)
     turn.put(draw, "red_action", decision.red, interval(position, weights[list(T.RED_ORDER)]))
     return kind

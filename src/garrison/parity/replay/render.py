@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+import jax
 import numpy as np
 
 from garrison.parity.recording.network import Names
 from garrison.parity.replay.render_hosts import PORTS_BY_BITS, HostRenderer
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.agents import fsm
+from garrison.worlds.cc4.agents.fsm import FsmMemory
 from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.state import NO_RANK, State
 from garrison.worlds.cc4.topology import Topology
 
-_HOSTNAME_ACTIONS = (T.Red.ESCALATE, T.Red.IMPACT, T.Red.DEGRADE, T.Red.WITHDRAW)
+_NAMING_HOSTS = (T.RedTarget.NAME, T.RedTarget.ADDRESS_AND_NAME)
 
 
 class Renderer:
@@ -33,6 +36,7 @@ class Renderer:
         self._blue_id = {host: i for order in self._blue_map for i, host in order}
         self._host_renderer = HostRenderer(topology, names, self._blue_id)
         self._suspicious_seen = [0] * T.NUM_BLUE
+        self._no_memory = jax.device_get(fsm.initial_memory())
 
     def _first_blue_map(self, blue: int) -> list[tuple[int, int]]:
         """Session ids and hosts of a blue agent at reset: the parent is number 0 (§1.7)."""
@@ -40,8 +44,16 @@ class Renderer:
         others = [h for h in self.names.hosts if T.HOST_BLUE[h] == blue and h != parent]
         return list(enumerate([parent, *others]))
 
-    def render(self, state: State, events: Events | None = None) -> dict[str, Any]:
-        """The state after a step with these events; ``None`` after reset. NumPy leaves, no lane axis."""
+    def render(
+        self, state: State, events: Events | None = None, memory: FsmMemory | None = None
+    ) -> dict[str, Any]:
+        """The state after a step, as compared. NumPy leaves, no environment axis.
+
+        Args:
+            events: of the step; None after reset.
+            memory: of the finite-state red after its decision in the step; None where none plays.
+        """
+        memory = self._no_memory if memory is None else memory
         if events is not None:
             self._follow_restores(events)
         suspicious, fresh = self._suspicious(state)
@@ -54,7 +66,7 @@ class Renderer:
             "hosts": self._host_renderer.render(state, fresh),
             "sessions": self._all_sessions(state, suspicious),
             "session_counts": self._session_counts(state),
-            "red": {agent: self._knowledge(state, r) for r, agent in enumerate(T.RED_AGENTS)},
+            "red": {agent: self._knowledge(state, memory, r) for r, agent in enumerate(T.RED_AGENTS)},
         }
 
     def _follow_restores(self, events: Events) -> None:
@@ -93,7 +105,7 @@ class Renderer:
             busy[T.BLUE_AGENTS[b]] = [f"{T.BLUE_NAMES[kind]} {T.HOST_NAMES[host]}", int(state.blue_ticks[b])]
         for r in np.flatnonzero(state.red_ticks):
             kind, host = int(state.red_kind[r]), int(state.red_host[r])
-            target = T.HOST_NAMES[host] if kind in _HOSTNAME_ACTIONS else self.names.ip[host]
+            target = T.HOST_NAMES[host] if T.RED_TARGET[kind] in _NAMING_HOSTS else self.names.ip[host]
             if kind == T.Red.DECEPTION:
                 target = None  # its text in CybORG does not name the target
             busy[T.RED_AGENTS[r]] = [f"{T.RED_NAMES[kind]} {target}", int(state.red_ticks[r])]
@@ -138,18 +150,18 @@ class Renderer:
         counts |= dict.fromkeys(self.names.green_slot, 1)
         return counts | dict(zip(T.RED_AGENTS, state.red_session_count.tolist(), strict=True))
 
-    def _knowledge(self, state: State, red: int) -> dict[str, Any]:
-        fsm, ranks = state.fsm_state[red], state.red_known_session[red]
-        hosts = sorted(np.flatnonzero(fsm), key=lambda h: state.fsm_order[red, h])
+    def _knowledge(self, state: State, memory: FsmMemory, red: int) -> dict[str, Any]:
+        host_state, ranks = memory.host_state[red], state.red_known_session[red]
+        hosts = sorted(np.flatnonzero(host_state), key=lambda h: memory.order[red, h])
         known = sorted(np.flatnonzero(ranks != NO_RANK).tolist(), key=lambda i: ranks[i])
         return {
             "active": bool(state.red_active[red]),
-            "fsm_calls": int(state.fsm_calls[red]),
+            "fsm_calls": int(memory.calls[red]),
             "host_states": [
                 [
                     self.names.ip[h],
-                    T.Fsm(fsm[h]).name,
-                    T.HOST_NAMES[h] if state.fsm_hostname[red, h] else None,
+                    T.Fsm(host_state[h]).name,
+                    T.HOST_NAMES[h] if memory.hostname[red, h] else None,
                 ]
                 for h in hosts
             ],

@@ -13,17 +13,15 @@ import jax
 import numpy as np
 
 from garrison.parity.recording import trace
-from garrison.parity.recording.network import Names
+from garrison.parity.recording.network import Names, from_header
 from garrison.parity.recording.rich_observations import RichObserver
 from garrison.parity.replay import compare, cyborg_side, garrison_side, tape
 from garrison.parity.replay.compare import ReplayDifference
 from garrison.parity.replay.render import Renderer
 from garrison.parity.replay.step_draws import TapeError
-from garrison.parity.stress import overflow
 from garrison.worlds import cc4
-from garrison.worlds.cc4 import describe
-from garrison.worlds.cc4 import topology as networks
-from garrison.worlds.cc4.agents import fsm
+from garrison.worlds.cc4 import capacity, describe
+from garrison.worlds.cc4.agents import red
 from garrison.worlds.cc4.draws import Draws
 
 _AROUND = 3  # steps that are described when a difference is found
@@ -36,7 +34,7 @@ class ReplayReport:
     ``steps`` were compared and ``draws`` laid out; ``differences`` is empty iff the episode is exact.
     ``rich``: whether rich observations were compared too, which needs a recording with raw observations.
     ``overflow`` has the bits of ``tables.Overflow``; a set bit is among the differences too. ``largest`` is
-    the largest use of each bounded list, by the names in ``overflow.CAPACITY``. ``around`` has the events of
+    the largest use of each bounded list, by the names in ``capacity.CAPACITY``. ``around`` has the events of
     both sides up to the first difference, in lines.
     """
 
@@ -66,18 +64,16 @@ class ReplayEngine:
 
     def __init__(self, world: cc4.CC4):
         self.world = world
-        remembers = world.red in ("fsm", "discovery")
 
         def after(episode: cc4.Episode) -> tuple:
-            """What a replay needs of a state: masks, and the state as red remembers it when it decides."""
-            state = fsm.remember(episode.state) if remembers else episode.state
-            return world.legal(episode), state
+            """What a replay needs of a state: masks, and red's memory as it is when red decides next."""
+            return world.legal(episode), red.remember(episode.red_memory, episode.state)
 
         def advance(draws: Draws, episode: cc4.Episode, actions: jax.Array) -> tuple:
             tickets = episode.state.red_next_order
             obs, episode, step = world.step_with(draws, episode, actions)
-            used = overflow.use(tickets, episode.state)
-            return episode, (episode.state, obs, step, used, *after(episode))
+            used = capacity.used(tickets, episode.state)
+            return episode, (episode.state, episode.red_memory, obs, step, used, *after(episode))
 
         self.after = jax.jit(after)
         self.advance = jax.jit(advance)
@@ -135,7 +131,7 @@ class _Run:
         header = recording.header
         self._use, self._red, self._header = use, header["red"], header
         try:
-            self._network = networks.from_header(header)
+            self._network = from_header(header)
         except ValueError as error:
             raise trace.TraceError(f"{recording.path}:1: {error}") from error
         self._episode = use.world.begin(self._network)
@@ -145,7 +141,7 @@ class _Run:
         self._recorded = cyborg_side.Recorded(self._red)
         self._before = header["snapshot"]
         self._observer = RichObserver(header) if use.world.observation == "rich" and "raw" in header else None
-        self._largest = np.zeros(len(overflow.CAPACITY), int)
+        self._largest = np.zeros(len(capacity.CAPACITY), int)
         self._lately: deque[tuple] = deque(maxlen=_AROUND)
         self.overflow = 0
 
@@ -154,13 +150,14 @@ class _Run:
         return self._observer is not None
 
     def largest(self) -> dict[str, int]:
-        return dict(zip(overflow.CAPACITY, self._largest.tolist(), strict=True))
+        return dict(zip(capacity.CAPACITY, self._largest.tolist(), strict=True))
 
     def compare_reset(self) -> list[ReplayDifference]:
         """Differences between the states, observations and constants of both sides after reset."""
         legal, self._memory = jax.device_get(self._use.after(self._episode))
         obs = np.asarray(self._use.world.observe(self._episode))
-        garrison = self._renderer.render(jax.device_get(self._episode.state))
+        self._state, memory = jax.device_get((self._episode.state, self._episode.red_memory))
+        garrison = self._renderer.render(self._state, memory=memory)
         garrison |= garrison_side.at_reset(self._names, self._options, obs, legal) | self._garrison_rich(obs)
         cyborg = self._recorded.snapshot(self._before) | cyborg_side.at_reset(self._header)
         cyborg |= self._cyborg_rich(self._header["observations"])
@@ -168,15 +165,14 @@ class _Run:
 
     def play(self, step: trace.TraceStep) -> list[ReplayDifference]:
         """Do one step on Garrison and compare it with the recorded one."""
-        draws = tape.draws_of(
-            step, self._red, self._network, self._options, self._memory, self._before, self._names
-        )
+        known = (self._network, self._options, self._state, self._memory, self._before, self._names)
+        draws = tape.draws_of(step, self._red, *known)
         before, actions = self._episode, trace.actions_of(step)
         self._episode, result = self._use.advance(draws, before, actions)
-        state, obs, result, used, legal, self._memory = jax.device_get(result)
+        self._state, memory, obs, result, used, legal, self._memory = jax.device_get(result)
         events = result.info["events"]
         self._lately.append((step, before, self._episode, events))
-        garrison = self._renderer.render(state, events)
+        garrison = self._renderer.render(self._state, events, memory)
         garrison |= garrison_side.outputs(obs, legal, result) | {
             "executed": garrison_side.executed(events, self._names)
         }
@@ -188,7 +184,7 @@ class _Run:
             self._observer.update(step.raw, actions)
         cyborg |= self._cyborg_rich(step.observations)
         self._before = step.snapshot
-        self.overflow |= int(state.overflow)
+        self.overflow |= int(self._state.overflow)
         self._largest = np.maximum(self._largest, used)
         return list(compare.differences(step.t, garrison, cyborg))
 

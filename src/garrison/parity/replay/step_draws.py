@@ -11,6 +11,8 @@ from garrison.parity.recording.network import HOST_SLOT, Names
 from garrison.parity.recording.trace import Draw, TraceStep
 from garrison.worlds.cc4 import draws as D
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.actions.discover import scan_entries
+from garrison.worlds.cc4.agents.fsm import FsmMemory
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import NO_RANK, State
 from garrison.worlds.cc4.topology import Topology
@@ -28,15 +30,24 @@ class StepDrawsBuilder:
     Args:
         names: of the network.
         topology, options: of the episode.
-        state: before the step, with red's memory brought up to date (``fsm.remember``).
+        state: before the step.
+        memory: of the finite-state red, brought up to date for this step; None for others.
         before: the recorded snapshot before the step.
         step: the recorded step.
     """
 
     def __init__(
-        self, names: Names, topology: Topology, options: Options, state: State, before: dict, step: TraceStep
+        self,
+        names: Names,
+        topology: Topology,
+        options: Options,
+        state: State,
+        memory: FsmMemory | None,
+        before: dict,
+        step: TraceStep,
     ):
         self.names, self.topology, self.options, self.state = names, topology, options, state
+        self.memory = memory
         self.before, self.step = before, step
         self.fields = {name: np.array(value) for name, value in vars(_blank()).items()}
         self._filled: set[tuple] = set()
@@ -135,8 +146,10 @@ class StepDrawsBuilder:
 
     def scanned_ports(self, red: int) -> int:
         """Ports of the target that the source session of a red agent remembers, as bits."""
-        state = self.state
-        match = (state.scan_session[red] == self.source(red)) & (state.scan_host[red] == state.red_host[red])
+        state, slot = self.state, self.source(red)
+        if slot is None:
+            return 0
+        match = scan_entries(state, np.full(T.NUM_RED, slot), state.red_host)[red]
         return int(state.scan_ports[red][np.argmax(match)]) if match.any() else 0
 
 

@@ -28,6 +28,7 @@ from garrison.parity.replay.step_draws import (
 )
 from garrison.worlds.cc4 import draws as D
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.agents.fsm import FsmMemory
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
@@ -36,7 +37,14 @@ REDS = ("fsm", "discovery", "random_select", "sleep")
 
 
 def draws_of(
-    step: TraceStep, red: str, topology: Topology, options: Options, state: State, before: dict, names: Names
+    step: TraceStep,
+    red: str,
+    topology: Topology,
+    options: Options,
+    state: State,
+    memory: FsmMemory | None,
+    before: dict,
+    names: Names,
 ) -> D.Draws:
     """Lay a recorded step's tape out as draws.
 
@@ -44,14 +52,16 @@ def draws_of(
         step: the recorded step.
         red: which scripted red was recorded, one of :data:`REDS`.
         topology, options: of the episode, NumPy leaves.
-        state: before the step, with red's memory brought up to date (``fsm.remember``), NumPy leaves.
+        state: before the step, NumPy leaves.
+        memory: of the finite-state red, brought up to date for this step (``fsm.remember``), NumPy leaves;
+            None for others.
         before: the recorded snapshot before the step.
         names: of the network.
 
     Raises:
         TapeError: for a draw that does not fit.
     """
-    turn = StepDrawsBuilder(names, topology, options, state, before, step)
+    turn = StepDrawsBuilder(names, topology, options, state, memory, before, step)
     decisions: dict[str, list[Draw]] = {agent: [] for agent in T.RED_AGENTS}
     for draw in step.tape:
         file = draw.site.partition(":")[0]

@@ -2,7 +2,7 @@
 
 A file has the episodes of one blue policy against one red. So a study can be stopped, extended, and split
 over several machines. A line names its policy, world and versions; lines that do not belong together are
-refused. """
+refused."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _parsed(path: Path, number: int, line: str) -> Row:
     missing = [name for name in wanted if name not in row] if isinstance(row, dict) else wanted
     if missing:
         raise ValueError(
-            f"{path}, line {number} is no episode: {', '.join(missing)} missing; delete the line"
+            f"{path}, line {number} is not an episode: {', '.join(missing)} missing; delete the line"
         )
     return row
 

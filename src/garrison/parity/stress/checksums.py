@@ -1,7 +1,8 @@
 """Whole episodes as one number each: two versions of the engine that agree in it did the same in every step.
 
-After every step all of the state, the events, the observations and the rewards enter. So a change that should
-only make the engine faster is compared with what was there before, on as many episodes as one likes.
+After every step all of the state, red's memory, the events, the observations and the rewards enter. So a
+change that should only make the engine faster is compared with what was there before, on as many episodes as
+one likes.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from garrison.parity.stress.episodes import EpisodeRunner
 from garrison.parity.stress.overflow import POLICIES, REDS
 from garrison.worlds import cc4
 from garrison.worlds.cc4 import Episode
+from garrison.worlds.cc4.agents import fsm
 
 SEED, BATCH = 7, 64
+#: events that follow from the submitted action index
+_DERIVED = dict.fromkeys(("blue_submitted_host", "blue_submitted_from", "blue_submitted_to"))
 _PRIME = jnp.uint32(16777619)  # of the FNV hash
 
 
@@ -38,13 +42,17 @@ def _start(episode: Episode) -> dict[str, jax.Array]:
 
 
 def _fold(figures: dict[str, jax.Array], t: jax.Array, episode: Episode, step: Step) -> dict[str, jax.Array]:
-    acted = (episode.state, step.info["events"], step.final_obs)
+    memory = episode.red_memory
+    if memory is None:  # counts as an empty one, as when it was the end of the state
+        memory = jax.tree.map(lambda leaf: leaf[None], fsm.initial_memory())
+    events = step.info["events"].replace(**_DERIVED)  # checksums of version 1 do not cover these
+    acted = (episode.state, memory, events, step.final_obs)
     rewarded = (step.reward, step.info["reward_parts"])
     return {"s": figures["s"] * _PRIME + _sum(acted), "r": figures["r"] * _PRIME + _sum(rewarded)}
 
 
 def _sum(tree: Any) -> jax.Array:
-    """``uint32[lane]``: all words of a tree of arrays [lane, ...], each with an odd factor of its own."""
+    """``uint32[env]``: all words of a tree of arrays [env, ...], each with an odd factor of its own."""
     total = jnp.uint32(0)
     for number, leaf in enumerate(jax.tree.leaves(tree)):
         words = leaf.reshape(leaf.shape[0], -1)

@@ -14,7 +14,7 @@ from garrison.core.policy import Policy, act
 from garrison.core.world import Step
 from garrison.worlds.cc4 import CC4, Episode
 
-#: ``fold(figures, t, episode, step) -> figures``: all lanes at once, with the episode after step ``t``
+#: ``fold(figures, t, episode, step) -> figures``: all environments at once, with the episode after step ``t``
 Fold = Callable[[Any, jax.Array, Episode, Step], Any]
 
 
@@ -23,9 +23,9 @@ class EpisodeRunner:
 
     Args:
         policies: by name; without memory.
-        start: ``start(episode) -> figures`` at reset, all lanes at once.
+        start: ``start(episode) -> figures`` at reset, all environments at once.
         fold: what a step adds to the figures.
-        batch: lanes that play side by side.
+        batch: environments that play side by side.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class EpisodeRunner:
         )
 
     def play(self, policy: str, episodes: int, seed: int) -> Iterator[Any]:
-        """Figures of ``episodes`` episodes of a policy, ``[lane, ...]`` NumPy leaves, batch by batch.
+        """Figures of ``episodes`` episodes of a policy, ``[env, ...]`` NumPy leaves, batch by batch.
 
         Episode ``i`` of a seed starts on the same network for every policy.
         """
@@ -76,7 +76,7 @@ def _play(
     def one(carry: tuple, t: jax.Array) -> tuple:
         obs, episode, figures = carry
         act_now, step_now = (jax.vmap(jax.random.fold_in, (0, None))(k, t) for k in (act_keys, step_keys))
-        # one index for all lanes: only the chosen policy is computed
+        # one index for all environments: only the chosen policy is computed
         actions = jax.lax.switch(which, branches, act_now, obs, episode, mask)
         obs, episode, step = jax.vmap(world.step)(step_now, episode, actions)
         return (obs, episode, fold(figures, t, episode, step)), None

@@ -15,7 +15,7 @@ import numpy as np
 
 from garrison.core.policy import STATE, Memoryless, Policy
 from garrison.core.struct import static, struct
-from garrison.worlds.cc4 import BLUE_PLAYERS, Episode, sessions
+from garrison.worlds.cc4 import BLUE_POLICIES, Episode, sessions
 from garrison.worlds.cc4 import tables as T
 
 _KIND = T.BLUE_ACTIONS[:, :, 0]
@@ -148,5 +148,5 @@ STRESS: dict[str, Policy] = {rule.__name__: RandomRule(rule) for rule in RULES}
 #: comes back to what they restore again and again, and they never use Remove.
 FILLING: dict[str, Policy] = {
     **{name: STRESS[name] for name in ("random", "heavy", "removes", "decoys")},
-    **{name: BLUE_PLAYERS[name] for name in ("reactive", "firewall")},
+    **{name: BLUE_POLICIES[name] for name in ("reactive", "firewall")},
 }

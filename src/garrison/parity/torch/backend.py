@@ -1,61 +1,59 @@
-"""The simulator on which the PyTorch learner trains a run: Garrison in this process, or CybORG in others."""
+"""The environments of the PyTorch learner: Garrison's, or CybORG's in processes."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from typing import Any
 
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.world import on_cyborg
-from garrison.core.files import write
 from garrison.core.world import World
-from garrison.parity.torch.vector_envs import Lanes, LiveEnvironment, ProcessLanes, WorldLanes
-from garrison.runs.run import Run
+from garrison.parity.torch.vector_envs import LiveEnvironment, ProcessEnvs, VectorEnvs, WorldEnvs
+from garrison.training.config import Training
 
 ENGINES = ("garrison", "cyborg")
-FILE = "torch.json"  # in the directory of a run that torch trains
 
 
 @dataclass(frozen=True)
 class Backend:
-    """Where the environments of a run live."""
+    """Options of the PyTorch learner."""
 
     engine: str  # one of ENGINES
     workers: int  # processes that step those of CybORG
 
 
-def write_backend(path: Path, backend: Backend) -> None:
-    """Write a run's backend into its directory, with the versions of torch and CybORG."""
-    path.mkdir(parents=True, exist_ok=True)
+def backend_of(training: Training) -> Backend:
+    """The learner's options in a configuration. Raises ``ValueError`` if they are wrong."""
+    options = training.learner_options
+    if options.keys() != {"engine", "workers"}:
+        raise ValueError(f"learner_options are {options}, expected engine and workers")
+    if options["engine"] not in ENGINES:
+        raise ValueError(f"engine is {options['engine']!r}; engines: {', '.join(ENGINES)}")
+    if not isinstance(options["workers"], int) or options["workers"] < 1:
+        raise ValueError(f"workers is {options['workers']!r}; it must be at least 1")
+    return Backend(**options)
+
+
+def facts(backend: Backend) -> dict[str, Any]:
+    """Versions of torch and CybORG, JSON-ready."""
     cyborg = engine.about() if backend.engine == "cyborg" else None
-    facts = asdict(backend) | {"torch": importlib.metadata.version("torch"), "cyborg": cyborg}
-    write(path / FILE, json.dumps(facts, indent=2) + "\n")
-
-
-def read_backend(run: Run) -> Backend | None:
-    """The backend of a run; None for a run that torch does not train."""
-    path = run.path / FILE
-    if not path.exists():
-        return None
-    facts = json.loads(path.read_text(encoding="utf-8"))
-    return Backend(facts["engine"], facts["workers"])
+    return {"torch": importlib.metadata.version("torch"), "cyborg": cyborg}
 
 
 @contextmanager
-def environments(backend: Backend, world: World, count: int) -> Iterator[Lanes]:
+def environments(backend: Backend, world: World, count: int) -> Iterator[VectorEnvs]:
     """``count`` environments of a world, closed after the block.
 
     Raises ``ValueError`` for what CybORG does not have, where it is missing, and for too many workers.
     """
     if backend.engine == "garrison":
-        yield WorldLanes(world)
+        yield WorldEnvs(world)
         return
     there = on_cyborg(world)
     engine.cyborg()  # so that a missing CybORG is an error here and not in a worker
-    with ProcessLanes(partial(LiveEnvironment, there), count, backend.workers) as lanes:
-        yield lanes
+    with ProcessEnvs(partial(LiveEnvironment, there), count, backend.workers) as envs:
+        yield envs

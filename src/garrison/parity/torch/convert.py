@@ -10,22 +10,23 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from garrison.algos.ippo import IPPO, TrainState
+from garrison.algos.ippo import Config
 from garrison.learn import norm
+from garrison.learn.ppo import TrainState
 from garrison.learn.rollout import Rollout
 from garrison.parity.torch.ippo import Batch, Learner
 from garrison.parity.torch.layers import named_arrays, with_arrays
 
 
-def learner_of(config: IPPO, state: TrainState, dtype: torch.dtype = torch.float32) -> Learner:
+def learner_of(config: Config, state: TrainState, dtype: torch.dtype = torch.float32) -> Learner:
     """The torch learner that stands where ``state``, a train state of one team, does."""
 
     def tensor(array: np.ndarray) -> torch.Tensor:
         return torch.tensor(np.asarray(array), dtype=dtype)
 
     features, actions = len(state.net.trunk.layers[0].weight), state.net.policy.weight.shape[1]
-    lanes, agents = state.reward_scale.running.shape
-    learner = Learner(config, features, agents, actions, lanes, seed=0)
+    num_envs, agents = state.reward_scale.running.shape
+    learner = Learner(config, features, agents, actions, num_envs, seed=0)
     values, means, squares = (named_arrays(tree) for tree in (state.net, state.opt.mu, state.opt.nu))
     for name, parameter in learner.net.named_parameters():
         parameter.data = tensor(values[name])

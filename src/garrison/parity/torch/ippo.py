@@ -4,8 +4,8 @@ Written from ``docs/algorithms/ippo.md`` and the papers that it names. It shares
 of settings and metrics, and no code. It has what ``cc4-ippo`` needs: one network for all agents, whole
 episodes, on a CPU; :func:`check` refuses the rest.
 
-    learner = Learner(config, features, agents, actions, lanes, seed=0)
-    batch = play(learner.net, lanes, seeds, steps, torch.Generator())
+    learner = Learner(config, features, agents, actions, environments, seed=0)
+    batch = play(learner.net, environments, seeds, steps, torch.Generator())
     metrics = learner.update(batch, order, progress=0.0)
 """
 
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from garrison.parity.torch.vector_envs import Lanes
+from garrison.parity.torch.vector_envs import VectorEnvs
 
 ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu}
 ILLEGAL = -1e9  # logit of an action that must not be taken
@@ -29,18 +29,18 @@ EPSILON = 1e-8
 
 
 class Config(Protocol):
-    """The settings that are read; :class:`garrison.algos.ippo.IPPO` has them."""
+    """The settings that are read; :class:`garrison.algos.ippo.Config` has them."""
 
-    hidden: tuple[int, ...]
+    hidden_sizes: tuple[int, ...]
     activation: str
     epochs: int
     minibatches: int
     normalize_rewards: bool
-    anneal: bool
+    anneal_lr: bool
     learning_rate: float
     gamma: float
     gae_lambda: float
-    clip: float
+    clip_eps: float
     value_coef: float
     entropy_coef: float
     max_grad_norm: float
@@ -48,7 +48,8 @@ class Config(Protocol):
 
 #: Settings that this implementation has only one value of.
 FIXED = {
-    "policies": "shared",
+    "network": "mlp",
+    "sharing": "shared",
     "separate_critic": False,
     "normalize_values": False,
     "decisions_only": False,
@@ -105,41 +106,41 @@ def distribution(logits: Tensor, mask: Tensor) -> Categorical:
 
 @dataclass(frozen=True)
 class Batch:
-    """A rollout; axes [step, lane, agent, ...], without the agent where the world as a whole is meant."""
+    """A rollout; axes [step, env, agent, ...], without the agent where the world as a whole is meant."""
 
-    obs: Tensor  # f[step, lane, agent, feature]
-    mask: Tensor  # bool[step, lane, agent, action]
-    action: Tensor  # int64[step, lane, agent]
-    log_prob: Tensor  # f[step, lane, agent]: of the action, when it was chosen
-    value: Tensor  # f[step, lane, agent]: of obs
-    next_value: Tensor  # f[step, lane, agent]: of what followed
-    reward: Tensor  # f[step, lane, agent]
-    terminated: Tensor  # bool[step, lane]
-    done: Tensor  # bool[step, lane]: terminated or truncated
+    obs: Tensor  # f[step, env, agent, feature]
+    mask: Tensor  # bool[step, env, agent, action]
+    action: Tensor  # int64[step, env, agent]
+    log_prob: Tensor  # f[step, env, agent]: of the action, when it was chosen
+    value: Tensor  # f[step, env, agent]: of obs
+    next_value: Tensor  # f[step, env, agent]: of what followed
+    reward: Tensor  # f[step, env, agent]
+    terminated: Tensor  # bool[step, env]
+    done: Tensor  # bool[step, env]: terminated or truncated
 
 
 @torch.no_grad()
 def play(
     net: Net,
-    lanes: Lanes,
+    envs: VectorEnvs,
     seeds: Sequence[int],
     steps: int,
     generator: torch.Generator,
     watch: Callable[[int], None] = lambda done: None,
 ) -> Batch:
-    """Play the episodes of ``seeds``, one per lane, all of which have ``steps`` steps.
+    """Play the episodes of ``seeds``, one per environment, all of which have ``steps`` steps.
 
     ``watch`` receives, after each step, the number of completed ones. Raises ``RuntimeError`` if an episode
     has more or fewer of them.
     """
     rows = []
-    obs, mask = (torch.from_numpy(x) for x in lanes.reset(seeds))
+    obs, mask = (torch.from_numpy(x) for x in envs.reset(seeds))
     for step in range(steps):
         logits, value = net(obs)
         policy = distribution(logits, mask)
         flat = policy.probs.reshape(-1, mask.shape[-1])
         action = torch.multinomial(flat, 1, generator=generator).reshape(value.shape)
-        after = lanes.step(action.numpy().astype(np.int32))
+        after = envs.step(action.numpy().astype(np.int32))
         if (after.done != (step == steps - 1)).any():
             raise RuntimeError(f"episodes have {steps} steps, yet after step {step} done is {after.done}")
         reward, terminated, done = (torch.from_numpy(x) for x in (after.reward, after.terminated, after.done))
@@ -153,14 +154,14 @@ def play(
     return Batch(obs_t, mask_t, action, log_prob, value, next_value, reward, terminated, done)
 
 
-def minibatch_order(rng: np.random.Generator, steps: int, lanes: int, config: Config) -> np.ndarray:
-    """Steps ``int64[update, step, lane]`` of each minibatch; every epoch shuffles every lane by itself."""
+def minibatch_order(rng: np.random.Generator, steps: int, num_envs: int, config: Config) -> np.ndarray:
+    """Steps ``int64[update, step, env]`` of each minibatch; every epoch shuffles every environment by itself."""
     size = steps // config.minibatches
     shuffled = [
-        rng.permuted(np.tile(np.arange(steps)[:, None], (1, lanes)), axis=0)[: size * config.minibatches]
+        rng.permuted(np.tile(np.arange(steps)[:, None], (1, num_envs)), axis=0)[: size * config.minibatches]
         for _ in range(config.epochs)
     ]
-    return np.stack(shuffled).reshape(-1, size, lanes)
+    return np.stack(shuffled).reshape(-1, size, num_envs)
 
 
 # ---------------------------------------------------------------- what to learn from it
@@ -170,13 +171,13 @@ def minibatch_order(rng: np.random.Generator, steps: int, lanes: int, config: Co
 class RewardScale:
     """Divides rewards by the running standard deviation of the discounted return."""
 
-    running: Tensor  # f[lane, agent]: the discounted return so far, in episodes that go on
+    running: Tensor  # f[env, agent]: the discounted return so far, in episodes that go on
     mean: float = 0.0
     variance: float = 0.0
     count: float = 0.0
 
     def scale(self, reward: Tensor, done: Tensor, gamma: float) -> Tensor:
-        """Take in ``reward`` (f[step, lane, agent]), with ``done`` (bool[step, lane]); returns it scaled."""
+        """Take in ``reward`` (f[step, env, agent]), with ``done`` (bool[step, env]); returns it scaled."""
         totals = torch.empty_like(reward)
         for step in range(len(reward)):
             totals[step] = gamma * self.running + reward[step]
@@ -189,7 +190,7 @@ class RewardScale:
 
 
 def advantages(batch: Batch, reward: Tensor, gamma: float, gae_lambda: float) -> Tensor:
-    """Generalised advantage estimation, f[step, lane, agent] (Schulman et al. 2016)."""
+    """Generalized advantage estimation, f[step, env, agent] (Schulman et al. 2016)."""
     bootstrapped = batch.next_value * ~batch.terminated[..., None]
     errors = reward + gamma * bootstrapped - batch.value
     found, later = torch.empty_like(errors), torch.zeros_like(errors[0])
@@ -212,10 +213,10 @@ class Sample:
 
 
 def minibatches(whole: Sample, order: np.ndarray) -> Iterator[Sample]:
-    """The parts of a rollout that ``order`` (int64[update, step, lane]) names, one after the other."""
-    lanes = torch.arange(order.shape[2])
+    """The parts of a rollout that ``order`` (int64[update, step, env]) names, one after the other."""
+    envs = torch.arange(order.shape[2])
     for steps in torch.from_numpy(order):
-        yield Sample(**{name: array[steps, lanes] for name, array in vars(whole).items()})
+        yield Sample(**{name: array[steps, envs] for name, array in vars(whole).items()})
 
 
 def loss(net: Net, config: Config, sample: Sample) -> tuple[Tensor, dict[str, Tensor]]:
@@ -226,13 +227,13 @@ def loss(net: Net, config: Config, sample: Sample) -> tuple[Tensor, dict[str, Te
     ratio = log_ratio.exp()
     centred = sample.advantage - sample.advantage.mean()
     advantage = centred / (sample.advantage.std(correction=0) + EPSILON)
-    gain = torch.minimum(ratio * advantage, ratio.clamp(1 - config.clip, 1 + config.clip) * advantage)
+    gain = torch.minimum(ratio * advantage, ratio.clamp(1 - config.clip_eps, 1 + config.clip_eps) * advantage)
     parts = {
         "policy_loss": -gain.mean(),
         "value_loss": 0.5 * (value - sample.target).square().mean(),
         "entropy": policy.entropy().mean(),
         "approx_kl": (ratio - 1 - log_ratio).mean(),
-        "clip_fraction": ((ratio - 1).abs() > config.clip).to(ratio.dtype).mean(),
+        "clip_fraction": ((ratio - 1).abs() > config.clip_eps).to(ratio.dtype).mean(),
     }
     total = parts["policy_loss"] + config.value_coef * parts["value_loss"]
     return total - config.entropy_coef * parts["entropy"], parts
@@ -242,13 +243,13 @@ def loss(net: Net, config: Config, sample: Sample) -> tuple[Tensor, dict[str, Te
 
 
 class Learner:
-    """A team: its network, the optimiser's state and the reward scale."""
+    """The learner of one seed: its network, the state of the optimizer and the reward scale."""
 
-    def __init__(self, config: Config, features: int, agents: int, actions: int, lanes: int, seed: int):
+    def __init__(self, config: Config, features: int, agents: int, actions: int, num_envs: int, seed: int):
         self.config = config
-        self.net = Net(features, agents, actions, config.hidden, config.activation, seed)
+        self.net = Net(features, agents, actions, config.hidden_sizes, config.activation, seed)
         self.adam = torch.optim.Adam(self.net.parameters(), lr=config.learning_rate, eps=1e-5)
-        self.reward_scale = RewardScale(torch.zeros(lanes, agents))
+        self.reward_scale = RewardScale(torch.zeros(num_envs, agents))
 
     def samples(self, batch: Batch) -> Sample:
         """The whole rollout with advantages and value targets; renews the reward scale."""
@@ -276,13 +277,13 @@ class Learner:
         """Learn from a rollout.
 
         Args:
-            order: int64[update, step, lane], the steps that each minibatch takes of each lane.
-            progress: how much of the training is done, 0 to 1; with ``anneal`` the learning rate falls by it.
+            order: int64[update, step, env], the steps that each minibatch takes of each environment.
+            progress: the completed fraction of the training, 0 to 1; ``anneal_lr`` decreases the rate by it.
 
         Returns:
             Metrics as ``docs/algorithms/ippo.md`` defines them, means over the gradient steps.
         """
-        rate = self.config.learning_rate * (1 - progress if self.config.anneal else 1)
+        rate = self.config.learning_rate * (1 - progress if self.config.anneal_lr else 1)
         for group in self.adam.param_groups:
             group["lr"] = rate
         whole = self.samples(batch)

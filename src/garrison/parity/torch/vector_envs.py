@@ -1,8 +1,8 @@
 """Environments side by side, behind one small interface: those of a JAX world, or processes that hold CybORG.
 
-with ProcessLanes(make_environment, lanes=48, workers=2) as lanes:
-    obs, mask = lanes.reset(seeds)
-    after = lanes.step(actions)
+with ProcessEnvs(make_environment, num_envs=48, workers=2) as envs:
+    obs, mask = envs.reset(seeds)
+    after = envs.step(actions)
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from garrison.core.world import State, World
 
 
 class After(NamedTuple):
-    """What a step leads to; axes [lane, agent, ...], without the lane in a single environment."""
+    """What a step leads to; axes [env, agent, ...], without the environment in a single environment."""
 
-    obs: np.ndarray  # f32[lane, agent, feature]
-    mask: np.ndarray  # bool[lane, agent, action]: what may be done next
-    reward: np.ndarray  # f32[lane, agent]
-    terminated: np.ndarray  # bool[lane]
-    done: np.ndarray  # bool[lane]: terminated or truncated
+    obs: np.ndarray  # f32[env, agent, feature]
+    mask: np.ndarray  # bool[env, agent, action]: what may be done next
+    reward: np.ndarray  # f32[env, agent]
+    terminated: np.ndarray  # bool[env]
+    done: np.ndarray  # bool[env]: terminated or truncated
 
 
-class Lanes(Protocol):
+class VectorEnvs(Protocol):
     """Environments that start together and step together."""
 
     def reset(self, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Start the episode of each lane's seed (0 .. 2**31 - 1); returns observations and masks."""
+        """Start the episode of each environment's seed (0 .. 2**31 - 1); returns observations and masks."""
 
     def step(self, actions: np.ndarray) -> After:
-        """One step with ``actions`` (int32[lane, agent])."""
+        """One step with ``actions`` (int32[env, agent])."""
 
 
 class Environment(Protocol):
-    """One environment; what it takes and gives is as in :class:`Lanes`, without the lane axis."""
+    """One environment; what it takes and gives is as in :class:`Environments`, without the environment axis."""
 
     def reset(self, seed: int) -> tuple[np.ndarray, np.ndarray]: ...
 
     def step(self, actions: np.ndarray) -> After: ...
 
 
-class WorldLanes:
+class WorldEnvs:
     """A JAX world, stepped in this process."""
 
     def __init__(self, world: World):
@@ -98,23 +98,25 @@ class LiveEnvironment:
         return After(obs, self._world.legal(self._state), step.reward, step.terminated, step.done)
 
 
-class ProcessLanes:
-    """Environments in worker processes, each of which steps its share of the lanes one after the other.
+class ProcessEnvs:
+    """Environments in worker processes, each of which steps its share of the environments one after the other.
 
     A context manager: the workers live as long as the block, or as this process if that is killed.
     """
 
-    def __init__(self, make: Callable[[], Environment], lanes: int, workers: int):
+    def __init__(self, make: Callable[[], Environment], num_envs: int, workers: int):
         """``make`` gives one environment; it is called in the workers, to which it is pickled.
 
-        Raises ``ValueError`` if there are more workers than lanes, or none.
+        Raises ``ValueError`` if there are more workers than environments, or none.
         """
-        if not 1 <= workers <= lanes:
-            raise ValueError(f"workers is {workers}; it must be from 1 to the number of lanes, {lanes}")
-        self._shares = [len(share) for share in np.array_split(np.arange(lanes), workers)]
+        if not 1 <= workers <= num_envs:
+            raise ValueError(
+                f"workers is {workers}; it must be from 1 to the number of environments, {num_envs}"
+            )
+        self._shares = [len(share) for share in np.array_split(np.arange(num_envs), workers)]
         self._pool = processes.worker_pool(partial(_work, make), workers)
 
-    def __enter__(self) -> ProcessLanes:
+    def __enter__(self) -> ProcessEnvs:
         self._workers = self._pool.__enter__()
         return self
 
@@ -129,12 +131,14 @@ class ProcessLanes:
         return After(*self._ask("step", actions))
 
     def _ask(self, what: str, values: Sequence) -> list[np.ndarray]:
-        """Send each worker its share of ``values``, one per lane, and put together what comes back.
+        """Send each worker its share of ``values``, one per environment, and put together what comes back.
 
         Raises ``ChildProcessError`` if a worker fails or dies.
         """
         if len(values) != sum(self._shares):
-            raise ValueError(f"{what} takes one entry per lane, {sum(self._shares)}, and got {len(values)}")
+            raise ValueError(
+                f"{what} takes one entry per environment, {sum(self._shares)}, and got {len(values)}"
+            )
         ends = np.cumsum(self._shares).tolist()
         try:
             for worker, end, share in zip(self._workers, ends, self._shares, strict=True):

@@ -1,4 +1,4 @@
-"""What the judges count of blue's play: decisions by kind, subnet and red's hold on the target; the phase."""
+"""The behavior of each side as judges count it: decisions by kind, subnet and red's foothold there."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.core.world import Step
-from garrison.worlds.cc4 import sessions, step
+from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.state import State
 
-#: red's hold on a host; NO_TARGET for actions without one
+#: red's foothold on a host; NO_TARGET for actions without a target host
 CLEAN, USER_SHELL, ROOT, NO_TARGET = range(4)
 
 DEFENDED = tuple(s for s in range(T.NUM_SUBNETS) if T.SUBNET_BLUE[s] != T.NO_AGENT)
-_PLACE = np.full(T.NUM_SUBNETS + 1, len(DEFENDED))  # of each subnet, and of none, on the axis of subnets
+_PLACE = np.full(T.NUM_SUBNETS + 1, len(DEFENDED))  # place of each subnet, and of none, on the axis "subnet"
 _PLACE[list(DEFENDED)] = range(len(DEFENDED))
 
 
 class Blue:
-    """The five defenders. States are episodes of :class:`~garrison.worlds.cc4.env.CC4`, all for one lane.
+    """The five defenders. States are episodes of :class:`~garrison.worlds.cc4.env.CC4`, all for one environment.
 
-    A decision is what an idle agent submits; what a busy one submits is discarded by the engine (§3.2.4).
-    Of traffic actions the subnet is the one whose incoming traffic they change.
+    A decision is the submission of an idle agent; those of busy agents are discarded by the engine (§3.2.4).
+    The subnet of a traffic action is the one whose incoming traffic it changes.
     """
 
     axes = {
@@ -38,22 +38,54 @@ class Blue:
     def decisions(
         self, state: Any, actions: jax.Array, after: Any, result: Step
     ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-        """Who decided ``bool[blue]``, and kind, subnet and red's hold, ``int[blue]`` each."""
-        chosen = step.decode_blue(state.topology, actions)
-        on_host = chosen.host != T.NO_HOST
-        zone = jnp.asarray(T.HOST_SUBNET)[jnp.minimum(chosen.host, T.NUM_HOSTS - 1)]
-        subnet = jnp.where(on_host, zone, chosen.target)
-        kind = result.info["events"].blue_submitted
-        places = (kind, jnp.asarray(_PLACE)[subnet], hold(state.state, chosen.host))
+        """Which agents decided, ``bool[blue]``, and the kind, subnet and foothold, ``int[blue]`` each."""
+        events = result.info["events"]
+        host = events.blue_submitted_host
+        zone = jnp.asarray(T.HOST_SUBNET)[jnp.minimum(host, T.NUM_HOSTS - 1)]
+        subnet = jnp.where(host != T.NO_HOST, zone, events.blue_submitted_to)
+        foothold = red_foothold(state.state, host)
+        places = (events.blue_submitted, jnp.asarray(_PLACE)[subnet], foothold)
         return state.state.blue_ticks == 0, places
 
     def phase(self, state: Any, after: Any) -> jax.Array:
-        """A step raises the phase before anything else, so that it counts where it leaves it (§6.1)."""
+        """The phase in which the step was played: a step raises the phase before anything else (§6.1)."""
         return after.state.phase
 
 
-def hold(state: State, host: jax.Array) -> jax.Array:
-    """What red holds of each host ``uint8[n]``: ``int32[n]``, NO_TARGET for NO_HOST."""
+class Red:
+    """The six attackers, whoever decides for them: a network, a script or the world's own code.
+
+    A decision is what an active agent without an action in progress sets out to do. It is read from the state
+    after the step, where it is kept until it is due; what is not valid is InvalidAction, without a target.
+    """
+
+    axes = {
+        "action": T.RED_NAMES,
+        "subnet": (*(name.removesuffix("_subnet") for name in T.SUBNETS), "none"),
+        "foothold": ("none", "user shell", "root", "no target host"),  # red's own foothold, of all its agents
+    }
+    phases = Blue.phases
+
+    def decisions(
+        self, state: Any, actions: jax.Array, after: Any, result: Step
+    ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+        """Who decided ``bool[red]``, and kind, subnet and red's foothold, ``int[red]`` each."""
+        before, begun = state.state, after.state
+        kind = begun.red_kind
+        on_host = (kind >= T.Red.AGGRESSIVE) & (kind <= T.Red.WITHDRAW)
+        host = jnp.where(on_host, begun.red_host, T.NO_HOST).astype(jnp.uint8)
+        zone = jnp.asarray(T.HOST_SUBNET)[jnp.minimum(host, T.NUM_HOSTS - 1)]
+        subnet = jnp.where(kind == T.Red.DISCOVER, begun.red_subnet, T.NUM_SUBNETS)
+        places = (kind, jnp.where(on_host, zone, subnet).astype(jnp.int32), red_foothold(before, host))
+        return before.red_active & (before.red_ticks == 0), places
+
+    def phase(self, state: Any, after: Any) -> jax.Array:
+        """As of :class:`Blue`."""
+        return after.state.phase
+
+
+def red_foothold(state: State, host: jax.Array) -> jax.Array:
+    """Red's foothold ``int32[n]`` on hosts ``uint8[n]``: CLEAN, USER_SHELL, ROOT; NO_TARGET for NO_HOST."""
     here = sessions.live(state)[None] & (state.session_host[None] == host[:, None, None])
     rooted = here & (state.session_user == T.User.ROOT)[None]
     held = jnp.where(jnp.any(here, axis=(1, 2)), USER_SHELL, CLEAN)
@@ -62,3 +94,4 @@ def hold(state: State, host: jax.Array) -> jax.Array:
 
 
 BLUE = Blue()
+RED = Red()

@@ -1,4 +1,4 @@
-"""Picking by a uniform number: all conditional choices of the engine.
+"""Array helpers: choices by a uniform number, ranks, one-hot masks.
 
 Sums up to an entry are written as products with a triangle: on short axes that is one fused loop, where a
 cumulative sum would be a chain of them.
@@ -20,12 +20,13 @@ def is_index(index: jax.Array, size: int) -> jax.Array:
 
 def pick(u: jax.Array, count: jax.Array) -> jax.Array:
     """Rank in 0..count-1 that the uniform ``u`` chooses (0 where there is nothing to choose)."""
+    count = jnp.asarray(count, jnp.int32)
     rank = jnp.floor(u * count).astype(jnp.int32)
     return jnp.clip(rank, 0, jnp.maximum(count - 1, 0))
 
 
 def running_sum(values: jax.Array) -> jax.Array:
-    """Sum of all entries up to and with each one, on the last axis (a short one)."""
+    """Inclusive cumulative sum on the last axis (a short one), ``float32`` or ``int32``."""
     size = values.shape[-1]
     upto = np.tril(np.ones((size, size), bool)).reshape((1,) * (values.ndim - 1) + (size, size))
     kind = jnp.float32 if jnp.issubdtype(values.dtype, jnp.floating) else jnp.int32
@@ -33,9 +34,9 @@ def running_sum(values: jax.Array) -> jax.Array:
 
 
 def rank(values: jax.Array) -> jax.Array:
-    """For each entry the number of lower ones on the last axis (a short one), ``uint8``.
+    """Number of lower entries on the last axis (a short one) for each entry, ``uint8``.
 
-    Written out entry by entry: one fused loop, where comparing all pairs at once would go through memory.
+    Unrolled by entry: one fused loop, where comparing all pairs at once would go through memory.
     """
     lower = jnp.zeros(values.shape, jnp.uint8)
     for i in range(values.shape[-1]):
@@ -46,7 +47,7 @@ def rank(values: jax.Array) -> jax.Array:
 def first(mask: jax.Array) -> jax.Array:
     """Index of the first True on the last axis, ``int32``; 0 where there is none.
 
-    What ``argmax`` says, by a minimum of bytes, which a CPU takes many at a time.
+    Equal to ``argmax``, but a minimum over bytes, which CPUs vectorize.
     """
     size = mask.shape[-1]
     index = jnp.arange(size, dtype=jnp.uint8).reshape((1,) * (mask.ndim - 1) + (size,))
@@ -54,7 +55,46 @@ def first(mask: jax.Array) -> jax.Array:
     return jnp.where(least == 255, 0, least).astype(jnp.int32)
 
 
-_SHORT = 10  # longest axis of which all masks are tabled
+def nth_by_order(mask: jax.Array, order: jax.Array, u: jax.Array) -> jax.Array:
+    """One of the True entries of ``mask``, as a mask: the one that ``u`` picks in ascending ``order``.
+
+    The last axis is the axis of entries; ``u`` lacks it.
+    """
+    place = rank(jnp.where(mask, order, jnp.iinfo(order.dtype).max))
+    chosen = first(mask & (place == pick(u, jnp.sum(mask, axis=-1, dtype=jnp.int32))[..., None]))
+    return mask & is_index(chosen, mask.shape[-1])  # by its index: the ranks are needed once, not per use
+
+
+def value_at(mask: jax.Array, values: jax.Array) -> jax.Array:
+    """The value ``int32[...]`` under a one-hot mask on the last axis; 0 where nothing is marked."""
+    return jnp.sum(jnp.where(mask, values, 0), axis=-1, dtype=jnp.int32)
+
+
+def bit_at(mask: jax.Array, index: jax.Array) -> jax.Array:
+    """``mask[r, index[r, k]]``, by packed words instead of a gather; False for indices past the end."""
+    pad = -mask.shape[1] % 32
+    words = jnp.pad(mask, ((0, 0), (0, pad))).reshape(mask.shape[0], -1, 32).astype(jnp.uint32)
+    words = jnp.sum(words << jnp.arange(32, dtype=jnp.uint32)[None, None], axis=2, dtype=jnp.uint32)
+    index = index.astype(jnp.uint32)
+    word = jnp.zeros(index.shape, jnp.uint32)
+    for i in range(words.shape[1]):
+        word = jnp.where(index >> 5 == i, words[:, i : i + 1], word)
+    return (word >> (index & 31)) & 1 > 0
+
+
+def bounded(index: jax.Array, size: int) -> jax.Array:
+    """Indices of any integer dtype as ``int32``, with those outside 0..size-1 as ``size``.
+
+    A narrower dtype would wrap a large index around to a valid one.
+    """
+    index = jnp.asarray(index)
+    if jnp.iinfo(index.dtype).bits < 32:
+        index = index.astype(jnp.int32)
+    inside = (index >= 0) & (index < size)
+    return jnp.where(inside, index, size).astype(jnp.int32)
+
+
+_SHORT = 10  # longest axis for which _PLACE lists all masks
 # [bits of the mask, rank]: place of the bit of that rank, 0 where there is none
 _PLACE = np.zeros((1 << _SHORT, _SHORT), np.uint8)
 for _bits in range(1 << _SHORT):
@@ -63,7 +103,7 @@ for _bits in range(1 << _SHORT):
 
 
 def packed(mask: jax.Array) -> jax.Array:
-    """The last axis (at most 16 entries) as bits of a ``uint16``, the first entry lowest."""
+    """The last axis (at most 16 entries) as bits of a ``uint16``, the first entry as the lowest bit."""
     place = jnp.arange(mask.shape[-1], dtype=jnp.uint16).reshape((1,) * (mask.ndim - 1) + (-1,))
     return jnp.sum(mask.astype(jnp.uint16) << place, axis=-1, dtype=jnp.uint16)
 
@@ -78,13 +118,13 @@ def nth(mask: jax.Array, u: jax.Array) -> jax.Array:
 
 
 def weighted(weight: jax.Array, u: jax.Array) -> jax.Array:
-    """Index on the last axis that ``u`` picks with chances in proportion to ``weight``."""
+    """Index ``int32`` on the last axis that ``u`` picks with probabilities proportional to ``weight``."""
     until = running_sum(weight)
-    return jnp.argmax(until > u[..., None] * until[..., -1:], axis=-1)
+    return jnp.argmax(until > u[..., None] * until[..., -1:], axis=-1).astype(jnp.int32)
 
 
 def nth_host(mask: jax.Array, u: jax.Array) -> jax.Array:
-    """:func:`nth` for a last axis of hosts, the internet root left out: first the zone, then the slot."""
+    """:func:`nth` for a last axis of hosts without the internet root: first the zone, then the slot."""
     zones = mask[..., : T.ROOT_HOST].reshape(*mask.shape[:-1], T.NUM_ZONES, T.ZONE_SLOTS)
     until = running_sum(jnp.sum(zones, axis=-1, dtype=jnp.int32))
     rank = pick(u, until[..., -1])[..., None]
@@ -93,4 +133,4 @@ def nth_host(mask: jax.Array, u: jax.Array) -> jax.Array:
     rank = rank - jnp.max(jnp.where(passed, until, 0), axis=-1, keepdims=True)
     here = is_index(zone, T.NUM_ZONES)[..., None]
     slots = running_sum(jnp.any(zones & here, axis=-2))
-    return zone * T.ZONE_SLOTS + jnp.argmax(slots > rank, axis=-1)
+    return zone * T.ZONE_SLOTS + jnp.argmax(slots > rank, axis=-1).astype(jnp.int32)

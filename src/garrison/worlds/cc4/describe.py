@@ -1,7 +1,8 @@
-"""State, actions and events as text and JSON, for people."""
+"""Readable descriptions of states, actions and events: labels, JSON-ready summaries, sentences."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -19,6 +20,7 @@ def blue_action_labels(agent: int) -> list[str]:
 
 
 def blue_action_label(kind: int, host: int, source: int, target: int) -> str:
+    """Label of a decoded blue action, such as ``"Restore office_network_subnet_server_host_0"``."""
     name = T.BLUE_NAMES[kind]
     if host != T.NO_HOST:
         return f"{name} {T.HOST_NAMES[host]}"
@@ -33,13 +35,13 @@ def blue_observation_labels(agent: int, contract: str = "stock") -> list[str]:
     for subnet in T.BLUE_SUBNETS[agent]:
         own = T.SUBNETS[subnet]
         others = [T.SUBNETS[s] for s in T.ALPHABETICAL]
-        stations = [f"server_host_{i}" for i in range(T.MAX_SERVERS)]
-        stations += [f"user_host_{i}" for i in range(T.MAX_USERS)]
+        hosts = [f"server_host_{i}" for i in range(T.MAX_SERVERS)]
+        hosts += [f"user_host_{i}" for i in range(T.MAX_USERS)]
         labels += [f"{own} is {other}" for other in others]
         labels += [f"{own}: traffic from {other} blocked" for other in others]
         labels += [f"{own}: policy forbids {other}" for other in others]
-        labels += [f"{own}_{station}: process event" for station in stations]
-        labels += [f"{own}_{station}: network event" for station in stations]
+        labels += [f"{own}_{host}: process event" for host in hosts]
+        labels += [f"{own}_{host}: network event" for host in hosts]
     for other in range(T.NUM_BLUE):
         if other != agent:
             labels += [f"message of {T.BLUE_AGENTS[other]}, bit {bit}" for bit in range(T.MESSAGE_BITS)]
@@ -49,19 +51,21 @@ def blue_observation_labels(agent: int, contract: str = "stock") -> list[str]:
 
 
 def red_action_label(kind: int, host: int, subnet: int) -> str:
+    """Label of a red action, such as ``"Impact office_network_subnet_server_host_0"``."""
     if kind in (T.Red.SLEEP, T.Red.INVALID):
         return T.RED_NAMES[kind]
     return f"{T.RED_NAMES[kind]} {T.SUBNETS[subnet] if kind == T.Red.DISCOVER else T.HOST_NAMES[host]}"
 
 
-def red_action_labels(agent: int) -> list[str]:
-    """One label per action of a learning red in index order (:mod:`red_view`)."""
+def red_action_labels(agent: int, scripts: Sequence[str] = ()) -> list[str]:
+    """One label per action of a red agent in index order (:mod:`red_view`), scripts last."""
     rows = red_view.ACTIONS[agent, : red_view.ACTION_COUNTS[agent]]
-    return [red_action_label(*(int(x) for x in row)) for row in rows]
+    listed = [red_action_label(*(int(x) for x in row)) for row in rows]
+    return listed + [f"Script {name}" for name in scripts]
 
 
 def red_observation_labels(agent: int) -> list[str]:
-    """One label per element of a learning red's vector, in index order."""
+    """One label per element of a red agent's vector, in index order."""
     hosts = [T.HOST_NAMES[h] for h in red_view.targets(agent)]
     return list(red_view.GENERAL) + [f"{host}: {name}" for host in hosts for name in red_view.PER_TARGET]
 
@@ -87,7 +91,7 @@ def red_sessions(state: Any, agent: int) -> list[dict[str, Any]]:
 
 
 def state_summary(episode: Any) -> dict[str, Any]:
-    """What a person asks first: time, who is where, what is blocked, what is broken. JSON-ready."""
+    """JSON-ready summary of an episode's state: time, sessions, blocks, busy agents, hosts that changed."""
     episode = _numpy(episode)
     state, network = episode.state, episode.topology
     hosts = {}
@@ -113,7 +117,7 @@ def state_summary(episode: Any) -> dict[str, Any]:
 
 
 def _host_summary(state: Any, network: Any, h: int) -> dict[str, Any]:
-    """What differs from a clean host; empty if nothing does."""
+    """Differences from a clean host; empty if there are none."""
     kinds = network.service_kind[h]
     worn = {
         T.SERVICE_NAMES[kind]: int(state.host_reliability[h, i])
@@ -146,12 +150,6 @@ def _busy(state: Any) -> dict[str, Any]:
 _OUTCOMES = {T.Outcome.TRUE: "success", T.Outcome.FALSE: "failed", T.Outcome.UNKNOWN: "done"}
 
 
-def event_list(events: Events) -> list[dict[str, Any]]:
-    """A step's events as JSON-ready records; sleeping and busy agents are left out."""
-    events = _numpy(events)
-    return _blue_events(events) + _green_events(events) + _red_events(events)
-
-
 def _blue_events(events: Any) -> list[dict[str, Any]]:
     return [
         {
@@ -169,22 +167,6 @@ def _where(host: int, source: int, target: int) -> dict[str, str]:
     if host != T.NO_HOST:
         return {"host": T.HOST_NAMES[host]}
     return {"from": T.SUBNETS[source], "to": T.SUBNETS[target]} if source != T.NO_SUBNET else {}
-
-
-def _green_events(events: Any) -> list[dict[str, Any]]:
-    """Users matter to people when something went wrong: failures, false alarms, phishing."""
-    failed = events.green_outcome == T.Outcome.FALSE
-    return [
-        {
-            "agent": f"user of {T.HOST_NAMES[T.GREEN_HOST[g]]}",
-            "action": T.GREEN_NAMES[events.green_kind[g]],
-            "host": T.HOST_NAMES[events.green_target[g]],
-            "result": "failed" if failed[g] else "success",
-            "false_alarm": bool(events.green_alarm[g]),
-            "phished": bool(events.green_phished[g]),
-        }
-        for g in np.flatnonzero(failed | events.green_alarm | events.green_phished)
-    ]
 
 
 def _red_events(events: Any) -> list[dict[str, Any]]:
@@ -209,7 +191,7 @@ def _red_events(events: Any) -> list[dict[str, Any]]:
 
 
 def event_lines(before: Any, after: Any, events: Events) -> list[str]:
-    """A step in sentences: what agents did, and which hosts red gained or lost."""
+    """A step in sentences: actions of the agents, and hosts that red gained or lost."""
     events = _numpy(events)
     lines = [_sentence(record) for record in _blue_events(events)] + _users_in_short(events)
     lines += [_sentence(record) for record in _red_events(events)]
@@ -227,7 +209,7 @@ def event_lines(before: Any, after: Any, events: Events) -> list[str]:
 
 
 def _users_in_short(events: Any) -> list[str]:
-    """What went wrong for users, one line per kind: an ordinary step has dozens of such events."""
+    """Users' failures, false alarms and phishing, one line per kind: a step has dozens of such events."""
     failed = events.green_outcome == T.Outcome.FALSE
     kinds = {
         "could not do their work": failed & (events.green_kind == T.Green.WORK),

@@ -1,8 +1,9 @@
-"""Every random number of a step, and nothing else that is random.
+"""All random numbers of a step.
 
-``step(key, …)`` is ``step_with(sample(key), …)``, and ``step_with`` is deterministic: a tape recorded from
-CybORG becomes :class:`Draws` and replays through the same code. A choice among ``n`` is a uniform ``u``
-that picks the option of rank ``floor(u n)`` in CybORG's own order. Each field names its call site (§9.2).
+``step(key, ...)`` is ``step_with(sample(key), ...)``, and ``step_with`` is deterministic: a tape recorded
+from CybORG is converted to :class:`Draws` and replayed by the same code. A choice among ``n`` options is a
+uniform ``u`` that picks the one of rank ``floor(u n)`` in CybORG's order. Each field names its call site
+(§9.2).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from garrison.core import random
 from garrison.core.struct import struct
 from garrison.worlds.cc4 import tables as T
 
-MAX_REPIDS = 16  # decoys that one Remove may give a new pid
+MAX_REPIDS = 16  # decoys to which one Remove can assign a new pid
 
 
 @struct
@@ -102,7 +103,7 @@ def to_uniform(bits: jax.Array) -> jax.Array:
 
 
 def blank() -> Draws:
-    """Draws in which nothing by chance happens: the ground on which a recorded tape is laid."""
+    """Draws under which no random event occurs; the base for a recorded tape."""
     fields = {name: jnp.zeros(shape, jnp.float32) for name, shape in _UNIFORM.items()}
     for name, (shape, low, _) in _INTEGER.items():
         fields[name] = jnp.full(shape, low, jnp.int32)

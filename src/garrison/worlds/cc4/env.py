@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Self
@@ -18,8 +19,8 @@ from garrison.worlds.cc4 import draws as draw
 from garrison.worlds.cc4 import observe, rich, topology
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
-from garrison.worlds.cc4.agents import blue as blue_players
-from garrison.worlds.cc4.agents import green, red
+from garrison.worlds.cc4.agents import blue, green, red
+from garrison.worlds.cc4.agents.fsm import FsmMemory
 from garrison.worlds.cc4.behavior import BLUE
 from garrison.worlds.cc4.behavior import Blue as Behavior
 from garrison.worlds.cc4.draws import Draws
@@ -30,6 +31,7 @@ from garrison.worlds.cc4.rich import BlueMemory
 from garrison.worlds.cc4.state import State, initial_state
 from garrison.worlds.cc4.step import turn
 from garrison.worlds.cc4.topology import Topology
+from garrison.worlds.cc4.topology_checks import check
 
 
 @struct
@@ -40,10 +42,13 @@ class Episode:
     topology: Topology
     options: Options
     blue_memory: BlueMemory | None = None  # what the rich observation adds; None under stock
+    red_memory: FsmMemory | None = None  # of scripted reds; None where none plays that remembers
 
 
 OBSERVATIONS = ("stock", "rich")
 BUSY = ("free", "masked")
+#: what the last step of an episode is: terminated, truncated
+ENDS = {"both": (True, True), "terminated": (True, False), "truncated": (False, True)}
 
 
 def play(
@@ -70,22 +75,49 @@ def play(
     return episode.replace(state=state, blue_memory=memory), events, parts, done
 
 
-class BlueSide(World):
-    """What a world of CC4 with blue as the learning side says of itself, whichever engine it plays on.
+def blue_vectors(contract: str, episode: Episode, messages: jax.Array | None) -> jax.Array:
+    """Blue's observations: stock ``float32[blue, 210]``, rich ``float32[blue, 892]``."""
+    if messages is None:
+        messages = jnp.zeros((T.NUM_BLUE, T.MESSAGE_BITS), jnp.uint8)
+    vectors = observe.blue_vectors(episode.topology, episode.state, messages)
+    if contract == "stock":
+        return vectors
+    return rich.rich_vectors(vectors, episode.topology, episode.options, episode.state, episode.blue_memory)
 
-    A dataclass that is derived from it has the field ``observation``, the contract's name.
+
+def blue_masks(busy: str, episode: Episode) -> jax.Array:
+    """Blue's legal actions ``bool[blue, 242]``; with ``busy="masked"`` the busy may only sleep."""
+    mask = observe.blue_masks(episode.topology)
+    return mask if busy == "free" else observe.sleep_while_busy(mask, episode.state)
+
+
+def blue_observation_sizes(contract: str) -> tuple[int, ...]:
+    """Lengths of blue's observations without padding at their end."""
+    return T.BLUE_OBSERVATION_SIZES if contract == "stock" else rich.OBSERVATION_SIZES
+
+
+class BlueSide(World):
+    """What a world of CC4 with blue as the only side says of itself, whichever engine it plays on.
+
+    A dataclass that is derived from it has the fields ``observation``, the contract's name, and ``busy``.
     """
 
     observation: str
+    busy: str
 
     observations = OBSERVATIONS
     agents = T.BLUE_AGENTS
     action_counts = T.BLUE_ACTION_COUNTS
-    idle_actions = blue_players.SLEEP  # what the field calls idle: each agent's Sleep
+    idle_actions = blue.SLEEP  # what the field calls idle: each agent's Sleep
+    global_state_kinds = ("concat", "compact")
 
     @property
     def observation_sizes(self) -> tuple[int, ...]:  # type: ignore[override]
-        return T.BLUE_OBSERVATION_SIZES if self.observation == "stock" else rich.OBSERVATION_SIZES
+        return blue_observation_sizes(self.observation)
+
+    @property
+    def asynchronous(self) -> bool:  # type: ignore[override]
+        return self.busy == "masked"
 
     @property
     def score_steps(self) -> int:
@@ -96,6 +128,27 @@ class BlueSide(World):
     def sides(self) -> Mapping[str, tuple[int, ...]]:
         return {"blue": tuple(range(T.NUM_BLUE))}
 
+    def global_state_size(self, kind: str = "concat") -> int:
+        self._check_kind(kind)
+        stock = sum(T.BLUE_OBSERVATION_SIZES) if kind == "concat" else observe.COMPACT_SIZE
+        if self.observation == "stock":
+            return stock
+        return stock + sum(size - rich.START for size in self.observation_sizes)
+
+    def global_state(self, state: Any, obs: jax.Array, kind: str = "concat") -> jax.Array:
+        """What a centralized critic sees: ``f32[global_state_size(kind)]``.
+
+        ``"concat"``: the observations one after another, without padding, also within rich ones.
+        ``"compact"``: the same numbers, but each once: the phase, the seven subnets' blocks, each agent's
+        message; then what rich observations add.
+        """
+        self._check_kind(kind)
+        stock = observe.concatenated(obs) if kind == "concat" else observe.compact(obs)
+        if self.observation == "stock":
+            return stock
+        sizes = enumerate(self.observation_sizes)
+        return jnp.concatenate([stock, *(obs[agent, rich.START : size] for agent, size in sizes)])
+
     def observe_as(self, name: str) -> Self:
         """This world under another contract. Rich observations begin with the stock ones."""
         if name not in self.observations:
@@ -104,7 +157,7 @@ class BlueSide(World):
 
     def policies(self, side: str | None = None) -> dict[str, Policy]:
         self.side_agents(side)
-        return dict(blue_players.PLAYERS)
+        return dict(blue.POLICIES)
 
     def behavior(self, side: str | None = None) -> Behavior:
         self.side_agents(side)
@@ -122,21 +175,18 @@ class BlueSide(World):
 
 
 @dataclasses.dataclass(frozen=True)
-class CC4(BlueSide):
-    """CAGE Challenge 4 with blue as the learning side. See ``docs/worlds/cc4.md``.
+class Simulation(World):
+    """CAGE Challenge 4 on Garrison's engine, whichever sides act. States are :class:`Episode`."""
 
-    Jitted code treats an action index outside an agent's list, or on a host that does not exist, as Sleep.
-    """
-
-    red: str = "fsm"
     green: str = "enterprise"
-    overrides: tuple[tuple[str, Any], ...] = ()
-    observation: str = "stock"  # "rich" adds what CybORG tells beside the vector (§7.6)
-    busy: str = "free"  # "masked" leaves an agent Sleep alone while its action is in progress
+    overrides: tuple[tuple[str, Any], ...] = ()  # of Options
+    observation: str = "stock"  # of blue; "rich" adds what CybORG tells beside the vector (§7.6)
+    busy: str = "free"  # "masked" leaves a blue agent Sleep alone while its action is in progress
+    end: str = "both"  # what the last step is: "terminated", "truncated", or both, as in CybORG
 
     name = "cc4"
     version = "1"
-    fixed_horizon = True  # all lanes end together, so resets can stay outside the step graph
+    fixed_horizon = True  # all environments end together, so resets can stay outside the step graph
 
     @property
     def max_steps(self) -> int:  # type: ignore[override]
@@ -144,7 +194,17 @@ class CC4(BlueSide):
 
     @property
     def options(self) -> Options:
-        return _options(self.red, self.overrides)
+        return _options(self.overrides, "discovery" in self.scripts)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What worlds of the same game with other sides have in common, by field."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(Simulation)}
+
+    @property
+    @abstractmethod
+    def scripts(self) -> tuple[str, ...]:
+        """Scripted reds that may decide."""
 
     # ------------------------------------------------------------ the protocol
 
@@ -153,7 +213,7 @@ class CC4(BlueSide):
     ) -> tuple[jax.Array, Episode]:
         """Start an episode on a network drawn from ``key``, or on the given one.
 
-        ``options`` replaces the world's own; its leaves may differ per lane under ``vmap``.
+        ``options`` replaces the world's own; its leaves may differ per environment under ``vmap``.
         """
         options = self.options if options is None else options
         if network is None:
@@ -162,10 +222,16 @@ class CC4(BlueSide):
         return self.observe(episode), episode
 
     def begin(self, network: Topology, options: Options | None = None) -> Episode:
-        """The first state of an episode on a given network."""
+        """The first state of an episode on a given network.
+
+        Raises:
+            ValueError: outside jit, when it is not a network of CC4; names the field.
+        """
+        check(network)
         options = self.options if options is None else options
-        memory = rich.initial_memory() if self.observation == "rich" else None
-        episode = Episode(initial_state(network), network, options, memory)
+        blue_memory = rich.initial_memory() if self.observation == "rich" else None
+        red_memory = red.initial_memory(self.scripts)
+        episode = Episode(initial_state(network), network, options, blue_memory, red_memory)
         return jax.tree.map(jnp.asarray, episode)
 
     def step(
@@ -182,50 +248,40 @@ class CC4(BlueSide):
         """One step with given random numbers: deterministic.
 
         Args:
-            actions: ``int32[blue]``. ``messages``: bits ``[blue, 8]`` that the agents send, delivered in
-                the observation returned here (§7.5); zeros by default.
+            actions: ``int32[agent]``.
+            messages: bits ``[blue, 8]`` that the blue agents send, delivered in the observation returned here
+                (§7.5); zeros by default.
 
         Raises:
             ValueError: outside jit, for actions of a wrong shape or dtype or out of range.
         """
-        check_actions(self, actions)
+        actions = check_actions(self, actions)
         with jax.named_scope("red_decide"):
-            red_action, memory = red.decide(self.red, draws, state.options, state.state)
+            memory = red.remember(state.red_memory, state.state)
+            red_action = self.red_action(draws, state.replace(red_memory=memory), actions)
         green_kind = green.decide(self.green, draws)
         episode, events, parts, done = play(
-            draws, state.replace(state=memory), jnp.asarray(actions), red_action, green_kind
+            draws, state.replace(red_memory=memory), actions[: T.NUM_BLUE], red_action, green_kind
         )
         with jax.named_scope("observe"):
             obs = self.observe(episode, messages)
-        reward = sum(parts.values())
+        terminated, truncated = self.ending(done)
         return (
             obs,
             episode,
             Step(
-                reward=jnp.broadcast_to(reward, (T.NUM_BLUE,)),
-                terminated=done,
-                truncated=done,
+                reward=self.rewards(sum(parts.values())),
+                terminated=terminated,
+                truncated=truncated,
                 final_obs=obs,
                 info={"events": events, "reward_parts": parts},
             ),
         )
 
-    def observe(self, episode: Episode, messages: jax.Array | None = None) -> jax.Array:
-        """Blue's observations ``float32[blue, 210]``, under the rich contract ``float32[blue, 892]``."""
-        if messages is None:
-            messages = jnp.zeros((T.NUM_BLUE, T.MESSAGE_BITS), jnp.uint8)
-        vectors = observe.blue_vectors(episode.topology, episode.state, messages)
-        if self.observation == "stock":
-            return vectors
-        return rich.rich_vectors(
-            vectors, episode.topology, episode.options, episode.state, episode.blue_memory
-        )
-
-    def legal(self, state: Episode) -> jax.Array:
-        mask = observe.blue_masks(state.topology)
-        if self.busy == "free":
-            return mask
-        return observe.sleep_while_busy(mask, state.state)
+    def ending(self, done: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """``terminated`` and ``truncated`` of a step, given whether the episode is over."""
+        terminated, truncated = (done if told else jnp.zeros_like(done) for told in ENDS[self.end])
+        return terminated, truncated
 
     def describe(self, state: Episode) -> dict[str, Any]:
         from garrison.worlds.cc4 import describe
@@ -237,7 +293,56 @@ class CC4(BlueSide):
 
         return describe.event_lines(state, after, step.info["events"])
 
+    # ------------------------------------------------------------ what differs by the sides that act
+
+    @abstractmethod
+    def red_action(self, draws: Draws, episode: Episode, actions: jax.Array) -> RedAction:
+        """Red's decisions, with its memory up to date."""
+
+    @abstractmethod
+    def observe(self, episode: Episode, messages: jax.Array | None = None) -> jax.Array:
+        """Observations ``float32[agent, feature]``."""
+
+    @abstractmethod
+    def rewards(self, team: jax.Array) -> jax.Array:
+        """Rewards ``float32[agent]``, given blue's ``float32[]``."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CC4(BlueSide, Simulation):
+    """CAGE Challenge 4 with blue as the only side, against a scripted red. See ``docs/worlds/cc4.md``.
+
+    Jitted code treats an action index outside an agent's list, or on a host that does not exist, as Sleep.
+    """
+
+    red: str = "fsm"
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        return (self.red,)
+
+    def red_action(self, draws: Draws, episode: Episode, actions: jax.Array) -> RedAction:
+        return red.choose(self.red, draws, episode.options, episode.state, episode.red_memory)
+
+    def observe(self, episode: Episode, messages: jax.Array | None = None) -> jax.Array:
+        """Blue's observations ``float32[blue, 210]``, under the rich contract ``float32[blue, 892]``."""
+        return blue_vectors(self.observation, episode, messages)
+
+    def rewards(self, team: jax.Array) -> jax.Array:
+        return jnp.broadcast_to(team, (T.NUM_BLUE,))
+
+    def legal(self, state: Episode) -> jax.Array:
+        return blue_masks(self.busy, state)
+
+    def two_sided(self) -> World:
+        """The same game with red as a side too, of which this red is a script."""
+        from garrison.worlds.cc4.two_sided import TwoSidedCC4
+
+        return TwoSidedCC4(**self.settings, scripts=(self.red,))
+
 
 @lru_cache(maxsize=64)
-def _options(red_policy: str, overrides: tuple[tuple[str, Any], ...]) -> Options:
-    return default_options(red_policy, **dict(overrides))
+def _options(overrides: tuple[tuple[str, Any], ...], discovery: bool) -> Options:
+    """The world's options; without the table of the discovery variant where that cannot decide."""
+    options = default_options(**dict(overrides))
+    return options if discovery else options.replace(red_discovery_probability=None)

@@ -1,6 +1,6 @@
-"""The one account of what happened in a step: who did what to which host, with what result.
+"""The events of a step: who did what to which host, with what result.
 
-Text, telemetry, statistics and scores are made from events, never from a second bookkeeping.
+Text, telemetry, statistics and scores are derived from them, never from a second record.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ class Events:
     blue_from: jax.Array  # uint8[blue]: subnet, of traffic actions
     blue_to: jax.Array  # uint8[blue]
     blue_outcome: jax.Array  # uint8[blue]
-    blue_submitted: jax.Array  # uint8[blue]: kind of what was submitted, busy or not
+    blue_submitted: jax.Array  # uint8[blue]: tables.Blue of the action submitted, busy or not
+    blue_submitted_host: jax.Array  # uint8[blue]
+    blue_submitted_from: jax.Array  # uint8[blue]: subnet, of traffic actions
+    blue_submitted_to: jax.Array  # uint8[blue]
 
     green_kind: jax.Array  # uint8[green]: tables.Green; green agents are the user-host slots in order
     green_target: jax.Array  # uint8[green]: server accessed, own host for local work
@@ -39,6 +42,6 @@ class Events:
     red_ran: jax.Array  # bool[red]
     red_exploit: jax.Array  # uint8[red]: tables.Exploit that was tried
     red_trapped: jax.Array  # bool[red]: the exploit hit a decoy
-    red_alert: jax.Array  # bool[red]: a process event with the number of its new session
+    red_alert: jax.Array  # bool[red]: a process event with the pid of its new session
     red_source: jax.Array  # uint8[red]: host of the source session, where there is one
-    red_noticed: jax.Array  # bool[red, host]: hosts with a network event that it caused
+    red_noticed: jax.Array  # bool[red, host]: hosts with a network event that the action caused

@@ -1,4 +1,4 @@
-"""What blue sees and may do: the wrapper's vectors and masks, bit for bit (§7)."""
+"""Blue's observation vectors and action masks, equal to those of CybORG's wrapper (§7)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
 
 
-def stations(array: jax.Array) -> jax.Array:
+def zone_hosts(array: jax.Array) -> jax.Array:
     """``[host]`` values as ``[zone, 16]`` in wrapper order: servers 0–5, users 0–9."""
     zones = array[: T.ROOT_HOST].reshape(T.NUM_ZONES, T.ZONE_SLOTS)
     return jnp.concatenate([zones[:, 1 + T.MAX_USERS :], zones[:, 1 : 1 + T.MAX_USERS]], axis=1)
@@ -23,18 +23,17 @@ def blue_vectors(topology: Topology, state: State, messages: jax.Array) -> jax.A
     Args:
         messages: ``[blue, 8]`` bits that the agents sent in this step.
 
-    An agent reads the phase and policy that held *in* the step just done, so it learns of a new phase one
-    step late (Q23).
+    The phase and policy are those of the step just done, so a new phase is visible one step late (Q23).
     """
-    exists = stations(topology.host_exists)
-    network = stations(state.host_network_events > 0) & exists
-    process = stations(state.host_process_events > 0) & exists
+    exists = zone_hosts(topology.host_exists)
+    network = zone_hosts(state.host_network_events > 0) & exists
+    process = zone_hosts(state.host_process_events > 0) & exists
     blocked = state.blocked[: T.NUM_ZONES, T.ALPHABETICAL]
     policy = jnp.asarray(T.POLICY)[state.phase, : T.NUM_ZONES]
     block = jnp.concatenate([jnp.asarray(_ONE_HOT), blocked, policy, process, network], axis=1)
     block = block.astype(jnp.float32)
     messages = messages.astype(jnp.float32)
-    # one row after the other in one flat array: stacked, they would be written twice
+    # concatenated in one flat array: stacked rows would be written twice
     rows = [part for agent in range(T.NUM_BLUE) for part in _vector(agent, state.phase, block, messages)]
     return jnp.concatenate(rows).reshape(T.NUM_BLUE, T.MAX_BLUE_OBSERVATION)
 
@@ -49,17 +48,48 @@ def _vector(agent: int, phase: jax.Array, block: jax.Array, messages: jax.Array)
     return [*parts, jnp.zeros(T.MAX_BLUE_OBSERVATION - T.BLUE_OBSERVATION_SIZES[agent], jnp.float32)]
 
 
-def blue_masks(topology: Topology) -> jax.Array:
-    """Actions that may be chosen, ``bool[blue, 242]``: all but those on hosts that do not exist (§7.1).
+def concatenated(obs: jax.Array) -> jax.Array:
+    """The vectors of all agents without their padding, ``float32[578]``; ``obs``: with whatever follows."""
+    return jnp.concatenate([obs[agent, :size] for agent, size in enumerate(T.BLUE_OBSERVATION_SIZES)])
 
-    CybORG makes them at reset and never changes them: being busy is not masked.
+
+def compact(obs: jax.Array) -> jax.Array:
+    """What all vectors hold together, each number once: ``float32[454]``.
+
+    The phase, the blocks of the agents' subnets in the order of agents, each agent's message.
     """
-    exists = stations(topology.host_exists)
+    agents, indices = COMPACT.T
+    return obs[agents, indices]
+
+
+def _compact() -> np.ndarray:
+    """Agent and index of each number that :func:`compact` takes."""
+    places = [(0, 0)]
+    for agent, subnets in enumerate(T.BLUE_SUBNETS):
+        places += [(agent, 1 + i) for i in range(T.BLOCK_SIZE * len(subnets))]
+    for sender in range(T.NUM_BLUE):
+        reader = int(sender == 0)  # nobody reads its own message
+        first = 1 + T.BLOCK_SIZE * len(T.BLUE_SUBNETS[reader])
+        first += T.MESSAGE_BITS * (sender - (sender > reader))
+        places += [(reader, first + bit) for bit in range(T.MESSAGE_BITS)]
+    return np.array(places)
+
+
+COMPACT = _compact()
+COMPACT_SIZE = len(COMPACT)
+
+
+def blue_masks(topology: Topology) -> jax.Array:
+    """Legal actions ``bool[blue, 242]``: all except those on hosts that do not exist (§7.1).
+
+    CybORG computes them at reset and never changes them: busy agents are not masked.
+    """
+    exists = zone_hosts(topology.host_exists)
     return jnp.stack([_mask(agent, exists) for agent in range(T.NUM_BLUE)])
 
 
 def sleep_while_busy(mask: jax.Array, state: State) -> jax.Array:
-    """``mask`` (bool[blue, 242]), but Sleep alone for agents whose action goes on: no choice counts."""
+    """``mask`` (bool[blue, 242]), with Sleep alone for busy agents, whose choices are discarded."""
     sleep = jnp.asarray(T.BLUE_ACTIONS[:, :, 0] == T.Blue.SLEEP)
     return jnp.where((state.blue_ticks > 0)[:, None], mask & sleep, mask)
 

@@ -1,9 +1,10 @@
-"""What may differ from CybORG, as data: every leaf can vary per lane without compiling again."""
+"""Options of the game, as data: every leaf can vary per environment without compiling again."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+from typing import Any
 
 import jax
 import numpy as np
@@ -20,7 +21,7 @@ def phase_starts(steps: int) -> tuple[int, int]:
 
 @struct
 class Options:
-    """Numbers of the game. The defaults are CybORG's; shapes as commented, one set per lane."""
+    """Numbers of the game. The defaults are CybORG's; shapes as commented, one set per environment."""
 
     steps: jax.Array  # int16[]: episode length as CybORG counts it; done after step ``steps - 1``
     phase_start: jax.Array  # int16[2]: first steps of phases 1 and 2
@@ -32,27 +33,48 @@ class Options:
     red_scan_detection: jax.Array  # float32[2]: aggressive, stealth
     red_exploit_detection: jax.Array  # float32[]: per node of an SSH route, and the SQL process event
     red_deception_rates: jax.Array  # float32[2]: true and false positives of DiscoverDeception
-    red_probability: jax.Array  # float32[state, kind]: how the finite-state red picks an action
+    red_probability: jax.Array  # float32[state, kind]: weights of the finite-state red's choice of an action
+    red_discovery_probability: jax.Array | None  # float32[state, kind]: the same of its discovery variant
     red_priority: jax.Array  # float32[state]: weights of the discovery variant's choice of a state
-    red_server_preference: jax.Array  # float32[]: the discovery variant's taste for servers
+    red_server_preference: jax.Array  # float32[]: the discovery variant's preference for servers
     reward: jax.Array  # float32[phase, subnet, part]: LWF, ASF, RIA (§6.3)
     restore_cost: jax.Array  # float32[]: reward for each Restore submitted
 
 
-def default_options(red: str = "fsm", **changes) -> Options:
+#: least and largest value of each option
+_FLOAT = float(np.finfo(np.float32).max)
+RANGES = {
+    "steps": (4, 32_000),
+    "phase_start": (0, 32_000),
+    "users": (1, T.MAX_USERS),
+    "servers": (1, T.MAX_SERVERS),
+    "green_work_alarm": (0, 1),
+    "green_access_alarm": (0, 1),
+    "green_phishing": (0, 1),
+    "red_scan_detection": (0, 1),
+    "red_exploit_detection": (0, 1),
+    "red_deception_rates": (0, 1),
+    "red_probability": (0, _FLOAT),
+    "red_discovery_probability": (0, _FLOAT),
+    "red_priority": (0, _FLOAT),
+    "red_server_preference": (0, 1),
+    "reward": (-_FLOAT, _FLOAT),
+    "restore_cost": (-_FLOAT, _FLOAT),
+}
+
+
+def default_options(**changes) -> Options:
     """CybORG's numbers with ``changes``.
 
     Args:
-        red: whose action probabilities to use: ``"discovery"`` has its own, all others the stock ones.
         **changes: fields of :class:`Options`; scalars and nested lists are converted. ``steps`` moves
             the phases along unless ``phase_start`` is given too.
 
     Raises:
-        ValueError: for an unknown field, a wrong shape, or a value outside its range; names it.
+        ValueError: for an unknown field, a wrong shape, a number that is not whole where whole numbers are
+            needed, or a value outside its range; names the option, the value and the range.
     """
-    steps = int(changes.pop("steps", 500))
-    if not 4 <= steps <= 32_000:
-        raise ValueError(f"cc4: steps must lie in 4..32000, not {steps}")
+    steps = int(_convert("steps", changes.pop("steps", 500), np.int16(0)))
     values = {
         "steps": np.int16(steps),
         "phase_start": np.asarray(phase_starts(steps), np.int16),
@@ -64,7 +86,8 @@ def default_options(red: str = "fsm", **changes) -> Options:
         "red_scan_detection": np.float32([0.75, 0.25]),
         "red_exploit_detection": np.float32(0.95),
         "red_deception_rates": np.float32([0.5, 0.1]),
-        "red_probability": T.DISCOVERY_PROBABILITY if red == "discovery" else T.FSM_PROBABILITY,
+        "red_probability": T.FSM_PROBABILITY,
+        "red_discovery_probability": T.DISCOVERY_PROBABILITY,
         "red_priority": T.DISCOVERY_PRIORITY,
         "red_server_preference": np.float32(T.DISCOVERY_SERVER_PREFERENCE),
         "reward": T.REWARD,
@@ -76,16 +99,26 @@ def default_options(red: str = "fsm", **changes) -> Options:
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise ValueError(f"cc4: no option {name!r}{hint} Options: {', '.join(values)}")
         values[name] = _convert(name, value, np.asarray(values[name]))
-    _check_ranges(values)
+    for name in ("users", "servers", "phase_start"):
+        _check_rising(name, values[name])
     return Options(**{k: np.asarray(v) for k, v in values.items()})
 
 
-def _convert(name: str, value, like: np.ndarray) -> np.ndarray:
-    array = np.asarray(value)
-    if array.dtype == object or not np.issubdtype(array.dtype, np.number):
+def _convert(name: str, value: Any, like: np.ndarray | np.generic) -> np.ndarray:
+    """An option as an array with the shape and dtype of ``like``, checked before it is cast."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # nested lists of different lengths
+        array = np.asarray(None)
+    if array.dtype.kind not in "iuf":
         raise ValueError(f"cc4: option {name!r} must be numbers, not {value!r}")
-    if np.issubdtype(like.dtype, np.integer) and np.any(array != np.floor(array)):
-        raise ValueError(f"cc4: option {name!r} must be whole numbers, not {value!r}")
+    low, high = RANGES[name]
+    whole = like.dtype.kind in "iu"
+    wrong = ~((array >= low) & (array <= high)) | (whole & (array != np.floor(array)))
+    if np.any(wrong):
+        kind = "whole numbers" if whole else "numbers"
+        bounds = f"in {low:g}..{high:g}"
+        raise ValueError(f"cc4: option {name!r} must be {kind} {bounds}, not {array[wrong].flat[0]}")
     if name in ("users", "servers") and array.ndim < 2:  # one range (or one number) for all subnets
         array = np.broadcast_to(array if array.ndim else np.repeat(array, 2), like.shape)
     if array.shape != like.shape:
@@ -93,21 +126,11 @@ def _convert(name: str, value, like: np.ndarray) -> np.ndarray:
     return array.astype(like.dtype)
 
 
-def _check_ranges(values: dict) -> None:
-    for name, most in (("users", T.MAX_USERS), ("servers", T.MAX_SERVERS)):
-        low, high = np.asarray(values[name], int).T
-        if np.any(low < 1) or np.any(high > most) or np.any(low > high):
-            raise ValueError(f"cc4: {name} must be [least, most] within 1..{most}, not {values[name]!r}")
-    for name in ("green_work_alarm", "green_access_alarm", "green_phishing", "red_scan_detection",
-                 "red_exploit_detection", "red_deception_rates", "red_server_preference"):  # fmt: skip
-        if np.any(values[name] < 0) or np.any(values[name] > 1):
-            raise ValueError(f"cc4: {name} must lie in 0..1, not {values[name]!r}")
-    for name in ("red_probability", "red_priority"):
-        if np.any(~np.isfinite(values[name])) or np.any(values[name] < 0):
-            raise ValueError(f"cc4: {name} must be finite and not negative")
-    starts = np.asarray(values["phase_start"])
-    if not 0 <= starts[0] <= starts[1]:
-        raise ValueError(f"cc4: phase_start must be two steps in rising order, not {starts.tolist()}")
+def _check_rising(name: str, value: np.ndarray) -> None:
+    low, high = np.moveaxis(np.asarray(value, int), -1, 0)
+    if np.any(low > high):
+        what = "two steps in rising order" if name == "phase_start" else "[least, most]"
+        raise ValueError(f"cc4: option {name!r} must be {what}, not {np.asarray(value).tolist()}")
 
 
 FIELDS = tuple(f.name for f in dataclasses.fields(Options))

@@ -1,6 +1,6 @@
 """Processes, pids and listening ports, as far as anything depends on them (§1.4, §4.1, §12).
 
-A process list is not stored. It is: the services of the topology, the blue and green sessions, red
+The process list is not stored. It consists of the services of the topology, the blue and green sessions, red
 sessions, decoys and orphaned decoys. A new pid is always the largest on the host plus 1..9, so the order
 of all that came after reset is the order of pids.
 """
@@ -15,16 +15,22 @@ from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
 
 
-def real_ports(topology: Topology, state: State, host: jax.Array) -> jax.Array:
-    """Ports of the real services on some hosts, one bit each (tables.PORTS), a stopped OT left out."""
+def real_ports(topology: Topology, host: jax.Array, ot_stopped: jax.Array) -> jax.Array:
+    """Open ports ``uint8[...]`` of the real services on hosts ``[...]``, one bit each (tables.PORTS).
+
+    ``ot_stopped`` ``bool[...]``: the host's OT service is stopped and its port closed.
+    """
     kind = topology.service_kind[host]
     ports = jnp.asarray(T.SERVICE_PORT)[kind]
-    ports = jnp.where((kind == T.Service.OTSERVICE) & state.host_ot_stopped[host][..., None], 0, ports)
+    ports = jnp.where((kind == T.Service.OTSERVICE) & ot_stopped[..., None], 0, ports)
     return or_reduce(ports)
 
 
 def decoy_ports(state: State, host: jax.Array) -> jax.Array:
-    """Ports of the decoys on some hosts. An orphaned vsftpd has a successor on the same port."""
+    """Open ports ``uint8[...]`` of the decoys on hosts ``[...]``, one bit each (tables.PORTS).
+
+    An orphaned Vsftpd has a successor on the same port.
+    """
     return or_reduce(jnp.asarray(T.DECOY_PORT)[state.host_decoy[host]])
 
 
@@ -34,7 +40,13 @@ def or_reduce(bits: jax.Array) -> jax.Array:
 
 
 def count_bits(bits: jax.Array) -> jax.Array:
+    """Number of set bits, ``int32[...]``."""
     return jax.lax.population_count(bits).astype(jnp.int32)
+
+
+def decoys_on(state: State, host: jax.Array) -> jax.Array:
+    """Number of decoy processes on hosts ``[...]``, ``int32``: deployed ones and orphans."""
+    return jnp.sum(state.host_decoy[host] > 0, axis=-1, dtype=jnp.int32) + orphans_on(state, host)
 
 
 def orphans_on(state: State, host: jax.Array) -> jax.Array:
@@ -45,10 +57,10 @@ def orphans_on(state: State, host: jax.Array) -> jax.Array:
 
 
 def is_suspicious(state: State, host: jax.Array, pid: jax.Array) -> jax.Array:
-    """Does blue's list of suspicious pids hold ``pid`` on ``host``? Arguments ``[...]``.
+    """Whether blue's list of suspicious pids contains ``pid`` on ``host``, ``bool[...]`` like both.
 
-    Asked when a process is made. As long as it lives every new pid on the host is larger, so the list can
-    gain this pid by the process' own event alone: the answer holds for the life of the process.
+    Evaluated when a process starts. While it lives, every new pid on the host is larger, so the list can gain
+    this pid by the process's own event only: the result holds for the life of the process.
     """
     blue = jnp.asarray(T.HOST_BLUE)[host]
     row = jnp.minimum(blue, T.NUM_BLUE - 1)
@@ -58,9 +70,9 @@ def is_suspicious(state: State, host: jax.Array, pid: jax.Array) -> jax.Array:
 
 
 def static_max_pid(topology: Topology, state: State, host: jax.Array) -> jax.Array:
-    """Largest pid on hosts ``[...]`` that is not a red session's, ``int32``.
+    """Largest pid on hosts ``[...]`` apart from those of red sessions, ``int32``.
 
-    Orphans never hold it: their successor is younger.
+    It is never an orphan's: the successor of an orphan is younger.
     """
     decoys = jnp.max(state.host_decoy_pid[host], axis=-1)
     return jnp.maximum(topology.base_pid[host], decoys).astype(jnp.int32)

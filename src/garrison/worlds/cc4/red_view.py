@@ -1,8 +1,11 @@
 """Red as a learner: its actions as one list, which of them are legal, and what it observes.
 
-The list names no source session. :func:`resolve` chooses it: for an exploit a session that has scanned the
+The list names no source session. :func:`decode_red` chooses it: for an exploit a session that has scanned the
 target, otherwise the oldest that can act. Scripted reds choose theirs at random, dead ones included (Q10);
 whoever wants that control hands :func:`garrison.worlds.cc4.play` a RedAction instead.
+
+Behind its list an agent may have scripts (:func:`scripted`): actions that leave the decision to a scripted
+policy. They are never legal, so that no learner takes them.
 """
 
 from __future__ import annotations
@@ -70,7 +73,7 @@ PER_TARGET = (
 OBSERVATION_SIZES = tuple(len(GENERAL) + len(PER_TARGET) * len(targets(r)) for r in range(T.NUM_RED))
 
 
-def resolve(state: State, index: jax.Array) -> RedAction:
+def decode_red(state: State, index: jax.Array) -> RedAction:
     """The decisions behind action indices ``int[red]``; outside the list: Sleep."""
     inside = (index >= 0) & (index < jnp.array(ACTION_COUNTS))
     entry = jnp.asarray(ACTIONS)[jnp.arange(T.NUM_RED), jnp.clip(index, 0, ACTIONS.shape[1] - 1)]
@@ -79,6 +82,11 @@ def resolve(state: State, index: jax.Array) -> RedAction:
     return RedAction(
         kind=kind, session=_source(state, kind, host), host=host, subnet=entry[:, 2], hostname=host
     )
+
+
+def scripted(index: jax.Array, script: int) -> jax.Array:
+    """``bool[red]``: whose action index says that the script of this number decides."""
+    return index == jnp.array(ACTION_COUNTS) + script
 
 
 def _source(state: State, kind: jax.Array, host: jax.Array) -> jax.Array:
@@ -104,16 +112,16 @@ def masks(state: State) -> jax.Array:
     at = jnp.minimum(host, T.ROOT_HOST)
     ip, name = state.red_known_ip[agents, at], state.red_known_hostname[agents, at]
     home = state.red_known_subnet[agents, jnp.minimum(subnet, T.INT)]
-    by_name = (kind == T.Red.ESCALATE) | (kind == T.Red.IMPACT) | (kind == T.Red.DEGRADE)
-    known = jnp.where(kind == T.Red.DISCOVER, home, jnp.where(by_name, name, ip))
-    known = jnp.where(kind == T.Red.WITHDRAW, ip & name, known)
+    by = T.RED_TARGET[ACTIONS[:, :, 0]]
+    known = jnp.where(by == T.RedTarget.SUBNET, home, jnp.where(by == T.RedTarget.NAME, name, ip))
+    known = jnp.where(by == T.RedTarget.ADDRESS_AND_NAME, ip & name, known)
     free = state.red_active & (state.red_ticks == 0)
     first = np.arange(ACTIONS.shape[1]) == 0
     return first[None] | (known & free[:, None] & (kind != T.Red.SLEEP))
 
 
 def vectors(state: State) -> jax.Array:
-    """Observations ``float32[red, feature]`` of what each agent has been told; padded with zeros."""
+    """Observations ``float32[red, feature]`` of what each agent knows; padded with zeros."""
     general = jnp.concatenate([_general(state), _known_subnets(state)], axis=1)
     hosts = _per_target(state)
     exists = np.arange(_TARGET_COUNT) < np.array([len(targets(r)) for r in range(T.NUM_RED)])[:, None]

@@ -1,4 +1,4 @@
-"""Blue's reward: a pure function of what was executed and what stands after it (§6.3, §6.4)."""
+"""Blue's reward: a pure function of the executed actions and the state after them (§6.3, §6.4)."""
 
 from __future__ import annotations
 

@@ -1,14 +1,16 @@
-"""The rich observation: what CybORG tells its blue agents beyond the vector (``docs/worlds/cc4.md`` §7.6).
+"""The rich observation: what CybORG reports to blue agents beyond the vector (``docs/worlds/cc4.md`` §7.6).
 
-A wrapped CybORG agent gets the vector of §7.2. The same agent's raw observations, its own actions and their
-outcomes tell more: what Analyse found, which process events carry a number and which connections are no
-user's, where those came from, which decoys it has placed, what it is busy with. :func:`remember` keeps that
-from step to step, :func:`rich_vectors` lays it out behind the padded vector.
+A wrapped CybORG agent gets the vector of §7.2. Its raw observations, its actions and their outcomes contain
+more: what Analyse found, which process events carry a pid and which connections are no user's, where those
+came from, which decoys it has deployed, the action in progress. :func:`remember` keeps that from step to
+step, :func:`rich_vectors` appends it to the padded vector.
 
 Each host belongs to at most one blue agent, so one entry per host holds what its owner remembers.
 """
 
 from __future__ import annotations
+
+from enum import IntEnum
 
 import jax
 import jax.numpy as jnp
@@ -18,36 +20,36 @@ from garrison.core.struct import struct
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.choose import is_index
 from garrison.worlds.cc4.events import Events
-from garrison.worlds.cc4.observe import stations
+from garrison.worlds.cc4.observe import zone_hosts
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
 
-OLDEST = 100  # ages in steps count up to here, which is also the age of what never was
+OLDEST = 100  # largest age in steps; also the age of what never happened
 
-# bits of BlueMemory.told: what the last Analyse showed
-TOLD, SHELL, ROOT = 1, 2, 4
+# bits of BlueMemory.analysis: what the last Analyse showed
+ANALYZED, SHELL, ROOT = 1, 2, 4
 # bits of BlueMemory.evidence
 PROCESS, TARGET, SOURCE = 1, 2, 4
 
 
 @struct
 class BlueMemory:
-    """What the blue agents remember of what they were told."""
+    """What the blue agents remember of CybORG's reports."""
 
-    told: jax.Array  # uint8[host]: bits TOLD, SHELL, ROOT
-    told_age: jax.Array  # uint8[host]: steps since, 0..OLDEST
+    analysis: jax.Array  # uint8[host]: bits ANALYZED, SHELL, ROOT
+    analysis_age: jax.Array  # uint8[host]: steps since, 0..OLDEST
     evidence: jax.Array  # uint8[host]: bits PROCESS, TARGET, SOURCE
     evidence_age: jax.Array  # uint8[host]: steps since the last of any kind, 0..OLDEST
     outcome: jax.Array  # uint8[blue]: tables.Outcome of the last step
 
 
 def initial_memory() -> BlueMemory:
-    """Nothing was ever told."""
+    """The memory before any report."""
     nothing, old = jnp.zeros(T.NUM_HOSTS, jnp.uint8), jnp.full(T.NUM_HOSTS, OLDEST, jnp.uint8)
     return BlueMemory(
-        told=nothing,
-        told_age=old,
+        analysis=nothing,
+        analysis_age=old,
         evidence=nothing,
         evidence_age=old,
         outcome=jnp.full(T.NUM_BLUE, T.Outcome.UNKNOWN, jnp.uint8),
@@ -57,24 +59,26 @@ def initial_memory() -> BlueMemory:
 def remember(memory: BlueMemory, before: State, events: Events, after: State) -> BlueMemory:
     """The memory after a step.
 
-    Blue acts first in a step, so Analyse shows the files of ``before``, and Remove and Restore clear what
-    was known before what the Monitor reports of this step is added.
+    Blue acts first in a step: Analyse shows the files of ``before``, and Remove and Restore clear the
+    evidence before that of this step's Monitor is added.
     """
     done = is_index(events.blue_host, T.NUM_HOSTS)
 
     def did(kind: int) -> jax.Array:
         return jnp.any(done & (events.blue_kind == kind)[:, None], axis=0)
 
-    analysed, restored = did(T.Blue.ANALYSE), did(T.Blue.RESTORE)
-    found = TOLD + SHELL * (before.host_cmd_files > 0) + ROOT * (before.host_escalate_files > 0)
-    told = jnp.where(analysed, found, memory.told)
-    told = jnp.where(restored, TOLD, told)  # back to the backup: as good as looked at and found clean
+    analyzed, restored = did(T.Blue.ANALYSE), did(T.Blue.RESTORE)
+    found = ANALYZED + SHELL * (before.host_cmd_files > 0) + ROOT * (before.host_escalate_files > 0)
+    analysis = jnp.where(analyzed, found, memory.analysis)
+    analysis = jnp.where(
+        restored, ANALYZED, analysis
+    )  # back to the backup: as after an Analyse that found nothing
 
     kept = jnp.where(restored | did(T.Blue.REMOVE), 0, memory.evidence)
     fresh = _reported(events)
     return BlueMemory(
-        told=told.astype(jnp.uint8),
-        told_age=_age(memory.told_age, analysed | restored),
+        analysis=analysis.astype(jnp.uint8),
+        analysis_age=_age(memory.analysis_age, analyzed | restored),
         evidence=(kept | fresh).astype(jnp.uint8),
         evidence_age=jnp.where(
             (kept | fresh) > 0, _age(memory.evidence_age, fresh > 0), jnp.uint8(OLDEST)
@@ -90,9 +94,9 @@ def _age(age: jax.Array, now: jax.Array) -> jax.Array:
 def _reported(events: Events) -> jax.Array:
     """Evidence ``int32[host]`` in the Monitors' reports of a step.
 
-    Users' process events have no number, and users' connections none of the ports that red's have (§7.6),
-    so that the two are told apart. A source is told by its address, which only its owner can place: it
-    counts if it belongs to an agent that one of the connections was reported to.
+    Red's events can be distinguished from users': users' process events have no pid, and users' connections
+    none of the ports of red's (§7.6). A source is reported by its address, which only its owner can resolve:
+    it counts if its owner is one of the agents to which the connections were reported.
     """
     owner = jnp.asarray(T.HOST_BLUE)
     process = is_index(events.red_host, T.NUM_HOSTS) & events.red_alert[:, None]
@@ -103,6 +107,20 @@ def _reported(events: Events) -> jax.Array:
 
 
 # ---------------------------------------------------------------- layout
+
+
+class AgentFeature(IntEnum):
+    """Features of an agent, in index order; :data:`OF_AGENT` holds their labels."""
+
+    SUCCEEDED, FAILED, BUSY, ANALYSING, REMOVING, RESTORING, DEPLOYING, TICKS_LEFT, MISSION, PHASE = range(10)
+
+
+class HostFeature(IntEnum):
+    """Features of a host, in index order; :data:`OF_HOST` holds their labels."""
+
+    EXISTS, ANALYZED, SHELL, ROOT, ANALYZED_AGE, PROCESS, TARGET, SOURCE, EVIDENCE_AGE = range(9)
+    APACHE, TOMCAT, HARAKA, VSFTPD, TICKS_LEFT = range(9, 14)
+
 
 OF_AGENT = (
     "last action succeeded",
@@ -132,7 +150,7 @@ OF_HOST = (
     "decoy vsftpd",
     "steps left of the action on it",
 )
-MAX_STATIONS = max(len(s) for s in T.BLUE_SUBNETS) * (T.MAX_SERVERS + T.MAX_USERS)
+MAX_AGENT_HOSTS = max(len(s) for s in T.BLUE_SUBNETS) * (T.MAX_SERVERS + T.MAX_USERS)
 START = T.MAX_BLUE_OBSERVATION  # index of the first of OF_AGENT
 HOSTS = START + len(OF_AGENT)  # index of the first host's first feature
 OBSERVATION_SIZES = tuple(HOSTS + len(OF_HOST) * 16 * len(s) for s in T.BLUE_SUBNETS)
@@ -162,20 +180,22 @@ def host_features(topology: Topology, state: State, memory: BlueMemory) -> jax.A
 
     columns = [
         topology.host_exists.astype(jnp.float32),
-        bit(memory.told, TOLD),
-        bit(memory.told, SHELL),
-        bit(memory.told, ROOT),
-        memory.told_age / OLDEST,
+        bit(memory.analysis, ANALYZED),
+        bit(memory.analysis, SHELL),
+        bit(memory.analysis, ROOT),
+        memory.analysis_age.astype(jnp.float32) / OLDEST,
         bit(memory.evidence, PROCESS),
         bit(memory.evidence, TARGET),
         bit(memory.evidence, SOURCE),
-        memory.evidence_age / OLDEST,
+        memory.evidence_age.astype(jnp.float32) / OLDEST,
         *(jnp.any(state.host_decoy == kind, axis=1).astype(jnp.float32) for kind in list(T.Decoy)[1:]),
-        left / _LONGEST,
+        left.astype(jnp.float32) / _LONGEST,
     ]
-    table = jnp.stack([stations(jnp.where(topology.host_exists, column, 0.0)) for column in columns], axis=-1)
+    table = jnp.stack(
+        [zone_hosts(jnp.where(topology.host_exists, column, 0.0)) for column in columns], axis=-1
+    )
     table = jnp.pad(table, ((0, 1), (0, 0), (0, 0)))  # the zone past the end
-    return table[_zone_rows()].reshape(T.NUM_BLUE, MAX_STATIONS, len(OF_HOST))
+    return table[_zone_rows()].reshape(T.NUM_BLUE, MAX_AGENT_HOSTS, len(OF_HOST))
 
 
 def agent_features(options: Options, state: State, memory: BlueMemory) -> jax.Array:
@@ -183,18 +203,18 @@ def agent_features(options: Options, state: State, memory: BlueMemory) -> jax.Ar
     busy = state.blue_ticks > 0
     kind = jnp.asarray(T.BLUE_ACTIONS)[jnp.arange(T.NUM_BLUE), state.blue_action, 0]
     longer = (T.Blue.ANALYSE, T.Blue.REMOVE, T.Blue.RESTORE, T.Blue.DECOY)
-    steps = jnp.asarray(options.steps, jnp.float32)
+    step, steps = state.step.astype(jnp.float32), jnp.asarray(options.steps, jnp.float32)
     ends = jnp.append(jnp.asarray(options.phase_start, jnp.float32), steps)
-    start = jnp.append(jnp.zeros(1), ends[:-1])[state.phase]
+    start = jnp.append(jnp.zeros(1, jnp.float32), ends[:-1])[state.phase]
     length = jnp.maximum(ends[state.phase] - start, 1.0)
     columns = [
         memory.outcome == T.Outcome.TRUE,
         memory.outcome == T.Outcome.FALSE,
         busy,
         *(busy & (kind == k) for k in longer),
-        state.blue_ticks / _LONGEST,
-        jnp.broadcast_to(state.step / steps, busy.shape),
-        jnp.broadcast_to(jnp.clip((state.step - start) / length, 0.0, 1.0), busy.shape),
+        state.blue_ticks.astype(jnp.float32) / _LONGEST,
+        jnp.broadcast_to(step / steps, busy.shape),
+        jnp.broadcast_to(jnp.clip((step - start) / length, 0.0, 1.0), busy.shape),
     ]
     return jnp.stack([column.astype(jnp.float32) for column in columns], axis=-1)
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.choose import first, is_index, pick, rank
+from garrison.worlds.cc4.choose import bit_at, first, is_index, nth_by_order
 from garrison.worlds.cc4.state import State
 
 
@@ -23,21 +23,6 @@ def find(state: State, session_id: jax.Array) -> jax.Array:
     return live(state) & (state.session_id == session_id[:, None])
 
 
-def nth_by_order(mask: jax.Array, order: jax.Array, u: jax.Array) -> jax.Array:
-    """Of the entries in ``mask`` the one that ``u`` picks in the order of CybORG's map, as a mask.
-
-    The last axis is the session axis; ``u`` lacks it.
-    """
-    place = rank(jnp.where(mask, order, jnp.iinfo(order.dtype).max))
-    chosen = first(mask & (place == pick(u, jnp.sum(mask, axis=-1, dtype=jnp.int32))[..., None]))
-    return mask & is_index(chosen, mask.shape[-1])  # by its index: the ranks are needed once, not per use
-
-
-def pick_value(mask: jax.Array, values: jax.Array) -> jax.Array:
-    """The value under a one-hot mask on the last axis; 0 where nothing is marked."""
-    return jnp.sum(jnp.where(mask, values, 0), axis=-1, dtype=jnp.int32)
-
-
 def add(
     state: State,
     enable: jax.Array,
@@ -49,7 +34,7 @@ def add(
     parent: jax.Array | bool,
     suspicious: jax.Array,
 ) -> State:
-    """Give each enabled agent a new session. Arguments broadcast to ``[red]``.
+    """Add a session to each enabled agent. Arguments broadcast to ``[red]``.
 
     The id is 0 for the first session, else the largest id plus one (State.py:312). Where the table or the
     ids are full, nothing is added and the overflow flag is set.
@@ -95,14 +80,14 @@ def drop(state: State, mask: jax.Array) -> State:
 
 
 def reassign(state: State) -> tuple[State, jax.Array]:
-    """Hand every session on a foreign host to the red agent that owns the host's subnet (§3.3).
+    """Move every session on a foreign host to the red agent that owns the host's subnet (§3.3).
 
-    Agents in order, their sessions in the order of the map, one after the other, because each new id
-    depends on what the new owner holds at that moment.
+    Agents go in order, and so do the sessions of each in CybORG's map. They are moved one by one, because
+    each new id depends on the sessions that the new owner holds at that moment.
 
     Returns:
-        The state, and ``uint8[red, session]`` the place (1, 2, …) at which an agent was given the session of
-        an exploit, 0 = not. Only exploits leave such a record, phishing does not.
+        The state, and ``uint8[red, session]``: place (1, 2, ...) of the reassigned session in the new owner's
+        report, 0 = no entry. Only sessions of exploits are reported, those of phishing are not.
     """
     owners = jnp.asarray(T.HOST_RED)
     agents = jnp.arange(T.NUM_RED)
@@ -111,7 +96,7 @@ def reassign(state: State) -> tuple[State, jax.Array]:
         return live(state) & (owners[state.session_host] != agents[:, None])
 
     def move(carry):
-        state, left, place, given = carry
+        state, left, place, reassigned = carry
         agent = jnp.argmax(jnp.any(left, axis=1))
         order = jnp.where(left[agent], state.session_order[agent], jnp.iinfo(jnp.int16).max)
         slot = jnp.argmin(order)
@@ -126,14 +111,15 @@ def reassign(state: State) -> tuple[State, jax.Array]:
         owner = agents == owners[host]
         held = live(state)
         state = add(state, owner, host=host, kind=jnp.uint8(T.Session.ABSTRACT), parent=False, **row)
-        told = owner & (kind != T.Session.ABSTRACT)
-        place = place + jnp.any(told).astype(jnp.uint8)  # at most one per red agent in a step
-        given = jnp.where(live(state) & ~held & told[:, None], place, given)
-        return state, left & ~moved, place, given
+        reported = owner & (kind != T.Session.ABSTRACT)
+        place = place + jnp.any(reported).astype(jnp.uint8)  # at most one per red agent in a step
+        reassigned = jnp.where(live(state) & ~held & reported[:, None], place, reassigned)
+        return state, left & ~moved, place, reassigned
 
-    carry = (state, foreign(state), jnp.uint8(0), jnp.zeros((T.NUM_RED, T.MAX_SESSIONS), jnp.uint8))
-    state, _, _, given = jax.lax.while_loop(lambda c: jnp.any(c[1]), move, carry)
-    return state, given
+    nowhere = jnp.zeros((T.NUM_RED, T.MAX_SESSIONS), jnp.uint8)
+    carry = (state, foreign(state), jnp.uint8(0), nowhere)
+    state, _, _, reassigned = jax.lax.while_loop(lambda c: jnp.any(c[1]), move, carry)
+    return state, reassigned
 
 
 def promote(state: State, u: jax.Array) -> State:
@@ -152,20 +138,8 @@ def promote(state: State, u: jax.Array) -> State:
     )
 
 
-def forget_scans(state: State, before: State) -> State:
+def drop_stale_scans(state: State, before: State) -> State:
     """Free the remembered ports of sessions that died or whose slot holds another one since ``before``."""
     gone = ~live(state) | (state.session_order != before.session_order)
-    stale = bit_of(gone, state.scan_session)
+    stale = bit_at(gone, state.scan_session)
     return state.replace(scan_session=jnp.where(stale, T.NO_HOST, state.scan_session).astype(jnp.uint8))
-
-
-def bit_of(mask: jax.Array, index: jax.Array) -> jax.Array:
-    """``mask[r, index[r, k]]`` by packed words instead of a gather; False for indices past the end."""
-    pad = -mask.shape[1] % 32
-    words = jnp.pad(mask, ((0, 0), (0, pad))).reshape(mask.shape[0], -1, 32).astype(jnp.uint32)
-    words = jnp.sum(words << jnp.arange(32, dtype=jnp.uint32)[None, None], axis=2, dtype=jnp.uint32)
-    index = index.astype(jnp.uint32)
-    word = jnp.zeros(index.shape, jnp.uint32)
-    for i in range(words.shape[1]):
-        word = jnp.where(index >> 5 == i, words[:, i : i + 1], word)
-    return (word >> (index & 31)) & 1 > 0

@@ -1,14 +1,17 @@
-"""What changes in a step: one flat struct of small integers, about 19 KB per environment.
+"""The state that changes in a step: one flat struct of small integers, about 16 KB per environment.
 
 Axes: ``host`` 137 fixed slots (:mod:`tables`), ``blue`` 5, ``red`` 6, ``session`` a table of slots per red
 agent, ``subnet`` 9 in generation order. Blue and green sessions never change (Restore puts the same objects
 back, Q20), so they live in :class:`~garrison.worlds.cc4.topology.Topology`.
 
-Order matters in CybORG wherever a choice is drawn over a dictionary. It is kept by tickets, not by position:
-``session_order`` rises with insertion, ``fsm_order`` with the first sight of a host.
+Order matters in CybORG wherever a choice is drawn over a dictionary. It is kept as tickets, not as positions:
+``session_order`` rises with insertion. The memory of scripted reds is not part of the engine's state:
+:class:`~garrison.worlds.cc4.agents.fsm.FsmMemory`.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -40,8 +43,8 @@ class State:
     host_cmd_files: jax.Array  # uint8[host]: copies of cmd.sh, one per successful exploit
     host_escalate_files: jax.Array  # uint8[host]: copies of escalate.sh, one per escalation
 
-    # Vsftpd processes replaced by a newer one, still listening (Q16), that are not on blue's list: none of
-    # them ever ends but by Restore, so that their number and the largest pid are all that counts
+    # Vsftpd processes replaced by a newer one, still listening (Q16), that are not on blue's list: only
+    # Restore ends them, so their number and largest pid suffice
     host_orphans: jax.Array  # uint8[host]
     host_orphan_pid: jax.Array  # int16[host]
 
@@ -84,20 +87,14 @@ class State:
     red_hostname: jax.Array  # uint8[red]: host named by a Withdraw, else the target
     red_ticks: jax.Array  # uint8[red]
 
-    # what each red agent was told at the end of the last step (§4.5)
+    # report to each red agent at the end of the last step (§4.5)
     seen_kind: jax.Array  # uint8[red]: the action whose result it got, SLEEP = none
     seen_outcome: jax.Array  # uint8[red]: tables.Outcome of that action
     seen_host: jax.Array  # uint8[red]: its target
     seen_subnet: jax.Array  # uint8[red]
-    seen_order: jax.Array  # uint8[red, host]: place of the host's entry in the report, 0 = not reported
+    seen_order: jax.Array  # uint8[red, host]: tables.ReportPlace of the host's entry, 0 = not reported
     seen_hostname: jax.Array  # bool[red, host]: the entry names the host
     seen_session: jax.Array  # bool[red, host]: the entry lists a session
-
-    # memory of the finite-state red (§5.1)
-    fsm_calls: jax.Array  # int16[red]: decisions taken; CybORG's ``step``
-    fsm_state: jax.Array  # uint8[red, host]: tables.Fsm
-    fsm_order: jax.Array  # uint16[red, host]: ticket of first sight
-    fsm_hostname: jax.Array  # bool[red, host]
 
 
 def initial_state(topology: Topology) -> State:
@@ -107,72 +104,83 @@ def initial_state(topology: Topology) -> State:
     known = is_index(jnp.asarray(topology.red_start), hosts)
     start = first[:, None] & known
     home = jnp.asarray(T.HOST_SUBNET)[topology.red_start]
-    slot = first[:, None] & (jnp.arange(T.MAX_SESSIONS) == 0)[None]
-
-    def zeros(dtype, *shape: int):
-        return jnp.zeros(shape, dtype)
-
-    def table(dtype, value=0):
-        return jnp.where(slot, jnp.asarray(value).astype(dtype), jnp.zeros((), dtype))
-
-    def nobody(*shape: int):
-        return jnp.full(shape, T.NO_HOST, jnp.uint8)
-
+    rank = jnp.where(first[:, None] & (jnp.arange(T.MAX_SESSION_ID) == 0)[None], 0, NO_RANK)
     return State(
-        step=zeros(jnp.int16),
-        phase=zeros(jnp.uint8),
-        blocked=zeros(bool, T.NUM_SUBNETS, T.NUM_SUBNETS),
-        overflow=zeros(jnp.uint8),
-        host_reliability=jnp.full((hosts, T.NUM_REAL + T.NUM_DECOYS), 100, jnp.uint8),
-        host_ot_stopped=zeros(bool, hosts),
-        host_decoy=zeros(jnp.uint8, hosts, T.NUM_DECOYS),
-        host_decoy_pid=zeros(jnp.int16, hosts, T.NUM_DECOYS),
-        host_network_events=zeros(jnp.int16, hosts),
-        host_process_events=zeros(jnp.int16, hosts),
-        host_cmd_files=zeros(jnp.uint8, hosts),
-        host_escalate_files=zeros(jnp.uint8, hosts),
-        host_orphans=zeros(jnp.uint8, hosts),
-        host_orphan_pid=zeros(jnp.int16, hosts),
-        suspicious_host=nobody(T.NUM_BLUE, T.MAX_SUSPICIOUS),
-        suspicious_pid=zeros(jnp.int16, T.NUM_BLUE, T.MAX_SUSPICIOUS),
-        suspicious_orphan=zeros(bool, T.NUM_BLUE, T.MAX_SUSPICIOUS),
-        session_kind=table(jnp.uint8, T.Session.ABSTRACT),
-        session_id=table(jnp.uint8),
-        session_host=table(jnp.uint8, topology.red_start[0]),
-        session_pid=table(jnp.int16, topology.red_start_pid),
-        session_user=table(jnp.uint8, T.User.UBUNTU),
-        session_order=table(jnp.int16),
-        session_parent=table(bool),
-        session_suspicious=table(bool),
-        scan_session=nobody(red, T.MAX_SCANS),
-        scan_host=zeros(jnp.uint8, red, T.MAX_SCANS),
-        scan_ports=zeros(jnp.uint8, red, T.MAX_SCANS),
+        step=_zeros(jnp.int16),
+        phase=_zeros(jnp.uint8),
+        blocked=_zeros(bool, T.NUM_SUBNETS, T.NUM_SUBNETS),
+        overflow=_zeros(jnp.uint8),
+        **_untouched_hosts(),
+        **_first_session(topology, first),
+        scan_session=jnp.full((red, T.MAX_SCANS), T.NO_HOST, jnp.uint8),
+        scan_host=_zeros(jnp.uint8, red, T.MAX_SCANS),
+        scan_ports=_zeros(jnp.uint8, red, T.MAX_SCANS),
         red_active=first,
         red_session_count=first.astype(jnp.int16),
         red_next_order=first.astype(jnp.int16),
-        red_known_session=jnp.where(
-            first[:, None] & (jnp.arange(T.MAX_SESSION_ID) == 0)[None], 0, NO_RANK
-        ).astype(jnp.uint8),
+        red_known_session=rank.astype(jnp.uint8),
         red_known_subnet=is_index(home, T.NUM_SUBNETS),
         red_known_ip=known,
         red_known_hostname=known,
-        blue_action=zeros(jnp.int16, T.NUM_BLUE),
-        blue_ticks=zeros(jnp.uint8, T.NUM_BLUE),
-        red_kind=zeros(jnp.uint8, red),
-        red_host=zeros(jnp.uint8, red),
-        red_subnet=zeros(jnp.uint8, red),
-        red_session=zeros(jnp.uint8, red),
-        red_hostname=zeros(jnp.uint8, red),
-        red_ticks=zeros(jnp.uint8, red),
-        seen_kind=zeros(jnp.uint8, red),
-        seen_outcome=zeros(jnp.uint8, red),
-        seen_host=zeros(jnp.uint8, red),
-        seen_subnet=zeros(jnp.uint8, red),
-        seen_order=jnp.where(start, 64, 0).astype(jnp.uint8),
+        **_no_actions(),
+        seen_kind=_zeros(jnp.uint8, red),
+        seen_outcome=_zeros(jnp.uint8, red),
+        seen_host=_zeros(jnp.uint8, red),
+        seen_subnet=_zeros(jnp.uint8, red),
+        seen_order=jnp.where(start, T.ReportPlace.OWN, T.ReportPlace.NONE).astype(jnp.uint8),
         seen_hostname=start,
         seen_session=start,
-        fsm_calls=zeros(jnp.int16, red),
-        fsm_state=zeros(jnp.uint8, red, hosts),
-        fsm_order=zeros(jnp.uint16, red, hosts),
-        fsm_hostname=zeros(bool, red, hosts),
     )
+
+
+def _zeros(dtype: Any, *shape: int) -> jax.Array:
+    return jnp.zeros(shape, dtype)
+
+
+def _untouched_hosts() -> dict[str, jax.Array]:
+    """The fields ``host_*`` and ``suspicious_*`` at reset."""
+    hosts, listed = T.NUM_HOSTS, (T.NUM_BLUE, T.MAX_SUSPICIOUS)
+    return {
+        "host_reliability": jnp.full((hosts, T.NUM_REAL + T.NUM_DECOYS), 100, jnp.uint8),
+        "host_ot_stopped": _zeros(bool, hosts),
+        "host_decoy": _zeros(jnp.uint8, hosts, T.NUM_DECOYS),
+        "host_decoy_pid": _zeros(jnp.int16, hosts, T.NUM_DECOYS),
+        "host_network_events": _zeros(jnp.int16, hosts),
+        "host_process_events": _zeros(jnp.int16, hosts),
+        "host_cmd_files": _zeros(jnp.uint8, hosts),
+        "host_escalate_files": _zeros(jnp.uint8, hosts),
+        "host_orphans": _zeros(jnp.uint8, hosts),
+        "host_orphan_pid": _zeros(jnp.int16, hosts),
+        "suspicious_host": jnp.full(listed, T.NO_HOST, jnp.uint8),
+        "suspicious_pid": _zeros(jnp.int16, *listed),
+        "suspicious_orphan": _zeros(bool, *listed),
+    }
+
+
+def _first_session(topology: Topology, first: jax.Array) -> dict[str, jax.Array]:
+    """The fields ``session_*`` at reset: one session of the ``first`` red agent ``bool[red]``."""
+    slot = first[:, None] & (jnp.arange(T.MAX_SESSIONS) == 0)[None]
+
+    def table(dtype: Any, value: Any = 0) -> jax.Array:
+        return jnp.where(slot, jnp.asarray(value).astype(dtype), jnp.zeros((), dtype))
+
+    return {
+        "session_kind": table(jnp.uint8, T.Session.ABSTRACT),
+        "session_id": table(jnp.uint8),
+        "session_host": table(jnp.uint8, topology.red_start[0]),
+        "session_pid": table(jnp.int16, topology.red_start_pid),
+        "session_user": table(jnp.uint8, T.User.UBUNTU),
+        "session_order": table(jnp.int16),
+        "session_parent": table(bool),
+        "session_suspicious": table(bool),
+    }
+
+
+def _no_actions() -> dict[str, jax.Array]:
+    """The fields of actions in progress at reset."""
+    names = ("red_kind", "red_host", "red_subnet", "red_session", "red_hostname", "red_ticks")
+    return {
+        "blue_action": _zeros(jnp.int16, T.NUM_BLUE),
+        "blue_ticks": _zeros(jnp.uint8, T.NUM_BLUE),
+        **{name: _zeros(jnp.uint8, T.NUM_RED) for name in names},
+    }

@@ -1,6 +1,6 @@
 """The facts of CAGE Challenge 4 as data. Section numbers (§) and quirks (Q) refer to ``docs/worlds/cc4.md``.
 
-Everything here is a NumPy constant or a Python int: nothing is traced, nothing depends on a lane.
+Everything here is a NumPy constant or a Python int: nothing is traced, nothing depends on an environment.
 
 Hosts have fixed slots, so that the order of slots is CybORG's generation order: subnet ``s`` (generation
 index 0..7) holds slots ``17 s``: router, ten user hosts, six server hosts; slot 136 is the internet root.
@@ -46,14 +46,17 @@ HAS_OT = np.isin(HOST_SUBNET, (OZA, OZB)) & (IS_USER | IS_SERVER)  # operational
 
 
 def router_of(subnet: int) -> int:
+    """Host slot of a subnet's router; of the internet's root for ``INT``."""
     return ZONE_SLOTS * subnet if subnet < NUM_ZONES else ROOT_HOST
 
 
 def user_host(subnet: int, number: int) -> int:
+    """Host slot of a user host, ``number`` 0..9."""
     return ZONE_SLOTS * subnet + 1 + number
 
 
 def server_host(subnet: int, number: int) -> int:
+    """Host slot of a server host, ``number`` 0..5."""
     return ZONE_SLOTS * subnet + 1 + MAX_USERS + number
 
 
@@ -109,7 +112,7 @@ for _a in range(NUM_SUBNETS):
         _path = _routers_between(_a, _b)
         ROUTE[_a, _b, : len(_path)] = _path
 
-# what root on server_host_0 of a subnet reveals: server_host_0 of these
+# root on server_host_0 of a subnet reveals server_host_0 of these
 INFORMATION_LINKS = {
     CON: (RZA, RZB, PAZ),
     RZA: (OZA, CON),
@@ -186,6 +189,32 @@ RED_NAMES = (
     "InvalidAction",
 )
 RED_DURATION = np.array([1, 1, 1, 3, 2, 4, 2, 2, 2, 1, 1], np.uint8)
+
+
+class RedTarget(IntEnum):
+    """How a red action names its target, and so what its agent must know (§3.2.3)."""
+
+    NONE, SUBNET, ADDRESS, NAME, ADDRESS_AND_NAME, INVALID = range(6)
+
+
+# [kind]: tables.RedTarget
+RED_TARGET = np.array(
+    [
+        RedTarget.NONE,  # Sleep
+        RedTarget.SUBNET,  # DiscoverRemoteSystems
+        RedTarget.ADDRESS,  # AggressiveServiceDiscovery
+        RedTarget.ADDRESS,  # StealthServiceDiscovery
+        RedTarget.ADDRESS,  # DiscoverDeception
+        RedTarget.ADDRESS,  # ExploitRemoteService
+        RedTarget.NAME,  # PrivilegeEscalate
+        RedTarget.NAME,  # Impact
+        RedTarget.NAME,  # DegradeServices
+        RedTarget.ADDRESS_AND_NAME,  # Withdraw
+        RedTarget.INVALID,  # InvalidAction
+    ],
+    np.uint8,
+)
+RED_TARGET_BY_NAME = RED_TARGET == RedTarget.NAME  # bool[kind]: by host name alone
 NUM_RED_KINDS = 9  # the kinds with parameters: Red.DISCOVER .. Red.WITHDRAW
 # the order of red's action space (ESG:764), in which its policies list their choices
 RED_ORDER = (
@@ -223,7 +252,11 @@ class Exploit(IntEnum):
 
 
 EXPLOIT_NAMES = ("", "HTTPRFI", "HTTPSRFI", "SSHBruteForce", "SQLInjection", "HarakaRCE")
-# from most to least weight: the first one available is discarded when there is a choice (Q4)
+# the columns below are indexed by Exploit
+EXPLOIT_PORT = np.array([0, PORT_WEB, PORT_TLS, PORT_SSH, PORT_SQL, PORT_MAIL], np.uint8)  # port attacked
+# SQLInjection is an option only if one of these ports is open too; 0 = no such condition
+EXPLOIT_ALSO_OPEN = np.array([0, 0, 0, 0, PORT_WEB | PORT_TLS, 0], np.uint8)
+# from heaviest to lightest: the heaviest available one is discarded when there is a choice (Q4)
 EXPLOIT_BY_WEIGHT = (
     Exploit.HARAKA_RCE,
     Exploit.SQL_INJECTION,
@@ -231,7 +264,11 @@ EXPLOIT_BY_WEIGHT = (
     Exploit.HTTP_RFI,
     Exploit.SSH_BRUTE_FORCE,
 )
-SSH_EVENTS = 10  # network events that a brute-forced login leaves on its target
+EXPLOIT_WEIGHT = np.zeros(len(Exploit), np.int8)
+EXPLOIT_WEIGHT[list(EXPLOIT_BY_WEIGHT)] = range(len(EXPLOIT_BY_WEIGHT), 0, -1)
+EXPLOIT_WORKS = np.array([False, False, False, True, True, False])  # on a real service (Q5)
+SSH_EVENTS = 10  # network events of a brute-forced login on its target
+TRAP_EVENTS = 2  # network events of an exploit that hits a decoy
 
 
 class Session(IntEnum):
@@ -248,6 +285,26 @@ class User(IntEnum):
 
 
 USER_NAMES = ("user", "root", "ubuntu")
+
+# ---------------------------------------------------------------- red's reports (§4.5)
+
+
+class ReportPlace(IntEnum):
+    """Places of host entries in a red agent's report, in ascending order; NONE = no entry.
+
+    The n-th session reassigned in a step (n = 1, 2, ...) has the place ``REASSIGNED + n``. An agent's own
+    session has the place ``OWN`` plus the number of tickets that the agent drew earlier in the same step.
+    """
+
+    NONE = 0
+    TARGET = 1  # target of the action
+    OTHERS = 2  # further hosts that it reveals, in host order
+    REASSIGNED = 2
+    OWN = 64
+
+
+MAX_REASSIGNED = ReportPlace.OWN - ReportPlace.REASSIGNED  # reassigned sessions per step that have places
+MAX_OWN_PLACE = 190  # last place of an own session; later tickets share it
 
 # ---------------------------------------------------------------- sizes of the bounded lists
 
@@ -271,8 +328,8 @@ MAX_BLUE_ACTIONS = max(BLUE_ACTION_COUNTS)
 NO_SUBNET = 9
 
 
-def _station_hosts(agent: int) -> list[int]:
-    """Hosts an agent can name, in wrapper order: per subnet the servers, then the users."""
+def _agent_hosts(agent: int) -> list[int]:
+    """Hosts that an agent's actions name, in wrapper order: per subnet the servers, then the users."""
     return [
         host
         for s in BLUE_SUBNETS[agent]
@@ -282,7 +339,7 @@ def _station_hosts(agent: int) -> list[int]:
 
 
 def _blue_actions(agent: int) -> list[tuple[int, int, int, int]]:
-    hosts = _station_hosts(agent)
+    hosts = _agent_hosts(agent)
     pairs = [(src, dst) for dst in BLUE_SUBNETS[agent] for src in ALPHABETICAL if src != dst]
 
     def per_host(kind: int) -> list:
@@ -382,7 +439,7 @@ RESTORE_COST = -1.0
 
 
 class Fsm(IntEnum):
-    """What a finite-state red thinks of a host; NONE: never heard of."""
+    """A finite-state red's state of a host; NONE: unknown."""
 
     NONE, K, KD, S, SD, U, UD, R, RD, F = range(10)
 

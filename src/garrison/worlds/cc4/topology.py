@@ -1,15 +1,16 @@
-"""The network of an episode: what is drawn at reset and never changes (§1).
+"""The network of an episode: drawn at reset, constant afterwards (§1).
 
-:func:`generate` draws one with CybORG's distribution; :func:`from_header` takes it from a recorded episode;
-:func:`save` and :func:`load` keep it in a JSON file.
+:func:`generate` draws one with CybORG's distribution; :func:`save` and :func:`load` keep it in a JSON file.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,7 @@ from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.choose import nth, nth_host, pick, running_sum
 from garrison.worlds.cc4.draws import to_uniform
 from garrison.worlds.cc4.options import Options
+from garrison.worlds.cc4.topology_checks import FIELDS, check_fields
 
 
 @struct
@@ -63,8 +65,8 @@ def generate(key: jax.Array, options: Options) -> Topology:
 
     owned = exists[None] & (T.HOST_BLUE[None] == np.arange(T.NUM_BLUE, dtype=np.uint8)[:, None])
     subnet = nth(jnp.asarray(T.RED_OWNS_SUBNET), u["red_subnet"])
-    station = (exists & ~T.IS_ROUTER)[None] & (jnp.asarray(T.HOST_SUBNET)[None] == subnet[:, None])
-    red_start = nth_host(station, u["red_host"])
+    may_start = (exists & ~T.IS_ROUTER)[None] & (jnp.asarray(T.HOST_SUBNET)[None] == subnet[:, None])
+    red_start = nth_host(may_start, u["red_host"])
     red_pid = base[red_start[0]] + _session_delta(u["red_pid"][0])
     return Topology(
         host_exists=exists,
@@ -82,7 +84,7 @@ def generate(key: jax.Array, options: Options) -> Topology:
 
 
 def _uniforms(key: jax.Array) -> dict[str, jax.Array]:
-    """All independent uniforms of a network, by use."""
+    """The independent uniforms ``float32[n]`` of a network, by purpose."""
     sizes = {
         "users": T.NUM_ZONES,
         "servers": T.NUM_ZONES,
@@ -129,12 +131,12 @@ def _services(u_order: jax.Array, u_extras: jax.Array, exists: jax.Array) -> jax
     ot = jnp.full((T.NUM_HOSTS, 1), T.Service.OTSERVICE, jnp.uint8)
     with_ot = jnp.concatenate([sshd, ot, extras], axis=1)
     without = jnp.concatenate([sshd, extras, jnp.zeros_like(sshd)], axis=1)
-    station = exists & (T.IS_USER | T.IS_SERVER)
-    return jnp.where(station[:, None], jnp.where(T.HAS_OT[:, None], with_ot, without), 0)
+    has_services = exists & (T.IS_USER | T.IS_SERVER)
+    return jnp.where(has_services[:, None], jnp.where(T.HAS_OT[:, None], with_ot, without), 0)
 
 
 def _addresses(drawn: jax.Array, users: jax.Array, exists: jax.Array, u_root: jax.Array) -> jax.Array:
-    """Router and users have drawn theirs; servers take the highest that are free, the root any."""
+    """Addresses ``[host]``: drawn for routers and users, the highest free ones for servers."""
     drawn = jnp.where(jnp.arange(_DRAWN)[None] <= users[:, None], drawn, 0)
     top = jnp.arange(_ADDRESSES, _ADDRESSES - _DRAWN - T.MAX_SERVERS, -1)  # more than can be taken
     free = ~jnp.any(drawn[:, :, None] == top[None, None], axis=1)
@@ -148,17 +150,16 @@ def _addresses(drawn: jax.Array, users: jax.Array, exists: jax.Array, u_root: ja
 # groups of values that must differ: (how many, out of how many)
 _GROUPS = [(T.NUM_SUBNETS, 256)] + [(_DRAWN, _ADDRESSES)] * T.NUM_ZONES + [(T.NUM_HOSTS * T.NUM_REAL, 9000)]
 _COUNT = np.array([count for count, _ in _GROUPS])
-_SPAN = np.repeat([span for _, span in _GROUPS], _COUNT)
-_BIN = np.repeat(np.cumsum([0] + [span for _, span in _GROUPS[:-1]]), _COUNT)
+_SPAN = np.repeat([span for _, span in _GROUPS], _COUNT).astype(np.int32)
+_BIN = np.repeat(np.cumsum([0] + [span for _, span in _GROUPS[:-1]]), _COUNT).astype(np.int32)
 _BINS = sum(span for _, span in _GROUPS)
 
 
 def _distinct(key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Subnet octets ``[9]``, host octets ``[zone, 11]``, pids ``[host, 5]``: no two alike within a group.
+    """Subnet octets ``[9]``, host octets ``[zone, 11]``, pids ``[host, 5]``: distinct within a group.
 
-    All are drawn at once and every later copy of a value is drawn again until none is left. Renaming the
-    values does not change the procedure, so all arrangements have the same chance, as in CybORG, which
-    draws one after the other.
+    All are drawn at once, and repeated values are drawn again until there are none. The procedure is
+    symmetric in the values, so all arrangements are equally likely, as in CybORG, which draws one by one.
     """
     index = jnp.arange(len(_SPAN), dtype=jnp.int32)
 
@@ -178,100 +179,72 @@ def _distinct(key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     return subnets, 1 + zones.reshape(T.NUM_ZONES, _DRAWN), 1000 + pids.reshape(T.NUM_HOSTS, T.NUM_REAL)
 
 
-# ---------------------------------------------------------------- recorded and saved networks
+# ---------------------------------------------------------------- saved networks
 
-_SERVICE = {name: i for i, name in enumerate(T.SERVICE_NAMES)}
-_HOST = {name: i for i, name in enumerate(T.HOST_NAMES)}
-
-
-def from_header(header: dict) -> Topology:
-    """The network of a recorded episode (``cc4-trace/1``), as NumPy arrays.
-
-    Raises:
-        ValueError: when the header names a host that CC4 does not have, or lacks a part.
-    """
-    try:
-        return _from_header(header)
-    except KeyError as error:
-        raise ValueError(f"not a CC4 episode header: {error.args[0]!r} is missing or unknown") from error
-
-
-def _from_header(header: dict) -> Topology:
-    exists, address = np.zeros(T.NUM_HOSTS, bool), np.zeros(T.NUM_HOSTS, np.uint8)
-    for name, _subnet, ip, *_ in header["hosts"]:
-        exists[_HOST[name]] = True
-        address[_HOST[name]] = int(ip.rsplit(".", 1)[1])
-    kind = np.zeros((T.NUM_HOSTS, T.NUM_REAL), np.uint8)
-    pid = np.zeros((T.NUM_HOSTS, T.NUM_REAL), np.int16)
-    for name, host in header["snapshot"]["hosts"].items():
-        for slot, (service, (service_pid, *_)) in enumerate(host["services"].items()):
-            kind[_HOST[name], slot], pid[_HOST[name], slot] = _SERVICE[service], service_pid
-    sessions = header["snapshot"]["sessions"]
-    session_pid = {"blue": np.zeros(T.NUM_HOSTS, np.int16), "green": np.zeros(T.NUM_HOSTS, np.int16)}
-    for agent, entries in sessions.items():
-        side = agent.split("_")[0]
-        if side in session_pid:
-            for entry in entries:
-                session_pid[side][_HOST[entry[1]]] = entry[3]
-    base = np.maximum(np.maximum(pid.max(1), session_pid["blue"]), session_pid["green"])
-    starts = [header["snapshot"]["red"][agent]["known_hostnames"][0] for agent in T.RED_AGENTS]
-    return Topology(
-        host_exists=exists,
-        host_address=address,
-        subnet_address=np.array([int(header["subnets"][s].split(".")[2]) for s in T.SUBNETS], np.uint8),
-        service_kind=kind,
-        service_pid=pid,
-        blue_pid=session_pid["blue"],
-        green_pid=session_pid["green"],
-        base_pid=base,
-        blue_parent=np.array([_HOST[header["blue_parent"][a]] for a in T.BLUE_AGENTS], np.uint8),
-        red_start=np.array([_HOST[name] for name in starts], np.uint8),
-        red_start_pid=np.int16(sessions["red_agent_0"][0][3]),
-    )
-
-
-_FORMAT = "garrison-cc4-topology/1"
+_FORMAT = "garrison-cc4-topology/2"
 
 
 def save(topology: Topology, path: str | os.PathLike) -> None:
-    """Write one network (no lane axis) to a JSON file, atomically."""
+    """Write one network (no environment axis) to a JSON file with a digest, atomically.
+
+    Raises:
+        ValueError: when it is a batch, or not a network of CC4; names the field.
+    """
     fields = {name: np.asarray(value) for name, value in vars(topology).items()}
     if fields["host_exists"].ndim != 1:
         raise ValueError(f"save takes one network, not a batch of shape {fields['host_exists'].shape[:-1]}")
-    text = json.dumps({"format": _FORMAT, **{name: value.tolist() for name, value in fields.items()}})
-    write(Path(path), text)
+    check_fields(fields)
+    content = {name: value.tolist() for name, value in fields.items()}
+    write(Path(path), json.dumps({"format": _FORMAT, "digest": _digest(content), **content}))
 
 
 def load(path: str | os.PathLike) -> Topology:
-    """Read a network written by :func:`save`.
+    """Read a network written by :func:`save`; NumPy leaves without an environment axis.
 
     Raises:
-        ValueError: when the file is not such a network; names the file and the field.
+        ValueError: when the file is damaged or not such a network; names the file and the field.
     """
     path = Path(path)
     try:
         content = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # not JSON, or not even text
         raise ValueError(f"{path} is not JSON: {error}") from error
-    if not isinstance(content, dict) or content.pop("format", None) != _FORMAT:
-        raise ValueError(f"{path} does not hold a CC4 network ({_FORMAT})")
-    like = jax.eval_shape(generate, jax.random.key(0), _any_options())
-    expected = vars(like)
-    if content.keys() != expected.keys():
-        odd = sorted(content.keys() ^ expected.keys())
-        raise ValueError(f"{path}: fields missing or unknown: {', '.join(odd)}")
-    arrays = {}
-    for name, spec in expected.items():
-        array = np.asarray(content[name])
-        if array.shape != spec.shape or array.dtype.kind not in "biu":
-            raise ValueError(f"{path}: {name} must hold whole numbers of shape {spec.shape}")
-        if array.size and not np.array_equal(array.astype(spec.dtype), array):
-            raise ValueError(f"{path}: {name} holds values that do not fit {spec.dtype}")
-        arrays[name] = array.astype(spec.dtype)
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        found = content.get("format") if isinstance(content, dict) else None
+        raise ValueError(f"{path} does not hold a CC4 network: its format is {found!r}, not {_FORMAT!r}")
+    digest = content.get("digest")
+    content = {name: value for name, value in content.items() if name not in ("format", "digest")}
+    try:
+        arrays = _arrays(content)
+        check_fields(arrays)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if digest != _digest(content):
+        raise ValueError(f"{path}: digest does not match the contents; the file was damaged or edited")
     return Topology(**arrays)
 
 
-def _any_options() -> Options:
-    from garrison.worlds.cc4.options import default_options
+def _digest(content: dict[str, Any]) -> str:
+    """SHA-256 of the fields of a network, as JSON in their order."""
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
-    return default_options()
+
+def _arrays(content: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The fields of a network with the dtypes of :class:`Topology`."""
+    if content.keys() != FIELDS.keys():
+        odd = sorted(content.keys() ^ FIELDS.keys())
+        raise ValueError(f"fields missing or unknown: {', '.join(odd)}")
+    arrays = {}
+    for name, (shape, dtype) in FIELDS.items():
+        try:
+            array = np.asarray(content[name])
+        except ValueError:  # lists of different lengths
+            array = np.asarray(None)
+        if array.shape != shape or array.dtype.kind not in "biu":
+            raise ValueError(f"{name} must hold whole numbers of shape {shape}")
+        if (array.dtype.kind == "b") != (dtype == np.bool_):
+            raise ValueError(f"{name} must hold {'true or false' if dtype == np.bool_ else 'whole numbers'}")
+        if not np.array_equal(array.astype(dtype), array):
+            raise ValueError(f"{name} holds values that do not fit {np.dtype(dtype).name}")
+        arrays[name] = array.astype(dtype)
+    return arrays

@@ -64,7 +64,7 @@ class Draws:
 
     @staticmethod
     def sample(key: jax.Array) -> Draws:
-        draws = jax.random.uniform(key, (2 * len(HOSTS) + 1,))
+        draws = jax.random.uniform(key, (2 * len(HOSTS) + 1,), jnp.float32)
         return Draws(spread=draws[:4], phishing=draws[4], alert=draws[5:])
 
 
@@ -182,7 +182,7 @@ class Network(World):
         return infections.at[0].set(infections[0] | (draws.phishing < self.phishing))
 
     def _observe(self, state: NetworkState) -> jax.Array:
-        time, rows = state.time / self.steps, []
+        time, rows = (state.time / self.steps).astype(jnp.float32), []
         for agent, hosts in enumerate(map(np.array, GUARDED)):
             own = jnp.stack([state.busy[agent], time])
             row = jnp.concatenate([state.alert[hosts], state.confirmed[hosts], own])

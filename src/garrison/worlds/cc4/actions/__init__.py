@@ -1,2 +1,5 @@
-"""What each action does to the state. All blue agents act at once, and so do all red agents: nothing that
-one of them does is seen by another in the same step, except new pids (:mod:`.exploit`)."""
+"""The actions, each as ``(context, state) -> (state, effect)`` for all agents of a side at once.
+
+Blue's actions are independent of each other, as agents own different hosts. What one of red's actions does to
+another in the same step is said in :class:`.red.RedContext`.
+"""

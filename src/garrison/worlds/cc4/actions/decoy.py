@@ -7,19 +7,22 @@ import jax.numpy as jnp
 
 from garrison.worlds.cc4 import processes, sessions
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.actions.blue import BlueContext, BlueEffect
 from garrison.worlds.cc4.choose import first, is_index, nth
-from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
 
-# what must not be listened to for each of tables.Decoy[1:] to be a candidate; Vsftpd's 21 never is
+# the port that each of tables.Decoy[1:] needs free to be a candidate; nothing ever opens Vsftpd's 21
 _NEEDS_FREE = (T.PORT_WEB, T.PORT_TLS, T.PORT_MAIL, 0)
 
 
-def deploy(draws: Draws, topology: Topology, state: State, acting: jax.Array, host: jax.Array) -> State:
-    """Start one compatible decoy, chosen at random, on each acting agent's host ``uint8[blue]``."""
-    row = jnp.minimum(host, T.NUM_HOSTS - 1)
-    ports = processes.real_ports(topology, state, row) | processes.decoy_ports(state, row)
+def deploy(context: BlueContext, state: State) -> tuple[State, BlueEffect]:
+    """Start one compatible decoy, chosen at random, on the host of each deploying agent."""
+    draws, topology = context.draws, context.topology
+    acting = context.action.kind == T.Blue.DECOY
+    row = jnp.minimum(context.action.host, T.NUM_HOSTS - 1)
+    ports = processes.real_ports(topology, row, state.host_ot_stopped[row])
+    ports = ports | processes.decoy_ports(state, row)
     fits = (ports[:, None] & jnp.array([_NEEDS_FREE], jnp.uint8)) == 0
     kind = 1 + nth(fits, draws.blue_decoy)
 
@@ -32,11 +35,12 @@ def deploy(draws: Draws, topology: Topology, state: State, acting: jax.Array, ho
     )
 
     rows = jnp.where(acting, row, T.NUM_HOSTS)
-    return state.replace(
+    state = state.replace(
         host_decoy=state.host_decoy.at[rows, slot].set(kind.astype(jnp.uint8), mode="drop"),
         host_decoy_pid=state.host_decoy_pid.at[rows, slot].set(pid, mode="drop"),
         host_reliability=state.host_reliability.at[rows, T.NUM_REAL + slot].set(jnp.uint8(100), mode="drop"),
     )
+    return state, BlueEffect()
 
 
 def _max_pid(topology: Topology, state: State, host: jax.Array) -> jax.Array:
@@ -46,7 +50,7 @@ def _max_pid(topology: Topology, state: State, host: jax.Array) -> jax.Array:
 
 
 def _orphan(state: State, enable: jax.Array, host: jax.Array, pid: jax.Array) -> State:
-    """Remember a process that its service entry no longer points to."""
+    """Record the process ``pid`` on ``host``, both ``[blue]``, to which no service entry points any more."""
     listed = (state.suspicious_host == host[:, None]) & (state.suspicious_pid == pid[:, None])
     suspicious = jnp.any(listed, axis=1)
     entry = (enable & suspicious)[:, None] & is_index(first(listed), T.MAX_SUSPICIOUS)

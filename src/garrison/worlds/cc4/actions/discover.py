@@ -1,4 +1,4 @@
-"""Red looks around: service scans and DiscoverDeception (§4.4). DiscoverRemoteSystems changes nothing."""
+"""Red's discovery: remote systems, services and deception (§4.4)."""
 
 from __future__ import annotations
 
@@ -7,66 +7,61 @@ import jax.numpy as jnp
 
 from garrison.worlds.cc4 import processes
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.actions.red import Source
+from garrison.worlds.cc4.actions.red import RedContext, RedEffect, Source
 from garrison.worlds.cc4.choose import first, is_index
-from garrison.worlds.cc4.draws import Draws
-from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import State
-from garrison.worlds.cc4.topology import Topology
 
 
-def scan(
-    draws: Draws,
-    topology: Topology,
-    options: Options,
-    state: State,
-    source: Source,
-    kind: jax.Array,
-    target: jax.Array,
-    ot_gone: jax.Array,
-) -> tuple[State, jax.Array, jax.Array, jax.Array]:
-    """Aggressive and stealth service discovery.
+def remote_systems(context: RedContext, state: State) -> tuple[State, RedEffect]:
+    """DiscoverRemoteSystems: all users and servers of a subnet are reported; the state does not change."""
+    success = (context.kind == T.Red.DISCOVER) & context.source.exists
+    answers = context.topology.host_exists & (T.IS_USER | T.IS_SERVER)
+    subnet = context.turn.action.subnet
+    in_subnet = answers[None] & (jnp.asarray(T.HOST_SUBNET)[None] == subnet[:, None])
+    return state, RedEffect(success=success, others=in_subnet & success[:, None])
 
-    Args:
-        ot_gone: ``bool[red]``, an earlier agent's Impact stopped the target's OT service in this step.
 
-    Returns:
-        The state with the ports remembered and the events raised; success ``bool[red]``; whether any port
-        was found ``bool[red]``; whether the target noticed ``bool[red]``.
-    """
-    scanning = (kind == T.Red.AGGRESSIVE) | (kind == T.Red.STEALTH)
+def scan(context: RedContext, state: State) -> tuple[State, RedEffect]:
+    """Aggressive and stealth service discovery: the source session remembers the target's open ports."""
+    source, target = context.source, context.target
+    aggressive = context.kind == T.Red.AGGRESSIVE
+    scanning = aggressive | (context.kind == T.Red.STEALTH)
     success = scanning & source.exists & source.abstract & ~source.blocked
-    real = processes.real_ports(topology, state, target)
-    real = jnp.where(ot_gone, real & (255 - T.PORT_OT), real)
+    real = processes.real_ports(context.topology, target, context.ot_stopped)
     ports = real | processes.decoy_ports(state, target)
-    decoys = jnp.sum(state.host_decoy[target] > 0, axis=1, dtype=jnp.int32)
-    decoys = decoys + processes.orphans_on(state, target)
+    decoys = processes.decoys_on(state, target)
 
-    rate = jnp.where(kind == T.Red.AGGRESSIVE, options.red_scan_detection[0], options.red_scan_detection[1])
-    noticed = draws.red_scan <= rate
+    rates = context.options.red_scan_detection
+    noticed = context.draws.red_scan <= jnp.where(aggressive, rates[0], rates[1])
     # one event per listening process; decoys notice always
     events = decoys + jnp.where(noticed, processes.count_bits(real), 0)
     events = jnp.where(success, events, 0).astype(jnp.int16)
     found = success & (ports > 0)
     state = _remember(state, source, found, target, ports)
     network = state.host_network_events.at[target].add(events)
-    return state.replace(host_network_events=network), success, found, events > 0
+    alarmed = is_index(target, T.NUM_HOSTS) & (events > 0)[:, None]
+    effect = RedEffect(success=success, found=found, noticed=alarmed)
+    return state.replace(host_network_events=network), effect
+
+
+def scan_entries(state: State, slot: jax.Array, target: jax.Array) -> jax.Array:
+    """Entries ``bool[red, scan]`` of the sessions in slots ``[red]`` for hosts ``[red]``, at most one."""
+    return (state.scan_session == slot[:, None]) & (state.scan_host == target[:, None])
 
 
 def remembered(state: State, source: Source, target: jax.Array) -> jax.Array:
     """Ports ``uint8[red]`` of the target that the source session remembers; 0 = never scanned (Q10)."""
-    slot = first(source.slot)
-    match = (state.scan_session == slot[:, None]) & (state.scan_host == target[:, None])
-    ports = processes.or_reduce(jnp.where(match, state.scan_ports, jnp.uint8(0)))
+    entries = scan_entries(state, first(source.slot), target)
+    ports = processes.or_reduce(jnp.where(entries, state.scan_ports, jnp.uint8(0)))
     return jnp.where(source.exists, ports, 0)
 
 
 def _remember(state: State, source: Source, enable: jax.Array, target: jax.Array, ports: jax.Array) -> State:
     slot = first(source.slot)
-    match = (state.scan_session == slot[:, None]) & (state.scan_host == target[:, None])
+    entries = scan_entries(state, slot, target)
     free = state.scan_session == T.NO_HOST
-    known = jnp.any(match, axis=1)
-    entry = jnp.where(known, first(match), first(free))
+    known = jnp.any(entries, axis=1)
+    entry = jnp.where(known, first(entries), first(free))
     full = enable & ~known & ~jnp.any(free, axis=1)
     at = (enable & ~full)[:, None] & is_index(entry, T.MAX_SCANS)
     return state.replace(
@@ -77,30 +72,18 @@ def _remember(state: State, source: Source, enable: jax.Array, target: jax.Array
     )
 
 
-def deceive(
-    draws: Draws,
-    topology: Topology,
-    options: Options,
-    state: State,
-    source: Source,
-    kind: jax.Array,
-    target: jax.Array,
-    sessions_there: jax.Array,
-    ot_gone: jax.Array,
-) -> tuple[jax.Array, jax.Array]:
-    """DiscoverDeception: success, and whether any process was reported, ``bool[red]`` (Q14).
+def deception(context: RedContext, state: State) -> tuple[State, RedEffect]:
+    """DiscoverDeception: any process may be reported as a decoy; the state does not change (Q14).
 
-    CybORG rolls per process; whether anything at all is reported is one roll with the joint chance.
-    ``sessions_there`` counts red sessions on the targets, whose processes may be reported by mistake.
+    CybORG rolls per process; whether anything is reported is one roll with the joint probability.
     """
-    success = (kind == T.Red.DECEPTION) & source.exists
-    decoys = jnp.sum(state.host_decoy[target] > 0, axis=1, dtype=jnp.int32)
-    decoys = decoys + processes.orphans_on(state, target)
-    stopped = state.host_ot_stopped[target] | (
-        ot_gone & jnp.any(topology.service_kind[target] == T.Service.OTSERVICE, axis=1)
-    )
-    others = jnp.sum(topology.service_kind[target] > 0, axis=1, dtype=jnp.int32) - stopped
-    others = others + (topology.blue_pid[target] > 0) + (topology.green_pid[target] > 0) + sessions_there
-    rate = options.red_deception_rates
+    topology, target = context.topology, context.target
+    success = (context.kind == T.Red.DECEPTION) & context.source.exists
+    decoys = processes.decoys_on(state, target)
+    others = jnp.sum(topology.service_kind[target] > 0, axis=1, dtype=jnp.int32) - context.ot_stopped
+    others = others + (topology.blue_pid[target] > 0) + (topology.green_pid[target] > 0)
+    others = others + context.target_sessions.count
+    rate = context.options.red_deception_rates
     silent = (1 - rate[0]) ** decoys.astype(jnp.float32) * (1 - rate[1]) ** others.astype(jnp.float32)
-    return success, success & (draws.red_deception < 1 - silent)
+    reported = success & (context.draws.red_deception < 1 - silent)
+    return state, RedEffect(success=success, found=reported, named=reported)

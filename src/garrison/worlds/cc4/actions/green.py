@@ -1,6 +1,6 @@
-"""What users do: local work, access to services, and the phishing mails they open (§4.3).
+"""Users: local work, access to services, and the phishing mails they open (§4.3).
 
-Everything is done for all 80 user-host slots at once. Only phishing needs an order.
+All 80 user-host slots act at once. Only phishing needs an order.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from garrison.core.struct import struct
 from garrison.worlds.cc4 import processes, sessions
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.choose import first, nth, nth_host, packed, pick, running_sum
+from garrison.worlds.cc4.choose import bounded, first, nth, nth_host, packed, pick, running_sum
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import State
@@ -19,14 +19,30 @@ from garrison.worlds.cc4.topology import Topology
 
 
 @struct
-class GreenResult:
-    """What came of green's actions, all ``[green]``."""
+class GreenContext:
+    """What green's actions of one step read besides the state."""
 
-    kind: jax.Array  # uint8: tables.Green
+    draws: Draws
+    topology: Topology
+    options: Options
+    kind: jax.Array  # uint8[green]: tables.Green, as chosen
+
+
+@struct
+class GreenEffect:
+    """The results of green's actions, all ``[green]``."""
+
+    kind: jax.Array  # uint8: tables.Green; Sleep where there is no user
     target: jax.Array  # uint8: host
     failed: jax.Array  # bool
     alarm: jax.Array  # bool: false alarm
     phished: jax.Array  # bool
+
+
+def narrow(kind: jax.Array) -> jax.Array:
+    """Choices of any integer dtype as tables.Green ``uint8[green]``; other numbers are Sleep."""
+    kind = jnp.asarray(kind)
+    return kind if kind.dtype == jnp.uint8 else bounded(kind, T.Green.SLEEP).astype(jnp.uint8)
 
 
 def users(array: jax.Array) -> jax.Array:
@@ -41,17 +57,16 @@ def _scatter_users(values: jax.Array) -> jax.Array:
     return jnp.append(jnp.pad(zones, ((0, 0), (1, T.MAX_SERVERS))).reshape(-1), jnp.zeros(1, values.dtype))
 
 
-def act(
-    draws: Draws, topology: Topology, options: Options, state: State, kind: jax.Array
-) -> tuple[State, GreenResult]:
-    """Carry out green's choices ``uint8[green]`` (tables.Green); where there is no user nothing happens."""
-    kind = jnp.where(users(topology.host_exists), kind, T.Green.SLEEP).astype(jnp.uint8)
+def act(context: GreenContext, state: State) -> tuple[State, GreenEffect]:
+    """Carry out green's choices; where there is no user nothing happens."""
+    draws, topology, options = context.draws, context.topology, context.options
+    kind = jnp.where(users(topology.host_exists), context.kind, T.Green.SLEEP).astype(jnp.uint8)
     working, accessing = kind == T.Green.WORK, kind == T.Green.ACCESS
-    work_failed = working & _work_fails(draws, topology, state)
+    work_failed = working & _work_fails(context, state)
     work_alarm = working & ~work_failed & (draws.green_alarm < options.green_work_alarm)
     mail = working & ~work_failed & (draws.green_phishing < options.green_phishing)
 
-    zone, server, blocked = _destination(draws, topology, state)
+    zone, server, blocked = _destination(context, state)
     access_failed = accessing & blocked
     access_alarm = accessing & ~blocked & (draws.green_alarm < options.green_access_alarm)
     noticed = access_failed | access_alarm
@@ -60,9 +75,9 @@ def act(
         host_process_events=state.host_process_events + _scatter_users(work_alarm.astype(jnp.int16)),
         host_network_events=state.host_network_events.at[destination].add(noticed.astype(jnp.int16)),
     )
-    state, phished = _phish(draws, topology, state, mail)
+    state, phished = _phish(context, state, mail)
     own = jnp.asarray(T.GREEN_HOST)
-    return state, GreenResult(
+    return state, GreenEffect(
         kind=kind,
         target=jnp.where(accessing, destination, own).astype(jnp.uint8),
         failed=work_failed | access_failed,
@@ -71,23 +86,23 @@ def act(
     )
 
 
-def _work_fails(draws: Draws, topology: Topology, state: State) -> jax.Array:
+def _work_fails(context: GreenContext, state: State) -> jax.Array:
     """GreenLocalWork: a random active service (decoys too, Q17) must be reliable enough."""
-    real = users(topology.service_kind)
+    real = users(context.topology.service_kind)
     stopped = (real == T.Service.OTSERVICE) & users(state.host_ot_stopped)[:, None]
     active = jnp.concatenate([(real > 0) & ~stopped, users(state.host_decoy) > 0], axis=1)
-    chosen = nth(active, draws.green_pick)
-    return draws.green_reliability >= state.host_reliability[jnp.asarray(T.GREEN_HOST), chosen]
+    chosen = nth(active, context.draws.green_pick)
+    return context.draws.green_reliability >= state.host_reliability[jnp.asarray(T.GREEN_HOST), chosen]
 
 
-def _destination(draws: Draws, topology: Topology, state: State) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _destination(context: GreenContext, state: State) -> tuple[jax.Array, jax.Array, jax.Array]:
     """GreenAccessService: zone and number of the server drawn, and whether a block is in the way (Q3)."""
-    zones = topology.host_exists[: T.ROOT_HOST].reshape(T.NUM_ZONES, T.ZONE_SLOTS)
+    zones = context.topology.host_exists[: T.ROOT_HOST].reshape(T.NUM_ZONES, T.ZONE_SLOTS)
     servers = jnp.sum(zones[:, 1 + T.MAX_USERS :], axis=1, dtype=jnp.int32)
     reach = jnp.asarray(T.GREEN_REACH)[state.phase]  # [own, destination]
     # servers up to and with each destination
     until = running_sum(jnp.where(reach, servers[None], 0)).astype(jnp.uint8)
-    u = draws.green_pick.reshape(T.NUM_ZONES, T.MAX_USERS)
+    u = context.draws.green_pick.reshape(T.NUM_ZONES, T.MAX_USERS)
     rank = pick(u, until[:, -1:].astype(jnp.int32)).astype(jnp.uint8)
     passed = until[:, None, : T.NUM_ZONES - 1] <= rank[:, :, None]
     zone = jnp.sum(passed, axis=2, dtype=jnp.uint8)
@@ -101,14 +116,15 @@ def _destination(draws: Draws, topology: Topology, state: State) -> tuple[jax.Ar
 _NOBODY = T.NO_AGENT
 
 
-def _phish(draws: Draws, topology: Topology, state: State, mail: jax.Array) -> tuple[State, jax.Array]:
+def _phish(context: GreenContext, state: State, mail: jax.Array) -> tuple[State, jax.Array]:
     """PhishingEmail: a new session on the reader's host, sent by a red agent that is already somewhere.
 
     The sender is the agent on the last infected host of the reader's subnet, else one of all (agent, host)
-    pairs (Q30). The session often lands with the wrong agent and is handed over at the end of the step;
-    until then later readers see it where it is. One host has at most one red agent on it here: owners
-    everywhere, and a mail only reaches hosts that had none.
+    pairs (Q30). The session often goes to an agent that does not own the host, and is reassigned at the end
+    of the step; later readers see it where it is until then. At most one red agent has sessions on a host
+    here: the owner of the host, or the sender of its first mail, as mail reaches clean hosts only.
     """
+    draws, topology = context.draws, context.topology
     live = sessions.live(state)
     agents = jnp.arange(T.NUM_RED, dtype=jnp.uint8)[:, None]
     there = jnp.where(live, state.session_host, T.NUM_HOSTS)

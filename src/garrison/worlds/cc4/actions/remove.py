@@ -7,42 +7,43 @@ import jax.numpy as jnp
 
 from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.actions.blue import BlueContext, BlueEffect
 from garrison.worlds.cc4.choose import first
-from garrison.worlds.cc4.draws import MAX_REPIDS, Draws
+from garrison.worlds.cc4.draws import MAX_REPIDS
 from garrison.worlds.cc4.state import State
-from garrison.worlds.cc4.topology import Topology
 
 
-def remove(draws: Draws, topology: Topology, state: State, acting: jax.Array, host: jax.Array) -> State:
-    """Stop suspicious processes on the hosts ``uint8[blue]`` of the ``acting`` agents.
+def remove(context: BlueContext, state: State) -> tuple[State, BlueEffect]:
+    """Stop suspicious processes on the hosts of removing agents.
 
-    User-level red sessions and orphaned decoys go. A decoy that a service points to comes back under a new
+    User-level red sessions and orphaned decoys end. A decoy that a service points to restarts under a new
     pid: that one case depends on the order of the list, see :func:`_restart_decoys`.
     """
+    host, acting = context.action.host, context.action.kind == T.Blue.REMOVE
     listed = (state.suspicious_host == host[:, None]) & acting[:, None]
     on_host = sessions.live(state)[1:] & (state.session_host[1:] == host[:, None]) & acting[:, None]
-    doomed = on_host & state.session_suspicious[1:] & (state.session_user[1:] != T.User.ROOT)
+    to_stop = on_host & state.session_suspicious[1:] & (state.session_user[1:] != T.User.ROOT)
 
-    state = _restart_decoys(draws, topology, state, host, listed, on_host, doomed)
-    state = sessions.remove(state, jnp.pad(doomed, ((1, 0), (0, 0))))
-    return state.replace(suspicious_orphan=state.suspicious_orphan & ~listed)
+    state = _restart_decoys(context, state, listed, on_host, to_stop)
+    state = sessions.remove(state, jnp.pad(to_stop, ((1, 0), (0, 0))))
+    return state.replace(suspicious_orphan=state.suspicious_orphan & ~listed), BlueEffect()
 
 
 def _restart_decoys(
-    draws: Draws,
-    topology: Topology,
-    state: State,
-    host: jax.Array,
-    listed: jax.Array,
-    on_host: jax.Array,
-    doomed: jax.Array,
+    context: BlueContext, state: State, listed: jax.Array, on_host: jax.Array, to_stop: jax.Array
 ) -> State:
-    """Walk down the list of suspicious pids; each decoy found gets the largest pid left plus a draw (Q7).
+    """Go down the list of suspicious pids; each decoy found gets the largest remaining pid plus a draw (Q7).
 
-    What is left on the host at an entry of the list: everything but the doomed whose first entry came
-    before. Hits are rare, so the loop nearly always ends before its first turn.
+    At an entry of the list, all processes of the host remain except those to stop whose first entry came
+    earlier. Hits are rare, so the loop usually ends before its first iteration.
+
+    Args:
+        listed: ``bool[blue, entry]``: entries of the list that name the removing agent's host.
+        on_host: ``bool[blue, session]``: sessions there of the red agent that owns the same subnets.
+        to_stop: ``bool[blue, session]``: those of them that Remove ends.
     """
-    host = jnp.minimum(host, T.NUM_HOSTS - 1)
+    draws, topology = context.draws, context.topology
+    host = jnp.minimum(context.action.host, T.NUM_HOSTS - 1)
     entry_pid = state.suspicious_pid
     fixed = jnp.maximum(topology.base_pid[host], state.host_orphan_pid[host]).astype(jnp.int32)
     orphan_pid = jnp.where(state.suspicious_orphan & listed, entry_pid, 0)
@@ -61,7 +62,7 @@ def _restart_decoys(
         passed = jnp.where(listed[agent] & (entry < k), entry_pid[agent], -1)
 
         pid = state.session_pid[1:][agent]
-        gone = doomed[agent] & jnp.any(passed[None] == pid[:, None], axis=1)
+        gone = to_stop[agent] & jnp.any(passed[None] == pid[:, None], axis=1)
         largest = jnp.maximum(fixed[agent], jnp.max(jnp.where(this, 0, pids[agent])))
         largest = jnp.maximum(largest, jnp.max(jnp.where(on_host[agent] & ~gone, pid, 0)))
         largest = jnp.maximum(largest, jnp.max(jnp.where(entry >= k, orphan_pid[agent], 0)))

@@ -1,4 +1,4 @@
-"""Restore (§4.2): the host goes back to its backup at once (Q20); blue's memory of pids stays (Q6)."""
+"""Restore (§4.2): the host returns to its backup at once (Q20); blue's list of pids stays (Q6)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import jax.numpy as jnp
 
 from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.actions.blue import BlueContext, BlueEffect
 from garrison.worlds.cc4.choose import is_index
 from garrison.worlds.cc4.state import State
 
 
-def restore(state: State, acting: jax.Array, host: jax.Array) -> State:
-    """Put the hosts ``uint8[blue]`` of the ``acting`` agents back as they were at reset."""
-    target = jnp.where(acting, host, T.NO_HOST)
+def restore(context: BlueContext, state: State) -> tuple[State, BlueEffect]:
+    """Put the hosts of restoring agents back as they were at reset."""
+    acting = context.action.kind == T.Blue.RESTORE
+    target = jnp.where(acting, context.action.host, T.NO_HOST)
     restored = jnp.any(is_index(target, T.NUM_HOSTS), axis=0)
     # on a blue agent's hosts only the red agent of the same subnets has sessions
     lost = state.session_host[1:] == target[:, None]
@@ -23,7 +25,7 @@ def restore(state: State, acting: jax.Array, host: jax.Array) -> State:
         mask = restored.reshape(restored.shape + (1,) * (array.ndim - 1))
         return jnp.where(mask, jnp.asarray(value, array.dtype), array)
 
-    return state.replace(
+    state = state.replace(
         host_reliability=clear(state.host_reliability, 100),
         host_ot_stopped=clear(state.host_ot_stopped),
         host_decoy=clear(state.host_decoy),
@@ -36,3 +38,4 @@ def restore(state: State, acting: jax.Array, host: jax.Array) -> State:
         host_orphan_pid=clear(state.host_orphan_pid),
         suspicious_orphan=state.suspicious_orphan & (state.suspicious_host != target[:, None]),
     )
+    return state, BlueEffect()

@@ -1,1 +1,1 @@
-"""Scripted players of CC4: red (finite-state machines and random), green users, blue baselines."""
+"""Scripted policies of CC4: red (finite-state machines and random), green users, blue baselines."""

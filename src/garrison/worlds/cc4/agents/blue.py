@@ -1,16 +1,19 @@
-"""Fixed blue policies that see only the observation vector and the action mask (§7), and their names.
+"""Fixed blue policies by name; they read the observation vector and the action mask only (§7).
 
-They choose in every step, busy or not; what is submitted while busy is discarded by the engine, but a
-Restore still costs its −1 (Q2).
+They choose in every step. The engine discards the choices of busy agents, but a Restore costs its -1 even
+then (Q2).
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.core.struct import static, struct
+from garrison.core.policy import Constant, Memoryless, Random
+from garrison.core.struct import struct
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents.guard import Guard
 
@@ -57,10 +60,10 @@ def _read(obs: jax.Array, places: np.ndarray) -> jax.Array:
 
 def reactive(obs: jax.Array, mask: jax.Array) -> jax.Array:
     """Restore the first host with a process flag, else a decoy on the first with a network flag."""
-    station = np.arange(16 * _SUBNETS)
+    host = np.arange(16 * _SUBNETS)
     action = jnp.array(SLEEP, jnp.int32)
     for places, kind in ((_NETWORK, T.Blue.DECOY), (_PROCESS, T.Blue.RESTORE)):
-        index = np.minimum(T.FIRST_BLUE_ACTION[kind][:, None] + station, T.MAX_BLUE_ACTIONS - 1)
+        index = np.minimum(T.FIRST_BLUE_ACTION[kind][:, None] + host, T.MAX_BLUE_ACTIONS - 1)
         flagged = _read(obs, places) & jnp.take_along_axis(mask, jnp.asarray(index), axis=1)
         chosen = T.FIRST_BLUE_ACTION[kind] + jnp.argmax(flagged, axis=1)
         action = jnp.where(jnp.any(flagged, axis=1), chosen, action)
@@ -68,7 +71,7 @@ def reactive(obs: jax.Array, mask: jax.Array) -> jax.Array:
 
 
 def firewall(obs: jax.Array, mask: jax.Array) -> jax.Array:
-    """Make blocks agree with the policy shown, one pair at a time; when they do, as :func:`reactive`."""
+    """Make the blocks match the policy in the observation, one pair at a time, then :func:`reactive`."""
     action = reactive(obs, mask)
     should, is_blocked = _read(obs, _POLICY), _read(obs, _BLOCKED)
     for wrong, index in ((~should & is_blocked, _ALLOW), (should & ~is_blocked, _BLOCK)):
@@ -78,34 +81,32 @@ def firewall(obs: jax.Array, mask: jax.Array) -> jax.Array:
     return action.astype(jnp.int32)
 
 
-def idle(obs: jax.Array, mask: jax.Array) -> jax.Array:
-    """Sleep."""
-    return jnp.array(SLEEP, jnp.int32)
-
-
-def random(key: jax.Array, mask: jax.Array) -> jax.Array:
-    """Uniform over the unmasked actions of each agent."""
-    return jax.random.categorical(key, jnp.where(mask, 0.0, -jnp.inf)).astype(jnp.int32)
-
-
 @struct
-class Rule:
-    """A player by a rule of this module that keeps no memory: ``init`` and ``act`` are for one lane."""
-
-    name: str = static()
+class Reactive(Memoryless):
+    """The policy of :func:`reactive`."""
 
     observation = "stock"
     observation_size = T.MAX_BLUE_OBSERVATION
 
-    def init(self, key: jax.Array, num_agents: int) -> tuple[()]:
-        return ()
-
-    def act(
-        self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: tuple[()]
-    ) -> tuple[jax.Array, tuple[()]]:
-        if self.name == "random":
-            return random(key, mask), memory
-        return {"idle": idle, "reactive": reactive, "firewall": firewall}[self.name](obs, mask), memory
+    def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
+        return reactive(obs, mask), memory
 
 
-PLAYERS = {name: Rule(name) for name in ("idle", "random", "reactive", "firewall")} | {"guard": Guard()}
+@struct
+class Firewall(Memoryless):
+    """The policy of :func:`firewall`."""
+
+    observation = "stock"
+    observation_size = T.MAX_BLUE_OBSERVATION
+
+    def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
+        return firewall(obs, mask), memory
+
+
+POLICIES = {
+    "idle": Constant(SLEEP),
+    "random": Random(),
+    "reactive": Reactive(),
+    "firewall": Firewall(),
+    "guard": Guard(),
+}

@@ -1,4 +1,4 @@
-"""Scripted green: what each user chooses to do (§4.3)."""
+"""Scripted green: the choices of users (§4.3)."""
 
 from __future__ import annotations
 

@@ -1,20 +1,20 @@
 """The guard: a strong hand-written defender that reads the rich observation (§7.6, §13).
 
-What it rests on, apart from the tables of the rules:
+Its principles, apart from the tables of the rules:
 
-- What users do not need in a phase can be blocked at no cost. What they will need is opened a little early,
-  because an agent may be busy when the phase changes.
-- A decoy makes every scan noticed, and lets some exploits fail.
-- Phishing lets red in unseen and cannot be stopped. But a session from it is harmless until an exploit hits
-  its own host, which is noticed, or if it is the first of its agent, which goes straight for root. So a host
-  is restored for root, and for being exploited while red acts from it, not for red's mere presence. Sessions
-  that are left make red clumsy: it picks among all ids that it has ever had (Q10).
+- Traffic that users do not need in a phase can be blocked at no cost. Traffic of the next phase is allowed a
+  little early, because an agent may be busy when the phase changes.
+- A decoy makes every scan visible, and some exploits fail.
+- Phishing lets red in unseen and cannot be stopped. But its session is harmless until an exploit hits its own
+  host, which is visible, or if it is the first of its agent, which then escalates at once. So a host is
+  restored for root, and for an exploit while red acts from it, not for red's presence alone. Sessions that
+  stay make red less effective: it picks among all ids that it has ever had (Q10).
 - Where one Impact costs ten, presence is enough.
-- An agent that lost all its sessions forgets nothing: let in again on the same host it believes to be root
-  there, and its vain attempts to have an impact cost as much (Q1). So there, too, presence is enough.
+- A red agent that lost all its sessions keeps its knowledge: with a new session on the same host it believes
+  to be root there, and its failing Impacts cost as much (Q1). So presence is enough there, too.
 - A session from an exploit elsewhere can be removed, which is free.
 
-Everything is decided at once for all five agents; ``host`` below is the axis of 48 hosts of §7.6.
+All five agents decide at once; ``host`` below is the axis of 48 hosts of §7.6.
 """
 
 from __future__ import annotations
@@ -30,16 +30,18 @@ from garrison.worlds.cc4 import rich
 from garrison.worlds.cc4 import tables as T
 
 DECOYS = 2  # tries per host
-LEAD = 7 / 500  # share of the mission by which blocks are lifted before a phase needs them
-# when presence is enough, in shares of the mission: while an Impact costs ten, and a little before
-STRICT = {T.OZA: (0.32, 0.668), T.OZB: (0.65, 1.0)}
-# Analyse goes where age times weight is largest
+LEAD = 7 / 500  # share of the mission by which blocks are lifted before a phase needs the traffic
+# zones where presence is enough in the phase in which an Impact costs most, and in this share of the mission
+# before it
+STRICT_LEAD = {T.OZA: 7 / 500, T.OZB: 9 / 500}
+SLACK = 1e-4  # of a comparison of shares of the mission
+# Analyse goes to the host with the largest age times weight
 WEIGHT, WEIGHT_USER, WEIGHT_SOURCE, WEIGHT_SHELL = 1.0, 1.0, 1.0, 3.0
-# the tiers of urgency; more urgent ones come first
+# the tiers of urgency, in descending order
 ALLOW, BLOCK, RESTORE, REMOVE, LOOK, DECOY, SWEEP = 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0
 NEVER = 0.0
 
-_HOSTS = rich.MAX_STATIONS
+_HOSTS = rich.MAX_AGENT_HOSTS
 _SLEEP = T.FIRST_BLUE_ACTION[T.Blue.SLEEP]
 _HOST_KINDS = (T.Blue.RESTORE, T.Blue.REMOVE, T.Blue.ANALYSE, T.Blue.DECOY)
 
@@ -88,25 +90,29 @@ def _of_hosts(value: dict[int, float], otherwise: float) -> np.ndarray:
 
 _PAIRS = _pairs()
 _NEEDED = _needed()
-_STRICT_FROM = _of_hosts({zone: times[0] for zone, times in STRICT.items()}, 2.0)
-_STRICT_TO = _of_hosts({zone: times[1] for zone, times in STRICT.items()}, 2.0)
-_IS_USER = (np.arange(_HOSTS) % 16 >= T.MAX_SERVERS)[None]
-# the contractor's way out: red_agent_0 learns of these, and what it fails at keeps it from the contractor
-_GATE = np.zeros((T.NUM_BLUE, _HOSTS), bool)
+_NEVER_STRICT = T.NUM_PHASES + 1
+_STRICT_PHASE = _of_hosts(
+    {zone: np.argmin(T.REWARD[:, zone, T.Part.RIA]) for zone in STRICT_LEAD}, _NEVER_STRICT
+).astype(np.int32)
+_STRICT_LEAD = _of_hosts(STRICT_LEAD, 0.0).astype(np.float32)
+_IS_USER = (np.arange(_HOSTS) % 16 >= T.MAX_SERVERS)[None].astype(np.float32)
+# servers that red_agent_0 learns of from the contractor network: failing there keeps it from the latter
+_GATE = np.zeros((T.NUM_BLUE, _HOSTS), np.float32)
 for _agent, _zone in ((0, 0), (2, 0), (4, T.BLUE_SUBNETS[4].index(T.PAZ))):
-    _GATE[_agent, 16 * _zone] = True
+    _GATE[_agent, 16 * _zone] = 1
 
 
 @struct
 class Memory:
-    """What the guard keeps beside the observation."""
+    """The guard's memory between steps."""
 
     tries: jax.Array  # uint8[blue, host]: decoys deployed since the last Restore
-    haunted: jax.Array  # bool[blue, host]: red may still believe that it holds the host it was thrown out of
+    red_may_believe_root: jax.Array  # bool[blue, host]: red may not know yet that it lost the host
+    phase_start: jax.Array  # float32[]: share of the mission at which the present phase began
 
 
 class View(NamedTuple):
-    """The observation by name: bool[blue, host] but for ages, float32[blue, host] in hundredths of steps."""
+    """The observation by name: bool[blue, host] except for ages, float32[blue, host] in hundreds of steps."""
 
     exists: jax.Array
     shell: jax.Array
@@ -117,41 +123,59 @@ class View(NamedTuple):
     evidence_age: jax.Array
     full: jax.Array  # every port that a decoy can open is open
     busy: jax.Array  # bool[blue]
-    time: jax.Array  # float32[]: share of the mission
+    phase: jax.Array  # int32[]: mission phase of the next step
+    phase_start: jax.Array  # float32[]: share of the mission at which it began
+    phase_left: jax.Array  # float32[]: share of the mission until the next phase; infinity if unknown
     blocked: jax.Array  # bool[blue, pair]
 
 
-def view(obs: jax.Array) -> View:
+def phases(obs: jax.Array, memory: Memory) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """``phase``, ``phase_start`` and ``phase_left`` of :class:`View` from rich observations.
+
+    An observation has the phase of the step just done (Q23), and the completed shares of it and of the
+    mission. The former is 1 when the next step begins another phase, whose length is unknown until then.
+    """
+    start = rich.START
+    phase = obs[0, 0].astype(jnp.int32)
+    time, share = obs[0, start + rich.AgentFeature.MISSION], obs[0, start + rich.AgentFeature.PHASE]
+    last = T.NUM_PHASES - 1
+    ends = (share >= 1) & (phase < last)
+    begun = jnp.where(ends, time, memory.phase_start)
+    left = (time - begun) * (1 - share) / jnp.maximum(share, 1e-6)
+    unknown = ends | (phase >= last) | (share <= 0)
+    return phase + ends.astype(jnp.int32), begun, jnp.where(unknown, jnp.inf, left).astype(jnp.float32)
+
+
+def view(obs: jax.Array, memory: Memory) -> View:
     """Read rich observations ``float32[blue, 892]``."""
+    phase, phase_start, phase_left = phases(obs, memory)
     end = rich.HOSTS + _HOSTS * len(rich.OF_HOST)
     hosts = obs[:, rich.HOSTS : end].reshape(T.NUM_BLUE, _HOSTS, len(rich.OF_HOST))
-    features = dict(zip(rich.OF_HOST, jnp.moveaxis(hosts, 2, 0), strict=True))
-    of_agent = dict(zip(rich.OF_AGENT, obs[:, rich.START : rich.HOSTS].T, strict=True))
-    apache, tomcat, haraka, vsftpd = (features[f"decoy {name}"] > 0 for name in T.DECOY_NAMES[1:])
+    feature, of = jnp.moveaxis(hosts, 2, 0), rich.HostFeature
+    apache, tomcat = feature[of.APACHE] > 0, feature[of.TOMCAT] > 0
+    haraka, vsftpd = feature[of.HARAKA] > 0, feature[of.VSFTPD] > 0
     return View(
-        exists=features["exists"] > 0,
-        shell=features["cmd.sh found"] > 0,
-        root=features["escalate.sh found"] > 0,
-        looked_age=features["age of that"],
-        process=features["process with a number"] > 0,
-        source=features["connection of no user from it"] > 0,
-        evidence_age=features["age of these"],
+        exists=feature[of.EXISTS] > 0,
+        shell=feature[of.SHELL] > 0,
+        root=feature[of.ROOT] > 0,
+        looked_age=feature[of.ANALYZED_AGE],
+        process=feature[of.PROCESS] > 0,
+        source=feature[of.SOURCE] > 0,
+        evidence_age=feature[of.EVIDENCE_AGE],
         full=(apache | vsftpd) & tomcat & haraka,
-        busy=of_agent["busy"] > 0,
-        time=of_agent["steps of the mission"][0],
+        busy=obs[:, rich.START + rich.AgentFeature.BUSY] > 0,
+        phase=phase,
+        phase_start=phase_start,
+        phase_left=phase_left,
         blocked=jnp.take_along_axis(obs, jnp.asarray(_PAIRS.seen), axis=1) > 0,
     )
 
 
 def traffic(seen: View) -> tuple[jax.Array, jax.Array]:
     """Pairs ``bool[blue, pair]`` to allow and to block, for this phase and the one that begins soon (Q23)."""
-
-    def phase(time: jax.Array) -> jax.Array:
-        thirds = jnp.floor(T.NUM_PHASES * time + 1e-4).astype(jnp.int32)  # an exact third may fall short
-        return jnp.minimum(thirds, T.NUM_PHASES - 1)
-
     needed = jnp.asarray(_NEEDED)
-    needed = needed[phase(seen.time)] | needed[phase(seen.time + LEAD)]
+    soon = seen.phase + (seen.phase_left <= LEAD + SLACK).astype(jnp.int32)
+    needed = needed[seen.phase] | needed[soon]
     return seen.blocked & needed, ~seen.blocked & ~needed
 
 
@@ -160,27 +184,29 @@ def urgencies(seen: View, memory: Memory) -> jax.Array:
 
     The whole part is the tier, the rest the order within it.
     """
-    strict = (seen.time > jnp.asarray(_STRICT_FROM)) & (seen.time < jnp.asarray(_STRICT_TO))
-    presence = seen.source & (strict | memory.haunted)
+    strict = seen.phase == _STRICT_PHASE
+    strict = strict | ((seen.phase + 1 == _STRICT_PHASE) & (seen.phase_left <= _STRICT_LEAD + SLACK))
+    presence = seen.source & (strict | memory.red_may_believe_root)
     restore = seen.root | (seen.source & (seen.shell | seen.process)) | presence
     suspect = seen.source | seen.process | seen.shell
     look = suspect & (seen.evidence_age < seen.looked_age)
-    weight = WEIGHT + WEIGHT_USER * _IS_USER + WEIGHT_SOURCE * seen.source + WEIGHT_SHELL * seen.shell
+    root, source, shell = (flag.astype(jnp.float32) for flag in (seen.root, seen.source, seen.shell))
+    weight = WEIGHT + WEIGHT_USER * _IS_USER + WEIGHT_SOURCE * source + WEIGHT_SHELL * shell
     most = WEIGHT + WEIGHT_USER + WEIGHT_SOURCE + WEIGHT_SHELL
     sweep = SWEEP + 0.9 * seen.looked_age * weight / most
     decoy = (memory.tries < DECOYS) & ~seen.full
     wanted = [
-        jnp.where(restore, RESTORE + 0.5 * seen.root + 0.2 * seen.source, NEVER),
-        jnp.where(seen.process & ~restore, REMOVE, NEVER),
+        jnp.where(restore, RESTORE + 0.5 * root + 0.2 * source, NEVER),
+        jnp.where(seen.process & ~restore, jnp.float32(REMOVE), NEVER),
         jnp.where(look, LOOK + 0.9 * seen.looked_age, sweep),
-        jnp.where(decoy, DECOY + 0.9 - 0.1 * memory.tries + 0.05 * _GATE, NEVER),
+        jnp.where(decoy, DECOY + 0.9 - 0.1 * memory.tries.astype(jnp.float32) + 0.05 * _GATE, NEVER),
     ]
     return jnp.where(seen.exists[None], jnp.stack(wanted), NEVER)
 
 
 def decide(obs: jax.Array, memory: Memory) -> tuple[jax.Array, Memory]:
     """Actions ``int32[blue]`` and the memory after them."""
-    seen = view(obs)
+    seen = view(obs, memory)
     urgency = urgencies(seen, memory)
     host = jnp.argmax(urgency, axis=2)  # [kind, blue]
     first = jnp.asarray(T.FIRST_BLUE_ACTION[list(_HOST_KINDS)])
@@ -188,7 +214,8 @@ def decide(obs: jax.Array, memory: Memory) -> tuple[jax.Array, Memory]:
     for wrong, tier, index in zip(traffic(seen), (ALLOW, BLOCK), (_PAIRS.allow, _PAIRS.block), strict=True):
         pair = jnp.argmax(wrong, axis=1)[:, None]
         action = jnp.take_along_axis(jnp.asarray(index), pair, axis=1)[:, 0]
-        choices.append((jnp.where(jnp.any(wrong, axis=1), tier, NEVER)[None], action[None]))
+        urgent = jnp.where(jnp.any(wrong, axis=1), jnp.float32(tier), NEVER)
+        choices.append((urgent[None], action[None]))
     tiers, actions = (jnp.concatenate(parts) for parts in zip(*choices, strict=True))
     best = jnp.argmax(tiers, axis=0)
     action = jnp.take_along_axis(actions, best[None], axis=0)[0]
@@ -199,27 +226,32 @@ def decide(obs: jax.Array, memory: Memory) -> tuple[jax.Array, Memory]:
     restored, deployed = chosen[0], chosen[3]
     return action.astype(jnp.int32), Memory(
         tries=jnp.where(restored, 0, memory.tries + deployed).astype(jnp.uint8),
-        haunted=_haunted(seen, memory.haunted, restored),
+        red_may_believe_root=_red_may_believe_root(seen, memory.red_may_believe_root, restored),
+        phase_start=seen.phase_start,
     )
 
 
-def _haunted(seen: View, haunted: jax.Array, restored: jax.Array) -> jax.Array:
-    """Restoring red's last known session haunts the host, until red acts from elsewhere: it has then seen."""
+def _red_may_believe_root(seen: View, believed: jax.Array, restored: jax.Array) -> jax.Array:
+    """Whether red may believe that it holds a host, ``bool[blue, host]``.
+
+    After a Restore has removed the last session of a red agent, the agent still believes that it holds the
+    host until it acts from another one.
+    """
     others = jnp.sum(seen.source, axis=1, keepdims=True) - seen.source > 0
     acting = seen.source & (seen.evidence_age == 0)
     elsewhere = jnp.sum(acting, axis=1, keepdims=True) - acting > 0
-    return jnp.where(restored, ~others, haunted) & ~(elsewhere & ~seen.source)
+    return jnp.where(restored, ~others, believed) & ~(elsewhere & ~seen.source)
 
 
 @struct
 class Guard:
-    """The player; ``init`` and ``act`` are for one lane."""
+    """The policy; ``init`` and ``act`` are for one environment."""
 
     observation = "rich"
 
     def init(self, key: jax.Array, num_agents: int) -> Memory:
         nothing = jnp.zeros((T.NUM_BLUE, _HOSTS), jnp.uint8)
-        return Memory(tries=nothing, haunted=nothing > 0)
+        return Memory(tries=nothing, red_may_believe_root=nothing > 0, phase_start=jnp.float32(0))
 
     def act(
         self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Memory

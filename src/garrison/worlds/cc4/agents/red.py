@@ -1,29 +1,43 @@
-"""Red players by name. All of them enter by the same door: a RedAction per step."""
+"""Scripted red policies by name. All of them enter the engine by the same door: a RedAction per step.
+
+Their randomness is in the draws of the step, so that recordings replay, and their memory is an
+:class:`~garrison.worlds.cc4.agents.fsm.FsmMemory` that all of them share, None where nobody keeps one.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import jax.numpy as jnp
 
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import fsm
+from garrison.worlds.cc4.agents.fsm import FsmMemory
 from garrison.worlds.cc4.choose import nth, nth_host
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import NO_RANK, State
 
 POLICIES = ("fsm", "discovery", "random_select", "sleep")
+_REMEMBERING = ("fsm", "discovery")
 
 
-def decide(policy: str, draws: Draws, options: Options, state: State) -> tuple[RedAction, State]:
-    """The decisions of all six agents and the state with their memories updated."""
-    if policy == "fsm":
-        return fsm.decide(draws, options, state, discovery=False)
-    if policy == "discovery":
-        return fsm.decide(draws, options, state, discovery=True)
-    if policy == "random_select":
-        return random_select(draws, state), state
-    return sleep(), state
+def initial_memory(policies: Iterable[str]) -> FsmMemory | None:
+    """The memory with which an episode begins in which these policies decide."""
+    return fsm.initial_memory() if set(policies) & set(_REMEMBERING) else None
+
+
+def remember(memory: FsmMemory | None, state: State) -> FsmMemory | None:
+    """The memory brought up to date before a decision."""
+    return None if memory is None else fsm.remember(memory, state)
+
+
+def choose(policy: str, draws: Draws, options: Options, state: State, memory: FsmMemory | None) -> RedAction:
+    """The decisions of all six agents, from a memory that is up to date."""
+    if policy in _REMEMBERING:
+        return fsm.choose(draws, options, state, memory, discovery=policy == "discovery")
+    return random_select(draws, state) if policy == "random_select" else sleep()
 
 
 def sleep() -> RedAction:
@@ -48,7 +62,7 @@ def random_select(draws: Draws, state: State) -> RedAction:
         [session & possible.get(kind, ip) for kind in T.RED_ORDER] + [jnp.ones_like(ip)], axis=1
     )
     kind = jnp.array([*T.RED_ORDER, T.Red.SLEEP])[nth(commands, draws.red_action)]
-    by_name = (kind == T.Red.ESCALATE) | (kind == T.Red.DEGRADE) | (kind == T.Red.IMPACT)
+    by_name = jnp.asarray(T.RED_TARGET_BY_NAME)[kind]
     known = jnp.where(by_name[:, None], state.red_known_hostname, state.red_known_ip)
     return RedAction(
         kind=jnp.where(state.red_active, kind, T.Red.SLEEP).astype(jnp.uint8),

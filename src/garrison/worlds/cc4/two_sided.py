@@ -1,0 +1,148 @@
+"""CC4 with both sides acting: five defenders and six attackers in one world.
+
+    both = garrison.make("cc4", side="both", red=("fsm", "discovery"))
+    world = one_side(both, "blue", Pool((both.policies("red")["fsm"], network), weights))
+
+An attacker's action list is that of :mod:`~garrison.worlds.cc4.red_view`, followed by one action per script:
+that scripted policy decides for the agent, with all that scripts may do and the list cannot say. So scripts
+are ordinary policies that take a constant action, and mix with networks in one program. Only scripts that are
+named when the world is made are traced.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Self
+
+import jax
+import jax.numpy as jnp
+
+from garrison.core.policy import Constant, Policy
+from garrison.core.world import World
+from garrison.worlds.cc4 import red_view
+from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.actions.red import RedAction
+from garrison.worlds.cc4.agents import blue, red
+from garrison.worlds.cc4.behavior import BLUE, RED, Blue, Red
+from garrison.worlds.cc4.draws import Draws
+from garrison.worlds.cc4.env import (
+    CC4,
+    OBSERVATIONS,
+    Episode,
+    Simulation,
+    blue_masks,
+    blue_observation_sizes,
+    blue_vectors,
+)
+
+_SIDES = {
+    "blue": tuple(range(T.NUM_BLUE)),
+    "red": tuple(range(T.NUM_BLUE, T.NUM_BLUE + T.NUM_RED)),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class TwoSidedCC4(Simulation):
+    """CAGE Challenge 4 with blue and red as sides; red's reward is blue's with the sign turned.
+
+    The observation contract is blue's; red has a single one. Jitted code treats an action index outside an
+    agent's list as Sleep.
+    """
+
+    scripts: tuple[str, ...] = ()
+
+    agents = (*T.BLUE_AGENTS, *T.RED_AGENTS)
+    sides = _SIDES
+    zero_sum = True
+    asynchronous = True  # attackers in the middle of an action can only sleep
+    observations = OBSERVATIONS
+    idle_actions = (*blue.SLEEP, *(0,) * T.NUM_RED)
+
+    @property
+    def action_counts(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (*T.BLUE_ACTION_COUNTS, *(count + len(self.scripts) for count in red_view.ACTION_COUNTS))
+
+    @property
+    def observation_sizes(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (*blue_observation_sizes(self.observation), *red_view.OBSERVATION_SIZES)
+
+    @property
+    def score_steps(self) -> int:
+        return self.max_steps - 1
+
+    def red_action(self, draws: Draws, episode: Episode, actions: jax.Array) -> RedAction:
+        index = actions[T.NUM_BLUE :]
+        decided = red_view.decode_red(episode.state, index)
+        for number, script in enumerate(self.scripts):
+            choice = red.choose(script, draws, episode.options, episode.state, episode.red_memory)
+            here = red_view.scripted(index, number)
+            decided = jax.tree.map(lambda new, old, here=here: jnp.where(here, new, old), choice, decided)
+        return decided
+
+    def observe(self, episode: Episode, messages: jax.Array | None = None) -> jax.Array:
+        """Observations ``float32[agent, feature]``: blue's, then red's."""
+        rows = (blue_vectors(self.observation, episode, messages), red_view.vectors(episode.state))
+        return _stacked(rows, self.observation_size)
+
+    def legal(self, state: Episode) -> jax.Array:
+        rows = (blue_masks(self.busy, state), red_view.masks(state.state))
+        return _stacked(rows, self.num_actions)
+
+    def rewards(self, team: jax.Array) -> jax.Array:
+        signs = [1.0] * T.NUM_BLUE + [-1.0] * T.NUM_RED
+        return team * jnp.array(signs, jnp.float32)
+
+    def observations_of(self, side: str) -> tuple[str, ...]:
+        return OBSERVATIONS if side == "blue" else ()
+
+    def observe_as(self, name: str) -> Self:
+        """This world with blue under another contract."""
+        if name not in self.observations:
+            return super().observe_as(name)
+        return dataclasses.replace(self, observation=name)
+
+    def policies(self, side: str | None = None) -> dict[str, Policy]:
+        self.side_agents(side)
+        return dict(blue.POLICIES) if side == "blue" else self._red_policies()
+
+    def _red_policies(self) -> dict[str, Policy]:
+        scripts = {
+            name: Constant(tuple(count + number for count in red_view.ACTION_COUNTS))
+            for number, name in enumerate(self.scripts)
+        }
+        return {**super().policies("red"), **scripts}
+
+    def behavior(self, side: str | None = None) -> Blue | Red:
+        self.side_agents(side)
+        return BLUE if side == "blue" else RED
+
+    def native_policies(self, side: str) -> tuple[str, ...]:
+        self.side_agents(side)
+        return red.POLICIES if side == "red" else ()
+
+    def with_native(self, side: str, policy: str) -> World:
+        """Blue's world against a scripted red, the fastest there is."""
+        if policy not in self.native_policies(side):
+            return super().with_native(side, policy)
+        return CC4(**self.settings, red=policy)
+
+    def action_labels(self, agent: int | str) -> list[str]:
+        from garrison.worlds.cc4 import describe
+
+        index = self.agent_index(agent)
+        if index < T.NUM_BLUE:
+            return describe.blue_action_labels(index)
+        return describe.red_action_labels(index - T.NUM_BLUE, self.scripts)
+
+    def observation_labels(self, agent: int | str) -> list[str]:
+        from garrison.worlds.cc4 import describe
+
+        index = self.agent_index(agent)
+        if index < T.NUM_BLUE:
+            return describe.blue_observation_labels(index, self.observation)
+        return describe.red_observation_labels(index - T.NUM_BLUE)
+
+
+def _stacked(rows: tuple[jax.Array, ...], width: int) -> jax.Array:
+    """Rows of several agents below one another, padded to ``width``."""
+    return jnp.concatenate([jnp.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in rows])
