@@ -78,9 +78,9 @@ def study(figures: Mapping[str, Any], curve: bytes) -> Study:
             f"standard error of {number(error)}."
         ),
         method=(
-            f"`garrison train cc4-ippo --num-seeds {training['num_seeds']}`: {training['num_seeds']} training "
-            f"seeds from {training['seed']} on, {training['settings']['total_steps']:,} steps each. The return "
-            f"in training is the mean over the last {figures['last_iterations']} iterations; by seed: "
+            f"`garrison train cc4-ippo --num-seeds {training['num_seeds']}`: {training['num_seeds']} "
+            f"training seeds from {training['seed']} on, {training['settings']['total_steps']:,} steps each. "
+            f"The return in training is the mean over the last {figures['last_iterations']} iterations; by seed: "
             f"{', '.join(number(value) for value in returns)}. {_last(figures)}\n\n{_speed(figures)}"
         ),
         sections=list(_sections(figures)),

@@ -63,7 +63,7 @@ class Bench:
     seconds: float = 1.0
     """How long a measurement takes at least; it is made of whole runs."""
     devices: int | None = None
-    """Devices that share the environments; on a CPU each core is one. By default all; for learners on a CPU, one."""
+    """Devices that share the environments: the cores of a CPU. By default all; for learners on a CPU, one."""
     use_cache: tyro.conf.FlagCreatePairsOff[bool] = False
     """Take programs from the cache and keep them there, as other commands do."""
     warm: tyro.conf.FlagCreatePairsOff[bool] = False

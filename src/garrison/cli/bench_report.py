@@ -77,7 +77,7 @@ def _sizes(figures: Mapping[str, Any]) -> Section:
     accessed = [row for row in figures["rows"] if row["what"] == "env" and row["bytes_accessed_per_step"]]
     if accessed:
         last = accessed[-1]
-        label = f"bytes accessed per environment step, by the compiler's count, at {last['num_envs']:,} environments"
+        label = f"bytes accessed per step, by the compiler's count, at {last['num_envs']:,} environments"
         rows.append((label, f"{last['bytes_accessed_per_step']:,.0f}"))
     learners = {row["parameters"] for row in figures["rows"] if row["parameters"]}
     rows += [("parameters of the learner's network", f"{count:,}") for count in sorted(learners)]

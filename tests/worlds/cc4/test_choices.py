@@ -1,4 +1,4 @@
-"""What happens by chance in a given situation happens as often as it should: many environments play one step (§4).
+"""What happens by chance in a given situation happens as often as it should, over many environments (§4).
 
 A environment differs from the others in its random numbers, and where a test says so in its situation.
 """
@@ -49,7 +49,7 @@ def promote_ranks():
 
 @pytest.fixture(scope="module")
 def play(network, draws):
-    """``play(fields, per_lane={}, options={}, green=SLEEP)``: one step of all environments; events and states after.
+    """``play(fields, per_lane={}, options={}, green=SLEEP)``: a step of all environments; events and states.
 
     ``fields`` of the state are those before the step, ``per_lane`` those with an environment axis.
     """
@@ -138,7 +138,7 @@ SELECTED = {  # §4.4, Q4
 
 
 def remember(fields, agents, hosts):
-    """Let sessions 0 remember a scan of ``hosts``; returns ``scan_ports`` with an environment axis, to be filled."""
+    """Let sessions 0 remember a scan of ``hosts``; returns ``scan_ports`` [env, ...], to be filled."""
     for agent in agents:
         fields["scan_session"][agent, 0], fields["scan_host"][agent, 0] = 0, hosts[agent]
     return np.zeros((NUM_ENVS, *fields["scan_ports"].shape), np.uint8)

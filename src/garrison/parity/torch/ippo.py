@@ -155,7 +155,7 @@ def play(
 
 
 def minibatch_order(rng: np.random.Generator, steps: int, num_envs: int, config: Config) -> np.ndarray:
-    """Steps ``int64[update, step, env]`` of each minibatch; every epoch shuffles every environment by itself."""
+    """Steps ``int64[update, step, env]`` of each minibatch; epochs shuffle each environment separately."""
     size = steps // config.minibatches
     shuffled = [
         rng.permuted(np.tile(np.arange(steps)[:, None], (1, num_envs)), axis=0)[: size * config.minibatches]

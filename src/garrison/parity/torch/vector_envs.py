@@ -1,8 +1,8 @@
 """Environments side by side, behind one small interface: those of a JAX world, or processes that hold CybORG.
 
-with ProcessEnvs(make_environment, num_envs=48, workers=2) as envs:
-    obs, mask = envs.reset(seeds)
-    after = envs.step(actions)
+    with ProcessEnvs(make_environment, num_envs=48, workers=2) as envs:
+        obs, mask = envs.reset(seeds)
+        after = envs.step(actions)
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class VectorEnvs(Protocol):
 
 
 class Environment(Protocol):
-    """One environment; what it takes and gives is as in :class:`Environments`, without the environment axis."""
+    """One environment; as :class:`VectorEnvs`, without the environment axis."""
 
     def reset(self, seed: int) -> tuple[np.ndarray, np.ndarray]: ...
 
@@ -99,7 +99,7 @@ class LiveEnvironment:
 
 
 class ProcessEnvs:
-    """Environments in worker processes, each of which steps its share of the environments one after the other.
+    """Environments in worker processes, each of which steps its share one after the other.
 
     A context manager: the workers live as long as the block, or as this process if that is killed.
     """

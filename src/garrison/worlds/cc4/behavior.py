@@ -22,7 +22,7 @@ _PLACE[list(DEFENDED)] = range(len(DEFENDED))
 
 
 class Blue:
-    """The five defenders. States are episodes of :class:`~garrison.worlds.cc4.env.CC4`, all for one environment.
+    """The five defenders. States are episodes of :class:`~garrison.worlds.cc4.env.CC4`, of one environment.
 
     A decision is the submission of an idle agent; those of busy agents are discarded by the engine (§3.2.4).
     The subnet of a traffic action is the one whose incoming traffic it changes.
