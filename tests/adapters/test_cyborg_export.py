@@ -4,6 +4,7 @@ import importlib
 import json
 import shutil
 import sys
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.export import export, flattened
 from garrison.adapters.cyborg.submission.garrison_policy import Team, read
 from garrison.adapters.cyborg.world import CybORGWorld
+from garrison.algos.ippo import Config
 from garrison.core.policy import Constant
 from garrison.learn import dists, nets
 from garrison.learn.policy import NetworkPolicy
@@ -25,10 +27,11 @@ KEY = jax.random.key(0)
 ABOUT = {"name": "A", "team": "B", "technique": "C"}
 
 
-def network(policies="grouped", activation="tanh", separate_critic=False, features=30, actions=12):
+def network(sharing="grouped", activation="tanh", separate_critic=False, features=30, actions=12):
     """A network whose numbers are drawn here: no need to compile how they are drawn for training."""
-    groups, sizes = GROUPS[policies], (features, actions, (16, 8))
-    like = jax.eval_shape(lambda key: nets.make(key, groups, *sizes, activation, separate_critic), KEY)
+    options = Config(hidden_sizes=(16, 8), activation=activation)
+    make = partial(nets.make, separate_critic=separate_critic)
+    like = jax.eval_shape(lambda key: make(key, GROUPS[sharing], features, actions, options), KEY)
     generator = np.random.default_rng(1)
     return jax.tree.map(lambda leaf: jnp.asarray(generator.normal(0, 0.4, leaf.shape), jnp.float32), like)
 
@@ -44,14 +47,14 @@ def net_size(net):
     return getattr(net, "nets", net).trunk.layers[0].weight.shape[-2]
 
 
-@pytest.mark.parametrize("policies", GROUPS)
+@pytest.mark.parametrize("sharing", GROUPS)
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_numpy_gives_the_logits_of_jax(tmp_path, policies, activation):
-    net = network(policies, activation, separate_critic=True)
+def test_numpy_gives_the_logits_of_jax(tmp_path, sharing, activation):
+    net = network(sharing, activation, separate_critic=True)
     team, _ = exported(tmp_path / "team", net)
     obs = np.random.default_rng(0).uniform(0, 2, (5, 30)).astype(np.float32)
     logits = np.stack([team.logits(agent, obs[agent]) for agent in range(5)])
-    np.testing.assert_allclose(logits, net(obs)[0], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(logits, net((), obs, False)[1][0], rtol=1e-5, atol=1e-5)
     assert np.ptp(logits) > 0.1
 
 
@@ -69,7 +72,7 @@ def test_actions_are_legal_and_follow_the_logits(tmp_path):
     generator = np.random.default_rng(0)
     drawn = np.bincount([team.act(4, obs[4], mask, generator) for _ in range(4000)], minlength=10) / 4000
     padded = np.append(mask, [False, False])
-    odds = np.exp(dists.masked_categorical(net(obs)[0][4], padded))[:10]
+    odds = np.exp(dists.masked_categorical(net((), obs, False)[1][0][4], padded))[:10]
     assert not drawn[~mask].any()
     assert np.abs(drawn - odds).max() < 4 * np.sqrt(0.25 / 4000)
     greedy, about = exported(tmp_path / "greedy", net, greedy=True)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from garrison.algos import ippo
-from garrison.algos.ippo import IPPO
+from garrison.algos.ippo import Config
+from garrison.learn import minibatches, nets
+from garrison.learn.ppo import Sample
 from garrison.runs import checkpoint
 from garrison.worlds.toy.network import Network
 
@@ -20,14 +22,14 @@ class FixedNetwork(Network):
     fixed_horizon = True
 
 
-CONFIG = IPPO(total_steps=1_000, lanes=4, rollout_steps=8, minibatches=2, hidden=(8,))
+CONFIG = Config(total_steps=1_000, num_envs=4, rollout_steps=8, minibatches=2, hidden_sizes=(8,))
 WORLD = Network(steps=6)
 
-init = jax.jit(ippo.init, static_argnames="world")
-iteration = jax.jit(ippo.iteration, static_argnames="world")
+init = jax.jit(ippo.init)
+iteration = jax.jit(ippo.iteration)
 
 
-def played(state: ippo.TrainState, iterations: int, config: IPPO = CONFIG, world: Network = WORLD):
+def played(state: ippo.TrainState, iterations: int, config: Config = CONFIG, world: Network = WORLD):
     for _ in range(iterations):
         state, metrics = iteration(config, world, state)
     return state, metrics
@@ -69,9 +71,9 @@ def test_whole_episodes_leave_nothing_behind_and_learn():
     config = CONFIG.replace(rollout_steps=None)
     state = init(config, world, jax.random.key(0))
     assert state.world is None
-    assert ippo.steps_per_iteration(config, world) == 6 * config.lanes
+    assert ippo.steps_per_iteration(config, world) == 6 * config.num_envs
     after, metrics = played(state, 1, config, world)
-    assert metrics["episodes"] == config.lanes
+    assert metrics["episodes"] == config.num_envs
     assert -6 < metrics["return"] < 0
     assert after.iteration == 1
     assert (np.asarray(after.net.policy.weight) != np.asarray(state.net.policy.weight)).any()
@@ -81,15 +83,15 @@ def test_the_loss_of_what_was_just_played():
     """With the policy that played, the ratio is 1 and nothing is clipped."""
     state = init(CONFIG, WORLD, jax.random.key(0))
     rng = np.random.default_rng(0)
-    shape = (8, 4, 2)  # step, lane, agent
+    shape = (8, 4, 2)  # step, env, agent
     obs = jnp.asarray(rng.normal(size=(*shape, 8)), jnp.float32)
     mask = jnp.ones((*shape, 7), bool)
-    log_probs = jax.nn.log_softmax(jax.vmap(jax.vmap(state.net))(obs)[0])
+    log_probs = jax.nn.log_softmax(nets.unroll(state.net, None, obs, None)[0])
     action = jnp.asarray(rng.integers(0, 7, shape), jnp.int32)
     log_prob = jnp.take_along_axis(log_probs, action[..., None], -1)[..., 0]
     advantage = jnp.asarray(rng.normal(3, 2, shape), jnp.float32)
     ones = jnp.ones(shape)
-    batch = ippo.Sample(obs, mask, action, log_prob, advantage, ones, ones)
+    batch = Sample(obs, mask, action, log_prob, advantage, ones, ones)
     _, metrics = ippo.loss(state.net, CONFIG, 0.01, batch)
     np.testing.assert_allclose(metrics["policy_loss"], 0, atol=1e-5)  # advantages are normalized
     np.testing.assert_allclose(metrics["approx_kl"], 0, atol=1e-6)
@@ -113,13 +115,12 @@ def test_the_loss_of_what_was_just_played():
     np.testing.assert_allclose(metrics["policy_loss"], expected, rtol=1e-3)
 
 
-def test_a_minibatch_takes_as_many_steps_of_each_lane_and_an_epoch_each_step_once():
-    config = CONFIG.replace(epochs=3, minibatches=4)
-    order = np.asarray(ippo.minibatch_order(jax.random.key(0), 13, 5, config)[1])
+def test_a_minibatch_takes_as_many_steps_of_each_environment_and_an_epoch_each_step_once():
+    order = np.asarray(minibatches.order_of_steps(jax.random.key(0), 13, 5, epochs=3, minibatches=4)[1])
     assert order.shape == (12, 3, 5)
     for epoch in order.reshape(3, 12, 5):
-        for lane in epoch.T:
-            assert len(set(lane)) == 12  # one of the 13 is left out
+        for env in epoch.T:
+            assert len(set(env)) == 12  # one of the 13 is left out
     assert (order[:4] != order[4:8]).any()
     assert (order[..., 0] != order[..., 1]).any()
 
@@ -166,12 +167,12 @@ def test_the_learning_rate_falls_to_nothing():
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"lanes": 0}, "lanes is 0"),
+        ({"num_envs": 0}, "num_envs is 0"),
         ({"total_steps": 0}, "total_steps is 0"),
         ({"rollout_steps": -1}, "rollout_steps is -1"),
-        ({"minibatches": 9}, "minibatches is 9; a rollout has only 8 steps of each lane"),
-        ({"policies": "none"}, "policies is 'none'"),
-        ({"hidden": ()}, "hidden is"),
+        ({"minibatches": 9}, "minibatches is 9; a rollout has only 8 steps of each environment"),
+        ({"sharing": "none"}, "sharing is 'none'"),
+        ({"hidden_sizes": ()}, "hidden_sizes is"),
     ],
 )
 def test_impossible_settings_are_refused(setting, message):

@@ -7,26 +7,26 @@ import pytest
 
 import garrison
 from garrison.algos import ippo
-from garrison.algos.ippo import IPPO
+from garrison.algos.ippo import Config
 from garrison.core.world import World
 
 GAMMA = 0.9
-CONFIG = IPPO(
+CONFIG = Config(
     total_steps=16_000,
-    lanes=32,
+    num_envs=32,
     rollout_steps=16,
     epochs=4,
-    hidden=(32, 32),
+    hidden_sizes=(32, 32),
     learning_rate=5e-3,
     gamma=GAMMA,
 )
 
 
-def trained(name: str, config: IPPO = CONFIG) -> tuple[World, ippo.TrainState, float]:
+def trained(name: str, config: Config = CONFIG) -> tuple[World, ippo.TrainState, float]:
     """The world, the state after training, the mean return of the last iteration."""
     world = garrison.make(name)
-    step = jax.jit(ippo.iteration, static_argnames="world", donate_argnames="state")
-    state = jax.jit(ippo.init, static_argnames="world")(config, world, jax.random.key(0))
+    step = jax.jit(ippo.iteration, donate_argnames="state")
+    state = jax.jit(ippo.init)(config, world, jax.random.key(0))
     for _ in range(ippo.num_iterations(config, world)):
         state, metrics = step(config, world, state)
     return world, state, float(metrics["return"])
@@ -35,7 +35,7 @@ def trained(name: str, config: IPPO = CONFIG) -> tuple[World, ippo.TrainState, f
 def value_of(state: ippo.TrainState, obs: jax.Array) -> np.ndarray:
     """Values in units of the world's rewards, ``f32[agent]``."""
     variance = state.reward_scale.moments.variance
-    value = state.value_scale.to_units(state.net(obs)[1])
+    value = state.value_scale.denormalize(state.net((), obs, False)[1][1])
     return np.asarray(value * (jnp.sqrt(variance) if variance > 1e-8 else 1.0))
 
 
@@ -63,10 +63,10 @@ def test_finds_the_best_actions(name):
 @pytest.mark.parametrize(
     "change",
     [
-        {"policies": "separate"},
-        {"policies": "grouped", "separate_critic": True, "activation": "relu"},
+        {"sharing": "separate"},
+        {"sharing": "grouped", "separate_critic": True, "activation": "relu"},
         {"normalize_values": True, "entropy_end": 0.0, "target_kl": 0.05},
-        {"normalize_rewards": False, "anneal": False},
+        {"normalize_rewards": False, "anneal_lr": False},
     ],
     ids=lambda change: " ".join(change),
 )

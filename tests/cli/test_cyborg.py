@@ -18,7 +18,7 @@ from garrison.judge import specs
 from garrison.judge.evaluate import Episodes
 from garrison.learn import nets
 from garrison.learn.policy import NetworkPolicy
-from garrison.presets import Training, make_world
+from garrison.training.config import Training, make_world
 from garrison.worlds.cc4.behavior import BLUE
 
 ABOUT = {"version": "4.0", "commit": engine.KNOWN_COMMIT, "sources": engine.KNOWN_SOURCES, "known": True}
@@ -111,11 +111,11 @@ def run(tmp_path, monkeypatch):
     made = [nets.make(jax.random.key(seed), (0,) * 5, 892, 242, (4,), "relu", False) for seed in (0, 1)]
 
     def load(run, which, greedy):
-        training = Training(world="cc4", options=("observation=rich", "busy=masked"), seeds=2)
+        training = Training(world="cc4", options={"observation": "rich", "busy": "masked"}, num_seeds=2)
         world = make_world("cc4", training.options)
         return training, world, [NetworkPolicy(net, greedy, "rich", 892) for net in made]
 
-    monkeypatch.setattr(specs, "load_teams", load)
+    monkeypatch.setattr(specs, "load_policies", load)
     path = tmp_path / "mine"
     path.mkdir()
     (path / "config.json").write_text("{}")
@@ -128,7 +128,7 @@ def test_a_policy_becomes_a_submission(run, tmp_path, capsys):
     assert f"evaluation.py '{folder}' RESULTS" in capsys.readouterr().out.replace("\n", "")
     about = json.loads((folder / "team.json").read_text())
     assert (about["team"], about["technique"], about["greedy"]) == ("mine, seed 1", "IPPO", True)
-    assert (about["observation"], about["busy"], about["training"]["seeds"]) == ("rich", "masked", 2)
+    assert (about["observation"], about["busy"], about["training"]["num_seeds"]) == ("rich", "masked", 2)
     team = Team(read((folder / "weights.safetensors").read_bytes()), about)
     policies = specs.load_run(str(run), "latest", True).policies
     obs = np.linspace(0, 1, 892, dtype=np.float32)

@@ -16,7 +16,7 @@ from garrison.cli import evaluate as command
 from garrison.cli.evaluate import Evaluate
 from garrison.judge import specs
 from garrison.learn.policy import NetworkPolicy
-from garrison.presets import Training, make_world
+from garrison.training.config import Training, make_world, parse_options
 
 OPTIONS = {"one": ("steps=5",), "two": ("steps=5", "spread=0.2"), "other": ("steps=6",)}
 
@@ -36,7 +36,7 @@ def runs(tmp_path, monkeypatch) -> Path:
         (tmp_path / name / "config.json").write_text("{}")
 
     def load(run, which="latest", greedy=False):
-        training = Training(world="toy/network", options=OPTIONS[run.path.name], seeds=2)
+        training = Training(world="toy/network", options=parse_options(OPTIONS[run.path.name]), num_seeds=2)
         world = make_world(training.world, training.options)
         sizes = world.observation_size, world.num_actions
         nets = [Net(eqx.nn.Linear(*sizes, key=jax.random.key(seed))) for seed in range(2)]
@@ -44,7 +44,7 @@ def runs(tmp_path, monkeypatch) -> Path:
         return training, world, [NetworkPolicy(net, greedy) for net in nets]
 
     loaded.clear()
-    monkeypatch.setattr(specs, "load_teams", load)
+    monkeypatch.setattr(specs, "load_policies", load)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -191,9 +191,9 @@ def pursuers(tmp_path, monkeypatch):
 
     def load(run, which="latest", greedy=False):
         world = specs.side_view(make_world("toy/pursuit", ()), "evader")
-        return Training(world="toy/pursuit", seeds=2), world, [Steady(jnp.int32(i)) for i in (1, 0)]
+        return Training(world="toy/pursuit", num_seeds=2), world, [Steady(jnp.int32(i)) for i in (1, 0)]
 
-    monkeypatch.setattr(specs, "load_teams", load)
+    monkeypatch.setattr(specs, "load_policies", load)
     monkeypatch.chdir(tmp_path)
 
 

@@ -9,16 +9,16 @@ import tyro
 from garrison import cli
 from garrison.cli.report import Report
 from garrison.judge import run_report
-from garrison.runs import run as runs
+from garrison.runs import directory as runs
 
 SMALL = [
     "--world",
     "toy/network",
     "--options",
     "steps=5",
-    "--lanes",
+    "--num-envs",
     "4",
-    "--hidden",
+    "--hidden-sizes",
     "8",
     "--total-steps",
     "60",
@@ -26,9 +26,9 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> runs.Run:
+def trained(tmp_path_factory) -> runs.RunDirectory:
     path = tmp_path_factory.mktemp("runs") / "some run"
-    assert cli.main(["train", "quick", *SMALL, "--seeds", "2", "--out", str(path)]) == 0
+    assert cli.main(["train", "quick", *SMALL, "--num-seeds", "2", "--out", str(path)]) == 0
     return runs.load(path)
 
 

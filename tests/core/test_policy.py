@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.algos.ippo import Config
 from garrison.core.policy import Constant, Random
-from garrison.learn.nets import ActorCritic
+from garrison.learn import nets
 from garrison.learn.policy import NetworkPolicy
 
 OBS = jnp.ones((2, 3))
@@ -30,8 +31,8 @@ def test_constant_does_the_same_always():
 
 
 def test_policy_samples_or_takes_the_most_probable():
-    net = ActorCritic(jax.random.key(2), 3, 2, 4, (8,))
-    best = np.argmax(np.where(MASK, net(OBS)[0], -np.inf), axis=1)
+    net = nets.make(jax.random.key(2), (0, 0), 3, 4, Config(hidden_sizes=(8,)))
+    best = np.argmax(np.where(MASK, net((), OBS, False)[1][0], -np.inf), axis=1)
     assert (actions_of(NetworkPolicy(net, greedy=True)) == best).all()
     sampled = actions_of(NetworkPolicy(net))
     assert set(sampled[:, 0]) == {0, 2}  # nearly uniform when new

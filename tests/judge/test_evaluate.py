@@ -173,8 +173,11 @@ class Net(eqx.Module):
     def __init__(self, size: int, seed: int):
         self.linear = eqx.nn.Linear(size, Network().num_actions, key=jax.random.key(seed))
 
-    def __call__(self, obs):
-        return 3 * jax.vmap(self.linear)(obs), jnp.zeros(len(obs))
+    def initial_carry(self, num_agents):
+        return ()
+
+    def __call__(self, carry, obs, first):
+        return carry, (3 * jax.vmap(self.linear)(obs), jnp.zeros(len(obs)))
 
 
 def test_seeds_of_a_training_play_as_each_alone():

@@ -5,7 +5,7 @@ import pytest
 from garrison.core.policy import Constant, Pool
 from garrison.judge import specs
 from garrison.judge.specs import LoadedRun, Source
-from garrison.presets import Training
+from garrison.training.config import Training
 from garrison.worlds.toy.network import Network
 from garrison.worlds.toy.probes import Pursuit
 
@@ -19,7 +19,7 @@ def base(tmp_path, monkeypatch):
     path.mkdir()
     (path / "config.json").write_text("{}")
     policies = [Constant((i, 0)) for i in range(3)]
-    monkeypatch.setattr(specs, "load_teams", lambda *_: (Training(world="toy/network"), WORLD, policies))
+    monkeypatch.setattr(specs, "load_policies", lambda *_: (Training(world="toy/network"), WORLD, policies))
     return str(path)
 
 

@@ -60,25 +60,25 @@ def test_value_scale_is_that_of_the_targets_and_forgets_old_ones():
     assert (scale.shift, scale.deviation) == (0, 1)  # nothing is changed before anything was seen
     for mean in (1000.0,) + (5.0,) * 200:
         targets = rng.normal(mean, 3, 1000).astype(np.float32)
-        scale = norm.follow(scale, jnp.asarray(targets), jnp.ones(1000))
+        scale = norm.update_popart(scale, jnp.asarray(targets), jnp.ones(1000))
         if mean == 1000:
             np.testing.assert_allclose(
                 [scale.shift, scale.deviation], [targets.mean(), targets.std()], rtol=0.02
             )
     np.testing.assert_allclose([scale.shift, scale.deviation], [5, 3], rtol=0.05)
-    np.testing.assert_allclose(scale.to_network(scale.to_units(jnp.array(0.3))), 0.3, rtol=1e-5)
+    np.testing.assert_allclose(scale.normalize(scale.denormalize(jnp.array(0.3))), 0.3, rtol=1e-5)
 
 
 def test_what_the_network_says_stays_the_same_in_units_of_the_reward():
     rng = np.random.default_rng(0)
-    old = norm.follow(norm.ValueScale.zero(), jnp.asarray(rng.normal(-3, 2, 99)), jnp.ones(99))
-    new = norm.follow(old, jnp.asarray(rng.normal(50, 9, 99)), jnp.ones(99))
+    old = norm.update_popart(norm.ValueScale.zero(), jnp.asarray(rng.normal(-3, 2, 99)), jnp.ones(99))
+    new = norm.update_popart(old, jnp.asarray(rng.normal(50, 9, 99)), jnp.ones(99))
     weight, bias, hidden = (
         jnp.asarray(rng.normal(size=(4, 1))),
         jnp.array([0.5]),
         jnp.asarray(rng.normal(size=4)),
     )
-    moved = norm.keep_outputs(weight, bias, old, new)
+    moved = norm.rescale_head(weight, bias, old, new)
     np.testing.assert_allclose(
-        new.to_units(hidden @ moved[0] + moved[1]), old.to_units(hidden @ weight + bias), rtol=1e-4
+        new.denormalize(hidden @ moved[0] + moved[1]), old.denormalize(hidden @ weight + bias), rtol=1e-4
     )

@@ -23,11 +23,11 @@ class FixedNetwork(Network):
 
 assert jax.device_count() == 2
 def trained(world, rollout_steps):
-    config = ippo.IPPO(total_steps=500, lanes=4, rollout_steps=rollout_steps, hidden=(8,))
-    state = jax.jit(ippo.init, static_argnames="world")(config, world, jax.random.key(0))
-    step = jax.jit(ippo.iteration, static_argnames="world").lower(config, world, state).compile()
+    config = ippo.Config(total_steps=500, num_envs=4, rollout_steps=rollout_steps, hidden_sizes=(8,))
+    state = jax.jit(ippo.init)(config, world, jax.random.key(0))
+    step = jax.jit(ippo.iteration).lower(config, world, state).compile()
     for _ in range(ippo.num_iterations(config, world)):
-        state, metrics = step(config, state)
+        state, metrics = step(config, world, state)
     return step, state, metrics
 
 for world, rollout_steps in ((Network(steps=6), 8), (FixedNetwork(steps=6), None)):
@@ -49,7 +49,9 @@ def test_two_devices_learn_what_one_does():
     assert done.stdout == "equal\n", done.stderr
 
 
-@pytest.mark.parametrize(("there", "lanes", "used"), [(1, 5, 1), (4, 8, 4), (4, 6, 3), (8, 7, 7), (2, 5, 1)])
-def test_as_many_devices_as_share_the_lanes_evenly(monkeypatch, there, lanes, used):
+@pytest.mark.parametrize(
+    ("there", "num_envs", "used"), [(1, 5, 1), (4, 8, 4), (4, 6, 3), (8, 7, 7), (2, 5, 1)]
+)
+def test_as_many_devices_as_share_the_environments_evenly(monkeypatch, there, num_envs, used):
     monkeypatch.setattr(jax, "device_count", lambda: there)
-    assert shard.usable(lanes) == used
+    assert shard.usable(num_envs) == used

@@ -59,7 +59,7 @@ def bandwidth(devices: int, size: int | None = None, rounds: int = 10) -> float:
         return jnp.max(jax.lax.fori_loop(0, rounds, lambda _, a: 0.5 * a + 1, a), axis=1)
 
     with shard.devices(devices, devices):
-        seconds = _best(jax.jit(shard.map_lanes(scale)), (jnp.ones(devices, jnp.float32),))
+        seconds = _best(jax.jit(shard.map_envs(scale)), (jnp.ones(devices, jnp.float32),))
     return 2 * 4 * (size // devices) * devices * rounds / seconds
 
 
@@ -77,7 +77,7 @@ def operations(devices: int) -> float:
 
     with shard.devices(devices, devices):
         start = jnp.ones((devices, width), jnp.float32)
-        seconds = _best(jax.jit(shard.map_lanes(work)), (start,))
+        seconds = _best(jax.jit(shard.map_envs(work)), (start,))
     return 2 * start.size * steps * unrolled / seconds
 
 

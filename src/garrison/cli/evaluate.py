@@ -21,7 +21,7 @@ from garrison.judge.evaluation import Figures
 from garrison.judge.match import EPISODES, SEED, Match, OnProgress
 from garrison.judge.specs import LoadedRun, Which
 from garrison.judge.tables import tables
-from garrison.presets import make_world
+from garrison.training.config import make_world, parse_options
 
 #: The policies of a match by name: one each, or one per training seed of a run.
 Policies = dict[str, Policy | list[Policy]]
@@ -32,7 +32,7 @@ class Contest:
     """Which policies play what: the arguments that `eval` and `compare` share."""
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Run directories (or RUN:1 for one training seed, counted from 0) and policies of the world."""
+    """Run directories (RUN, or RUN:1 for one training seed, counted from 0) and policies of the world."""
     against: tuple[str, ...] = ()
     """Opponents, named as the policies are; every policy plays each. By default the world's own."""
     side: str | None = None
@@ -147,6 +147,7 @@ class Contest:
     def _world(self, loaded: dict[str, LoadedRun]) -> tuple[World, tuple[str, ...]]:
         """The world that is named, or the one in which all runs were trained, and its options."""
         given = (*self.options, *(() if self.red is None else (f"red={self.red}",)))
+        parse_options(given)  # refuses an option that is given twice
         if self.world is not None or not loaded:
             return make_world(self.world or "cc4", given), given
         options = {name: overridden(run.options, given) for name, run in loaded.items()}

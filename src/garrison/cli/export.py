@@ -38,7 +38,7 @@ class Export:
             about = {
                 "name": self.name,
                 "team": f"{path.resolve().name}, seed {number or 0}",
-                "technique": "IPPO",
+                "technique": run.training.algorithm.upper(),
                 "garrison": __version__,
                 "checkpoint": self.which,
                 "training": run.training.to_json(),

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from garrison.cli.common import out, print_json
 from garrison.core import extras
-from garrison.runs.run import system
+from garrison.runs.directory import system
 
 
 @dataclass(frozen=True)

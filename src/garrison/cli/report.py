@@ -16,9 +16,9 @@ from garrison.judge import run_report, tables
 from garrison.judge.evaluate import check_seeds
 from garrison.judge.match import EPISODES, SEED
 from garrison.judge.specs import Which, load_run
-from garrison.presets import Training
-from garrison.runs import run as runs
-from garrison.runs.run import Run
+from garrison.runs import directory
+from garrison.runs.directory import RunDirectory
+from garrison.training.config import Training
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Report:
     def run(self) -> int:
         with user_input():
             check_seeds(self.episodes, self.seed)
-            run = runs.load(self.path)
+            run = directory.load(self.path)
             loaded = load_run(run, self.which, self.greedy)
         figures = write_report(run, loaded.training, loaded.world, loaded.policies, self.episodes, self.seed)
         if self.json:
@@ -51,7 +51,7 @@ class Report:
         return 0
 
 
-def show(run: Run, figures: dict[str, Any]) -> None:
+def show(run: RunDirectory, figures: dict[str, Any]) -> None:
     """Print the figures and the paths of the files."""
     out.print(tables.table(figures))
     for file in sorted(run.report.iterdir()):
@@ -59,7 +59,7 @@ def show(run: Run, figures: dict[str, Any]) -> None:
 
 
 def write_report(
-    run: Run, training: Training, world: World, policies: Sequence[Policy], episodes: int, seed: int
+    run: RunDirectory, training: Training, world: World, policies: Sequence[Policy], episodes: int, seed: int
 ) -> dict[str, Any]:
     """:func:`garrison.judge.run_report.write_report` with a status line; exits with a message on errors."""
     text = f"playing {episodes} episodes of {world.name} with each policy"

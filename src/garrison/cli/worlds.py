@@ -21,7 +21,7 @@ class Worlds:
     """Print JSON."""
 
     def run(self) -> int:
-        rows = [_facts(name) for name in garrison.worlds()]
+        rows = [_facts(name) for name in garrison.available_worlds()]
         if self.json:
             print_json(rows)
             return 0

@@ -29,13 +29,14 @@ _BUILT_IN = {
     "toy/coordination": "garrison.worlds.toy.probes:Coordination",
     "toy/busy": "garrison.worlds.toy.probes:Busy",
     "toy/memory": "garrison.worlds.toy.probes:Memory",
+    "toy/baseline": "garrison.worlds.toy.probes:Baseline",
     "toy/pursuit": "garrison.worlds.toy.probes:Pursuit",
     "toy/network": "garrison.worlds.toy.network:Network",
 }
 _registered: dict[str, str] = {}
 
 
-def worlds() -> tuple[str, ...]:
+def available_worlds() -> tuple[str, ...]:
     """Names that :func:`make` knows, sorted."""
     return tuple(sorted(_factories()))
 

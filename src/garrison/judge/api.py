@@ -30,7 +30,7 @@ from garrison.judge.match import (
     worlds_against,
 )
 from garrison.judge.specs import Source
-from garrison.runs.run import Run
+from garrison.runs.directory import RunDirectory
 
 __all__ = ["compare", "evaluate", "policies"]
 
@@ -63,7 +63,7 @@ def evaluate(
     Args:
         world: a world, or the name of one.
         policies: by name, or a list of policy specs. A value is a :class:`~garrison.core.policy.Policy`, a
-            list of them (one per training seed), a :class:`~garrison.runs.run.Run`, or a policy spec: a name
+            list of them (one per training seed), a run (:func:`garrison.load_run`), or a policy spec: a name
             of a scripted policy, a run directory, or ``RUN:SEED``.
         episodes: episodes of each policy.
         seed: of the first episode; the others have the seeds that follow.
@@ -141,7 +141,7 @@ def _match(
 def _policy(
     given: Any, world: World, sources: Sequence[Source], which: str, greedy: bool
 ) -> Policy | Sequence[Policy]:
-    if isinstance(given, (Run, Path)):
+    if isinstance(given, (RunDirectory, Path)):
         run = specs.load_run(given, which, greedy)
         specs.check_fit(run, world)
         return list(run.policies)
@@ -154,9 +154,11 @@ def _named(given: Any, what: str) -> dict[str, Any]:
         if not given:
             raise ValueError(f"{what} is empty; give at least one by name")
         return dict(given)
-    if isinstance(given, (str, Path, Run)):
+    if isinstance(given, (str, Path, RunDirectory)):
         given = [given]
-    if not isinstance(given, (list, tuple)) or not all(isinstance(one, (str, Path, Run)) for one in given):
+    if not isinstance(given, (list, tuple)) or not all(
+        isinstance(one, (str, Path, RunDirectory)) for one in given
+    ):
         raise ValueError(
             f"{what} has a policy without a name; write {{'mine': policy}}, or a list of policy specs"
         )
@@ -168,9 +170,9 @@ def _named(given: Any, what: str) -> dict[str, Any]:
     return named
 
 
-def _name(given: str | Path | Run) -> str:
-    if isinstance(given, (Path, Run)):
-        return specs.run_label(str(given.path if isinstance(given, Run) else given))
+def _name(given: str | Path | RunDirectory) -> str:
+    if isinstance(given, (Path, RunDirectory)):
+        return specs.run_label(str(given.path if isinstance(given, RunDirectory) else given))
     return specs.run_label(given) if specs.run_of(given) is not None else given
 
 

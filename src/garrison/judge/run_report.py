@@ -11,15 +11,12 @@ from garrison.judge import story
 from garrison.judge.html_report import plots
 from garrison.judge.html_report.page import PageData, levels, page
 from garrison.judge.match import EPISODES, SEED, Match, OnProgress
-from garrison.runs.run import Run
-from garrison.train.config import Training
-
-#: what the run's own policies are called in its report
-TRAINED = "ippo"
+from garrison.runs.directory import RunDirectory
+from garrison.training.config import Training, option_texts
 
 
 def write_report(
-    run: Run,
+    run: RunDirectory,
     training: Training,
     world: World,
     policies: Sequence[Policy],
@@ -39,27 +36,29 @@ def write_report(
         ValueError: for numbers out of range, and for damaged files of the run.
         OSError: if the report cannot be written; found out before anything is played.
     """
-    match = Match({None: world}, {**world.policies(), TRAINED: list(policies)}, TRAINED, training.options)
+    options = option_texts(training.options)
+    trained = training.algorithm  # what the run's own policies are called
+    match = Match({None: world}, {**world.policies(), trained: list(policies)}, trained, options)
     match.check(episodes, seed)
     metrics = run.metrics() if run.metrics_file.exists() else []
     config, system = run.config(), run.system()
     check_writable(run)
-    result = match.evaluate(episodes, seed, TRAINED, on_progress)
+    result = match.evaluate(episodes, seed, trained, on_progress)
     name, episode = run.path.resolve().name, result.story()
     command = ("garrison", "eval", str(run.path))
-    data = PageData(name, TRAINED, result.figures, metrics, config, system, episode, command)
+    data = PageData(name, trained, result.figures, metrics, config, system, episode, command)
     run.write_report("evaluation.json", result.to_json() + "\n")
     run.write_report("report.html", page(data))
     if metrics:
-        title = f"{TRAINED} on {world.name}"
-        picture = plots.learning_curve(metrics, levels(result.figures, TRAINED), title)
+        title = f"{trained} on {world.name}"
+        picture = plots.learning_curve(metrics, levels(result.figures, trained), title)
         run.write_report("learning_curve.png", picture)
     if episode is not None:
         run.write_report("episode.md", story.markdown(episode))
     return result.figures
 
 
-def check_writable(run: Run) -> None:
+def check_writable(run: RunDirectory) -> None:
     """Raise ``OSError`` if files cannot be written to the run's report, with a file that is removed again."""
     probe = run.report / ".write-test"
     try:

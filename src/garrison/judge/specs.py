@@ -20,10 +20,10 @@ from typing import Any, Literal
 from garrison.core.policy import Policy, Pool
 from garrison.core.sides import OneSide, other_side
 from garrison.core.world import World, observed_by
-from garrison.runs import run as runs
-from garrison.runs.run import Run
-from garrison.train.config import Training
-from garrison.train.seeds import load_teams
+from garrison.runs import directory
+from garrison.runs.directory import RunDirectory
+from garrison.training.config import Training, option_texts
+from garrison.training.seeds import load_policies
 
 Which = Literal["latest", "best"]
 
@@ -49,7 +49,7 @@ class LoadedRun:
 
     @property
     def options(self) -> tuple[str, ...]:
-        return self.training.options
+        return option_texts(self.training.options)
 
 
 # ---------------------------------------------------------------- runs
@@ -65,7 +65,7 @@ def run_of(spec: str) -> tuple[Path, int | None] | None:
     return None
 
 
-def load_run(spec: str | Path | Run, which: str = "latest", greedy: bool = False) -> LoadedRun:
+def load_run(spec: str | Path | RunDirectory, which: str = "latest", greedy: bool = False) -> LoadedRun:
     """The policies of a run, given as ``RUN``, ``RUN:SEED`` or a ``Run``.
 
     Args:
@@ -76,9 +76,9 @@ def load_run(spec: str | Path | Run, which: str = "latest", greedy: bool = False
         FileNotFoundError: for a directory that is not a run, and for a missing checkpoint.
         ValueError: for a seed that the run does not have, and for a checkpoint that does not fit.
     """
-    spec = str(spec.path if isinstance(spec, Run) else spec)
+    spec = str(spec.path if isinstance(spec, RunDirectory) else spec)
     path, number = run_of(spec) or (Path(spec), None)
-    training, world, policies = load_teams(runs.load(path), which, greedy)
+    training, world, policies = load_policies(directory.load(path), which, greedy)
     if number is None:
         return LoadedRun(spec, training, world, tuple(policies))
     if number >= len(policies):
@@ -190,7 +190,7 @@ def opponent(
     if isinstance(spec, str) and spec in world.native_policies(other):
         return spec
     view = side_view(world, other)
-    if isinstance(spec, (Run, Path)):
+    if isinstance(spec, (RunDirectory, Path)):
         run = load_run(spec, which, greedy)
         check_fit(run, view)
         spec = list(run.policies)

@@ -28,7 +28,7 @@ def sample(key: jax.Array, log_probs: jax.Array) -> jax.Array:
     index = jax.lax.broadcasted_iota(jnp.int32, log_probs.shape, last)
     probs = jnp.exp(log_probs)
     cumulative = jnp.cumsum(probs, axis=-1)
-    uniform = jax.random.uniform(key, log_probs.shape[:-1] + (1,))
+    uniform = jax.random.uniform(key, log_probs.shape[:-1] + (1,), jnp.float32)
     # Rounding differs along a parallel cumulative sum: only actions that have a probability may be picked.
     possible = probs > 0
     total = jnp.max(jnp.where(possible, cumulative, 0.0), axis=-1, keepdims=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ def advantages(
     gamma: jax.Array | float,
     gae_lambda: jax.Array | float,
     decides: jax.Array | None = None,
+    elapsed: jax.Array | None = None,
 ) -> jax.Array:
     """Advantages ``f32[step, ...]`` (Schulman et al. 2016, equation 16).
 
@@ -37,20 +38,26 @@ def advantages(
     step by step, and is bootstrapped where the next decision is taken, as in a semi-Markov decision process
     (Sutton, Precup and Singh 1999, equation 3 for the option's model). What is returned for them means
     nothing.
+
+    ``elapsed`` is the duration of each step, 1 by default: what follows a step is discounted by
+    ``gamma ** elapsed``. Traces decay by ``gae_lambda`` per decision, whatever its duration.
     """
     going_on = jnp.broadcast_to(1.0 - terminated.astype(reward.dtype), reward.shape)
     same_episode = jnp.broadcast_to(1.0 - done.astype(reward.dtype), reward.shape)
     decides = jnp.ones(reward.shape, bool) if decides is None else decides
+    if elapsed is not None:
+        elapsed = jnp.broadcast_to(elapsed, reward.shape)
 
-    def backward(later: _Later, step: tuple[jax.Array, ...]) -> tuple[_Later, jax.Array]:
-        reward_t, value_t, next_value_t, going_on_t, same_episode_t, decides_t = step
+    def backward(later: _Later, step: tuple[Any, ...]) -> tuple[_Later, jax.Array]:
+        reward_t, value_t, next_value_t, going_on_t, same_episode_t, decides_t, elapsed_t = step
+        discount = gamma if elapsed_t is None else gamma**elapsed_t
         bootstrap = later.decides | (same_episode_t == 0)
-        ahead = reward_t + gamma * jnp.where(bootstrap, next_value_t * going_on_t, later.value)
-        carried = gamma * same_episode_t * later.advantage
+        ahead = reward_t + discount * jnp.where(bootstrap, next_value_t * going_on_t, later.value)
+        carried = discount * same_episode_t * later.advantage
         advantage = jnp.where(decides_t, ahead - value_t + gae_lambda * carried, carried)
         return _Later(advantage, ahead, decides_t), advantage
 
     nothing = jnp.zeros_like(reward[0])
     start = _Later(nothing, nothing, jnp.ones(nothing.shape, bool))
-    steps = (reward, value, next_value, going_on, same_episode, decides)
+    steps = (reward, value, next_value, going_on, same_episode, decides, elapsed)
     return jax.lax.scan(backward, start, steps, reverse=True)[1]

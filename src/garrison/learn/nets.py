@@ -1,110 +1,152 @@
-"""Networks. A module is a pytree of arrays: it can be saved, stacked and mapped over as it is."""
+"""Networks. A module is a pytree of arrays: it can be saved, stacked and mapped over as it is.
+
+All networks have one interface, for one environment and one step:
+
+    carry = net.initial_carry(num_agents)
+    carry, (logits, value) = net(carry, obs, first)
+
+``carry`` is the memory of a recurrent network and ``()`` for others; ``first`` (bool[]) says that an episode
+begins, and empties it before it is used. :func:`unroll` evaluates whole sequences.
+
+A network is put together from three parts, so that a new one replaces one of them:
+
+- an *encoder* turns an agent's observation into a vector; found by name (:mod:`garrison.learn.encoders`);
+- *heads* turn the vector into logits and a value (:class:`ActorCritic`);
+- *sharing* says which agents use the same parameters (:func:`groups_of`, :class:`Grouped`).
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
-POLICIES = ("shared", "grouped", "separate")
+from garrison.core.world import World
+from garrison.learn import encoders
+from garrison.learn.encoders import ENCODERS, Dense, Encoder
+from garrison.learn.norm import ValueScale, rescale_head
+from garrison.learn.ranges import check_choice
+
+SHARING = ("shared", "grouped", "separate")
 
 
-def orthogonal(key: jax.Array, shape: tuple[int, int], scale: float) -> jax.Array:
-    """An orthogonal matrix ``f32[in, out]`` times ``scale`` (Saxe et al. 2014)."""
-    return jax.nn.initializers.orthogonal(scale)(key, shape)
-
-
-class Dense(eqx.Module):
-    """``x @ weight + bias`` for one vector; ``vmap`` it over more."""
-
-    weight: jax.Array  # f32[in, out]
-    bias: jax.Array  # f32[out]
-
-    def __init__(self, key: jax.Array, inputs: int, outputs: int, scale: float):
-        self.weight = orthogonal(key, (inputs, outputs), scale)
-        self.bias = jnp.zeros(outputs)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return x @ self.weight + self.bias
-
-
-class Trunk(eqx.Module):
-    """Hidden layers on an observation that is extended by the agent's one-hot index.
-
-    That is the same as adding a vector of the agent's own to the first layer, which is how it is computed:
-    it saves copying all observations.
-    """
-
-    agent: jax.Array  # f32[agent, width]: the rows of the first layer that the one-hot index selects
-    layers: tuple[Dense, ...]
-    activation: str = eqx.field(static=True)
-
-    def __init__(self, key: jax.Array, features: int, agents: int, hidden: tuple[int, ...], activation: str):
-        if not hidden or min(hidden) < 1:
-            raise ValueError(
-                f"hidden is {hidden}; it must name at least one layer, each with a width of 1 or more"
-            )
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"activation is {activation!r}; there are: {', '.join(ACTIVATIONS)}")
-        keys = jax.random.split(key, len(hidden))
-        first = Dense(keys[0], features + agents, hidden[0], math.sqrt(2))
-        self.agent = first.weight[features:]
-        first = eqx.tree_at(lambda dense: dense.weight, first, first.weight[:features])
-        sizes = zip(keys[1:], hidden, hidden[1:], strict=False)
-        self.layers = (first, *(Dense(k, before, after, math.sqrt(2)) for k, before, after in sizes))
-        self.activation = activation
-
-    def __call__(self, obs: jax.Array, agent: jax.Array) -> jax.Array:
-        """The last layer ``f32[width]`` for ``agent`` (int32[], its number) and ``obs`` (f32[feature])."""
-        activate = ACTIVATIONS[self.activation]
-        first, *others = self.layers
-        hidden = activate(first(obs) + self.agent[agent])
-        for layer in others:
-            hidden = activate(layer(hidden))
-        return hidden
+# ---------------------------------------------------------------- heads
 
 
 class ActorCritic(eqx.Module):
-    """One network for all agents: a policy head and a value head on one trunk, or on one each."""
+    """One network for all agents: a policy head and a value head on one encoder, or on one each."""
 
-    trunk: Trunk
-    critic: Trunk | None  # the value's own trunk; None where it shares the policy's
+    trunk: Encoder
+    critic: Encoder | None  # the value's own encoder; None where it shares the policy's
     policy: Dense
+    value: Dense | None  # None in a network that is a policy alone
+
+    def __call__(
+        self, carry: Any, obs: jax.Array, first: jax.Array
+    ) -> tuple[Any, tuple[jax.Array, jax.Array | None]]:
+        """The next carry, logits ``f32[agent, action]`` and values ``f32[agent]``.
+
+        ``obs`` is f32[agent, feature]; leaves of ``carry`` are [agent, ...]. Values are None without a head.
+        """
+        return jax.vmap(lambda carry, obs, agent: self.one(carry, obs, first, agent))(
+            carry, obs, jnp.arange(len(obs))
+        )
+
+    def unroll(self, carry: Any, obs: jax.Array, first: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+        """Logits ``f32[step, agent, action]`` and values ``f32[step, agent]`` of a sequence.
+
+        ``obs`` is f32[step, agent, feature], ``first`` bool[step]; ``carry`` is that before the first step.
+        """
+        sequence = jax.vmap(
+            lambda carry, obs, agent: self.sequence(carry, obs, first, agent), in_axes=(0, 1, 0), out_axes=1
+        )
+        return sequence(carry, obs, jnp.arange(obs.shape[1]))
+
+    def initial_carry(self, num_agents: int) -> Any:
+        """The memory of all agents at the start of an episode: leaves [agent, ...]."""
+        carries = tuple(encoder.initial_carry() for encoder in self._encoders)
+        if not jax.tree.leaves(carries):
+            return ()
+        return jax.tree.map(lambda x: jnp.broadcast_to(x, (num_agents, *x.shape)), carries)
+
+    def one(
+        self, carry: Any, obs: jax.Array, first: jax.Array, agent: jax.Array
+    ) -> tuple[Any, tuple[jax.Array, jax.Array | None]]:
+        """One step of one agent: the next carry, logits ``f32[action]`` and value ``f32[]``."""
+        stepped = [
+            encoder.advance(own, encoder.embed(obs, agent), first)
+            for encoder, own in zip(self._encoders, self._split(carry), strict=True)
+        ]
+        after = tuple(own for own, _ in stepped) if carry else carry
+        return after, self.heads(*(hidden for _, hidden in stepped))
+
+    def sequence(
+        self, carry: Any, obs: jax.Array, first: jax.Array, agent: jax.Array
+    ) -> tuple[jax.Array, jax.Array | None]:
+        """Logits and values of one agent over a sequence."""
+        hidden = [
+            encoders.unroll(encoder, own, obs, first, agent)
+            for encoder, own in zip(self._encoders, self._split(carry), strict=True)
+        ]
+        return jax.vmap(self.heads)(*hidden)
+
+    def heads(self, hidden: jax.Array, seen: jax.Array | None = None) -> tuple[jax.Array, jax.Array | None]:
+        """Logits and value; ``seen`` is what the value's own encoder gives, where there is one."""
+        logits = self.policy(hidden)
+        if self.value is None:
+            return logits, None
+        return logits, self.value(hidden if seen is None else seen)[0]
+
+    def with_value_head(self, old: ValueScale, new: ValueScale) -> Self:
+        """The network whose values under the scale ``new`` are those of this one under ``old``."""
+        return _with_value_head(self, old, new)
+
+    @property
+    def _encoders(self) -> tuple[Encoder, ...]:
+        return (self.trunk,) if self.critic is None else (self.trunk, self.critic)
+
+    def _split(self, carry: Any) -> tuple[Any, ...]:
+        """The carry of each encoder."""
+        return carry or ((),) * len(self._encoders)
+
+
+class CentralCritic(eqx.Module):
+    """Values of all agents from the global state, by one encoder."""
+
+    trunk: Encoder
     value: Dense
 
-    def __init__(
-        self,
-        key: jax.Array,
-        observation_size: int,
-        num_agents: int,
-        num_actions: int,
-        hidden: tuple[int, ...],
-        activation: str = "tanh",
-        separate_critic: bool = False,
-    ):
-        policy_key, value_key, trunk_key, critic_key = jax.random.split(key, 4)
-        self.trunk = Trunk(trunk_key, observation_size, num_agents, hidden, activation)
-        self.critic = None
-        if separate_critic:
-            self.critic = Trunk(critic_key, observation_size, num_agents, hidden, activation)
-        self.policy = Dense(policy_key, hidden[-1], num_actions, 0.01)  # nearly uniform at the start
-        self.value = Dense(value_key, hidden[-1], 1, 1.0)
+    def __call__(self, carry: Any, state: jax.Array, first: jax.Array) -> tuple[Any, jax.Array]:
+        """The next carry, and values ``f32[agent]`` of a global state (f32[feature])."""
+        carry, hidden = self.trunk.advance(carry, self.trunk.embed(state, NOBODY), first)
+        return carry, self.value(hidden)
 
-    def __call__(self, obs: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Logits ``f32[agent, action]`` and values ``f32[agent]`` of ``obs`` (f32[agent, feature])."""
-        return jax.vmap(self.one)(obs, jnp.arange(len(obs)))
+    def unroll(self, carry: Any, state: jax.Array, first: jax.Array) -> jax.Array:
+        """Values ``f32[step, agent]`` of a sequence of states (f32[step, feature])."""
+        return jax.vmap(self.value)(encoders.unroll(self.trunk, carry, state, first, NOBODY))
 
-    def one(self, obs: jax.Array, agent: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Logits ``f32[action]`` and value ``f32[]`` of one agent."""
-        hidden = self.trunk(obs, agent)
-        seen = hidden if self.critic is None else self.critic(obs, agent)
-        return self.policy(hidden), self.value(seen)[0]
+    def initial_carry(self) -> Any:
+        return self.trunk.initial_carry()
+
+    def with_value_head(self, old: ValueScale, new: ValueScale) -> Self:
+        """See :meth:`ActorCritic.with_value_head`."""
+        return _with_value_head(self, old, new)
+
+
+NOBODY = np.int32(0)  # the agent's number where the input is no agent's
+NOT_FIRST = np.zeros((), bool)  # for networks without memory, which do not ask
+
+
+def _with_value_head(net: Any, old: ValueScale, new: ValueScale) -> Any:
+    changed = rescale_head(net.value.weight, net.value.bias, old, new)
+    return eqx.tree_at(lambda net: (net.value.weight, net.value.bias), net, changed)
+
+
+# ---------------------------------------------------------------- sharing
 
 
 class Grouped(eqx.Module):
@@ -113,61 +155,140 @@ class Grouped(eqx.Module):
     nets: ActorCritic  # leaves [group, ...]
     groups: tuple[int, ...] = eqx.field(static=True)  # group of each agent
 
-    def __call__(self, obs: jax.Array) -> tuple[jax.Array, jax.Array]:
-        own = jax.tree.map(lambda leaf: leaf[np.array(self.groups)], self.nets)
-        return jax.vmap(ActorCritic.one)(own, obs, jnp.arange(len(obs)))
+    def __call__(
+        self, carry: Any, obs: jax.Array, first: jax.Array
+    ) -> tuple[Any, tuple[jax.Array, jax.Array | None]]:
+        return jax.vmap(lambda net, carry, obs, agent: net.one(carry, obs, first, agent))(
+            self._own, carry, obs, jnp.arange(len(obs))
+        )
+
+    def unroll(self, carry: Any, obs: jax.Array, first: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+        sequence = jax.vmap(
+            lambda net, carry, obs, agent: net.sequence(carry, obs, first, agent),
+            in_axes=(0, 0, 1, 0),
+            out_axes=1,
+        )
+        return sequence(self._own, carry, obs, jnp.arange(obs.shape[1]))
+
+    def initial_carry(self, num_agents: int) -> Any:
+        return jax.tree.map(lambda x: x[0], self._own).initial_carry(num_agents)
+
+    def with_value_head(self, old: ValueScale, new: ValueScale) -> Self:
+        """See :meth:`ActorCritic.with_value_head`."""
+        return eqx.tree_at(lambda net: net.nets, self, _with_value_head(self.nets, old, new))
+
+    @property
+    def _own(self) -> ActorCritic:
+        """The network of each agent: leaves [agent, ...]."""
+        return jax.tree.map(lambda leaf: leaf[np.array(self.groups)], self.nets)
 
 
 Net = ActorCritic | Grouped
 
 
-def policy_groups(policies: str, kinds: Sequence[Any]) -> tuple[int, ...]:
+def groups_of(sharing: str, kinds: Sequence[Any]) -> tuple[int, ...]:
     """The group of each agent.
 
     Args:
-        policies: ``"shared"`` puts all into one, ``"separate"`` each into its own, ``"grouped"`` those
+        sharing: ``"shared"`` puts all into one, ``"separate"`` each into its own, ``"grouped"`` those
             together whose ``kinds`` are equal.
         kinds: one value per agent, such as its numbers of features and actions.
     """
-    if policies not in POLICIES:
-        raise ValueError(f"policies is {policies!r}; there are: {', '.join(POLICIES)}")
-    if policies == "shared":
+    if sharing == "shared":
         return (0,) * len(kinds)
-    if policies == "separate":
+    if sharing == "separate":
         return tuple(range(len(kinds)))
     order = list(dict.fromkeys(kinds))
     return tuple(order.index(kind) for kind in kinds)
 
 
+def unroll(
+    net: Net, carry: Any, obs: jax.Array, first: jax.Array | None
+) -> tuple[jax.Array, jax.Array | None]:
+    """Logits ``f32[step, env, agent, action]`` and values ``f32[step, env, agent]`` of sequences.
+
+    Args:
+        carry: of each environment before the first step, leaves [env, ...]; None for networks without memory.
+        obs: f32[step, env, agent, feature].
+        first: bool[step, env]; None likewise.
+    """
+    if carry is None:
+        return jax.vmap(jax.vmap(lambda obs: net((), obs, NOT_FIRST)[1]))(obs)
+    return jax.vmap(net.unroll, in_axes=(0, 1, 1), out_axes=1)(carry, obs, first)
+
+
+def unroll_critic(critic: CentralCritic, carry: Any, state: jax.Array, first: jax.Array | None) -> jax.Array:
+    """Values ``f32[step, env, agent]`` of sequences of global states (f32[step, env, feature])."""
+    if carry is None:
+        return jax.vmap(jax.vmap(lambda state: critic((), state, NOT_FIRST)[1]))(state)
+    return jax.vmap(critic.unroll, in_axes=(0, 1, 1), out_axes=1)(carry, state, first)
+
+
+# ---------------------------------------------------------------- making them
+
+
+def check_options(options: Any) -> None:
+    """Raise ``ValueError`` for network options that make no sense: ``network``, ``sharing``, and its own."""
+    check_choice(options, "sharing", SHARING)
+    ENCODERS.get(options.network).check(options)
+
+
 def make(
     key: jax.Array,
     groups: tuple[int, ...],
-    observation_size: int,
-    num_actions: int,
-    hidden: tuple[int, ...],
-    activation: str,
-    separate_critic: bool,
+    features: int,
+    actions: int,
+    options: Any,
+    *,
+    values: bool = True,
+    separate_critic: bool = False,
+    world: World | None = None,
 ) -> Net:
-    """A network for agents in ``groups``, as :func:`policy_groups` gives them."""
+    """A network for agents in ``groups``, as :func:`groups_of` gives them.
+
+    Args:
+        features, actions: sizes of the padded axes.
+        options: a configuration with ``network``, the encoder's name, and :class:`encoders.Options`.
+        values: whether it gives values as well as logits.
+        separate_critic: whether values have an encoder of their own.
+        world: for encoders that need to know what the features mean.
+    """
+    encoder = ENCODERS.get(options.network)
 
     def one(key: jax.Array) -> ActorCritic:
-        return ActorCritic(
-            key, observation_size, len(groups), num_actions, hidden, activation, separate_critic
-        )
+        policy_key, value_key, trunk_key, critic_key = jax.random.split(key, 4)
+        trunk, critic = encoder.make(trunk_key, features, len(groups), options, world), None
+        if separate_critic:
+            critic = encoder.make(critic_key, features, len(groups), options, world)
+        policy = Dense(policy_key, trunk.width, actions, 0.01)  # nearly uniform at the start
+        value = Dense(value_key, trunk.width, 1, 1.0) if values else None
+        return ActorCritic(trunk, critic, policy, value)
 
     if max(groups) == 0:
         return one(key)
     return Grouped(jax.vmap(one)(jax.random.split(key, max(groups) + 1)), groups)
 
 
-def change_value_head(net: Net, change: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]) -> Net:
-    """``net`` with other numbers in the layer that gives values: ``change(weight, bias)``.
+def of_world(
+    key: jax.Array, world: World, options: Any, *, values: bool = True, separate_critic: bool = False
+) -> Net:
+    """The network of the agents of ``world``; ``options.sharing`` says who shares it with whom."""
+    kinds = tuple(zip(world.observation_sizes, world.action_counts, strict=True))
+    groups = groups_of(options.sharing, kinds)
+    return make(
+        key,
+        groups,
+        world.observation_size,
+        world.num_actions,
+        options,
+        values=values,
+        separate_critic=separate_critic,
+        world=world,
+    )
 
-    They are f32[width, 1] and f32[1], with a leading [group] where there are groups.
-    """
 
-    def head(net: Net) -> tuple[jax.Array, jax.Array]:
-        value = net.value if isinstance(net, ActorCritic) else net.nets.value
-        return value.weight, value.bias
-
-    return eqx.tree_at(head, net, change(*head(net)))
+def make_critic(key: jax.Array, features: int, num_agents: int, options: Any) -> CentralCritic:
+    """A centralized critic that reads a global state of ``features`` numbers."""
+    trunk_key, value_key = jax.random.split(key)
+    trunk = ENCODERS.get(options.network).make(trunk_key, features, 0, options, None)
+    return CentralCritic(trunk, Dense(value_key, trunk.width, num_agents, 1.0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -28,7 +30,7 @@ class Moments:
 
     @staticmethod
     def zero() -> Moments:
-        return Moments(jnp.zeros(()), jnp.zeros(()), jnp.zeros(()))
+        return Moments(*(jnp.zeros((), jnp.float32) for _ in range(3)))
 
 
 def add(moments: Moments, values: jax.Array) -> Moments:
@@ -49,24 +51,42 @@ class RewardScale:
     """
 
     moments: Moments  # of R
-    running: jax.Array  # f32[lane, agent]: R so far, in episodes that go on
+    #: f32[env, agent]: R so far, in episodes that go on; where steps differ in duration, R discounted to the
+    #: next step
+    running: jax.Array
 
     @staticmethod
-    def zero(lanes: int, agents: int) -> RewardScale:
-        return RewardScale(Moments.zero(), jnp.zeros((lanes, agents)))
+    def zero(num_envs: int, agents: int) -> RewardScale:
+        return RewardScale(Moments.zero(), jnp.zeros((num_envs, agents), jnp.float32))
 
 
 def scale_rewards(
-    scale: RewardScale, reward: jax.Array, done: jax.Array, gamma: jax.Array | float
+    scale: RewardScale,
+    reward: jax.Array,
+    done: jax.Array,
+    gamma: jax.Array | float,
+    elapsed: jax.Array | None = None,
 ) -> tuple[RewardScale, jax.Array]:
-    """Take in ``reward`` (f32[step, lane, agent]), with ``done`` (bool[step, lane]), and return it scaled."""
+    """Update the scale with a rollout, and return its rewards scaled.
 
-    def forward(running: jax.Array, step: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        reward_t, done_t = step
-        total = gamma * running + reward_t
-        return jnp.where(done_t[:, None], 0.0, total), total
+    Args:
+        reward: f32[step, env, agent].
+        done: bool[step, env].
+        gamma: discount per unit of time.
+        elapsed: f32[step, env], duration of each step: ``gamma ** elapsed`` discounts what follows it. None:
+            each takes 1.
+    """
 
-    running, totals = jax.lax.scan(forward, scale.running, (reward, done))
+    def forward(running: jax.Array, step: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
+        reward_t, done_t, elapsed_t = step
+        if elapsed_t is None:
+            total = after = gamma * running + reward_t
+        else:
+            total = running + reward_t
+            after = gamma ** elapsed_t[:, None] * total
+        return jnp.where(done_t[:, None], 0.0, after), total
+
+    running, totals = jax.lax.scan(forward, scale.running, (reward, done, elapsed))
     moments = add(scale.moments, totals)
     deviation = jnp.where(moments.variance > 1e-8, jnp.sqrt(moments.variance), 1.0)  # 1 while nothing varies
     return RewardScale(moments, running), reward / deviation
@@ -82,7 +102,7 @@ class ValueScale:
 
     @staticmethod
     def zero() -> ValueScale:
-        return ValueScale(jnp.zeros(()), jnp.zeros(()), jnp.zeros(()))
+        return ValueScale(*(jnp.zeros((), jnp.float32) for _ in range(3)))
 
     @property
     def shift(self) -> jax.Array:
@@ -94,29 +114,29 @@ class ValueScale:
         variance = self.square / jnp.maximum(self.weight, 1e-8) - self.shift**2
         return jnp.where(self.weight > 0, jnp.sqrt(jnp.maximum(variance, 1e-4)), 1.0)
 
-    def to_units(self, value: jax.Array) -> jax.Array:
-        """Values as the network gives them, in units of the reward."""
+    def denormalize(self, value: jax.Array) -> jax.Array:
+        """Values in units of the reward, from values as the network gives them."""
         return self.shift + self.deviation * value
 
-    def to_network(self, value: jax.Array) -> jax.Array:
-        """The inverse of :meth:`to_units`."""
+    def normalize(self, value: jax.Array) -> jax.Array:
+        """The inverse of :meth:`denormalize`."""
         return (value - self.shift) / self.deviation
 
 
-VALUE_MEMORY = 0.9  # share of the averages that one more rollout leaves as it was
+VALUE_DECAY = 0.9  # weight of the previous averages
 
 
-def follow(scale: ValueScale, targets: jax.Array, weight: jax.Array) -> ValueScale:
-    """Take in the targets of a rollout, with their weights (both of one shape)."""
+def update_popart(scale: ValueScale, targets: jax.Array, weight: jax.Array) -> ValueScale:
+    """The scale after one more rollout: its value targets and their weights, both of one shape."""
     new = (mean(targets, weight), mean(targets**2, weight), 1.0)
     old = (scale.mean, scale.square, scale.weight)
-    return ValueScale(*(VALUE_MEMORY * o + (1 - VALUE_MEMORY) * n for o, n in zip(old, new, strict=True)))
+    return ValueScale(*(VALUE_DECAY * o + (1 - VALUE_DECAY) * n for o, n in zip(old, new, strict=True)))
 
 
-def keep_outputs(
+def rescale_head(
     weight: jax.Array, bias: jax.Array, old: ValueScale, new: ValueScale
 ) -> tuple[jax.Array, jax.Array]:
-    """The last layer, changed so that what it says is the same in units of the reward.
+    """Rescale the last layer so that its outputs, in units of the reward, stay the same.
 
     Van Hasselt et al. 2016, "Learning values across many orders of magnitude", equation 3 (Pop-Art).
     """

@@ -32,6 +32,26 @@ def apply(
     return (jax.tree.map(lambda p, u: p - learning_rate * u, params, updates), state), norm
 
 
+def apply_each(
+    grads: dict[str, Any],
+    states: dict[str, Any],
+    params: dict[str, Any],
+    learning_rates: dict[str, Number],
+    max_grad_norm: Number,
+) -> tuple[tuple[dict[str, Any], dict[str, Any]], jax.Array]:
+    """:func:`apply` for several networks, each with its own optimizer state, learning rate and clipping.
+
+    Returns the same; the norm is that of all gradients together.
+    """
+    applied = {
+        name: apply(grads[name], states[name], params[name], learning_rates[name], max_grad_norm)
+        for name in params
+    }
+    new_params = {name: new for name, ((new, _), _) in applied.items()}
+    new_states = {name: state for name, ((_, state), _) in applied.items()}
+    return (new_params, new_states), optax.tree.norm([norm for _, norm in applied.values()])
+
+
 def linear(start: Number, end: Number, progress: Number) -> jax.Array:
     """A schedule ``f32[]`` from ``start`` to ``end`` as ``progress`` goes from 0 to 1."""
     return jax.numpy.asarray(start + (end - start) * progress, jax.numpy.float32)

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
-from garrison.core.policy import Memoryless
 from garrison.core.struct import static, struct
 from garrison.learn import dists
 
 
 @struct
-class NetworkPolicy(Memoryless):
-    """A network that gives logits and values; samples from its distribution, or takes the mode if greedy."""
+class NetworkPolicy:
+    """Samples from the distribution that a network of :mod:`garrison.learn.nets` gives, or takes its mode.
 
-    net: Callable[[jax.Array], tuple[jax.Array, jax.Array]]
+    Its memory is the network's carry.
+    """
+
+    net: Any
     greedy: bool = static(default=False)
     observation: str | None = static(default=None)  # contract that it reads; None: what the world gives
     observation_size: int | None = static(default=None)  # features that it reads; None: all
 
+    def init(self, key: jax.Array, num_agents: int) -> Any:
+        return self.net.initial_carry(num_agents)
+
     def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
-        log_probs = dists.masked_categorical(self.net(obs)[0], mask)
+        memory, (logits, _) = self.net(memory, obs, jnp.zeros((), bool))
+        log_probs = dists.masked_categorical(logits, mask)
         return dists.mode(log_probs) if self.greedy else dists.sample(key, log_probs), memory

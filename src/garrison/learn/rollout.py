@@ -1,97 +1,190 @@
-"""Playing many lanes for a number of steps, and what is kept of it."""
+"""Playing many environments for a number of steps, and what is kept of it.
+
+There is one convention of time. A row holds what was known *before* the action of its step (observation,
+mask, ``first``, memory, global state), the action, and what came of it (reward, ``terminated``, ``done``).
+``first[t]`` is ``done[t - 1]``, and True in the first row after a reset. Memory is emptied by ``first``,
+bootstrapping is cut by ``terminated``, traces are cut by ``done``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from garrison.core.struct import struct
-from garrison.core.world import State, World
-from garrison.core.wrappers import AutoReset, EpisodeStats, Vectorize
+from garrison.core.world import State, Step, World
+from garrison.core.wrappers import AutoReset, EpisodeStats, Vectorize, Wrapper
 
-#: key, obs, mask -> action, its log-probability, value; all [lane, agent, ...]
-Act = Callable[[jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array, jax.Array]]
-#: obs -> value
-Value = Callable[[jax.Array], jax.Array]
+
+@struct
+class Seen:
+    """What is known before an action; axes [env, agent, ...]."""
+
+    obs: jax.Array  # f32[env, agent, feature]
+    mask: jax.Array | None  # bool[env, agent, action]: legal actions; None where a value alone is asked for
+    first: jax.Array  # bool[env]: an episode begins
+    global_state: jax.Array | None = None  # f32[env, feature], where the rollout holds global states
+
+
+#: memory, seen -> next memory, action, log-probability of the action, value
+Act = Callable[[jax.Array, Any, Seen], tuple[Any, jax.Array, jax.Array, jax.Array]]
+#: memory, seen -> value
+Value = Callable[[Any, Seen], jax.Array]
+
+
+@struct
+class Position:
+    """Where playing stands: what changes from one step to the next."""
+
+    obs: jax.Array  # f32[env, agent, feature]
+    state: State  # of the vectorized world
+    first: jax.Array  # bool[env]: an episode begins here
+    memory: Any = ()  # of the policy: leaves [env, ...]; () if it has none
 
 
 @struct
 class Rollout:
-    """Axes are [step, lane, agent, ...], without the agent where the world as a whole is meant."""
+    """Axes are [step, env, agent, ...], without the agent where the world as a whole is meant."""
 
-    obs: jax.Array  # f32[step, lane, agent, feature]
-    mask: jax.Array  # bool[step, lane, agent, action]: legal actions
-    action: jax.Array  # int32[step, lane, agent]
-    log_prob: jax.Array  # f32[step, lane, agent]: of the action, when it was chosen
-    value: jax.Array  # f32[step, lane, agent]: of obs
-    next_value: jax.Array  # f32[step, lane, agent]: of what followed, before any reset
-    reward: jax.Array  # f32[step, lane, agent]
-    terminated: jax.Array  # bool[step, lane]
-    done: jax.Array  # bool[step, lane]: terminated or truncated
-    episode_return: jax.Array  # f32[step, lane, agent]: of the running episode, this step included
+    obs: jax.Array  # f32[step, env, agent, feature]
+    mask: jax.Array  # bool[step, env, agent, action]: legal actions
+    action: jax.Array  # int32[step, env, agent]
+    log_prob: jax.Array  # f32[step, env, agent]: of the action, when it was chosen
+    value: jax.Array  # f32[step, env, agent]: of obs
+    next_value: jax.Array  # f32[step, env, agent]: of what followed, before any reset
+    reward: jax.Array  # f32[step, env, agent]
+    terminated: jax.Array  # bool[step, env]
+    done: jax.Array  # bool[step, env]: terminated or truncated
+    episode_return: jax.Array  # f32[step, env, agent]: of the running episode, this step included; the team's
+    elapsed: jax.Array | None = None  # f32[step, env]: duration of the step; None where each takes 1
+    global_state: jax.Array | None = None  # f32[step, env, feature], where it was asked for
+    first: jax.Array | None = None  # bool[step, env]: an episode begins; None for policies without memory
+    memory: Any = None  # before steps 0, chunk, 2 * chunk, ...: leaves [chunk, env, ...]; likewise
 
 
 def whole_episodes(world: World, steps: int) -> bool:
-    """Whether rollouts of ``steps`` steps are whole episodes in every lane, so that no step needs a reset.
+    """Whether rollouts of ``steps`` steps are whole episodes, so that no environment needs a reset.
 
     A world says with ``fixed_horizon = True`` that all its episodes have ``max_steps`` steps.
     """
     return world.fixed_horizon and steps == world.max_steps
 
 
-def lanes_of(world: World, lanes: int, steps: int) -> Vectorize:
-    """The world as :func:`play` needs it for rollouts of ``steps`` steps: many lanes, with statistics.
+def envs_of(world: World, num_envs: int, steps: int, global_states: tuple[str, ...] = ()) -> Vectorize:
+    """The world as :func:`play` needs it for rollouts of ``steps`` steps: many environments, with statistics.
 
-    Each lane starts anew when its episode ends, unless rollouts are whole episodes.
+    Each environment starts anew when its episode ends, unless rollouts are whole episodes.
+    ``global_states`` names the kinds of global state that the rollout holds, one after another.
     """
-    inner = world if whole_episodes(world, steps) else AutoReset(world)
-    return Vectorize(EpisodeStats(inner), lanes)
+    inner: World = _Reported(world, global_states)
+    if not whole_episodes(world, steps):
+        inner = AutoReset(inner)
+    return Vectorize(EpisodeStats(inner), num_envs)
+
+
+@dataclass(frozen=True)
+class _Reported(Wrapper):
+    """Puts what a learner needs of a step, before any reset, into ``info``.
+
+    ``final_global_state``: what a centralized critic sees of what followed. ``agent_reward``: what the agents
+    learn from, where the world reports another ``team_reward``; then ``reward`` is that one for all agents,
+    so that :class:`EpisodeStats` adds up the team's true return.
+    """
+
+    global_states: tuple[str, ...]
+
+    def step(self, key: jax.Array, state: State, actions: jax.Array) -> tuple[jax.Array, State, Step]:
+        obs, state, step = self.world.step(key, state, actions)
+        info = dict(step.info)
+        if self.global_states:
+            info["final_global_state"] = global_state(self.world, state, obs, self.global_states)
+        if "team_reward" in info:
+            info["agent_reward"] = step.reward
+            team = jnp.broadcast_to(info["team_reward"], step.reward.shape).astype(step.reward.dtype)
+            step = step.replace(reward=team)
+        return obs, state, step.replace(info=info)
+
+
+def global_state(world: World, state: State, obs: jax.Array, kinds: tuple[str, ...]) -> jax.Array:
+    """Global states of several kinds, one after another: ``f32[..., feature]``."""
+    return jnp.concatenate([world.global_state(state, obs, kind) for kind in kinds], axis=-1)
 
 
 def play(
-    world: Vectorize, act: Act, value: Value, key: jax.Array, obs: jax.Array, state: State, steps: int
-) -> tuple[jax.Array, State, Rollout]:
-    """Play ``steps`` steps from ``obs`` and ``state`` on, in what :func:`lanes_of` returned for ``steps``.
+    envs: Vectorize,
+    act: Act,
+    value: Value,
+    key: jax.Array,
+    start: Position,
+    steps: int,
+    global_states: tuple[str, ...] = (),
+    chunk: int | None = None,
+) -> tuple[Position, Rollout]:
+    """Play ``steps`` steps from ``start`` on.
 
-    Returns the next observation and state, and the rollout.
+    Args:
+        envs: what :func:`envs_of` returned for ``steps`` and ``global_states``.
+        act: decides for all environments.
+        value: the value of what was seen; the memory that it gets is that after the step before.
+        chunk: the policy's memory is kept before each ``chunk``-th step; None keeps that before the first.
+
+    Returns:
+        Where playing stands afterwards, and the rollout.
     """
     # Where no reset comes between, what a step led to is seen next: its value need not be computed twice.
-    resets = not whole_episodes(world, steps)
+    resets = not whole_episodes(envs, steps)
+    remembers = bool(jax.tree.leaves(start.memory))
+    goes_on = jnp.zeros_like(start.first)
 
-    def one(carry: tuple[jax.Array, State], key: jax.Array) -> tuple[tuple[jax.Array, State], Rollout]:
-        obs, state = carry
+    def seen(at: Position) -> Seen:
+        state = global_state(envs, at.state, at.obs, global_states) if global_states else None
+        return Seen(at.obs, envs.legal(at.state), at.first, state)
+
+    def one(at: Position, key: jax.Array) -> tuple[Position, Rollout]:
         act_key, step_key = jax.random.split(key)
-        mask = world.legal(state)
-        action, log_prob, value_now = act(act_key, obs, mask)
-        next_obs, state, step = world.step(step_key, state, action)
-        next_value = value(step.final_obs) if resets else None
-        returns = step.info["episode_return"]
+        now = seen(at)
+        memory, action, log_prob, value_now = act(act_key, at.memory, now)
+        obs, state, step = envs.step(step_key, at.state, action)
+        final = Seen(step.final_obs, step.final_mask, goes_on, step.info.get("final_global_state"))
         row = Rollout(
-            obs,
-            mask,
-            action,
-            log_prob,
-            value_now,
-            next_value,
-            step.reward,
-            step.terminated,
-            step.done,
-            returns,
+            obs=now.obs,
+            mask=now.mask,
+            action=action,
+            log_prob=log_prob,
+            value=value_now,
+            next_value=value(memory, final) if resets else None,
+            reward=step.info.get("agent_reward", step.reward),
+            terminated=step.terminated,
+            done=step.done,
+            episode_return=step.info["episode_return"],
+            elapsed=step.elapsed,
+            global_state=now.global_state,
+            first=now.first if remembers else None,
+            memory=at.memory if remembers and chunk else None,
         )
-        return (next_obs, state), row
+        return Position(obs, state, step.done, memory), row
 
-    (obs, state), rollout = jax.lax.scan(one, (obs, state), jax.random.split(key, steps))
+    end, rollout = jax.lax.scan(one, start, jax.random.split(key, steps))
     if not resets:
-        rollout = rollout.replace(next_value=jnp.concatenate([rollout.value[1:], value(obs)[None]]))
-    return obs, state, rollout
+        last = value(end.memory, seen(end).replace(first=goes_on))
+        rollout = rollout.replace(next_value=jnp.concatenate([rollout.value[1:], last[None]]))
+    if remembers:
+        kept = jax.tree.map(lambda x: x[None], start.memory)
+        if chunk:
+            kept = jax.tree.map(lambda x: x[::chunk], rollout.memory)
+        rollout = rollout.replace(memory=kept)
+    return end, rollout
 
 
 def pick(rows: jax.Array, index: jax.Array) -> jax.Array:
-    """Of ``rows`` [step, lane, ...] those of the steps ``index`` (int32[row, lane]), lane by lane.
+    """The ``rows`` [step, env, ...] of the steps ``index`` (int32[row, env]) of each environment.
 
-    One gather that keeps the order of axes: a ``vmap`` over lanes would hold a second, transposed rollout.
+    One gather that keeps the order of axes: a ``vmap`` over environments would hold a second, transposed
+    rollout.
     """
     rest = tuple(range(2, rows.ndim))
     dims = jax.lax.GatherDimensionNumbers(
@@ -105,19 +198,19 @@ def pick(rows: jax.Array, index: jax.Array) -> jax.Array:
 
 
 def count(what: Callable[[jax.Array], jax.Array], rows: jax.Array) -> jax.Array:
-    """How many entries of ``rows`` [step, lane, ...] are ``what``, ``int32[]``.
+    """Number of entries of ``rows`` [step, env, ...] that are ``what``, ``int32[]``.
 
-    Step by step, which needs no room, and lane by lane, which may be on different devices.
+    Step by step, which needs no memory, and per environment, as they may be on different devices.
     """
 
-    def per_lane(row: jax.Array) -> jax.Array:
+    def per_env(row: jax.Array) -> jax.Array:
         return jnp.sum(what(row), axis=tuple(range(1, row.ndim)), dtype=jnp.int32)
 
-    return jnp.sum(jax.lax.map(per_lane, rows))
+    return jnp.sum(jax.lax.map(per_env, rows))
 
 
 def mean_return(rollout: Rollout) -> tuple[jax.Array, jax.Array]:
-    """Mean return of the episodes that ended in the rollout, over lanes and agents, and their number.
+    """Mean return of the episodes that ended in the rollout, over environments and agents, and their number.
 
     The mean is NaN if there are none.
     """

@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs torch, which the extra 'parity' brings")
 
 from garrison.algos import ippo  # noqa: E402
-from garrison.algos.ippo import IPPO  # noqa: E402
+from garrison.algos.ippo import Config  # noqa: E402
 from garrison.learn import dists, gae, nets, norm, optim  # noqa: E402
 from garrison.parity.torch import convert  # noqa: E402
 from garrison.parity.torch import ippo as torch_ippo  # noqa: E402
@@ -18,7 +18,7 @@ from garrison.parity.torch.layers import named_arrays, with_arrays  # noqa: E402
 from garrison.parity.torch.vector_envs import After, WorldLanes  # noqa: E402
 from garrison.worlds.toy.probes import Coordination  # noqa: E402
 
-CONFIG = IPPO(lanes=4, rollout_steps=8, minibatches=2, hidden=(8, 6))
+CONFIG = Config(num_envs=4, rollout_steps=8, minibatches=2, hidden_sizes=(8, 6))
 STEPS, LANES, AGENTS = 8, 4, 2
 GAMMA, LAMBDA = 0.9, 0.8
 
@@ -59,11 +59,11 @@ def test_networks_begin_orthogonal(net):
 
 
 def test_a_network_is_ours_with_the_same_numbers(rng, net):
-    other = nets.make(jax.random.key(0), (0, 0), 3, 5, (8, 6), "tanh", False)
+    other = nets.make(jax.random.key(0), (0, 0), 3, 5, CONFIG)
     own = with_arrays(other, {name: x.detach().numpy() for name, x in net.named_parameters()})
     obs = rng.normal(size=(7, AGENTS, 3)).astype(np.float32)
-    for ours, theirs in zip(jax.vmap(own)(obs), net(torch.from_numpy(obs)), strict=True):
-        np.testing.assert_allclose(ours, theirs.detach(), rtol=1e-5, atol=1e-6)
+    for ours, theirs in zip(nets.unroll(own, None, obs[None], None), net(torch.from_numpy(obs)), strict=True):
+        np.testing.assert_allclose(ours[0], theirs.detach(), rtol=1e-5, atol=1e-6)
     for name, array in named_arrays(own).items():
         np.testing.assert_array_equal(array, dict(net.named_parameters())[name].detach())
 
@@ -137,9 +137,9 @@ def test_each_epoch_takes_each_step_of_each_lane_once(rng):
 
 def test_a_train_state_survives_the_way_there_and_back():
     world = Coordination()
-    config = IPPO(total_steps=1_000, lanes=4, minibatches=1, hidden=(8,))
-    state = jax.jit(ippo.init, static_argnames="world")(config, world, jax.random.key(0))
-    state, _ = jax.jit(ippo.iteration, static_argnames="world")(config, world, state)
+    config = Config(total_steps=1_000, num_envs=4, minibatches=1, hidden_sizes=(8,))
+    state = jax.jit(ippo.init)(config, world, jax.random.key(0))
+    state, _ = jax.jit(ippo.iteration)(config, world, state)
     again = convert.state_of(convert.learner_of(config, state), state)
     for (path, left), right in zip(jax.tree.leaves_with_path(state), jax.tree.leaves(again), strict=True):
         if path[0].name != "key":
@@ -173,7 +173,7 @@ def test_episodes_of_another_length_are_refused(net):
         torch_ippo.play(net, Short(), [0], 2, torch.Generator())
 
 
-@pytest.mark.parametrize("setting", [{"policies": "separate"}, {"target_kl": 0.1}, {"decisions_only": True}])
+@pytest.mark.parametrize("setting", [{"sharing": "separate"}, {"target_kl": 0.1}, {"decisions_only": True}])
 def test_settings_that_it_lacks_are_refused(setting):
     with pytest.raises(ValueError, match=f"{next(iter(setting))} is .*; the PyTorch IPPO has only"):
         torch_ippo.check(dataclasses.replace(CONFIG, **setting))

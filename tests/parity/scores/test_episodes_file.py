@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from garrison.algos.ippo import Config
 from garrison.judge.evaluate import Episodes
 from garrison.learn import nets
 from garrison.learn.policy import NetworkPolicy
@@ -108,8 +109,8 @@ def test_episodes_of_other_machines_are_taken_in(tmp_path):
 
 def test_players_are_told_apart():
     players = cc4.make().policies()
-    net = nets.make(jax.random.key(0), (0,) * 5, 210, 242, (4,), "relu", False)
-    other = nets.make(jax.random.key(1), (0,) * 5, 210, 242, (4,), "relu", False)
+    options = Config(hidden_sizes=(4,), activation="relu")
+    net, other = (nets.make(jax.random.key(seed), (0,) * 5, 210, 242, options) for seed in range(2))
     policies = [
         NetworkPolicy(net),
         NetworkPolicy(net, greedy=True),

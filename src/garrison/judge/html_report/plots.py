@@ -56,7 +56,7 @@ def _learning_curve(
     axes: Axes, rows: list[dict[str, Any]], levels: Mapping[str, float], palette: Palette
 ) -> None:
     """The smoothed curve of each training seed, and the mean of all."""
-    steps, values = curves.per_team(rows)
+    steps, values = curves.per_seed(rows)
     seeds = values.shape[1]
     if steps.size:
         first = palette.series[0]
@@ -65,7 +65,7 @@ def _learning_curve(
         for number, curve in enumerate(curves.smooth(values).T if seeds > 1 else []):
             label = "one seed" if not number else None
             axes.plot(steps, curve, color=first, alpha=0.4, linewidth=1, label=label)
-        mean = curves.smooth(curves.team_mean(values))
+        mean = curves.smooth(curves.seed_mean(values))
         label = "moving average" if seeds == 1 else f"mean of {seeds} seeds"
         axes.plot(steps, mean, color=first, linewidth=2, label=label)
     for number, (name, level) in enumerate(levels.items(), start=1):

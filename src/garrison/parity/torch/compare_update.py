@@ -20,13 +20,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.algos import ippo
-from garrison.algos.ippo import IPPO, TrainState
+from garrison.algos.ippo import Config
 from garrison.core.struct import struct
+from garrison.learn.minibatches import order_of_steps
 from garrison.learn.nets import Net
+from garrison.learn.ppo import Sample, TrainState
 from garrison.learn.rollout import Rollout
 from garrison.parity.torch.layers import named_arrays
-from garrison.presets import Training, make_world
 from garrison.runs import checkpoint
+from garrison.training.config import Training, make_world
 
 Figures = dict[str, Any]
 
@@ -77,8 +79,8 @@ def compare(
                 same = start, moved
                 if precision == "double":
                     same = jax.tree.map(_doubled, same)
-                ours = jax.device_get(by_jax(training.ippo, *same))
-                theirs = by_torch(training.ippo, *same)
+                ours = jax.device_get(by_jax(training.settings, *same))
+                theirs = by_torch(training.settings, *same)
             yield from agreements(number, precision, ours, theirs)
 
 
@@ -98,10 +100,10 @@ def played(training: Training, iterations: int) -> Iterator[tuple[int, Start, Ne
     """Each iteration's number from 1 on, what its update begins with, and the network after it."""
     from garrison.parity.torch import ippo as torch_ippo
 
-    config, world = training.ippo, make_world(training.world, training.options)
+    config, world = training.settings, make_world(training.world, training.options)
     torch_ippo.check(config)
-    state = jax.jit(ippo.init, static_argnames="world")(config, world, jax.random.key(training.seed))
-    collect = jax.jit(ippo.collect, static_argnames="world")
+    state = jax.jit(ippo.init)(config, world, jax.random.key(training.seed))
+    collect = jax.jit(ippo.collect)
     for number in range(1, iterations + 1):
         progress = jnp.asarray((number - 1) / ippo.num_iterations(config, world), jnp.float32)
         state, rollout = collect(config, world, state)
@@ -118,7 +120,7 @@ def _doubled(leaf: Any) -> Any:
 
 
 @jax.jit
-def by_jax(config: IPPO, start: Start, moved: Net) -> Figures:
+def by_jax(config: Config, start: Start, moved: Net) -> Figures:
     """By :mod:`garrison.algos.ippo`. Losses and gradients are those of the first epoch's minibatches.
 
     They are taken at the parameters that the update begins with, where every ratio is 1, and at ``moved``,
@@ -126,7 +128,7 @@ def by_jax(config: IPPO, start: Start, moved: Net) -> Figures:
     """
     state, rollout = start.state, start.rollout
     _, rows, _ = ippo.samples(config, state, rollout)
-    _, order = ippo.minibatch_order(state.key, *rows.weight.shape[:2], config)
+    _, order = _order(config, state, rollout)
     after, _ = ippo.update(config, state, rollout, start.progress)
     found = {"advantages/advantage": rows.advantage, "advantages/target": rows.target}
     for when, net in (("start", state.net), ("moved", moved)):
@@ -141,8 +143,13 @@ def by_jax(config: IPPO, start: Start, moved: Net) -> Figures:
     return found | {"reward scale/running": scale.running}
 
 
+def _order(config: Config, state: TrainState, rollout: Rollout) -> tuple[jax.Array, jax.Array]:
+    """The next key and the minibatches of the update that follows the rollout, int32[update, step, env]."""
+    return order_of_steps(state.key, *rollout.done.shape, config.epochs, config.minibatches)
+
+
 def _gradient(
-    config: IPPO, net: Net, rows: ippo.Sample, steps: jax.Array
+    config: Config, net: Net, rows: Sample, steps: jax.Array
 ) -> tuple[Figures, dict[str, jax.Array]]:
     """Parts of the loss and gradients of one minibatch, ``steps`` int32[step, lane]."""
     lanes = jnp.arange(steps.shape[1])[None]
@@ -154,7 +161,7 @@ def _gradient(
     return {"total": total} | kept, named_arrays(gradients)
 
 
-def by_torch(config: IPPO, start: Start, moved: Net) -> Figures:
+def by_torch(config: Config, start: Start, moved: Net) -> Figures:
     """By :mod:`garrison.parity.torch.ippo`, in the precision of the rollout; otherwise as :func:`by_jax`."""
     import torch
 
@@ -166,7 +173,7 @@ def by_torch(config: IPPO, start: Start, moved: Net) -> Figures:
     rounded = {name: float(np.float32(getattr(config, name))) for name in ("learning_rate", "entropy_coef")}
     settings = config.replace(**rounded)
     batch = convert.batch_of(rollout, dtype)
-    order = np.array(ippo.minibatch_order(state.key, *rollout.done.shape, config)[1])
+    order = np.array(_order(config, state, rollout)[1])
     learner, elsewhere = (
         convert.learner_of(settings, state.replace(net=net), dtype) for net in (state.net, moved)
     )
@@ -267,7 +274,7 @@ def error(name: str, ours: np.ndarray, theirs: np.ndarray) -> float:
 def record(directory: Path, training: Training, iterations: int) -> None:
     """Save what torch makes of the last of ``iterations``, and of what: to check JAX by without torch."""
     *_, (number, start, moved) = played(training, iterations)
-    figures = by_torch(training.ippo, start, moved)
+    figures = by_torch(training.settings, start, moved)
     about = {
         "made_by": "garrison parity update with this training, --iterations and --record",
         "iterations": iterations,
@@ -283,7 +290,7 @@ def against_recorded(directory: Path) -> list[Agreement]:
     Raises ``FileNotFoundError`` if nothing was, and ``ValueError`` if it does not fit.
     """
     training = Training.from_json(checkpoint.about(directory)["training"])
-    config, world = training.ippo, make_world(training.world, training.options)
+    config, world = training.settings, make_world(training.world, training.options)
 
     def shapes() -> dict[str, Any]:
         state, rollout = ippo.collect(config, world, ippo.init(config, world, jax.random.key(0)))

@@ -10,14 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from garrison.algos.ippo import IPPO, TrainState
+from garrison.algos.ippo import Config
 from garrison.learn import norm
+from garrison.learn.ppo import TrainState
 from garrison.learn.rollout import Rollout
 from garrison.parity.torch.ippo import Batch, Learner
 from garrison.parity.torch.layers import named_arrays, with_arrays
 
 
-def learner_of(config: IPPO, state: TrainState, dtype: torch.dtype = torch.float32) -> Learner:
+def learner_of(config: Config, state: TrainState, dtype: torch.dtype = torch.float32) -> Learner:
     """The torch learner that stands where ``state``, a train state of one team, does."""
 
     def tensor(array: np.ndarray) -> torch.Tensor:

@@ -29,18 +29,18 @@ EPSILON = 1e-8
 
 
 class Config(Protocol):
-    """The settings that are read; :class:`garrison.algos.ippo.IPPO` has them."""
+    """The settings that are read; :class:`garrison.algos.ippo.Config` has them."""
 
-    hidden: tuple[int, ...]
+    hidden_sizes: tuple[int, ...]
     activation: str
     epochs: int
     minibatches: int
     normalize_rewards: bool
-    anneal: bool
+    anneal_lr: bool
     learning_rate: float
     gamma: float
     gae_lambda: float
-    clip: float
+    clip_eps: float
     value_coef: float
     entropy_coef: float
     max_grad_norm: float
@@ -48,7 +48,8 @@ class Config(Protocol):
 
 #: Settings that this implementation has only one value of.
 FIXED = {
-    "policies": "shared",
+    "network": "mlp",
+    "sharing": "shared",
     "separate_critic": False,
     "normalize_values": False,
     "decisions_only": False,
@@ -226,13 +227,13 @@ def loss(net: Net, config: Config, sample: Sample) -> tuple[Tensor, dict[str, Te
     ratio = log_ratio.exp()
     centred = sample.advantage - sample.advantage.mean()
     advantage = centred / (sample.advantage.std(correction=0) + EPSILON)
-    gain = torch.minimum(ratio * advantage, ratio.clamp(1 - config.clip, 1 + config.clip) * advantage)
+    gain = torch.minimum(ratio * advantage, ratio.clamp(1 - config.clip_eps, 1 + config.clip_eps) * advantage)
     parts = {
         "policy_loss": -gain.mean(),
         "value_loss": 0.5 * (value - sample.target).square().mean(),
         "entropy": policy.entropy().mean(),
         "approx_kl": (ratio - 1 - log_ratio).mean(),
-        "clip_fraction": ((ratio - 1).abs() > config.clip).to(ratio.dtype).mean(),
+        "clip_fraction": ((ratio - 1).abs() > config.clip_eps).to(ratio.dtype).mean(),
     }
     total = parts["policy_loss"] + config.value_coef * parts["value_loss"]
     return total - config.entropy_coef * parts["entropy"], parts
@@ -246,7 +247,7 @@ class Learner:
 
     def __init__(self, config: Config, features: int, agents: int, actions: int, lanes: int, seed: int):
         self.config = config
-        self.net = Net(features, agents, actions, config.hidden, config.activation, seed)
+        self.net = Net(features, agents, actions, config.hidden_sizes, config.activation, seed)
         self.adam = torch.optim.Adam(self.net.parameters(), lr=config.learning_rate, eps=1e-5)
         self.reward_scale = RewardScale(torch.zeros(lanes, agents))
 
@@ -277,12 +278,12 @@ class Learner:
 
         Args:
             order: int64[update, step, lane], the steps that each minibatch takes of each lane.
-            progress: how much of the training is done, 0 to 1; with ``anneal`` the learning rate falls by it.
+            progress: the completed fraction of the training, 0 to 1; ``anneal_lr`` decreases the rate by it.
 
         Returns:
             Metrics as ``docs/algorithms/ippo.md`` defines them, means over the gradient steps.
         """
-        rate = self.config.learning_rate * (1 - progress if self.config.anneal else 1)
+        rate = self.config.learning_rate * (1 - progress if self.config.anneal_lr else 1)
         for group in self.adam.param_groups:
             group["lr"] = rate
         whole = self.samples(batch)

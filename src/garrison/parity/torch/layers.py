@@ -12,7 +12,8 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from garrison.learn.nets import ActorCritic, Dense
+from garrison.learn.encoders import Dense
+from garrison.learn.nets import ActorCritic
 
 
 def _layers(net: ActorCritic) -> dict[str, Dense]:

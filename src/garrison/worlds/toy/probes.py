@@ -13,6 +13,7 @@ A learner that fails one of them is wrong in that part, provided that it solves 
 | ``toy/busy`` | return 1 with lambda 0 (random: 1/2) | a decision gets what it leads to while busy |
 | ``toy/pursuit`` | - | two sides, one of which a policy decides for |
 | ``toy/memory`` | return 1 (random: 1/2) | a recurrent policy carries what it saw to the end |
+| ``toy/baseline`` | 0.97 right actions (random: 1/2) | a centralized critic explains what agents cannot see |
 
 An action out of range in compiled code matches nothing: it pays what a wrong action does.
 """
@@ -238,6 +239,52 @@ class Memory(Probe):
 
     def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
         return (actions == state.cue) & (state.time == self.delay)
+
+
+@dataclass(frozen=True)
+class Baseline(Probe):
+    """One step that pays 1 for the right action, plus ten times a number that the global state alone shows.
+
+    The number, 1 or -1, is drawn each episode. No policy changes it, but to a critic that does not see it the
+    reward is noise. The reward part ``right`` is that of the action.
+    """
+
+    name = "toy/baseline"
+    cues = 4
+    features = ("left pays", "right pays")
+    global_state_kinds = ("concat", "true")
+
+    def observe(self, state: ProbeState) -> jax.Array:
+        return jax.nn.one_hot(state.cue % 2, 2)
+
+    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+        return self._right(state, actions) + 10.0 * self._hidden(state)
+
+    def step(
+        self, key: jax.Array, state: ProbeState, actions: jax.Array
+    ) -> tuple[jax.Array, ProbeState, Step]:
+        obs, after, step = super().step(key, state, actions)
+        right = self._right(state, jnp.asarray(actions))[0]
+        parts = {"right": right, "hidden": step.reward[0] - right}
+        return obs, after, step.replace(info={"reward_parts": parts})
+
+    def global_state_size(self, kind: str = "concat") -> int:
+        self._check_kind(kind)
+        return {"concat": 2, "true": 3}[kind]
+
+    def global_state(self, state: ProbeState, obs: jax.Array, kind: str = "concat") -> jax.Array:
+        """``"true"``: the observation and the hidden number."""
+        seen = super().global_state(state, obs)
+        if kind == "concat":
+            return seen
+        self._check_kind(kind)
+        return jnp.append(seen, self._hidden(state))
+
+    def _right(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+        return (actions == state.cue % 2).astype(jnp.float32)
+
+    def _hidden(self, state: ProbeState) -> jax.Array:
+        return jnp.where(state.cue < 2, 1.0, -1.0).astype(jnp.float32)
 
 
 @dataclass(frozen=True)

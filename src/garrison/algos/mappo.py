@@ -1,0 +1,156 @@
+"""MAPPO: actors that see what their agent sees, trained with one critic that sees the global state.
+
+Yu et al. 2022, "The surprising effectiveness of PPO in cooperative multi-agent games", with the clipped
+objective of Schulman et al. 2017 (:mod:`garrison.learn.ppo`). ``docs/algorithms/mappo.md`` describes each
+detail. The members are those of :class:`garrison.algos.base.Algorithm`.
+
+The actors act alone: only training sees the global state.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+
+from garrison.core.struct import static, struct
+from garrison.core.world import World
+from garrison.learn import nets, optim, ppo
+from garrison.learn.policy import NetworkPolicy
+from garrison.learn.ppo import Metrics, Sample, TrainState
+from garrison.learn.ranges import Range
+from garrison.learn.ranges import check as check_ranges
+from garrison.learn.rollout import Rollout, Seen
+
+#: Networks: the ``"actor"`` and the ``"critic"``. Their memories and optimizer states have the same keys.
+Nets = dict[str, Any]
+
+
+@struct
+class Config(ppo.Settings):
+    """Hyperparameters of MAPPO."""
+
+    state: str = static(default="concat")
+    """Global state that the critic sees, a kind that the world offers; several are joined by +."""
+    critic_hidden_sizes: tuple[int, ...] | None = static(default=None)
+    """Widths of the critic's hidden layers; None: those of the actor."""
+    normalize_values: bool = static(default=True)
+    """Normalize value targets by their running mean and standard deviation (Pop-Art)."""
+    critic_learning_rate: float | None = None
+    """Step size of the critic's Adam; None: that of the actor."""
+
+
+steps_per_iteration = ppo.steps_per_iteration
+num_iterations = ppo.num_iterations
+holds_environments = ppo.holds_environments
+placed = ppo.placed
+
+
+def check(config: Config, world: World) -> None:
+    """Raise ``ValueError`` for settings out of range, or that do not fit together or to the world."""
+    ppo.check_settings(config, world)
+    check_ranges(config, {"critic_learning_rate": Range(0, above=True, optional=True)})
+    nets.check_options(_critic_options(config))
+    for kind in _kinds(config):
+        world.global_state_size(kind)  # raises for a kind that it does not have
+
+
+def _kinds(config: Config) -> tuple[str, ...]:
+    return tuple(config.state.split("+"))
+
+
+def _critic_options(config: Config) -> Config:
+    return (
+        config
+        if config.critic_hidden_sizes is None
+        else config.replace(hidden_sizes=config.critic_hidden_sizes)
+    )
+
+
+def init(config: Config, world: World, key: jax.Array) -> TrainState:
+    """A fresh train state. Raises ``ValueError`` for settings that :func:`check` refuses."""
+    check(config, world)
+    key, actor_key, critic_key, reset_key = jax.random.split(key, 4)
+    features = sum(map(world.global_state_size, _kinds(config)))
+    both = {
+        "actor": nets.of_world(actor_key, world, config, values=False),
+        "critic": nets.make_critic(critic_key, features, world.num_agents, _critic_options(config)),
+    }
+    opt = {name: optim.init(net) for name, net in both.items()}
+    return ppo.start(config, world, both, opt, _initial_memory(both, world), key, reset_key)
+
+
+def _initial_memory(both: Nets, world: World) -> Any:
+    return {
+        "actor": both["actor"].initial_carry(world.num_agents),
+        "critic": both["critic"].initial_carry(),
+    }
+
+
+def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState, Rollout]:
+    """Play one rollout with the current actors, and value it by the critic."""
+    actor, critic = state.net["actor"], state.net["critic"]
+
+    def act(key: jax.Array, memory: Any, seen: Seen) -> tuple[Any, jax.Array, jax.Array, jax.Array]:
+        own, (logits, _) = jax.vmap(actor)(memory["actor"], seen.obs, seen.first)
+        central, values = jax.vmap(critic)(memory["critic"], seen.global_state, seen.first)
+        return {"actor": own, "critic": central}, *ppo.choose(key, logits, seen.mask), values
+
+    def value(memory: Any, seen: Seen) -> jax.Array:
+        return jax.vmap(critic)(memory["critic"], seen.global_state, seen.first)[1]
+
+    return ppo.collect(config, world, state, act, value, _initial_memory(state.net, world), _kinds(config))
+
+
+def loss(
+    both: Nets, config: Config, entropy_coef: jax.Array | float, batch: Sample
+) -> tuple[jax.Array, Metrics]:
+    """PPO's loss of a minibatch: its gradients reach the actor by the policy, the critic by the value."""
+    memory = batch.memory or {"actor": None, "critic": None}
+    logits, _ = nets.unroll(both["actor"], memory["actor"], batch.obs, batch.first)
+    values = nets.unroll_critic(both["critic"], memory["critic"], batch.global_state, batch.first)
+    return ppo.loss(logits, values, config, entropy_coef, batch)
+
+
+def update(
+    config: Config, state: TrainState, batch: Rollout, progress: jax.Array
+) -> tuple[TrainState, Metrics]:
+    """Learn from one rollout. ``progress`` (f32[], 0 to 1) drives the schedules."""
+    before = state.value_scale
+    state, rows, explained = ppo.samples(config, state, batch)
+    if config.normalize_values:
+        critic = state.net["critic"].with_value_head(before, state.value_scale)
+        state = state.replace(net={**state.net, "critic": critic})
+    state, metrics = ppo.update(
+        config,
+        state,
+        rows,
+        progress,
+        lambda both, entropy_coef, batch: loss(both, config, entropy_coef, batch),
+        partial(_apply, config),
+    )
+    return state, metrics | explained
+
+
+def _apply(config: Config, grads: Nets, opt: Any, both: Nets, rate: Any, max_grad_norm: Any) -> Any:
+    """A gradient step of each network; both learning rates follow the same schedule."""
+    critic_rate = rate
+    if config.critic_learning_rate is not None:
+        critic_rate = rate / config.learning_rate * config.critic_learning_rate
+    return optim.apply_each(grads, opt, both, {"actor": rate, "critic": critic_rate}, max_grad_norm)
+
+
+def iteration(config: Config, world: World, state: TrainState) -> tuple[TrainState, Metrics]:
+    """Collect and learn once. Metrics are scalars; ``return`` is NaN if no episode ended."""
+    return ppo.iteration(collect, update, config, world, state)
+
+
+def policy(state: TrainState, world: World, greedy: bool = False) -> NetworkPolicy:
+    """The actors that were trained in ``world``; they see what an agent sees."""
+    return NetworkPolicy(state.net["actor"], greedy, world.observation, world.observation_size)
+
+
+def footprint(config: Config, world: World) -> int:
+    """Bytes of one rollout."""
+    return ppo.footprint(collect, init, config, world)

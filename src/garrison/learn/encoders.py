@@ -1,0 +1,186 @@
+"""Encoders: what turns an agent's observation into a vector, from which heads make logits and values."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from garrison.core.plugins import Plugins
+from garrison.core.world import World
+from garrison.learn.cells import CELLS, GRU, LSTM
+from garrison.learn.ranges import COUNT, check, check_choice
+
+ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
+
+#: Encoders by name; other packages add theirs as entry points in the group ``garrison.networks``.
+ENCODERS = Plugins(
+    "network",
+    "garrison.networks",
+    {"mlp": "garrison.learn.encoders:Trunk", "recurrent": "garrison.learn.encoders:RecurrentTrunk"},
+)
+
+
+class Options(Protocol):
+    """The fields of an algorithm's configuration that encoders read."""
+
+    hidden_sizes: tuple[int, ...]
+    activation: str
+    cell: str
+    cell_size: int
+
+
+class Encoder(Protocol):
+    """Turns what one agent observes into a vector, step by step.
+
+    The work is split in two, so that only what depends on the step before is done step by step:
+    ``carry, hidden = encoder.advance(carry, encoder.embed(obs, agent), first)``.
+    """
+
+    @classmethod
+    def check(cls, options: Options) -> None:
+        """Raise ``ValueError`` for options that make no sense."""
+
+    @classmethod
+    def make(
+        cls, key: jax.Array, features: int, agents: int, options: Options, world: World | None
+    ) -> Encoder:
+        """An encoder of ``f32[feature]`` for agents ``0 .. agents - 1``.
+
+        ``agents`` is 0 where the input is not an agent's. ``world`` may tell what the features mean.
+        """
+
+    @property
+    def width(self) -> int:
+        """Length of the vector."""
+
+    def initial_carry(self) -> Any:
+        """The memory at the start of an episode; ``()`` if there is none."""
+
+    def embed(self, obs: jax.Array, agent: jax.Array) -> jax.Array:
+        """The part that needs no memory; ``agent`` is the agent's number (int32[])."""
+
+    def advance(self, carry: Any, embedded: jax.Array, first: jax.Array) -> tuple[Any, jax.Array]:
+        """The next memory, and the vector ``f32[width]``. ``first`` empties the memory before it is used."""
+
+
+def orthogonal(key: jax.Array, shape: tuple[int, int], scale: float) -> jax.Array:
+    """An orthogonal matrix ``f32[in, out]`` times ``scale`` (Saxe et al. 2014)."""
+    return jax.nn.initializers.orthogonal(scale)(key, shape, jnp.float32)
+
+
+class Dense(eqx.Module):
+    """``x @ weight + bias`` for one vector; ``vmap`` it over more."""
+
+    weight: jax.Array  # f32[in, out]
+    bias: jax.Array  # f32[out]
+
+    def __init__(self, key: jax.Array, inputs: int, outputs: int, scale: float):
+        self.weight = orthogonal(key, (inputs, outputs), scale)
+        self.bias = jnp.zeros(outputs, jnp.float32)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return x @ self.weight + self.bias
+
+
+class Trunk(eqx.Module):
+    """Hidden layers on an observation that is extended by the agent's one-hot index.
+
+    That is the same as adding a vector of the agent's own to the first layer, which is how it is computed:
+    it saves copying all observations.
+    """
+
+    agent: jax.Array | None  # f32[agent, width]: the rows of the first layer that the one-hot index selects
+    layers: tuple[Dense, ...]
+    activation: str = eqx.field(static=True)
+
+    def __init__(
+        self, key: jax.Array, features: int, agents: int, hidden_sizes: tuple[int, ...], activation: str
+    ):
+        keys = jax.random.split(key, len(hidden_sizes))
+        first = Dense(keys[0], features + agents, hidden_sizes[0], math.sqrt(2))
+        self.agent = first.weight[features:] if agents else None
+        first = eqx.tree_at(lambda dense: dense.weight, first, first.weight[:features])
+        sizes = zip(keys[1:], hidden_sizes, hidden_sizes[1:], strict=False)
+        self.layers = (first, *(Dense(k, before, after, math.sqrt(2)) for k, before, after in sizes))
+        self.activation = activation
+
+    @classmethod
+    def check(cls, options: Options) -> None:
+        sizes = options.hidden_sizes
+        if not sizes or not all(isinstance(size, int) and size >= 1 for size in sizes):
+            raise ValueError(
+                f"hidden_sizes is {sizes}; it must name at least one layer, each with a width of 1 or more"
+            )
+        check_choice(options, "activation", ACTIVATIONS)
+
+    @classmethod
+    def make(cls, key: jax.Array, features: int, agents: int, options: Options, world: World | None) -> Trunk:
+        cls.check(options)
+        return cls(key, features, agents, options.hidden_sizes, options.activation)
+
+    @property
+    def width(self) -> int:
+        return self.layers[-1].bias.shape[-1]
+
+    def initial_carry(self) -> tuple[()]:
+        return ()
+
+    def embed(self, obs: jax.Array, agent: jax.Array) -> jax.Array:
+        activate = ACTIVATIONS[self.activation]
+        first, *others = self.layers
+        hidden = first(obs) if self.agent is None else first(obs) + self.agent[agent]
+        hidden = activate(hidden)
+        for layer in others:
+            hidden = activate(layer(hidden))
+        return hidden
+
+    def advance(self, carry: tuple[()], embedded: jax.Array, first: jax.Array) -> tuple[tuple[()], jax.Array]:
+        return carry, embedded
+
+
+class RecurrentTrunk(eqx.Module):
+    """Hidden layers, and a recurrent cell on top of them."""
+
+    layers: Trunk
+    cell: GRU | LSTM
+
+    @classmethod
+    def check(cls, options: Options) -> None:
+        Trunk.check(options)
+        check_choice(options, "cell", CELLS)
+        check(options, {"cell_size": COUNT})
+
+    @classmethod
+    def make(
+        cls, key: jax.Array, features: int, agents: int, options: Options, world: World | None
+    ) -> RecurrentTrunk:
+        cls.check(options)
+        layers_key, cell_key = jax.random.split(key)
+        layers = Trunk.make(layers_key, features, agents, options, world)
+        return cls(layers, CELLS[options.cell](cell_key, layers.width, options.cell_size))
+
+    @property
+    def width(self) -> int:
+        return self.cell.recurrent.shape[-2]
+
+    def initial_carry(self) -> Any:
+        return self.cell.initial_carry()
+
+    def embed(self, obs: jax.Array, agent: jax.Array) -> jax.Array:
+        return self.layers.embed(obs, agent)
+
+    def advance(self, carry: Any, embedded: jax.Array, first: jax.Array) -> tuple[Any, jax.Array]:
+        carry = jax.tree.map(lambda x: jnp.where(first, jnp.zeros_like(x), x), carry)
+        return self.cell(carry, embedded)
+
+
+def unroll(encoder: Encoder, carry: Any, obs: jax.Array, first: jax.Array, agent: jax.Array) -> jax.Array:
+    """The vectors ``f32[step, width]`` of a sequence of inputs (f32[step, feature])."""
+    embedded = jax.vmap(encoder.embed, in_axes=(0, None))(obs, agent)
+    if not jax.tree.leaves(carry):
+        return embedded
+    return jax.lax.scan(lambda carry, row: encoder.advance(carry, *row), carry, (embedded, first))[1]

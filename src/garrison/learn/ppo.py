@@ -1,0 +1,405 @@
+"""What algorithms with PPO's clipped objective share: settings, train state, rollouts, the loss, an update.
+
+An algorithm gives the networks: how they act, what they value, and how they judge the rows of a minibatch.
+``docs/algorithms/ippo.md`` describes each detail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from garrison.core.struct import static, struct
+from garrison.core.world import State, World
+from garrison.learn import dists, gae, minibatches, nets, norm, optim, rollout, shard
+from garrison.learn.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, Range, check
+from garrison.learn.rollout import Position, Rollout
+
+Metrics = dict[str, jax.Array]
+
+
+@struct
+class Settings:
+    """Hyperparameters. Numbers that are not ``static`` are leaves: ``vmap`` over them is a sweep."""
+
+    total_steps: int = static(default=1_000_000)
+    """Environment steps to train for, over all environments; rounded up to whole iterations."""
+    num_envs: int = static(default=16)
+    """Number of parallel environments."""
+    rollout_steps: int | None = static(default=None)
+    """Steps per environment between updates; None: as many as the longest episode has."""
+    epochs: int = static(default=2)
+    """Passes over each rollout."""
+    minibatches: int = static(default=4)
+    """Gradient steps per pass."""
+    network: str = static(default="mlp")
+    """Network: mlp or recurrent."""
+    hidden_sizes: tuple[int, ...] = static(default=(256, 256))
+    """Widths of the hidden layers."""
+    activation: str = static(default="tanh")
+    """Activation of the hidden layers: tanh or relu."""
+    cell: str = static(default="gru")
+    """Cell of recurrent networks: gru or lstm."""
+    cell_size: int = static(default=128)
+    """Width of the cell of recurrent networks."""
+    chunk: int | None = static(default=None)
+    """Steps to backpropagate through in recurrent networks; None: the whole rollout."""
+    sharing: str = static(default="shared")
+    """Which agents share a policy network: shared (all), grouped (those of equal sizes), separate (none)."""
+    normalize_rewards: bool = static(default=True)
+    """Divide rewards by the running standard deviation of the discounted return."""
+    normalize_values: bool = static(default=False)
+    """Normalize value targets by their running mean and standard deviation (Pop-Art)."""
+    decisions_only: bool = static(default=False)
+    """Learn only from steps with more than one legal action; each gets the rewards until the next such step.
+
+    Where a world leaves an agent one legal action while it is busy, as cc4 does with busy=masked, an action
+    that takes several steps is then one decision, and the idle steps after it dilute neither the policy's
+    gradient nor the decay of advantages. Off is the usual treatment: each step is a decision.
+    """
+    anneal_lr: bool = static(default=True)
+    """Decrease the learning rate linearly to 0."""
+    learning_rate: float = 3e-4
+    """Step size of Adam."""
+    gamma: float = 0.99
+    """Discount per step, or per unit of time in worlds with steps of varying duration."""
+    gae_lambda: float = 0.95
+    """Decay λ of generalized advantage estimation, per decision."""
+    clip_eps: float = 0.2
+    """PPO clip range ε."""
+    value_coef: float = 0.5
+    """Weight of the value loss."""
+    entropy_coef: float = 0.01
+    """Weight of the entropy bonus."""
+    entropy_end: float | None = None
+    """Weight of the entropy bonus at the end of training, reached linearly; None: constant."""
+    target_kl: float | None = None
+    """Stop the update early when the approximate KL divergence of a minibatch exceeds this; None: never."""
+    max_grad_norm: float = 0.5
+    """Maximum global norm of the gradients."""
+
+
+#: Ranges of the numbers in :class:`Settings`.
+RANGES = {
+    **dict.fromkeys(("total_steps", "num_envs", "epochs", "minibatches"), COUNT),
+    **dict.fromkeys(("rollout_steps", "chunk"), Range(1, optional=True)),
+    **dict.fromkeys(("learning_rate", "clip_eps", "max_grad_norm"), POSITIVE),
+    **dict.fromkeys(("gamma", "gae_lambda"), SHARE),
+    **dict.fromkeys(("value_coef", "entropy_coef"), NOT_NEGATIVE),
+    "entropy_end": Range(0, optional=True),
+    "target_kl": Range(0, above=True, optional=True),
+}
+
+
+@struct
+class TrainState:
+    """All that changes during training. A saved one continues bit by bit."""
+
+    net: Any  # the networks
+    opt: Any  # state of the optimizer
+    reward_scale: norm.RewardScale
+    value_scale: norm.ValueScale
+    key: jax.Array
+    iteration: jax.Array  # int32[]: completed iterations
+    obs: jax.Array | None  # f32[env, agent, feature]; None where rollouts are whole episodes
+    world: State | None  # likewise
+    first: jax.Array | None = None  # bool[env]: an episode begins; None for networks without memory as well
+    memory: Any = None  # of the networks, leaves [env, ...]; likewise
+
+
+@struct
+class Sample:
+    """What the loss needs of a rollout; axes [step, env, agent, ...]."""
+
+    obs: jax.Array
+    mask: jax.Array
+    action: jax.Array
+    log_prob: jax.Array
+    advantage: jax.Array
+    target: jax.Array  # what the network should have given as the value
+    weight: jax.Array  # f32: 1 for rows that count, 0 for others
+    global_state: jax.Array | None = None  # [step, env, feature]; for centralized critics
+    first: jax.Array | None = None  # bool[step, env]; for recurrent networks
+    memory: Any = None  # before the first step: leaves [env, ...]; likewise
+
+
+# ---------------------------------------------------------------- planning
+
+
+def check_settings(config: Settings, world: World) -> None:
+    """Raise ``ValueError`` for settings out of range, or that do not fit together or to the world."""
+    check(config, RANGES)
+    nets.check_options(config)
+    steps = rollout_steps(config, world)
+    there, what = steps, "steps of each environment"
+    if config.network != "mlp":
+        there, what = minibatches.num_sequences(steps, config.num_envs, config.chunk), "sequences"
+    if there < config.minibatches:
+        raise ValueError(f"minibatches is {config.minibatches}; a rollout has only {there} {what} to divide")
+
+
+def rollout_steps(config: Settings, world: World) -> int:
+    """Steps of each environment in a rollout."""
+    return world.max_steps if config.rollout_steps is None else config.rollout_steps
+
+
+def steps_per_iteration(config: Settings, world: World) -> int:
+    """Environment steps of one iteration, over all environments."""
+    return rollout_steps(config, world) * config.num_envs
+
+
+def num_iterations(config: Settings, world: World) -> int:
+    """Iterations that make up ``total_steps``, rounded up."""
+    return -(-config.total_steps // steps_per_iteration(config, world))
+
+
+def holds_environments(config: Settings, world: World) -> bool:
+    """Whether the train state holds the environments; it does not where rollouts are whole episodes."""
+    return not rollout.whole_episodes(world, rollout_steps(config, world))
+
+
+# ---------------------------------------------------------------- train state
+
+
+def start(
+    config: Settings,
+    world: World,
+    net: Any,
+    opt: Any,
+    memory: Any,
+    key: jax.Array,
+    reset_key: jax.Array,
+    value_scale: norm.ValueScale | None = None,
+) -> TrainState:
+    """The first train state. ``memory`` is that of the networks in one environment."""
+    first = obs = state = None
+    if holds_environments(config, world):
+        envs = rollout.envs_of(world, config.num_envs, rollout_steps(config, world))
+        obs, state = envs.reset(reset_key)
+    if obs is None or not jax.tree.leaves(memory):
+        memory = None
+    else:
+        first = jnp.ones(config.num_envs, bool)
+        memory = tile(memory, config.num_envs)
+    begun = TrainState(
+        net=net,
+        opt=opt,
+        reward_scale=norm.RewardScale.zero(config.num_envs, world.num_agents),
+        value_scale=value_scale or norm.ValueScale.zero(),
+        key=key,
+        iteration=jnp.zeros((), jnp.int32),
+        obs=obs,
+        world=state,
+        first=first,
+        memory=memory,
+    )
+    return placed(begun)
+
+
+def tile(tree: Any, num_envs: int) -> Any:
+    """One copy per environment: leaves [env, ...]."""
+    return jax.tree.map(lambda x: jnp.broadcast_to(x, (num_envs, *x.shape)), tree)
+
+
+def placed(state: TrainState) -> TrainState:
+    """Shard per-environment arrays over devices, replicate the rest; see :func:`shard.devices`."""
+    own = ("obs", "world", "first", "memory")
+    envs = shard.over_envs({name: getattr(state, name) for name in own})
+    return shard.everywhere(state.replace(**dict.fromkeys(own))).replace(**envs)
+
+
+# ---------------------------------------------------------------- experience
+
+
+def collect(
+    config: Settings,
+    world: World,
+    state: TrainState,
+    act: rollout.Act,
+    value: rollout.Value,
+    memory: Any,
+    global_states: tuple[str, ...] = (),
+) -> tuple[TrainState, Rollout]:
+    """Play one rollout. ``memory`` is that of the networks at the start of an episode of one environment."""
+    steps = rollout_steps(config, world)
+    envs = rollout.envs_of(world, config.num_envs, steps, global_states)
+    key, reset_key, play_key = jax.random.split(state.key, 3)
+    fresh, memory = jnp.ones(config.num_envs, bool), tile(memory, config.num_envs)
+    if not holds_environments(config, world):
+        begun = Position(*envs.reset(reset_key), fresh, memory)
+    elif state.memory is None:  # nobody asks whether an episode begins
+        begun = Position(state.obs, state.world, fresh, memory)
+    else:
+        begun = Position(state.obs, state.world, state.first, state.memory)
+    begun = shard.over_envs(begun)
+    end, batch = rollout.play(envs, act, value, play_key, begun, steps, global_states, config.chunk)
+    if holds_environments(config, world):
+        state = state.replace(obs=end.obs, world=end.state)
+        if state.memory is not None:
+            state = state.replace(first=end.first, memory=end.memory)
+    return state.replace(key=key), shard.over_envs(batch, axis=1)
+
+
+def choose(key: jax.Array, logits: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Sampled actions ``int32[...]``, and their log-probabilities."""
+    log_probs = dists.masked_categorical(logits, mask)
+    action = dists.sample(key, log_probs)
+    return action, dists.log_prob(log_probs, action)
+
+
+def samples(config: Settings, state: TrainState, batch: Rollout) -> tuple[TrainState, Sample, Metrics]:
+    """What to learn from a rollout: advantages and value targets, by the scales that it updates.
+
+    Where the scale of values changes, the network's value head has to follow (``with_value_head``).
+    """
+    reward_scale, reward = norm.scale_rewards(
+        state.reward_scale, batch.reward, batch.done, config.gamma, batch.elapsed
+    )
+    if not config.normalize_rewards:
+        reward_scale, reward = state.reward_scale, batch.reward
+    decides = jnp.ones(reward.shape, bool)
+    if config.decisions_only:
+        decides = jnp.sum(batch.mask, axis=-1) > 1
+    value, next_value = (state.value_scale.denormalize(x) for x in (batch.value, batch.next_value))
+    advantage = gae.advantages(
+        reward,
+        value,
+        next_value,
+        batch.terminated[..., None],
+        batch.done[..., None],
+        config.gamma,
+        config.gae_lambda,
+        decides,
+        None if batch.elapsed is None else batch.elapsed[..., None],
+    )
+    target, weight = advantage + value, decides.astype(jnp.float32)
+    unexplained, total = norm.variance(advantage, weight), norm.variance(target, weight)
+    metrics = {"explained_variance": 1 - unexplained / (total + 1e-8)}
+    state = state.replace(reward_scale=reward_scale)
+    if config.normalize_values:
+        state = state.replace(value_scale=norm.update_popart(state.value_scale, target, weight))
+    rows = Sample(
+        obs=batch.obs,
+        mask=batch.mask,
+        action=batch.action,
+        log_prob=batch.log_prob,
+        advantage=advantage,
+        target=state.value_scale.normalize(target),
+        weight=weight,
+        global_state=batch.global_state,
+        first=batch.first,
+        memory=batch.memory,
+    )
+    return state, rows, metrics
+
+
+# ---------------------------------------------------------------- learning
+
+
+def loss(
+    logits: jax.Array,
+    value: jax.Array,
+    config: Settings,
+    entropy_coef: jax.Array | float,
+    batch: Sample,
+) -> tuple[jax.Array, Metrics]:
+    """Clipped policy loss, squared value error and entropy bonus; means over rows and agents by weight."""
+    log_probs = dists.masked_categorical(logits, batch.mask)
+    log_ratio = dists.log_prob(log_probs, batch.action) - batch.log_prob
+    ratio = jnp.exp(log_ratio)
+
+    def mean(x: jax.Array) -> jax.Array:
+        return norm.mean(x, batch.weight)
+
+    deviation = jnp.sqrt(norm.variance(batch.advantage, batch.weight))
+    advantage = (batch.advantage - mean(batch.advantage)) / (deviation + 1e-8)
+    clipped = jnp.clip(ratio, 1 - config.clip_eps, 1 + config.clip_eps)
+    policy_loss = -mean(jnp.minimum(ratio * advantage, clipped * advantage))
+    value_loss = 0.5 * mean((value - batch.target) ** 2)
+    entropy = mean(dists.entropy(log_probs))
+    metrics = {
+        "policy_loss": policy_loss,
+        "value_loss": value_loss,
+        "entropy": entropy,
+        "approx_kl": mean(ratio - 1 - log_ratio),  # Schulman 2020, estimator k3
+        "clip_fraction": mean(jnp.abs(ratio - 1) > config.clip_eps),
+    }
+    return policy_loss + config.value_coef * value_loss - entropy_coef * entropy, metrics
+
+
+#: net, entropy_coef, rows -> loss, metrics
+Loss = Callable[[Any, jax.Array, Sample], tuple[jax.Array, Metrics]]
+#: grads, opt, net, learning rate, largest norm -> (net, opt), norm
+Apply = Callable[[Any, Any, Any, Any, Any], tuple[tuple[Any, Any], jax.Array]]
+
+
+def update(
+    config: Settings,
+    state: TrainState,
+    rows: Sample,
+    progress: jax.Array,
+    loss: Loss,
+    apply: Apply = optim.apply,
+) -> tuple[TrainState, Metrics]:
+    """Several epochs of minibatch gradient steps. ``progress`` (f32[], 0 to 1) drives the schedules."""
+    rate = optim.linear(config.learning_rate, 0.0 if config.anneal_lr else config.learning_rate, progress)
+    entropy_end = config.entropy_coef if config.entropy_end is None else config.entropy_end
+    entropy_coef = optim.linear(config.entropy_coef, entropy_end, progress)
+    key, order, pick = minibatches.split(state.key, rows, config.epochs, config.minibatches, config.chunk)
+
+    def minibatch(
+        carry: tuple[Any, Any, jax.Array], index: jax.Array
+    ) -> tuple[Any, tuple[Metrics, jax.Array]]:
+        net, opt, going_on = carry
+        grads, metrics = jax.grad(loss, has_aux=True)(net, entropy_coef, pick(index))
+        if config.target_kl is not None:
+            going_on = going_on & (metrics["approx_kl"] <= config.target_kl)
+        (new_net, new_opt), grad_norm = apply(grads, opt, net, rate, config.max_grad_norm)
+        if config.target_kl is not None:
+            new_net, new_opt = jax.tree.map(
+                lambda new, old: jnp.where(going_on, new, old), (new_net, new_opt), (net, opt)
+            )
+        return (new_net, new_opt, going_on), (metrics | {"grad_norm": grad_norm}, going_on)
+
+    begun = (state.net, state.opt, jnp.ones((), bool))
+    (net, opt, _), (metrics, made) = jax.lax.scan(minibatch, begun, order)
+    finite = jnp.cumprod(jnp.isfinite(metrics["grad_norm"]))  # until the first that is not
+    metrics = jax.tree.map(jnp.mean, metrics)
+    metrics |= {"learning_rate": rate, "entropy_coef": entropy_coef}
+    metrics |= {"updates": jnp.sum(made), "finite_updates": jnp.sum(finite)}
+    return state.replace(net=net, opt=opt, key=key), metrics
+
+
+def iteration(
+    collect: Callable[[Any, World, TrainState], tuple[TrainState, Rollout]],
+    update: Callable[[Any, TrainState, Rollout, jax.Array], tuple[TrainState, Metrics]],
+    config: Settings,
+    world: World,
+    state: TrainState,
+) -> tuple[TrainState, Metrics]:
+    """Collect and learn once. Metrics are scalars; ``return`` is NaN if no episode ended."""
+    progress = state.iteration.astype(jnp.float32) / num_iterations(config, world)
+    state, batch = collect(config, world, state)
+    state, metrics = update(config, state, batch, progress)
+    mean_return, episodes = rollout.mean_return(batch)
+    inputs = sum(rollout.count(lambda x: ~jnp.isfinite(x), rows) for rows in (batch.obs, batch.reward))
+    metrics = {"return": mean_return, "episodes": episodes, **metrics, "nonfinite_inputs": inputs}
+    return placed(state.replace(iteration=state.iteration + 1)), metrics
+
+
+def footprint(
+    collect: Callable[[Any, World, TrainState], tuple[TrainState, Rollout]],
+    init: Callable[[Any, World, jax.Array], TrainState],
+    config: Any,
+    world: World,
+) -> int:
+    """Bytes of one rollout."""
+
+    def played(config: Any, world: World, key: jax.Array) -> Rollout:
+        return collect(config, world, init(config, world, key))[1]
+
+    batch = jax.eval_shape(played, config, world, jax.random.key(0))
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(batch))
