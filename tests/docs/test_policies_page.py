@@ -11,9 +11,9 @@ SMALL = [
     "toy/network",
     "--options",
     "steps=5",
-    "--lanes",
+    "--num-envs",
     "4",
-    "--hidden",
+    "--hidden-sizes",
     "8",
     "--total-steps",
     "60",
@@ -22,7 +22,7 @@ SMALL = [
 
 def test_programs_of_the_page_run(tmp_path, capsys):
     run = tmp_path / "run"
-    assert cli.main(["train", "quick", *SMALL, "--seeds", "2", "--out", str(run)]) == 0
+    assert cli.main(["train", "quick", *SMALL, "--num-seeds", "2", "--out", str(run)]) == 0
     programs = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
     names = {"run_directory": str(run)}
     capsys.readouterr()

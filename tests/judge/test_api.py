@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from garrison.runs.run import Run
 
 import garrison
+from garrison import compare, evaluate, policies
 from garrison.core.policy import Constant, Random
 from garrison.core.wrappers import Wrapper
 from garrison.judge import specs
 from garrison.judge.api import compare, evaluate, policies
-from garrison.presets import Training
+from garrison.runs.directory import RunDirectory
+from garrison.training.config import Training
 from garrison.worlds.toy.network import Network
 from garrison.worlds.toy.probes import Pursuit
 
@@ -33,7 +34,7 @@ def base(tmp_path, monkeypatch):
     path.mkdir()
     (path / "config.json").write_text("{}")
     monkeypatch.setattr(
-        specs, "load_teams", lambda *_: (Training(world="toy/network"), WORLD, [IDLE, RESTORE])
+        specs, "load_policies", lambda *_: (Training(world="toy/network"), WORLD, [IDLE, RESTORE])
     )
     return path
 
@@ -77,7 +78,7 @@ def test_the_page_is_about_the_recorded_policy(result, tmp_path):
 
 
 def test_runs_and_their_paths_are_policies(base):
-    for given in ([str(base)], [base], [Run(base)], str(base), Run(base)):
+    for given in ([str(base)], [base], [RunDirectory(base)], str(base), RunDirectory(base)):
         found = evaluate(WORLD, given, episodes=2)
         assert list(found.figures["policies"]) == ["base"]
         assert found.figures["policies"]["base"]["seeds"] == 2

@@ -1,8 +1,12 @@
 """Policy specs: which policy a name stands for."""
 
+from dataclasses import dataclass, replace
+
 import pytest
 
 from garrison.core.policy import Constant, Pool
+from garrison.core.world import World
+from garrison.core.wrappers import AutoReset
 from garrison.judge import specs
 from garrison.judge.specs import LoadedRun, Source
 from garrison.training.config import Training
@@ -75,3 +79,44 @@ def test_policies_of_one_side_do_not_fit_another_world():
         ValueError, match="the policies of base cannot play 'toy/pursuit' as evader: it has 1 ag"
     ):
         specs.check_fit(run, specs.side_view(BOTH, "evader"))
+
+
+@dataclass(frozen=True)
+class Scripted(Pursuit):
+    """A pursuit whose own code plays "left" for either side; as a script it is the third action."""
+
+    scripts: tuple[str, ...] = ()
+
+    @property
+    def action_counts(self):
+        return (2 + len(self.scripts),) * 2
+
+    def action_labels(self, agent):
+        return [*super().action_labels(agent), *self.scripts]
+
+    def native_policies(self, side):
+        return ("left",)
+
+    def policies(self, side=None):
+        return super().policies(side) | {name: Constant((2,)) for name in self.scripts}
+
+    def with_scripts(self, side, policies):
+        return replace(self, scripts=tuple(policies))
+
+
+def test_native_policies_are_judged_as_scripts():
+    assert specs.with_scripts(Scripted(), "chaser", ["right", "left", Constant((0,))]).scripts == ("left",)
+    assert specs.with_scripts(AutoReset(Scripted()), "chaser", ["left"]).world.scripts == ("left",)
+    assert specs.with_scripts(Scripted(), "chaser", ["right"]) == Scripted()
+    assert specs.opponent("left", Scripted(), "chaser") == "left"
+    with pytest.raises(ValueError, match="plays left of side 'chaser' as an opponent only"):
+        World.with_scripts(Scripted(), "chaser", ["left", "right"])
+
+
+def test_policies_play_where_scripts_are_behind_their_actions():
+    trained_in = specs.side_view(Scripted(), "evader")
+    run = LoadedRun("base", Training(world="toy/pursuit"), trained_in, ())
+    specs.check_fit(run, specs.side_view(Scripted(scripts=("left",)), "evader"))
+    more = LoadedRun("base", run.training, specs.side_view(Scripted(scripts=("left",)), "evader"), ())
+    with pytest.raises(ValueError, match=r"it has 1 agents with \(2,\) actions.*1 with \(3,\)"):
+        specs.check_fit(more, trained_in)

@@ -1,4 +1,4 @@
-"""All commands, and the choice of one by arguments."""
+"""All commands, and how one of them is chosen."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def parse(arguments: Sequence[str]) -> Any:
-    """The command for some arguments, to be ``run()``. Raises ``SystemExit`` for wrong ones."""
+    """The command of these arguments, ready to ``run()``. Raises ``SystemExit`` for wrong ones."""
     _check_flags(arguments)
     return tyro.cli(
         Command,

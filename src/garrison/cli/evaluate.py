@@ -32,7 +32,7 @@ class Contest:
     """Which policies play what: the arguments that `eval` and `compare` share."""
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Run directories (or RUN:1 for one training seed, counted from 0) and policies of the world."""
+    """Run directories (RUN, or RUN:1 for one training seed, counted from 0) and policies of the world."""
     against: tuple[str, ...] = ()
     """Opponents, named as the policies are; every policy plays each. By default the world's own."""
     side: str | None = None
@@ -81,10 +81,11 @@ class Contest:
         else:
             loaded = self._loaded()
             world, options = self._world(loaded)
-            both, side = matches.two_sided(world), matches.judged_side(world, self.side)
+            side = matches.judged_side(world, self.side)
+            both = specs.with_scripts(matches.two_sided(world), side, self.names)
             if self.red is not None:
                 raise ValueError("give either --red, the world's own attacker, or --against")
-            worlds = matches.worlds_against(world, side, self._opponents(both, side))
+            worlds = matches.worlds_against(both, side, self._opponents(both, side))
             decided = {"side", *both.sides}  # options that name a side or its policy
             options = tuple(option for option in options if option.partition("=")[0] not in decided)
             world = specs.side_view(both, side)

@@ -207,6 +207,17 @@ class World(ABC):
             + (", ".join(self.native_policies(side)) or "none")
         )
 
+    def with_scripts(self, side: str, policies: Iterable[str]) -> World:
+        """This two-sided world with native policies of ``side`` among its ``policies(side)``.
+
+        Raises ``ValueError`` for policies that the world cannot add.
+        """
+        if missing := sorted(set(policies) - set(self.policies(side))):
+            raise ValueError(
+                f"world {self.name!r} plays {', '.join(missing)} of side {side!r} as an opponent only"
+            )
+        return self
+
     def two_sided(self) -> World | None:
         """The world with both sides of which this is one side; None where that does not exist."""
         return self if len(self.sides) == 2 else None

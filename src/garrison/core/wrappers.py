@@ -12,7 +12,7 @@ What an agent saw last in an episode is in ``Step.final_obs``, and what it could
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
@@ -109,6 +109,9 @@ class Wrapper(World):
 
     def with_native(self, side: str, policy: str) -> World:
         return replace(self, world=self.world.with_native(side, policy))
+
+    def with_scripts(self, side: str, policies: Iterable[str]) -> World:
+        return replace(self, world=self.world.with_scripts(side, policies))
 
     def two_sided(self) -> World | None:
         world = self.world.two_sided()

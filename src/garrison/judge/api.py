@@ -123,12 +123,13 @@ def _match(
         check_one_sided(world, side)
         worlds: dict[str | None, World] = {None: world}
     else:
-        both, side = two_sided(world), judged_side(world, side)
+        side = judged_side(world, side)
+        both = specs.with_scripts(two_sided(world), side, _named(policies, "policies").values())
         found = {
             name: specs.opponent(one, both, side, sources, which, greedy)
             for name, one in _named(against, "against").items()
         }
-        worlds = worlds_against(world, side, found)
+        worlds = worlds_against(both, side, found)
         world = specs.side_view(both, side)
     given = {
         name: _policy(one, world, sources, which, greedy)

@@ -14,9 +14,6 @@ from garrison.judge.match import EPISODES, SEED, Match, OnProgress
 from garrison.runs.directory import RunDirectory
 from garrison.training.config import Training, option_texts
 
-#: what the run's own policies are called in its report
-TRAINED = "ippo"
-
 
 def write_report(
     run: RunDirectory,
@@ -40,20 +37,21 @@ def write_report(
         OSError: if the report cannot be written; found out before anything is played.
     """
     options = option_texts(training.options)
-    match = Match({None: world}, {**world.policies(), TRAINED: list(policies)}, TRAINED, options)
+    trained = training.algorithm  # what the run's own policies are called
+    match = Match({None: world}, {**world.policies(), trained: list(policies)}, trained, options)
     match.check(episodes, seed)
     metrics = run.metrics() if run.metrics_file.exists() else []
     config, system = run.config(), run.system()
     check_writable(run)
-    result = match.evaluate(episodes, seed, TRAINED, on_progress)
+    result = match.evaluate(episodes, seed, trained, on_progress)
     name, episode = run.path.resolve().name, result.story()
     command = ("garrison", "eval", str(run.path))
-    data = PageData(name, TRAINED, result.figures, metrics, config, system, episode, command)
+    data = PageData(name, trained, result.figures, metrics, config, system, episode, command)
     run.write_report("evaluation.json", result.to_json() + "\n")
     run.write_report("report.html", page(data))
     if metrics:
-        title = f"{TRAINED} on {world.name}"
-        picture = plots.learning_curve(metrics, levels(result.figures, TRAINED), title)
+        title = f"{trained} on {world.name}"
+        picture = plots.learning_curve(metrics, levels(result.figures, trained), title)
         run.write_report("learning_curve.png", picture)
     if episode is not None:
         run.write_report("episode.md", story.markdown(episode))

@@ -109,7 +109,7 @@ def check_fit(run: LoadedRun, world: World) -> None:
     """Raise ``ValueError`` if the policies of a run cannot play in ``world``."""
     trained_in = run.world
     world = observed_by(world, [trained_in])
-    if (world.agents, world.action_counts) != (trained_in.agents, trained_in.action_counts):
+    if world.agents != trained_in.agents or not _same_actions(world, trained_in):
         here = f"{world.num_agents} agents with {world.action_counts} actions"
         there = f"{trained_in.num_agents} with {trained_in.action_counts}"
     elif world.observation_size < trained_in.observation_size:
@@ -168,7 +168,17 @@ def unknown(spec: str, world: World, known: Sequence[str]) -> str:
     )
 
 
-# ---------------------------------------------------------------- opponents
+# ---------------------------------------------------------------- two sides
+
+
+def with_scripts(world: World, side: str, names: Iterable[Any]) -> World:
+    """The two-sided world in which native policies among ``names`` can be judged as policies of ``side``.
+
+    Raises ``ValueError`` if the world plays one of them as an opponent only.
+    """
+    native = set(world.native_policies(side)) - set(world.policies(side))
+    scripts = [name for name in dict.fromkeys(names) if isinstance(name, str) and name in native]
+    return world.with_scripts(side, scripts) if scripts else world
 
 
 def side_view(world: World, side: str) -> World:
@@ -219,6 +229,17 @@ def pooled(policies: Sequence[Policy]) -> Policy:
 
 def _is_run(path: Path) -> bool:
     return (path / "config.json").is_file()
+
+
+def _same_actions(world: World, trained_in: World) -> bool:
+    """Whether the actions of ``trained_in`` are those of ``world``, which may have scripts behind them."""
+    pairs = list(zip(world.action_counts, trained_in.action_counts, strict=True))
+    if any(here < there for here, there in pairs):
+        return False
+    return all(
+        here == there or world.action_labels(agent)[:there] == trained_in.action_labels(agent)
+        for agent, (here, there) in enumerate(pairs)
+    )
 
 
 def _only(sides: Any) -> str:

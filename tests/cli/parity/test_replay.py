@@ -110,9 +110,9 @@ def live(replays, monkeypatch):
 
 def test_live_episodes_are_kept_if_they_differ(live, tmp_path, capsys):
     keep = tmp_path / "kept"
-    assert cli.main(["parity", "replay", "--live", "--seeds", "1-2", "--keep", str(keep)]) == 0
+    assert cli.main(["parity", "replay", "--live", "--episode-seeds", "1-2", "--keep", str(keep)]) == 0
     assert not keep.exists()
-    arguments = ["--live", "--seeds", "3-5", "--episodes", "2", "--keep", str(keep), "--json"]
+    arguments = ["--live", "--episode-seeds", "3-5", "--episodes", "2", "--keep", str(keep), "--json"]
     capsys.readouterr()
     assert cli.main(["parity", "replay", *arguments]) == 1
     reports = json.loads(capsys.readouterr().out)

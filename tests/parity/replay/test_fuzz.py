@@ -74,7 +74,11 @@ def test_what_differed_is_played_again_and_what_was_exact_is_not(monkeypatch, tm
 def command(monkeypatch, tmp_path):
     monkeypatch.setattr(fuzz_command, "print_cyborg_version", lambda: None)
     return Fuzz(
-        seeds="4-5", reds=("fsm", "sleep"), blues=("idle", "storm"), save=tmp_path / "fuzz", keep=tmp_path
+        episode_seeds="4-5",
+        reds=("fsm", "sleep"),
+        blues=("idle", "storm"),
+        save=tmp_path / "fuzz",
+        keep=tmp_path,
     )
 
 
@@ -111,9 +115,11 @@ def test_another_run_adds_to_the_figures_and_says_which_there_were(monkeypatch, 
     FakePlay(monkeypatch)
     assert command.run() == 0
     assert "evaluation run" not in (command.save / "README.md").read_text()
-    assert dataclasses.replace(command, seeds="4", episodes=3, reds=("fsm",), blues=("idle",)).run() == 0
+    assert (
+        dataclasses.replace(command, episode_seeds="4", episodes=3, reds=("fsm",), blues=("idle",)).run() == 0
+    )
     page = (command.save / "README.md").read_text()
-    before = "garrison parity fuzz --seeds 4-5 --episodes 1 --reds fsm sleep --blues idle storm"
+    before = "garrison parity fuzz --episode-seeds 4-5 --episodes 1 --reds fsm sleep --blues idle storm"
     assert f"Earlier commands: `{before}`" in page
     assert "3 consecutive episodes of one generator, seed 4, fsm against idle" in page
     assert len(saved(command)) == 10

@@ -32,7 +32,7 @@ class Fuzz:
     were exact are kept, others played again. The exit status is 1 if any step differs.
     """
 
-    seeds: str = "0-9"
+    episode_seeds: str = "0-9"
     """Seeds of CybORG's generator, as in 0-9."""
     episodes: int = 1
     """Consecutive episodes of each seed. 100 of one seed is the default evaluation run."""
@@ -66,7 +66,7 @@ class Fuzz:
                 blues.blue(blue)  # a wrong name is an error before anything is played
             chains = [
                 fuzz.Chain(red, blue, seed, self.episodes)
-                for seed in seed_range(self.seeds)
+                for seed in seed_range(self.episode_seeds)
                 for red in self.reds
                 for blue in chosen
             ]
@@ -88,7 +88,15 @@ class Fuzz:
 
     def _command(self) -> str:
         """The command that plays these episodes again."""
-        words = ["garrison", "parity", "fuzz", "--seeds", self.seeds, "--episodes", str(self.episodes)]
+        words = [
+            "garrison",
+            "parity",
+            "fuzz",
+            "--episode-seeds",
+            self.episode_seeds,
+            "--episodes",
+            str(self.episodes),
+        ]
         words += ["--reds", *self.reds]
         words += ["--blues", *self.blues] if self.blues else []
         return shlex.join(words)

@@ -26,7 +26,7 @@ class Record:
 
     out: Path
     """Folder for the recordings, <red>-<blue>-<seed>.jsonl.gz each."""
-    seeds: str = "0"
+    episode_seeds: str = "0"
     """Seeds of CybORG's generator, as in 0-9."""
     red: str = "fsm"
     """fsm, discovery, random_select or sleep."""
@@ -42,7 +42,7 @@ class Record:
         from garrison.parity.recording import record
 
         with user_input():
-            seeds = seed_range(self.seeds)
+            seeds = seed_range(self.episode_seeds)
             self.out.mkdir(parents=True, exist_ok=True)
             print_cyborg_version()
             paths, kept = [], 0

@@ -30,8 +30,8 @@ class Replay:
     paths: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
     """Recordings (.jsonl.gz or .jsonl.xz)."""
     live: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Let CybORG play the episodes of --seeds, --red and --blue."""
-    seeds: str = "0"
+    """Let CybORG play the episodes of --episode-seeds, --red and --blue."""
+    episode_seeds: str = "0"
     """Live: seeds of CybORG's generator, as in 0-9."""
     red: str = "fsm"
     """Live: fsm, discovery, random_select or sleep."""
@@ -56,7 +56,7 @@ class Replay:
         from garrison.parity.replay.replay import replay
 
         with user_input():
-            seeds = seed_range(self.seeds)
+            seeds = seed_range(self.episode_seeds)
             print_cyborg_version()
             sessions = (RecordingSession(self.red, self.blue, seed) for seed in seeds)
             episodes = (session.episode() for session in sessions for _ in range(self.episodes))

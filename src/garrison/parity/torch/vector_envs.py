@@ -1,8 +1,8 @@
 """Environments side by side, behind one small interface: those of a JAX world, or processes that hold CybORG.
 
-    with ProcessEnvs(make_environment, num_envs=48, workers=2) as envs:
-        obs, mask = envs.reset(seeds)
-        after = envs.step(actions)
+with ProcessEnvs(make_environment, num_envs=48, workers=2) as envs:
+    obs, mask = envs.reset(seeds)
+    after = envs.step(actions)
 """
 
 from __future__ import annotations
