@@ -17,7 +17,7 @@ from typing import Any
 
 import jax
 
-from garrison.core.files import write
+from garrison.core.files import to_json, write
 
 FIGURES, PAGE = "figures.json", "README.md"
 TITLE_AND_FINDING = ("title", "finding")
@@ -106,13 +106,9 @@ def prepare(folder: Path | None) -> None:
 
 
 def save(folder: Path, study: Study) -> None:
-    """Write a study into its folder, which is created if need be.
-
-    Raises:
-        ValueError: for figures with NaN or infinity, which JSON does not have.
-    """
+    """Write a study into its folder, which is created if need be."""
     folder.mkdir(parents=True, exist_ok=True)
-    write(folder / FIGURES, json.dumps(study.to_json(), indent=1, allow_nan=False) + "\n")
+    write(folder / FIGURES, to_json(study.to_json(), indent=1) + "\n")
     for name, picture in study.pictures.items():
         write(folder / name, picture)
     write(folder / PAGE, "\n".join(page(study)) + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import math
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from garrison.cli.common import log, user_input
 from garrison.cli.flags import PresetFlags
 from garrison.cli.publish import publish
 from garrison.core import extras
+from garrison.core.files import finite
 from garrison.studies.study import Section, Study, origin, prepare
 from garrison.training import seeds
 
@@ -73,13 +73,8 @@ class Update:
             "iterations": self.iterations,
             "gradient_steps": self.preset.settings.epochs * self.preset.settings.minibatches,
             "agrees": all(one.agrees for one in found),
-            "agreements": [_finite(asdict(one)) | {"agrees": one.agrees} for one in found],
+            "agreements": [finite(asdict(one)) | {"agrees": one.agrees} for one in found],
         }
-
-
-def _finite(row: dict[str, Any]) -> dict[str, Any]:
-    """With None for NaN and infinity, which JSON does not have."""
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
 
 
 def study(figures: Mapping[str, Any]) -> Study:

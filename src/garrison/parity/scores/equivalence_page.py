@@ -56,7 +56,9 @@ def study(figures: Mapping[str, Any]) -> Study:
 
 def sections(figures: Mapping[str, Any]) -> Iterator[Section]:
     pairs = figures["pairs"]
-    yield Section("Official score", OVERVIEW, [overview_row(pair) for pair in pairs], brief=BRIEF[OVERVIEW])
+    scored = all(pair["gaps"][0]["quantity"] == "score" for pair in pairs)
+    title = "Official score" if scored else "Return over all rewards"
+    yield Section(title, OVERVIEW, [overview_row(pair) for pair in pairs], brief=BRIEF[OVERVIEW])
     behavior = [behavior_row(pair) for pair in pairs if pair["behavior"] is not None]
     if behavior:
         yield Section("Behavior", BEHAVIOR, behavior, brief=BRIEF[BEHAVIOR])
