@@ -80,8 +80,8 @@ def study(figures: Mapping[str, Any], curve: bytes) -> Study:
         method=(
             f"`garrison train cc4-ippo --num-seeds {training['num_seeds']}`: {training['num_seeds']} "
             f"training seeds from {training['seed']} on, {training['settings']['total_steps']:,} steps each. "
-            f"The return in training is the mean over the last {figures['last_iterations']} iterations; by seed: "
-            f"{', '.join(number(value) for value in returns)}. {_last(figures)}\n\n{_speed(figures)}"
+            f"The return in training is the mean over the last {figures['last_iterations']} iterations; "
+            f"by seed: {', '.join(number(value) for value in returns)}. {_last(figures)}\n\n{_speed(figures)}"
         ),
         sections=list(_sections(figures)),
         pictures={PICTURE: curve},

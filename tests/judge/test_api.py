@@ -11,7 +11,6 @@ from garrison import compare, evaluate, policies
 from garrison.core.policy import Constant, Random
 from garrison.core.wrappers import Wrapper
 from garrison.judge import specs
-from garrison.judge.api import compare, evaluate, policies
 from garrison.runs.directory import RunDirectory
 from garrison.training.config import Training
 from garrison.worlds.toy.network import Network
