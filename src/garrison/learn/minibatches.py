@@ -22,10 +22,10 @@ Pick = Callable[[jax.Array], Any]
 def order_of_steps(
     key: jax.Array, steps: int, num_envs: int, epochs: int, minibatches: int
 ) -> tuple[jax.Array, jax.Array]:
-    """The next key, and the steps ``int32[update, step, env]`` of each minibatch: each epoch shuffles anew.
+    """The next key, and the steps ``int32[update, step, env]`` of each minibatch: each epoch shuffles again.
 
     A minibatch holds as many steps of one environment as of another, so that no row has to move between
-    devices. What does not divide is left out, anew in each epoch.
+    devices. Each epoch leaves out what does not divide.
     """
     size = steps // minibatches
     key, order_key = jax.random.split(key)

@@ -14,7 +14,7 @@ _ADAM = optax.scale_by_adam(eps=1e-5)
 
 
 def init(params: Any) -> Any:
-    """The optimiser's state for ``params``."""
+    """The optimizer's state for ``params``."""
     return _ADAM.init(params)
 
 
