@@ -233,7 +233,7 @@ def test_training_starts_from_the_networks_of_another_run(whole, tmp_path):
         (
             ["--hidden-sizes", "9"],
             2,
-            r"do not fit this training: .*net/trunk/layers/0/weight is float32\[8, 8\], expected float32\[8, 9\]",
+            r"do not fit .*net/trunk/layers/0/weight is float32\[8, 8\], expected float32\[8, 9\]",
         ),
         ([], 3, "num_seeds is 3; .* has 2 seeds: name one of them"),
     ],
@@ -281,6 +281,18 @@ def test_the_generator_of_random_keys_is_that_of_the_run(whole, monkeypatch):
         loaded = [policy.net for policy in seeds.load_policies(whole)[2]]
     for one, other in zip(jax.tree.leaves(loaded), jax.tree.leaves(expected), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_run_is_resumed_with_its_own_generator(tmp_path, monkeypatch):
+    """Trained with JAX_DEFAULT_PRNG_IMPL=rbg, resumed and evaluated without."""
+    path = tmp_path / "run"
+    with jax.default_prng_impl("rbg"), monkeypatch.context() as patch:
+        stop_after(patch, 1, signal.SIGINT)
+        assert train(path, "--total-steps", "40", num_seeds=1) == 130
+    assert cli.main(["resume", str(path)]) == 0
+    run = runs.load(path)
+    assert jax.random.key_impl(states(run).key) == "rbg"
+    assert states(run).iteration.tolist() == [2]
 
 
 def test_a_full_disk_is_reported_and_nothing_is_lost(whole, tmp_path, monkeypatch):
