@@ -1,7 +1,7 @@
 """What a run of cc4-ippo came to, beside what is published: ``python studies/cc4_ippo.py RUN``.
 
-The run: ``garrison train cc4-ippo --seeds 3 --out RUN``. ``--out results/cc4_ippo`` writes .json, .md and the
-learning curve as .png.
+The run: ``garrison train cc4-ippo --num-seeds 3 --out RUN``. ``--out results/cc4_ippo`` writes .json, .md and
+the learning curve as .png.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from garrison.training.num_seeds import load_policies
 
 from garrison.core.files import write
 from garrison.judge.evaluate import evaluate
@@ -19,8 +20,7 @@ from garrison.judge.format import mean, number
 from garrison.judge.html_report import plots
 from garrison.judge.summary import summary
 from garrison.runs import curves, study_files
-from garrison.runs import run as runs
-from garrison.train.seeds import load_teams
+from garrison.runs import directory as runs
 
 EPISODES, SEED = 100, 1_000_000
 LAST = 50  # iterations whose mean return is the published figure
@@ -42,11 +42,11 @@ SHARES = {
 
 def study(path: Path) -> dict[str, Any]:
     run = runs.load(path)
-    training, world, teams = load_teams(run)
+    training, world, teams = load_policies(run)
     rows = run.metrics()
-    _, returns = curves.per_team(rows)
+    _, returns = curves.per_seed(rows)
     seconds = np.array([row["seconds"] for row in rows])
-    steps = rows[0]["env_steps"] * training.seeds
+    steps = rows[0]["env_steps"] * training.num_seeds
     results, _ = evaluate(world, {**world.policies(), "ippo": teams}, EPISODES, SEED)
     return {
         "training": training.to_json(),
@@ -68,11 +68,11 @@ def markdown(figures: dict[str, Any]) -> Iterator[str]:
     returns = np.array(figures["return_of_teams"])
     yield "# CC4: IPPO by the published settings"
     yield ""
-    yield f"`garrison train cc4-ippo --seeds {training['seeds']}`, then {study_files.told(figures)}"
+    yield f"`garrison train cc4-ippo --num-seeds {training['num_seeds']}`, then {study_files.told(figures)}"
     yield ""
     yield (
-        f"{training['seeds']} teams (seeds from {training['seed']} on), "
-        f"{training['ippo']['total_steps']:,} steps each. Mean return of the last "
+        f"{training['num_seeds']} seeds (seeds from {training['seed']} on), "
+        f"{training['settings']['total_steps']:,} steps each. Mean return of the last "
         f"{figures['last_iterations']} iterations of the training, mean and standard deviation over teams:"
     )
     yield ""
@@ -101,8 +101,8 @@ def markdown(figures: dict[str, Any]) -> Iterator[str]:
         "actions; 95% bootstrap intervals, over teams and episodes where there are several teams."
     )
     yield ""
-    header = ("player", "return", "sd", "score", "interquartile mean", "ippo minus this")
-    yield from study_files.table(header, (_row(name, player) for name, player in judged["players"].items()))
+    header = ("policy", "return", "sd", "score", "interquartile mean", "ippo minus this")
+    yield from study_files.table(header, (_row(name, player) for name, player in judged["policies"].items()))
     yield ""
     yield "## Behavior"
     yield ""
@@ -111,7 +111,7 @@ def markdown(figures: dict[str, Any]) -> Iterator[str]:
         "shares published for teams trained by the same settings elsewhere."
     )
     yield ""
-    kinds = judged["players"]["ippo"]["behavior"]["shares"]
+    kinds = judged["policies"]["ippo"]["behavior"]["shares"]
     rows = ([name, _percent(share), *map(str, SHARES[name])] for name, share in kinds.items())
     yield from study_files.table(("action", "Garrison", *PUBLISHED), rows)
     yield ""
@@ -164,7 +164,7 @@ def main() -> None:
         study_files.save(asked.out, figures, markdown(figures))
         levels = {
             name: player["return"]["mean"]
-            for name, player in figures["judged"]["players"].items()
+            for name, player in figures["judged"]["policies"].items()
             if name not in ("ippo", "idle", "random")
         }
         curve = plots.learning_curve(

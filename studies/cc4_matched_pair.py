@@ -30,8 +30,8 @@ from garrison.judge.format import number
 from garrison.parity.scores import evaluate_on_cyborg
 from garrison.parity.torch.backend import means_of
 from garrison.runs import curves, study_files
-from garrison.runs import run as runs
-from garrison.train.seeds import load_teams
+from garrison.runs import directory as runs
+from garrison.training.seeds import load_policies
 
 SEED = 2_000_000
 HERE_EPISODES = 300  # of each team on Garrison
@@ -50,7 +50,7 @@ def train(folder: Path, seeds: list[int], settings: list[str], workers: int) -> 
     paths = []
     for (key, command), count in zip(COMMANDS.items(), seeds, strict=True):
         path = folder / key
-        words = [*command, *settings, "--seeds", str(count), "--out", str(path)]
+        words = [*command, *settings, "--num-seeds", str(count), "--out", str(path)]
         words += ["--workers", str(workers)] if key == "cyborg" else []
         if (path / "config.json").exists():
             words = ["resume", str(path)]
@@ -62,8 +62,8 @@ def train(folder: Path, seeds: list[int], settings: list[str], workers: int) -> 
 
 
 def study(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[str, Any]:
-    opened = {name(run): (run, *load_teams(run)) for run in map(runs.load, paths)}
-    settings = [training.ippo for _, training, _, _ in opened.values()]
+    opened = {name(run): (run, *load_policies(run)) for run in map(runs.load, paths)}
+    settings = [training.settings for _, training, _, _ in opened.values()]
     if any(other != settings[0] for other in settings):
         raise SystemExit("the runs have other settings of IPPO than each other; they must be a matched pair")
     world = next(iter(opened.values()))[2]
@@ -76,7 +76,7 @@ def study(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[st
     )  # fmt: skip
     rows = {}
     for key, (run, training, _, _) in opened.items():
-        steps, returns = curves.per_team(run.metrics())
+        steps, returns = curves.per_seed(run.metrics())
         rows[key] = {
             "training": training.to_json(),
             "steps": steps.tolist(),
@@ -91,7 +91,7 @@ NAMES = {"garrison": "Garrison", "cyborg": "CybORG"}
 YARDSTICK = "JAX on Garrison"
 
 
-def name(run: runs.Run) -> str:
+def name(run: runs.RunDirectory) -> str:
     means = means_of(run)
     return YARDSTICK if means is None else f"PyTorch on {NAMES[means.engine]}"
 
@@ -104,13 +104,14 @@ def spread(teams: np.ndarray, reference: np.ndarray) -> float:
 
 def markdown(figures: dict[str, Any], picture: str) -> Iterator[str]:
     found = figures["runs"]
-    settings = next(iter(found.values()))["training"]["ippo"]
+    settings = next(iter(found.values()))["training"]["settings"]
     yield "# CC4: a matched pair of trainings"
     yield ""
     yield f"{study_files.told(figures)} {figures['cyborg']}."
     yield ""
     yield (
-        f"Settings of `cc4-ippo` but for {settings['lanes']} lanes and {settings['total_steps']:,} steps of "
+        f"Settings of `cc4-ippo` but for {settings['num_envs']} environments and "
+        f"{settings['total_steps']:,} steps of "
         "each team; the final train states play, with sampled actions. Scores are the official ones: mean "
         "over episodes, and in brackets the standard deviation over teams. On Garrison "
         f"{HERE_EPISODES} episodes of each team, on CybORG {figures['episodes']} (seeds from "
@@ -180,7 +181,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="of the runs cyborg, garrison and torch")
-    parser.add_argument("--seeds", type=int, nargs=3, default=[3, 3, 3], help="teams of each run")
+    parser.add_argument("--num-seeds", type=int, nargs=3, default=[3, 3, 3], help="teams of each run")
     parser.add_argument("--settings", default="", help="of all three, such as '--total-steps 96000'")
     parser.add_argument("--episodes", type=int, default=100, help="on CybORG, of each team")
     parser.add_argument("--teams", type=int, default=3, help="of each run on CybORG")

@@ -16,11 +16,13 @@ LAYERS = (
     {"core"},
     {"worlds", "learn", "adapters", "runs"},
     {"algos"},
-    {"league", "train", "judge"},
+    {"training"},
+    {"league", "judge"},
     {"presets"},
     {"parity", "llm", "serve", "view"},
     {"bench"},
     {"cli"},
+    {"api"},
 )
 # These may import a package of their own layer.
 BESIDE = {("adapters", "worlds")}

@@ -29,7 +29,18 @@ for row in rows:
 print(json.dumps({"hits": len(hits), "arrays": hashlib.sha256(arrays.read_bytes()).hexdigest(), "rows": rows,
                   "cache": jax.config.jax_compilation_cache_dir}))
 """
-TRAIN = ["train", "quick", "--world", "toy/network", "--options", "steps=5", "--lanes", "4", "--hidden", "8"]
+TRAIN = [
+    "train",
+    "quick",
+    "--world",
+    "toy/network",
+    "--options",
+    "steps=5",
+    "--num-envs",
+    "4",
+    "--hidden-sizes",
+    "8",
+]
 
 
 def trained(path: Path, cache_home: Path) -> dict:

@@ -8,18 +8,18 @@ import jax
 import pytest
 
 from garrison import cli
-from garrison.cli import commands
-from garrison.cli import train as training
-from garrison.runs import run as runs
+from garrison.cli import cache
+from garrison.runs import directory as runs
+from garrison.training import learner
 
 SMALL = [
     "--world",
     "toy/network",
     "--options",
     "steps=5",
-    "--lanes",
+    "--num-envs",
     "4",
-    "--hidden",
+    "--hidden-sizes",
     "8",
     "--total-steps",
     "60",
@@ -27,7 +27,7 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> runs.Run:
+def demo(tmp_path_factory) -> runs.RunDirectory:
     """The run directory that the demo leaves."""
     path = tmp_path_factory.mktemp("runs") / "demo"
     assert cli.main(["demo", *SMALL, "--episodes", "6", "--out", str(path)]) == 0
@@ -40,13 +40,13 @@ def json_of(capsys) -> dict:
 
 def test_demo_leaves_a_run_that_can_be_repeated_and_read(demo):
     config = demo.config()
-    assert (config["world"], config["options"]) == ("toy/network", ["steps=5"])
-    assert config["ippo"]["hidden"] == [8]
+    assert (config["world"], config["options"]) == ("toy/network", {"steps": 5})
+    assert config["settings"]["hidden_sizes"] == [8]
     metrics = demo.metrics()
     assert [row["iteration"] for row in metrics] == [1, 2, 3]
     assert metrics[-1]["env_steps"] == 60
     figures = json.loads((demo.report / "evaluation.json").read_text())
-    assert list(figures["players"]) == ["random", "ippo"]
+    assert list(figures["policies"]) == ["random", "ippo"]
     assert figures["episodes"] == 6
     assert (demo.report / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
     assert "## Step 0" in (demo.report / "episode.md").read_text()
@@ -64,24 +64,24 @@ def test_eval_of_a_run_agrees_with_the_demo(demo, capsys):
     assert cli.main(["eval", str(demo.path), "--episodes", "6", "--json"]) == 0
     figures = json_of(capsys)
     expected = json.loads((demo.report / "evaluation.json").read_text())
-    for player, name in (("random", "random"), ("ippo", demo.path.name)):
-        assert figures["players"][name]["return"]["mean"] == pytest.approx(
-            expected["players"][player]["return"]["mean"], rel=1e-5
+    for policy, name in (("random", "random"), ("ippo", demo.path.name)):
+        assert figures["policies"][name]["return"]["mean"] == pytest.approx(
+            expected["policies"][policy]["return"]["mean"], rel=1e-5
         )
 
 
-def test_eval_without_a_run_lets_the_worlds_players_play(capsys):
+def test_eval_without_a_run_lets_the_worlds_policies_play(capsys):
     assert (
-        cli.main(["eval", "--world", "toy/credit", "--players", "random", "--episodes", "4", "--json"]) == 0
+        cli.main(["eval", "--world", "toy/credit", "--policies", "random", "--episodes", "4", "--json"]) == 0
     )
-    assert list(json_of(capsys)["players"]) == ["random"]
+    assert list(json_of(capsys)["policies"]) == ["random"]
 
 
 def test_ctrl_c_outside_of_training_ends_with_a_line(tmp_path, monkeypatch, capsys):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "compiled", interrupt)
+    monkeypatch.setattr(learner, "compiled", interrupt)
     assert cli.main(["train", "quick", *SMALL, "--out", str(tmp_path)]) == 130
     assert "Interrupted" in capsys.readouterr().err
 
@@ -104,11 +104,21 @@ def test_worlds_and_info(capsys):
         (["demo", "--world", "toy/nowhere"], "no world 'toy/nowhere'"),
         (["demo", "--world", "toy/network", "--options", "speed=3"], "has no option 'speed'"),
         (["demo", "--world", "toy/network", "--options", "steps"], "not written name=value"),
-        (["demo", "--world", "toy/network", "--lanes", "0"], "lanes is 0"),
+        (["demo", "--world", "toy/network", "--num-envs", "0"], "num_envs is 0"),
+        (
+            ["demo", "--world", "toy/network", "--options", "steps=5", "steps=6"],
+            "'steps' is given twice: steps=5",
+        ),
+        (["demo", "--options", "steps=5", "--options", "red=fsm"], "--options is given twice"),
+        (["demo", "--num-envs", "4", "--num_envs=5"], "--num-envs is given twice"),
+        (
+            ["demo", "--world", "toy/network", "--options", "spread=NaN"],
+            "option 'spread' is NaN; it must be finite",
+        ),
         (["demo", "--world", "toy/network", "--episodes", "0"], "episodes is 0"),
         (["eval", "--world", "toy/credit", "--episodes", "0"], "episodes is 0"),
-        (["eval", "--world", "toy/credit", "--players", "idle"], "no player of world 'toy/credit'"),
-        (["eval", "nowhere"], "nowhere is no run directory"),
+        (["eval", "--world", "toy/credit", "--policies", "idle"], "nor a policy of world 'toy/credit'"),
+        (["eval", "nowhere"], "nowhere is neither a run directory nor a policy"),
     ],
 )
 def test_mistakes_end_with_a_message(arguments, message):
@@ -146,10 +156,10 @@ def test_compiled_programs_are_kept_in_the_cache_folder_of_the_user(monkeypatch,
     before = jax.config.jax_compilation_cache_dir
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     try:
-        commands.use_compilation_cache()
+        cache.use_compilation_cache()
         assert jax.config.jax_compilation_cache_dir == before  # of whoever has chosen one already
         jax.config.update("jax_compilation_cache_dir", None)
-        commands.use_compilation_cache()
+        cache.use_compilation_cache()
         assert jax.config.jax_compilation_cache_dir == str(tmp_path / "garrison" / "jax")
     finally:
         jax.config.update("jax_compilation_cache_dir", before)

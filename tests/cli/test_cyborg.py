@@ -12,13 +12,13 @@ from garrison import cli
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.pool import WorkerError
 from garrison.adapters.cyborg.submission.garrison_policy import Team, read
-from garrison.algos.ippo import Config
-from garrison.cli import evaluate_cyborg, export
+from garrison.cli import evaluate_cyborg
 from garrison.cli.evaluate import Evaluate
+from garrison.judge import specs
 from garrison.judge.evaluate import Episodes
 from garrison.learn import nets
 from garrison.learn.policy import NetworkPolicy
-from garrison.presets import Training, make_world
+from garrison.training.config import Training, make_world
 from garrison.worlds.cc4.behavior import BLUE
 
 ABOUT = {"version": "4.0", "commit": engine.KNOWN_COMMIT, "sources": engine.KNOWN_SOURCES, "known": True}
@@ -28,8 +28,8 @@ ABOUT = {"version": "4.0", "commit": engine.KNOWN_COMMIT, "sources": engine.KNOW
 def cyborg(monkeypatch):
     """Stand-in for playing there; ``asked`` notes what for."""
 
-    def play(world, players, episodes, seed, workers, watch):
-        asked.append((world, sorted(players), episodes, seed, workers))
+    def play(world, policies, episodes, seed, workers, watch):
+        asked.append((world, sorted(policies), episodes, seed, workers))
         watch(episodes)
         shape, axes = (1, episodes), tuple(map(len, BLUE.axes.values()))
         figures = Episodes(
@@ -39,7 +39,7 @@ def cyborg(monkeypatch):
             parts={"LWF": np.full((*shape, 3), -1.0)},
             decisions=np.ones((*shape, *axes), np.int32),
         )
-        return dict.fromkeys(players, figures)
+        return dict.fromkeys(policies, figures)
 
     monkeypatch.setattr(engine, "about", lambda: ABOUT)
     monkeypatch.setattr(evaluate_cyborg, "evaluate", play)
@@ -53,7 +53,7 @@ def parse(*arguments: str) -> Evaluate:
     return tyro.cli(Evaluate, args=("--on", "cyborg", *arguments))
 
 
-def test_players_are_judged_there_as_here_and_the_commit_is_named(cyborg, capsys):
+def test_policies_are_judged_there_as_here_and_the_commit_is_named(cyborg, capsys):
     arguments = ("idle", "guard", "--red", "discovery", "--episodes", "4", "--seed", "9", "--workers", "2")
     assert parse(*arguments, "--json").run() == 0
     told = capsys.readouterr()
@@ -62,7 +62,7 @@ def test_players_are_judged_there_as_here_and_the_commit_is_named(cyborg, capsys
     assert found["cyborg"] == ABOUT
     assert (found["world"], found["episodes"], found["score_steps"]) == ("cyborg", 4, 498)
     assert found["world_version"].startswith("4.0 8c3c50c")
-    assert found["players"]["guard"]["score"]["mean"] == -2
+    assert found["policies"]["guard"]["score"]["mean"] == -2
     (world, names, *numbers), *_ = asked
     assert (world.red, names, numbers) == ("discovery", ["guard", "idle"], [4, 9, 2])
     assert parse(*arguments).run() == 0
@@ -72,7 +72,7 @@ def test_players_are_judged_there_as_here_and_the_commit_is_named(cyborg, capsys
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "name who plays on CybORG"),
+        ((), "name the policies to evaluate on CybORG"),
         (("idle", "--workers", "0"), "workers is 0; it must be at least 1"),
         (("idle", "--options", "users=4"), "CybORG has no option users"),
         (("random", "--world", "toy/network"), "world 'toy/network' is not on CybORG"),
@@ -106,44 +106,43 @@ def test_a_process_that_fails_ends_it_with_a_message(cyborg, monkeypatch):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """The path of a run of two teams that share nothing."""
+    """The path of a run of two training seeds whose networks share nothing."""
 
-    options = Config(hidden_sizes=(4,), activation="relu")
-    made = [nets.make(jax.random.key(seed), (0,) * 5, 892, 242, options) for seed in (0, 1)]
+    made = [nets.make(jax.random.key(seed), (0,) * 5, 892, 242, (4,), "relu", False) for seed in (0, 1)]
 
     def load(run, which, greedy):
-        training = Training(world="cc4", options=("observation=rich", "busy=masked"), seeds=2)
+        training = Training(world="cc4", options={"observation": "rich", "busy": "masked"}, num_seeds=2)
         world = make_world("cc4", training.options)
         return training, world, [NetworkPolicy(net, greedy, "rich", 892) for net in made]
 
-    monkeypatch.setattr(export, "load_teams", load)
+    monkeypatch.setattr(specs, "load_policies", load)
     path = tmp_path / "mine"
     path.mkdir()
     (path / "config.json").write_text("{}")
     return path
 
 
-def test_a_team_becomes_a_submission(run, tmp_path, capsys):
-    folder = tmp_path / "submission"
-    assert cli.main(["export", str(run), "--submission", str(folder), "--team", "1", "--greedy"]) == 0
-    assert f"evaluation.py {folder} RESULTS" in capsys.readouterr().out.replace("\n", "")
+def test_a_policy_becomes_a_submission(run, tmp_path, capsys):
+    folder = tmp_path / "my submission"
+    assert cli.main(["export", f"{run}:1", "--submission", str(folder), "--greedy"]) == 0
+    assert f"evaluation.py '{folder}' RESULTS" in capsys.readouterr().out.replace("\n", "")
     about = json.loads((folder / "team.json").read_text())
-    assert (about["team"], about["technique"], about["greedy"]) == ("mine, team 1", "IPPO", True)
-    assert (about["observation"], about["busy"], about["training"]["seeds"]) == ("rich", "masked", 2)
+    assert (about["team"], about["technique"], about["greedy"]) == ("mine, seed 1", "IPPO", True)
+    assert (about["observation"], about["busy"], about["training"]["num_seeds"]) == ("rich", "masked", 2)
     team = Team(read((folder / "weights.safetensors").read_bytes()), about)
-    _, _, players = export.load_teams(run, "latest", True)
+    policies = specs.load_run(str(run), "latest", True).policies
     obs = np.linspace(0, 1, 892, dtype=np.float32)
-    expected = players[1].net((), np.tile(obs, (5, 1)), False)[1][0][2]
+    expected = policies[1].net(np.tile(obs, (5, 1)))[0][2]
     np.testing.assert_allclose(team.logits(2, obs), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--team", "2"], r"team is 2; .*mine has the teams 0 \.\. 1"),
-        ([], "is not empty; name another folder for the submission"),
+        ([":2"], "mine has 2 training seeds, counted from 0; there is no 2"),
+        ([""], "is not empty; name another folder for the submission"),
     ],
 )
 def test_what_cannot_be_exported_is_refused(run, arguments, message):
     with pytest.raises(SystemExit, match=message):
-        cli.main(["export", str(run), "--submission", str(run), *arguments])
+        cli.main(["export", f"{run}{arguments[0]}", "--submission", str(run)])

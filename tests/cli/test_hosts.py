@@ -11,13 +11,22 @@ import numpy as np
 import pytest
 
 from garrison import cli
-from garrison.algos import ippo
-from garrison.presets import Training, make_world
+from garrison.runs import directory as runs
 from garrison.runs import hosts
-from garrison.runs import run as runs
-from garrison.train import seeds
+from garrison.training import seeds
+from garrison.training.config import Training, make_world
 
-TRAIN = ["quick", "--world", "toy/coordination", "--lanes", "8", "--minibatches", "1", "--hidden", "8"]
+TRAIN = [
+    "quick",
+    "--world",
+    "toy/coordination",
+    "--num-envs",
+    "8",
+    "--minibatches",
+    "1",
+    "--hidden-sizes",
+    "8",
+]
 PROGRAM = """
 import sys
 import jax
@@ -63,7 +72,7 @@ def test_two_hosts_train_what_one_does_and_go_on_with_it(tmp_path):
 
     run = runs.load(together)  # as if it had been stopped: twice as much is asked for
     config = run.config()
-    config["ippo"]["total_steps"] = 320
+    config["settings"]["total_steps"] = 320
     (together / "config.json").unlink()
     runs.create(together, config)
     on_two_hosts("resume", str(together))
@@ -72,23 +81,35 @@ def test_two_hosts_train_what_one_does_and_go_on_with_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("lanes", "rollout_steps", "message"),
+    ("num_envs", "rollout_steps", "message"),
     [
-        (7, None, "lanes is 7; the 2 devices of all hosts must share them evenly"),
+        (7, None, "num_envs is 7; the 2 devices of all hosts must share them evenly"),
         (8, 5, "only where rollouts are whole episodes"),
     ],
 )
-def test_what_hosts_cannot_share_is_refused(monkeypatch, lanes, rollout_steps, message):
-    config = ippo.IPPO(lanes=lanes, rollout_steps=rollout_steps, minibatches=1)
-    training = Training(world="toy/coordination", ippo=config)
-    seeds.world_of(training)  # one host can
+def test_what_hosts_cannot_share_is_refused(monkeypatch, num_envs, rollout_steps, message):
+    training = Training(world="toy/coordination").changed(
+        num_envs=num_envs, rollout_steps=rollout_steps, minibatches=1
+    )
+    seeds.check(training)  # one host can
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     monkeypatch.setattr(jax, "device_count", lambda: 2)
     with pytest.raises(ValueError, match=message):
-        seeds.world_of(training)
+        seeds.check(training)
 
 
-@pytest.mark.parametrize("where", ["somewhere", "address:1,two,0", "address:1,2"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "somewhere",
+        "address:1,two,0",
+        "address:1,2",
+        "address:1,2,2",
+        "address:1,0,0",
+        "address:1,2,-1",
+        "address,2,0",
+    ],
+)
 def test_what_is_no_host_is_refused(where):
     with pytest.raises(ValueError, match="it must be auto or ADDRESS:PORT,COUNT,INDEX"):
         hosts.join(where)

@@ -6,8 +6,10 @@ from pathlib import Path
 import jax
 import pytest
 
+import garrison
 from garrison.cli.info import Info
-from garrison.core import extras
+from garrison.cli.worlds import Worlds
+from garrison.core import extras, registry
 
 PYPROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
 FOR_DEVELOPERS = {"test", "dev"}
@@ -55,3 +57,17 @@ def test_what_is_required_and_missing_is_an_error_with_the_remedy(monkeypatch):
     monkeypatch.setitem(extras.EXTRAS, "ray", ("json", "there_is_no_such_package"))
     with pytest.raises(ValueError, match=r"there_is_no_such_package; install with: .*garrison\[ray\]"):
         extras.require("ray")
+
+
+def test_a_world_that_does_not_import_has_a_row_that_says_so(capsys, monkeypatch):
+    monkeypatch.setattr(registry, "_registered", {})
+    garrison.register("mine/missing", "nomodule_here:Mine")
+    assert Worlds(json=True).run() == 0
+    rows = {row["world"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["mine/missing"]["error"] == "ModuleNotFoundError: No module named 'nomodule_here'"
+    assert rows["toy/network"]["agents"] == 2
+    assert Worlds().run() == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "mine/missing" in printed
+    assert "cannot" in printed
+    assert "toy/network" in printed

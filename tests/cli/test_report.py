@@ -1,22 +1,24 @@
 """``garrison report``: a run as one page."""
 
 import json
+import shutil
 
 import pytest
 import tyro
 
 from garrison import cli
 from garrison.cli.report import Report
-from garrison.runs import run as runs
+from garrison.judge import run_report
+from garrison.runs import directory as runs
 
 SMALL = [
     "--world",
     "toy/network",
     "--options",
     "steps=5",
-    "--lanes",
+    "--num-envs",
     "4",
-    "--hidden",
+    "--hidden-sizes",
     "8",
     "--total-steps",
     "60",
@@ -24,9 +26,9 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> runs.Run:
+def trained(tmp_path_factory) -> runs.RunDirectory:
     path = tmp_path_factory.mktemp("runs") / "some run"
-    assert cli.main(["train", "quick", *SMALL, "--seeds", "2", "--out", str(path)]) == 0
+    assert cli.main(["train", "quick", *SMALL, "--num-seeds", "2", "--out", str(path)]) == 0
     return runs.load(path)
 
 
@@ -35,11 +37,11 @@ def test_report_writes_a_page_and_its_figures(trained, capsys):
     page = (trained.report / "report.html").read_text()
     assert page.startswith("<!DOCTYPE html>")
     assert "some run" in page
-    assert "2 teams of ippo" in page
+    assert "ippo, 2 training seeds" in page
     figures = json.loads((trained.report / "evaluation.json").read_text())
-    assert list(figures["players"]) == ["random", "ippo"]
-    assert (figures["players"]["ippo"]["teams"], figures["episodes"]) == (2, 4)
-    assert "Player: ippo. Steps: 5." in (trained.report / "episode.md").read_text()
+    assert list(figures["policies"]) == ["random", "ippo"]
+    assert (figures["policies"]["ippo"]["seeds"], figures["episodes"]) == (2, 4)
+    assert "Policy: ippo. Steps: 5." in (trained.report / "episode.md").read_text()
     assert (trained.report / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr()
     assert "ippo ×2" in printed.out
@@ -59,3 +61,24 @@ def test_report_as_json(trained, capsys):
 def test_mistakes_end_with_a_message(arguments, message):
     with pytest.raises(SystemExit, match=message):
         tyro.cli(Report, args=arguments).run()
+
+
+def test_a_report_that_cannot_be_written_is_found_out_before_playing(trained, monkeypatch):
+    def refuse(self, name, data):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(runs.Run, "write_report", refuse)
+    monkeypatch.setattr(run_report.Match, "evaluate", lambda *_, **__: pytest.fail("played"))
+    with pytest.raises(SystemExit, match="the report cannot be written to .*report: Read-only file system"):
+        tyro.cli(Report, args=[str(trained.path)]).run()
+
+
+def test_a_run_without_metrics_has_a_report_without_a_curve(trained, tmp_path):
+    copied = tmp_path / "copied"
+    shutil.copytree(trained.path, copied, ignore=shutil.ignore_patterns("metrics.jsonl", "report"))
+    assert tyro.cli(Report, args=[str(copied), "--episodes", "1"]).run() == 0
+    assert sorted(file.name for file in (copied / "report").iterdir()) == [
+        *("episode.md", "evaluation.json", "report.html")
+    ]
+    figures = json.loads((copied / "report" / "evaluation.json").read_text())
+    assert figures["policies"]["ippo"]["return"]["low"] is None

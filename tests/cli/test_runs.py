@@ -6,14 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from garrison.algos.ippo import IPPO
+from garrison import algos
 from garrison.cli.runs import Runs, find, table_rows
-from garrison.presets import Training
-from garrison.runs import run as runs
+from garrison.runs import directory as runs
+from garrison.training.config import Training
 
-#: 4 lanes of 5 steps: 20 steps per iteration, three iterations in all.
+IPPO = algos.get("ippo").Config
+
+#: 4 environments of 5 steps: 20 steps per iteration, three iterations in all.
 TRAINING = Training(
-    world="toy/network", options=("steps=5",), seeds=2, ippo=IPPO(total_steps=60, lanes=4, hidden=(8,))
+    world="toy/network",
+    options={"steps": 5},
+    num_seeds=2,
+    settings=IPPO(total_steps=60, num_envs=4, hidden_sizes=(8,)),
 )
 
 
@@ -21,7 +26,7 @@ def make(path, iterations, training=TRAINING):
     """A run directory as a training of so many iterations leaves it, but for checkpoints."""
     run = runs.create(path, training.to_json())
     for iteration in range(1, iterations + 1):
-        returns = [-10.0 / iteration] * training.seeds
+        returns = [-10.0 / iteration] * training.num_seeds
         run.log({"iteration": iteration, "env_steps": 20 * iteration, "seconds": 0.5, "return": returns})
     return run
 
@@ -33,9 +38,9 @@ def by_name(folder):
 def test_a_row_says_what_was_trained_and_how_it_went(tmp_path):
     make(tmp_path / "a", 3)
     row = by_name(tmp_path)["a"]
-    assert (row["algorithm"], row["world"], row["options"]) == ("ippo", "toy/network", ["steps=5"])
-    assert (row["seed"], row["teams"]) == (0, 2)
-    assert (row["iterations"], row["iterations_in_all"], row["env_steps"]) == (3, 3, 60)
+    assert (row["algorithm"], row["world"], row["options"]) == ("ippo", "toy/network", {"steps": 5})
+    assert (row["seed"], row["num_seeds"]) == (0, 2)
+    assert (row["iterations"], row["total_iterations"], row["env_steps"]) == (3, 3, 60)
     assert row["return_last"] == row["return_best"] == pytest.approx(-10 / 3)
     assert row["steps_per_second"] == pytest.approx(2 * 60 / 1.5)
     assert (row["status"], row["problem"]) == ("complete", None)
@@ -99,8 +104,9 @@ def damage(name, text):
         (damage("config.json", "{"), "config.json is damaged"),
         (damage("config.json", '{"world": "toy/network"}'), "missing: ippo"),
         (damage("metrics.jsonl", '{"iteration": 1}\n'), "row 1 of the metrics lacks 'return'"),
-        (damage("metrics.jsonl", "no JSON\n"), "Expecting value"),
-        (damage("system.json", "[]"), "list"),
+        (damage("config.json", "[]"), "config.json is damaged (it holds a list, expected an object)"),
+        (damage("metrics.jsonl", "no JSON\n"), "metrics.jsonl is damaged in line 1 (Expecting value"),
+        (damage("system.json", "[]"), "system.json is damaged (it holds a list, expected an object)"),
         (lambda path: (path / "metrics.jsonl").unlink(), "metrics.jsonl"),
     ],
 )
@@ -147,5 +153,5 @@ def test_the_table_as_json(tmp_path, capsys):
 def test_a_folder_without_runs(tmp_path, capsys):
     assert Runs(tmp_path).run() == 0
     assert "no runs" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="there is no folder"):
+    with pytest.raises(SystemExit, match="no folder"):
         Runs(tmp_path / "none").run()

@@ -11,16 +11,19 @@ from pathlib import Path
 import jax
 import pytest
 
-from garrison.algos.ippo import IPPO
+from garrison import algos
 from garrison.cli import sweep as cli
 from garrison.cli.sweep import Sweep
-from garrison.presets import Training
+from garrison.runs import directory as runs
 from garrison.runs import launch
-from garrison.runs import run as runs
+from garrison.training.config import Training
 
 FAKE = Path(__file__).parent / "fake_trial.py"
 TRAINING = Training(
-    world="toy/network", options=("steps=5",), seeds=2, ippo=IPPO(total_steps=60, lanes=4, hidden=(8,))
+    world="toy/network",
+    options={"steps": 5},
+    num_seeds=2,
+    settings=algos.get("ippo").Config(total_steps=60, num_envs=4, hidden_sizes=(8,)),
 )
 GRID = ("gamma=0.9,0.99", "entropy_coef=0,0.01")
 NAMES = [f"gamma={gamma},entropy_coef={coef}" for gamma in ("0.9", "0.99") for coef in ("0", "0.01")]
@@ -62,12 +65,12 @@ def rows(path, name):
 def test_a_sweep_ends_with_a_table_and_a_picture(tmp_path, manners, capsys):
     out = tmp_path / "sweep"
     assert Sweep("quick", GRID, out=out, jobs=2, json=True).run() == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told == json.loads((out / "report" / "sweep.json").read_text())
-    assert [trial["trial"] for trial in told["trials"]] == NAMES  # the best first: least negative
-    best = told["trials"][0]
+    report = json.loads(capsys.readouterr().out)
+    assert report == json.loads((out / "report" / "sweep.json").read_text())
+    assert [trial["trial"] for trial in report["trials"]] == NAMES  # the best first: least negative
+    best = report["trials"][0]
     assert best["overrides"] == {"gamma": "0.9", "entropy_coef": "0"}
-    assert best["teams"] == pytest.approx([-2.7, -0.7])
+    assert best["seeds"] == pytest.approx([-2.7, -0.7])
     assert (best["mean"], best["sd"]) == pytest.approx((-1.7, 2**0.5))
     assert (best["status"], best["iterations"], best["env_steps"]) == ("finished", 3, 60)
     assert (out / "report" / "sweep.png").read_bytes().startswith(b"\x89PNG")
@@ -138,7 +141,7 @@ def test_ctrl_c_stops_the_children_and_the_sweep_goes_on_later(tmp_path, manners
     assert Sweep("quick", GRID, out=out).run() == 130
     thread.join()
     assert list(states(out).values()) == ["finished", "stopped", "waiting", "waiting"]
-    assert f"go on with: garrison sweep --resume {out}" in capsys.readouterr().err
+    assert f"resume with: garrison sweep --resume {out}" in capsys.readouterr().err
     assert len(rows(out, NAMES[1])) == 1
     manners.clear()
     again = Sweep("quick", GRID, out=out) if same_command else Sweep(resume=out)
@@ -151,7 +154,7 @@ def test_a_trial_that_was_begun_is_resumed(tmp_path):
     plan = cli.plans.create(tmp_path, "quick", 2, cli.plan_trials(GRID, []))
     trial = plan.trials[0]
     path = str(tmp_path / "trials" / trial.name)
-    arguments = ["--gamma", "0.9", "--entropy-coef", "0", "--seeds", "2", "--out", path]
+    arguments = ["--gamma", "0.9", "--entropy-coef", "0", "--num-seeds", "2", "--out", path]
     assert cli.command(plan, trial) == ["-m", "garrison", "train", "quick", *arguments]
     runs.create(plan.run(trial).path, {})
     assert cli.command(plan, trial) == ["-m", "garrison", "resume", path]
@@ -169,7 +172,7 @@ def test_a_run_that_an_earlier_sweep_left_is_not_trained_twice(tmp_path, manners
 def test_two_sweeps_in_one_directory_do_not_run_at_once(tmp_path, manners):
     out = tmp_path / "sweep"
     cli.plans.create(out, "quick", None, cli.plan_trials(GRID, []))
-    with runs.Run(out).locked(), pytest.raises(SystemExit, match="another process"):
+    with runs.RunDirectory(out).locked(), pytest.raises(SystemExit, match="another process"):
         Sweep(resume=out).run()
 
 
@@ -177,12 +180,12 @@ def test_two_sweeps_in_one_directory_do_not_run_at_once(tmp_path, manners):
     ("asked", "message"),
     [
         ({"grid": ("learning_rat=1",)}, "no field 'learning_rat'; did you mean learning_rate?"),
-        ({"grid": ("gamma=x,0.9",)}, "trial gamma=x: garrison train does not take"),
+        ({"grid": ("gamma=x,0.9",)}, "trial gamma=x: garrison train refuses --gamma x: "),
         ({"grid": ("world=nowhere",)}, "nowhere"),
         ({"grid": ("minibatches=4,10000",)}, "trial minibatches=10000: minibatches is 10000"),
         ({"grid": ("sinks=tensorbord",)}, "no sink 'tensorbord'"),
-        ({"grid": ("seeds=0,1",)}, "seeds is 0; it must be at least 1"),
-        ({"grid": ("seeds=1,2",), "seeds": 2}, "seeds stands among the fields"),
+        ({"grid": ("num_seeds=0,1",)}, "num_seeds is 0; it must be a whole number at least 1"),
+        ({"grid": ("num_seeds=1,2",), "num_seeds": 2}, "num_seeds is both among the fields"),
         ({"grid": ("gamma",)}, "is not written as in"),
         ({"jobs": 0}, "jobs is 0"),
         ({"preset": "quik"}, "no preset 'quik'; presets: quick"),
@@ -200,15 +203,18 @@ def test_mistakes_are_found_before_anything_is_started(tmp_path, manners, asked,
 
 def test_trials_are_taken_from_a_file(tmp_path, manners, capsys):
     listed = tmp_path / "trials.json"
-    listed.write_text(json.dumps([{"hidden": [8, 8]}, {"anneal": False, "learning_rate": 1e-5}]))
+    listed.write_text(json.dumps([{"hidden_sizes": [8, 8]}, {"anneal_lr": False, "learning_rate": 1e-5}]))
     out = tmp_path / "sweep"
     assert Sweep("quick", ("gamma=0.9",), listed, out=out).run() == 0
     plan = cli.plans.load(out)
-    assert [trial.name for trial in plan.trials] == ["hidden=8x8", "anneal=False,learning_rate=1e-05"]
-    assert plan.arguments(plan.trials[0]) == ["--gamma", "0.9", "--hidden", "8", "8"]
+    assert [trial.name for trial in plan.trials] == [
+        "hidden_sizes=8x8",
+        "anneal_lr=False,learning_rate=1e-05",
+    ]
+    assert plan.arguments(plan.trials[0]) == ["--gamma", "0.9", "--hidden-sizes", "8", "8"]
 
 
-@pytest.mark.parametrize(("text", "message"), [("{}", "is no list of objects"), ("[", "Expecting value")])
+@pytest.mark.parametrize(("text", "message"), [("{}", "is not a list of objects"), ("[", "Expecting value")])
 def test_a_file_that_is_no_list_of_trials(tmp_path, text, message):
     (tmp_path / "trials.json").write_text(text)
     with pytest.raises(SystemExit, match=message):
@@ -218,10 +224,10 @@ def test_a_file_that_is_no_list_of_trials(tmp_path, text, message):
 @pytest.mark.slow
 def test_real_trials(tmp_path):
     out = tmp_path / "sweep"
-    small = ("world=toy/network", "options=steps=5", "lanes=4", "hidden=8", "total_steps=60")
-    assert Sweep("quick", ("gamma=0.9,0.99", *small), seeds=2, out=out, jobs=2).run() == 0
-    told = json.loads((out / "report" / "sweep.json").read_text())
-    assert [trial["iterations"] for trial in told["trials"]] == [3, 3]
-    assert [len(trial["teams"]) for trial in told["trials"]] == [2, 2]
-    gammas = {runs.load(out / "trials" / f"gamma={x}").config()["ippo"]["gamma"] for x in ("0.9", "0.99")}
+    small = ("world=toy/network", "options=steps=5", "num_envs=4", "hidden_sizes=8", "total_steps=60")
+    assert Sweep("quick", ("gamma=0.9,0.99", *small), num_seeds=2, out=out, jobs=2).run() == 0
+    report = json.loads((out / "report" / "sweep.json").read_text())
+    assert [trial["iterations"] for trial in report["trials"]] == [3, 3]
+    assert [len(trial["seeds"]) for trial in report["trials"]] == [2, 2]
+    gammas = {runs.load(out / "trials" / f"gamma={x}").config()["settings"]["gamma"] for x in ("0.9", "0.99")}
     assert gammas == {0.9, 0.99}

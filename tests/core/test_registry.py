@@ -15,7 +15,7 @@ def fresh_registry(monkeypatch):
 
 
 def test_make_gives_the_world_of_that_name():
-    for name in garrison.worlds():
+    for name in garrison.available_worlds():
         if name.startswith("toy/"):
             assert garrison.make(name).name == name
 
@@ -25,11 +25,11 @@ def test_options_reach_the_world():
 
 
 def test_worlds_is_a_function_before_and_after_a_world_is_imported():
-    make = "names = garrison.worlds(); garrison.make('toy/value')"
-    program = f"import garrison; {make}; assert garrison.worlds() == names"
+    make = "names = garrison.available_worlds(); garrison.make('toy/value')"
+    program = f"import garrison; {make}; assert garrison.available_worlds() == names"
     subprocess.run([sys.executable, "-c", program], check=True)
-    assert list(garrison.worlds()) == sorted(garrison.worlds())
-    assert {"cc4", "toy/value", "toy/network"} <= set(garrison.worlds())
+    assert list(garrison.available_worlds()) == sorted(garrison.available_worlds())
+    assert {"cc4", "toy/value", "toy/network"} <= set(garrison.available_worlds())
 
 
 def test_unknown_world_is_named_with_what_is_possible_and_the_closest():
@@ -53,7 +53,7 @@ def test_register_adds_a_world():
     garrison.register("mine/value", "garrison.worlds.toy.probes:Value")
     garrison.register("mine/value", "garrison.worlds.toy.probes:Value")  # the same again is no conflict
     assert garrison.make("mine/value") == Value()
-    assert "mine/value" in garrison.worlds()
+    assert "mine/value" in garrison.available_worlds()
 
 
 @pytest.mark.usefixtures("fresh_registry")
@@ -77,5 +77,5 @@ def test_worlds_of_other_packages_come_by_entry_point(monkeypatch):
     monkeypatch.setattr(
         registry.importlib.metadata, "entry_points", lambda group: points * (group == "garrison.worlds")
     )
-    assert "theirs/value" in garrison.worlds()
+    assert "theirs/value" in garrison.available_worlds()
     assert garrison.make("theirs/value") == Value()

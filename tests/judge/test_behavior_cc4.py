@@ -108,7 +108,7 @@ def results():
     return world, evaluate(world, {name: known[name] for name in ("idle", "random")}, 4, seed=3)[0]
 
 
-def test_an_idle_team_only_sleeps(results):
+def test_an_idle_policy_only_sleeps(results):
     world, figures = results
     found = profile(behavior_of(world).axes, figures["idle"].decisions)
     assert found["shares"]["Sleep"] == {"value": 1, "low": 1, "high": 1}
@@ -127,10 +127,10 @@ def test_shares_sum_to_one_and_busy_steps_are_left_out(results):
 
 def test_parts_by_phase_sum_to_the_return(results):
     world, figures = results
-    for name, player in figures.items():
-        assert all(part.shape == (1, 4, 3) for part in player.parts.values())
+    for name, one in figures.items():
+        assert all(part.shape == (1, 4, 3) for part in one.parts.values())
         np.testing.assert_allclose(
-            sum(part.sum(axis=-1) for part in player.parts.values()), player.returns, err_msg=name
+            sum(part.sum(axis=-1) for part in one.parts.values()), one.returns, err_msg=name
         )
     assert (figures["random"].parts["ASF"].sum(axis=(0, 1)) < 0).all()  # something in each phase
 

@@ -1,4 +1,4 @@
-"""Evaluation: the same episodes for all players, and the figures that a plain loop gives."""
+"""Evaluation: the same episodes for all policies, and the figures that a plain loop gives."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,7 +23,7 @@ STEPS, EPISODES = 8, 6
 
 @dataclass(frozen=True)
 class Scored(Network):
-    """A network that says what idle is, brings a player, and scores all steps but the last one."""
+    """A network that says what idle is, brings a policy, and scores all steps but the last one."""
 
     steps: int = STEPS
     idle_actions = (0, 0)
@@ -65,7 +65,7 @@ class Countdown(World):
 
 @struct
 class Alternating:
-    """Does as it did not the last time: a player with a memory."""
+    """Does as it did not the last time: a policy with a memory."""
 
     def init(self, key, num_agents):
         return jnp.zeros(num_agents, jnp.int32)
@@ -76,22 +76,22 @@ class Alternating:
 
 @pytest.fixture(scope="module")
 def judged():
-    players = Scored().policies() | {"again": Random()}
-    return players, *evaluate(Scored(), players, EPISODES, seed=5, record="restore")
+    policies = Scored().policies() | {"again": Random()}
+    return policies, *evaluate(Scored(), policies, EPISODES, seed=5, record="restore")
 
 
-def test_the_players_of_a_world(judged):
+def test_the_policies_of_a_world(judged):
     assert list(judged[0]) == ["idle", "random", "restore", "again"]
     assert list(Network().policies()) == ["random"]
 
 
-def test_the_same_player_gives_the_same_figures(judged):
+def test_the_same_policy_gives_the_same_figures(judged):
     _, results, _ = judged
     np.testing.assert_array_equal(results["again"].returns, results["random"].returns)
     assert (results["idle"].returns != results["random"].returns).any()
 
 
-def test_all_players_meet_the_same_episodes(judged):
+def test_all_policies_meet_the_same_episodes(judged):
     """Idle as every agent's only choice is Constant((0, 0)), whatever plays beside it."""
     _, results, _ = judged
     alone, recording = evaluate(Scored(), {"x": Constant((0, 0))}, EPISODES, seed=5)
@@ -102,8 +102,8 @@ def test_all_players_meet_the_same_episodes(judged):
 
 
 def test_the_same_episode_begins_alike_for_all(judged):
-    players = judged[0]
-    first = [evaluate(Scored(), players, 1, seed=5, record=name)[1] for name in ("idle", "restore")]
+    policies = judged[0]
+    first = [evaluate(Scored(), policies, 1, seed=5, record=name)[1] for name in ("idle", "restore")]
     np.testing.assert_array_equal(first[0].state.infected[0], first[1].state.infected[0])
     assert (first[0].state.infected[-1] != first[1].state.infected[-1]).any()
 
@@ -117,7 +117,7 @@ def test_an_episode_is_that_of_its_seed(judged):
 def test_episodes_do_not_depend_on_the_batch(judged):
     _, results, _ = judged
     done = []
-    batched, _ = evaluate(Scored(), judged[0], EPISODES - 1, seed=5, batch=2, watch=done.append)
+    batched, _ = evaluate(Scored(), judged[0], EPISODES - 1, seed=5, batch=2, on_progress=done.append)
     assert done == [2, 4, 5]
     np.testing.assert_allclose(batched["random"].returns, results["random"].returns[:, :-1], rtol=1e-6)
     np.testing.assert_allclose(
@@ -146,11 +146,11 @@ def test_the_recording_is_an_episode_of_the_world(judged):
 
 @pytest.fixture(scope="module")
 def counted():
-    return evaluate(Countdown(), {"player": Alternating()}, 20, seed=0, record="player")
+    return evaluate(Countdown(), {"policy": Alternating()}, 20, seed=0, record="policy")
 
 
 def test_nothing_counts_after_the_end(counted):
-    figures, recording = counted[0]["player"], counted[1]
+    figures, recording = counted[0]["policy"], counted[1]
     assert set(figures.lengths[0]) == {1, 2, 3, 4}
     np.testing.assert_array_equal(figures.returns, 2.0 * figures.lengths)  # the mean over the agents
     np.testing.assert_array_equal(figures.scores, figures.returns)
@@ -160,7 +160,7 @@ def test_nothing_counts_after_the_end(counted):
     assert length_of(recording) == figures.lengths[0, 0]
 
 
-def test_players_remember(counted):
+def test_policies_remember(counted):
     actions = counted[1].actions
     np.testing.assert_array_equal(actions, np.tile(np.arange(len(actions))[:, None] % 2, (1, 2)))
 
@@ -180,19 +180,19 @@ class Net(eqx.Module):
         return carry, (3 * jax.vmap(self.linear)(obs), jnp.zeros(len(obs)))
 
 
-def test_teams_of_a_training_play_as_each_alone():
+def test_seeds_of_a_training_play_as_each_alone():
     size = Network().observation_size
-    teams = [NetworkPolicy(Net(size, seed), greedy=True) for seed in range(3)]
+    seeds = [NetworkPolicy(Net(size, seed), greedy=True) for seed in range(3)]
     together, recording = evaluate(
         Scored(),
-        {"first": teams[:2], "random": Random(), "last": teams[2]},
+        {"first": seeds[:2], "random": Random(), "last": seeds[2]},
         EPISODES,
         seed=5,
         record="last",
     )
     assert together["first"].returns.shape == (2, EPISODES)
-    for team, (name, row) in zip(teams, [("first", 0), ("first", 1), ("last", 0)], strict=True):
-        alone, _ = evaluate(Scored(), {"x": team}, EPISODES, seed=5)
+    for seed, (name, row) in zip(seeds, [("first", 0), ("first", 1), ("last", 0)], strict=True):
+        alone, _ = evaluate(Scored(), {"x": seed}, EPISODES, seed=5)
         np.testing.assert_allclose(together[name].returns[row], alone["x"].returns[0], rtol=1e-5)
         np.testing.assert_array_equal(together[name].decisions[row], alone["x"].decisions[0])
     assert (together["first"].returns[0] != together["first"].returns[1]).any()
@@ -200,12 +200,12 @@ def test_teams_of_a_training_play_as_each_alone():
     np.testing.assert_allclose(rewards.sum(), together["last"].returns[0, 0], rtol=1e-5)
 
 
-def test_players_of_one_structure_are_one_group():
-    teams = [NetworkPolicy(Net(4, seed)) for seed in range(3)]
-    groups, places = grouped([teams[0], Random(), teams[1], NetworkPolicy(Net(5, 0)), teams[2]])
-    assert [group.size for group in groups] == [3, 1, 1]
-    assert places == [0, 3, 1, 4, 2]
-    assert groups[0].players.net.linear.weight.shape[0] == 3
+def test_policies_of_one_structure_are_one_group():
+    seeds = [NetworkPolicy(Net(4, seed)) for seed in range(3)]
+    lineup, rows = grouped([seeds[0], Random(), seeds[1], NetworkPolicy(Net(5, 0)), seeds[2]])
+    assert [group.size for group in lineup.groups] == [3, 1, 1]
+    assert (lineup.size, rows) == (5, [0, 3, 1, 4, 2])
+    assert lineup.groups[0].policies.net.linear.weight.shape[0] == 3
 
 
 @struct
@@ -249,7 +249,7 @@ class Wide(Random):
     observation: str = static(default="wide")
 
 
-def test_players_see_as_many_features_as_they_read():
+def test_policies_see_as_many_features_as_they_read():
     _, recording = evaluate(Wider(), {"few": Counts(2), "all": Wide()}, 1, seed=5, record="few")
     assert (recording.actions == 2).all()
     assert recording.step.final_obs.shape[-1] == 12  # the world shows what the other one needs
@@ -295,6 +295,8 @@ def test_a_wrapped_world_is_judged_wrapped():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
+        (partial(evaluate, policies={}, episodes=1), "policies is empty"),
+        (partial(evaluate, policies={"x": []}, episodes=1), r"policies\['x'\] is an empty list"),
         (partial(evaluate, episodes=0), "episodes is 0"),
         (partial(evaluate, episodes=1, record="x"), "record 'x'"),
         (partial(evaluate, episodes=1, seed=-1), "seed is -1"),
@@ -302,6 +304,39 @@ def test_a_wrapped_world_is_judged_wrapped():
     ],
 )
 def test_wrong_requests_are_refused(wrong, message):
-    wrong = partial(wrong, **{"seed": 0, **wrong.keywords})
+    wrong = partial(wrong, **{"seed": 0, "policies": {"random": Random()}, **wrong.keywords})
     with pytest.raises(ValueError, match=message):
-        wrong(Network(), {"random": Random()})
+        wrong(Network())
+
+
+@pytest.mark.parametrize("wrong", [-1, 4, 1000])
+def test_actions_outside_an_agents_list_are_counted(wrong):
+    """The first agent has four actions, so that 4 is in the padding; the end of an episode ends the count."""
+    policies = {"valid": Constant((0, 0)), "wrong": Constant((wrong, 1))}
+    results, _ = evaluate(Scored(), policies, 2, 0)
+    assert Scored().action_counts[0] == 4
+    assert results["valid"].invalid.tolist() == [[0, 0]]
+    assert results["wrong"].invalid.tolist() == [[STEPS, STEPS]]
+    results, _ = evaluate(Countdown(), {"wrong": Constant((5, 0))}, 20, seed=0)
+    np.testing.assert_array_equal(results["wrong"].invalid, results["wrong"].lengths)
+
+
+def test_an_opponent_with_other_parameters_does_not_compile_again():
+    from garrison.core.sides import one_side
+    from garrison.judge.evaluate import _play
+    from garrison.worlds.toy.probes import Pursuit
+
+    @struct
+    class Biased(Random):
+        chance: object = None
+
+        def act(self, key, obs, mask, memory):
+            return jax.random.bernoulli(key, self.chance, (1,)).astype(jnp.int32), memory
+
+    compiled, returns = [], []
+    for chance in (np.float32(0), np.float32(1)):
+        world = one_side(Pursuit(), "chaser", Biased(np.array(chance)))
+        returns.append(evaluate(world, {"right": Constant((1,))}, 3, 0)[0]["right"].returns)
+        compiled.append(_play._cached._cache_size())
+    assert (np.array(returns) == [[[-3] * 3], [[3] * 3]]).all()
+    assert compiled[1] == compiled[0]

@@ -34,16 +34,31 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
 def test_pairs_are_surer_than_their_parts():
     rng = np.random.default_rng(2)
     episodes = rng.normal(0, 100, size=50)
-    ours, theirs = episodes + 5 + rng.normal(size=50), episodes
-    difference = paired_difference(ours, theirs)
+    first, second = episodes + 5 + rng.normal(size=50), episodes
+    difference = paired_difference(first, second)
     assert 4 < difference.low < difference.mean < difference.high < 6
-    apart = estimate(ours)
+    apart = estimate(first)
     assert apart.high - apart.low > 10 * (difference.high - difference.low)
 
 
-def test_one_value_has_no_spread():
+def test_one_episode_has_no_spread_and_no_interval():
     found = estimate(np.array([3.0]))
-    assert (found.mean, found.sd, found.low, found.high) == (3.0, 0.0, 3.0, 3.0)
+    assert (found.mean, found.sd, found.low, found.high, found.seed_sd) == (3.0, None, None, None, None)
+    found = estimate(np.array([[3.0], [5.0]]))
+    assert (found.mean, found.sd, found.low, found.high) == (4.0, None, None, None)
+    assert found.seed_sd == pytest.approx(2**0.5)
+    one, other = np.array([[3.0]]), np.array([[5.0]])
+    for found in (probability_of_improvement(one, other), interquartile_mean(one)):
+        assert (found.low, found.high) == (None, None)
+    difference = paired_difference(one, other)
+    assert (difference.mean, difference.sd, difference.low) == (-2.0, None, None)
+
+
+def test_two_episodes_have_both():
+    found = estimate(np.array([3.0, 5.0]))
+    assert found.sd == pytest.approx(2**0.5)
+    assert found.low <= 4.0 <= found.high
+    assert found.seed_sd is None
 
 
 def test_what_cannot_be_estimated_is_refused():
@@ -59,9 +74,9 @@ def test_interquartile_mean_leaves_out_a_quarter_at_each_end():
     # Of ten values two are left out at each end: 1, 2 and 90, 1000.
     values = np.array([1000.0, 3, 1, 4, 8, 2, 5, 6, 90, 7])
     assert interquartile_mean(values).value == (3 + 4 + 5 + 6 + 7 + 8) / 6
-    teams = np.random.default_rng(3).normal(size=(3, 21))
-    found = interquartile_mean(teams)
-    np.testing.assert_allclose(found.value, scipy.stats.trim_mean(teams, 0.25, axis=None))
+    seeds = np.random.default_rng(3).normal(size=(3, 21))
+    found = interquartile_mean(seeds)
+    np.testing.assert_allclose(found.value, scipy.stats.trim_mean(seeds, 0.25, axis=None))
     assert found.low < found.value < found.high
 
 
@@ -73,53 +88,53 @@ def test_interquartile_means_are_resampled_as_a_plain_bootstrap_would():
     np.testing.assert_allclose([found.low, found.high], np.quantile(plain, [0.025, 0.975]), rtol=0.03)
 
 
-def test_probability_of_improvement_counts_pairs_of_teams_in_the_same_episode():
-    ours = np.array([[1.0, 5.0, 3.0], [2.0, 0.0, 9.0]])
-    theirs = np.array([[1.0, 4.0, 10.0]])
+def test_probability_of_improvement_counts_pairs_of_seeds_in_the_same_episode():
+    first = np.array([[1.0, 5.0, 3.0], [2.0, 0.0, 9.0]])
+    second = np.array([[1.0, 4.0, 10.0]])
     # Episode by episode: tie and win; win and loss; loss and loss.
-    assert probability_of_improvement(ours, theirs).value == pytest.approx((1.5 + 1 + 0) / 6)
-    assert probability_of_improvement(theirs, ours).value == pytest.approx(1 - 2.5 / 6)
-    same = probability_of_improvement(ours, ours)
+    assert probability_of_improvement(first, second).value == pytest.approx((1.5 + 1 + 0) / 6)
+    assert probability_of_improvement(second, first).value == pytest.approx(1 - 2.5 / 6)
+    same = probability_of_improvement(first, first)
     assert same.value == 0.5
-    sure = probability_of_improvement(theirs + 100, theirs)
+    sure = probability_of_improvement(second + 100, second)
     assert (sure.value, sure.low, sure.high) == (1, 1, 1)
 
 
-def test_pairs_of_teams_are_averaged():
-    ours, theirs = np.array([[1.0, 2.0], [3.0, 6.0]]), np.array([[0.0, 1.0]])
-    found = paired_difference(ours, theirs)
-    assert (found.mean, found.n, found.teams) == (2.5, 4, 2)
-    assert found.team_sd == pytest.approx(np.std([1, 4], ddof=1))
+def test_pairs_of_seeds_are_averaged():
+    first, second = np.array([[1.0, 2.0], [3.0, 6.0]]), np.array([[0.0, 1.0]])
+    found = paired_difference(first, second)
+    assert (found.mean, found.n, found.seeds) == (2.5, 4, 2)
+    assert found.seed_sd == pytest.approx(np.std([1, 4], ddof=1))
 
 
-def teams_of(rng: np.random.Generator, teams: int, episodes: int, spread: float) -> np.ndarray:
-    """Returns of teams that differ by ``spread`` on networks that differ by 1, with noise of 0.5."""
+def seeds_of(rng: np.random.Generator, seeds: int, episodes: int, spread: float) -> np.ndarray:
+    """Returns of seeds that differ by ``spread`` on networks that differ by 1, with noise of 0.5."""
     network = rng.normal(size=(1, episodes))
-    return rng.normal(0, spread, (teams, 1)) + network + rng.normal(0, 0.5, (teams, episodes))
+    return rng.normal(0, spread, (seeds, 1)) + network + rng.normal(0, 0.5, (seeds, episodes))
 
 
-@pytest.mark.parametrize(("teams", "spread"), [(5, 1.0), (5, 0.0), (10, 0.3)])
-def test_intervals_of_several_teams_cover_the_mean_of_all_possible_teams(teams, spread):
+@pytest.mark.parametrize(("seeds", "spread"), [(5, 1.0), (5, 0.0), (10, 0.3)])
+def test_intervals_of_several_seeds_cover_the_mean_of_all_possible_seeds(seeds, spread):
     rng = np.random.default_rng(5)
-    found = [estimate(teams_of(rng, teams, 40, spread), seed) for seed in range(200)]
+    found = [estimate(seeds_of(rng, seeds, 40, spread), seed) for seed in range(200)]
     covered = sum(e.low <= 0.0 <= e.high for e in found)
     assert 0.89 * 200 <= covered <= 0.995 * 200
 
 
-def test_episodes_alone_would_be_too_sure_of_several_teams():
-    """The mean of five teams, taken as one team, has an interval that misses the truth most of the time."""
+def test_episodes_alone_would_be_too_sure_of_several_seeds():
+    """The mean of five seeds, taken as one seed, has an interval that misses the truth most of the time."""
     rng = np.random.default_rng(6)
-    found = [estimate(teams_of(rng, 5, 40, 1.0).mean(axis=0), seed) for seed in range(100)]
+    found = [estimate(seeds_of(rng, 5, 40, 1.0).mean(axis=0), seed) for seed in range(100)]
     assert sum(e.low <= 0.0 <= e.high for e in found) < 75
 
 
-def test_differences_of_teams_cover_the_truth():
+def test_differences_of_seeds_cover_the_truth():
     rng = np.random.default_rng(7)
     covered = 0
     for seed in range(200):
         network = rng.normal(0, 5, (1, 30))
-        ours, theirs = (network + mean + teams_of(rng, 5, 30, 0.5) for mean in (1.0, 0.0))
-        found = paired_difference(ours, theirs, seed)
+        first, second = (network + mean + seeds_of(rng, 5, 30, 0.5) for mean in (1.0, 0.0))
+        found = paired_difference(first, second, seed)
         covered += found.low <= 1.0 <= found.high
     assert 0.89 * 200 <= covered <= 0.995 * 200
 
@@ -134,14 +149,14 @@ def two_samples(shift=0.0, repeats=1000):
 
 
 def test_differences_are_welchs():
-    ours, theirs = two_samples()[0]
-    found, expected = mean_difference(ours, theirs), scipy.stats.ttest_ind(ours, theirs, equal_var=False)
+    first, second = two_samples()[0]
+    found, expected = mean_difference(first, second), scipy.stats.ttest_ind(first, second, equal_var=False)
     interval = expected.confidence_interval(0.95)
     np.testing.assert_allclose([found.p, found.freedom], [expected.pvalue, expected.df])
     np.testing.assert_allclose([found.low, found.high], interval)
-    assert found.value == pytest.approx(ours.mean() - theirs.mean())
-    with pytest.raises(ValueError, match="two values on each side, not 40 and 1"):
-        mean_difference(ours, theirs[:1])
+    assert found.value == pytest.approx(first.mean() - second.mean())
+    with pytest.raises(ValueError, match="two values in each sample, not 40 and 1"):
+        mean_difference(first, second[:1])
 
 
 def test_the_interval_of_a_difference_covers_it_as_often_as_it_says():

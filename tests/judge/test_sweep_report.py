@@ -7,12 +7,12 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from garrison.judge import sweep_report
-from garrison.runs import run as runs
+from garrison.runs import directory as runs
 from garrison.runs import sweep as plans
 from garrison.runs.trials import plan
 
 
-def make(folder, grid, ends, teams=2):
+def make(folder, grid, ends, seeds=2):
     """A sweep whose trials end at these returns; a trial without one has not begun."""
     sweep = plans.create(folder, "quick", None, plan(grid, []))
     for trial, end in zip(sweep.trials, ends, strict=True):
@@ -20,7 +20,7 @@ def make(folder, grid, ends, teams=2):
             continue
         run = runs.create(sweep.run(trial).path, {})
         for iteration in range(1, 21):
-            returns = [end + team if iteration > 18 else -100.0 for team in range(teams)]
+            returns = [end + seed if iteration > 18 else -100.0 for seed in range(seeds)]
             run.log({"iteration": iteration, "env_steps": 10 * iteration, "seconds": 1.0, "return": returns})
         sweep.note(trial, "finished")
     return sweep
@@ -29,16 +29,16 @@ def make(folder, grid, ends, teams=2):
 def test_trials_are_judged_by_the_last_tenth_and_the_best_is_first(tmp_path):
     told = sweep_report.figures(make(tmp_path, ["gamma=0.8,0.9,1"], [-30, -10, None]))
     best, second, none = told["trials"]
-    assert (best["trial"], best["teams"], best["mean"]) == ("gamma=0.9", [-10, -9], -9.5)
+    assert (best["trial"], best["seeds"], best["mean"]) == ("gamma=0.9", [-10, -9], -9.5)
     assert best["sd"] == pytest.approx(0.5**0.5)
     assert (best["iterations"], best["env_steps"], best["status"]) == (20, 200, "finished")
     assert second["trial"] == "gamma=0.8"
-    assert (none["mean"], none["sd"], none["teams"], none["status"]) == (None, None, [], "waiting")
+    assert (none["mean"], none["sd"], none["seeds"], none["status"]) == (None, None, [], "waiting")
     assert told["varied"] == ["gamma"]
 
 
-def test_one_team_has_no_spread(tmp_path):
-    (trial,) = sweep_report.figures(make(tmp_path, ["gamma=1"], [-10], teams=1))["trials"]
+def test_one_seed_has_no_spread(tmp_path):
+    (trial,) = sweep_report.figures(make(tmp_path, ["gamma=1"], [-10], seeds=1))["trials"]
     assert (trial["mean"], trial["sd"]) == (-10, None)
 
 
@@ -73,7 +73,7 @@ def test_words_are_not_joined(tmp_path, monkeypatch):
 
 
 def test_two_fields_are_drawn_as_a_map_with_holes(tmp_path, monkeypatch):
-    sweep = make(tmp_path, ["gamma=0.9,1", "clip=0.1,0.2"], [-1, -2, None, -4], teams=1)
+    sweep = make(tmp_path, ["gamma=0.9,1", "clip_eps=0.1,0.2"], [-1, -2, None, -4], seeds=1)
     _, grid, _ = drawn(sweep, monkeypatch).axes
     (shown,) = grid.get_images()
     assert shown.get_array().tolist() == [[-1, None], [-2, -4]]

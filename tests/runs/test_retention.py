@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from garrison.runs import checkpoint, retention
-from garrison.runs import run as runs
+from garrison.runs import directory as runs
 
 STATE = {"iteration": jnp.zeros((), jnp.int32)}
 
@@ -15,16 +15,18 @@ def state(done: int) -> dict[str, jax.Array]:
     return {"iteration": jnp.asarray(done, jnp.int32)}
 
 
-def keeper(run: runs.Run, iterations: int = 30, keep_every: int | None = None) -> retention.Keeper:
-    return retention.Keeper(run, lambda done: {"iteration": done}, iterations, keep_every)
+def keeper(
+    run: runs.RunDirectory, iterations: int = 30, keep_every: int | None = None
+) -> retention.CheckpointRetention:
+    return retention.CheckpointRetention(run, lambda done: {"iteration": done}, iterations, keep_every)
 
 
-def kept(run: runs.Run, which: str) -> int:
+def kept(run: runs.RunDirectory, which: str) -> int:
     return int(checkpoint.load(run.checkpoint(which), STATE)["iteration"])
 
 
 @pytest.fixture
-def run(tmp_path) -> runs.Run:
+def run(tmp_path) -> runs.RunDirectory:
     return runs.create(tmp_path, {})
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from garrison.core.extras import EXTRAS
-from garrison.runs import run as runs
+from garrison.runs import directory as runs
 from garrison.runs import sinks
 from garrison.runs.sinks import Sinks, opened, scalars
 
@@ -46,18 +46,18 @@ def events(run):
     return found
 
 
-def test_numbers_of_one_team_keep_the_metrics_name():
+def test_numbers_of_one_seed_keep_the_metrics_name():
     assert scalars(row(1, [-3.0])) == {"iteration": 1, "env_steps": 20, "seconds": 0.5, "return": -3}
 
 
-def test_several_teams_have_a_tag_each_beside_the_mean():
+def test_several_seeds_have_a_tag_each_and_the_mean():
     told = scalars({"return": [-3.0, -1.0]})
-    assert told == {"return": -2, "return/team0": -3, "return/team1": -1}
+    assert told == {"return": -2, "return/seed0": -3, "return/seed1": -1}
 
 
 def test_what_is_no_number_is_left_out():
     told = scalars({"return": [None, -1.0], "entropy": [None, None], "loss": float("nan"), "note": "x"})
-    assert told == {"return": -1, "return/team1": -1}
+    assert told == {"return": -1, "return/seed1": -1}
 
 
 def test_tensorboard_has_every_row_and_the_configuration(run):
@@ -68,10 +68,10 @@ def test_tensorboard_has_every_row_and_the_configuration(run):
     curves = [event[1:] for event in written if event[2].startswith("return")]
     assert curves == [
         (20, "return", -2),
-        (20, "return/team0", -3),
-        (20, "return/team1", -1),
+        (20, "return/seed0", -3),
+        (20, "return/seed1", -1),
         (40, "return", -2),
-        (40, "return/team0", -2),
+        (40, "return/seed0", -2),
     ]
     assert (0, 40, "seconds", 0.5) in written
     assert [event[2] for event in written if event[1] == 0] == ["config/text_summary"]
@@ -187,5 +187,5 @@ def test_wandb_continues_the_same_run_offline(run, monkeypatch):
     assert begun[0].id == begun[1].id == (run.path / sinks.WANDB_ID).read_text()
     assert begun[1].config["ippo"] == {"lanes": 4}
     assert summary["env_steps"] == 40
-    assert (summary["return"], summary["return/team1"]) == (-2, -1)
+    assert (summary["return"], summary["return/seed1"]) == (-2, -1)
     assert len(list((run.path / "wandb").glob("offline-run-*"))) == 2

@@ -17,7 +17,7 @@ def test_a_sweep_is_read_back(tmp_path):
 def test_the_seeds_are_arguments_too(tmp_path):
     first = TRIALS[0]
     with_seeds = sweeps.create(tmp_path / "a", "quick", 3, TRIALS)
-    assert with_seeds.arguments(first) == ["--gamma", "0.9", "--seeds", "3"]
+    assert with_seeds.arguments(first) == ["--gamma", "0.9", "--num-seeds", "3"]
     assert sweeps.create(tmp_path / "b", "quick", None, TRIALS).arguments(first) == ["--gamma", "0.9"]
 
 
@@ -35,26 +35,44 @@ def test_what_is_done_is_not_done_again_and_what_failed_only_when_asked(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("preset", "seeds", "trials", "message"),
+    ("preset", "num_seeds", "trials", "message"),
     [
-        ("other", None, TRIALS, "of preset quick and not other"),
-        ("quick", 2, TRIALS, "of seeds None and not 2"),
-        ("quick", None, TRIALS[:1], r"of trials \['gamma=0.9', .* and not \['gamma=0.9'\]"),
+        ("other", None, TRIALS, "with preset quick, not other"),
+        ("quick", 2, TRIALS, "with num_seeds None, not 2"),
+        ("quick", None, TRIALS[:1], r"with trials \['gamma=0.9', .*, not \['gamma=0.9'\]"),
     ],
 )
-def test_another_sweep_in_the_same_place_is_an_error(tmp_path, preset, seeds, trials, message):
+def test_another_sweep_in_the_same_place_is_an_error(tmp_path, preset, num_seeds, trials, message):
     sweeps.create(tmp_path, "quick", None, TRIALS)
     with pytest.raises(ValueError, match=message):
-        sweeps.create(tmp_path, preset, seeds, trials)
+        sweeps.create(tmp_path, preset, num_seeds, trials)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", json.dumps({"format": 2}), json.dumps({"format": 1})])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"format": 2}', '{"format": 1}', '{"format": 9}', '{"format": 2, "trials": 3}']
+)
 def test_a_damaged_sweep_is_an_error_that_names_the_file(tmp_path, text):
     (tmp_path / "sweep.json").write_text(text)
-    with pytest.raises(ValueError, match=r"sweep\.json cannot be read"):
+    with pytest.raises(ValueError, match=r"sweep\.json (is damaged|has format)"):
         sweeps.load(tmp_path)
 
 
 def test_a_folder_that_is_no_sweep(tmp_path):
-    with pytest.raises(FileNotFoundError, match="is no sweep"):
+    with pytest.raises(FileNotFoundError, match="is not a sweep"):
         sweeps.load(tmp_path)
+
+
+def test_a_sweep_of_the_first_format_is_read(tmp_path):
+    sweeps.create(tmp_path, "quick", 3, TRIALS)
+    data = json.loads((tmp_path / "sweep.json").read_text())
+    old = {"format": 1, "preset": "quick", "seeds": data["num_seeds"], "trials": data["trials"]}
+    (tmp_path / "sweep.json").write_text(json.dumps(old))
+    assert sweeps.load(tmp_path) == sweeps.Sweep(tmp_path, "quick", 3, tuple(TRIALS))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"status": "asleep"}'])
+def test_a_damaged_state_of_a_trial_is_named_with_a_remedy(tmp_path, text):
+    sweep = sweeps.create(tmp_path, "quick", 3, TRIALS)
+    (tmp_path / "states" / f"{TRIALS[0].name}.json").write_text(text)
+    with pytest.raises(ValueError, match=r"gamma=0\.9\.json is damaged \(.*\); delete it: the trial is then"):
+        sweep.todo(retry=False)

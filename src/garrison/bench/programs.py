@@ -21,8 +21,8 @@ from garrison.algos import ippo
 from garrison.core.world import State, World
 from garrison.core.wrappers import AutoReset
 from garrison.learn import shard
-from garrison.presets import Training
-from garrison.train import seeds
+from garrison.training import seeds
+from garrison.training.config import Training
 
 WHAT = ("env", "rollout", "training")
 
@@ -113,9 +113,9 @@ def _overflow(state: State) -> dict[str, jax.Array]:
 
 
 def learner(training: Training, world: World, what: str) -> Program:
-    """The ``rollout`` or the ``training`` iteration of a preset's learner, for one team."""
-    config = training.ippo
-    steps = ippo.steps_per_iteration(config, world) // config.lanes
+    """The ``rollout`` or the ``training`` iteration of a preset's learner, for one seed."""
+    config = training.settings
+    steps = ippo.steps_per_iteration(config, world) // config.num_envs
 
     def start(seed: jax.Array) -> tuple[ippo.TrainState]:
         return (jax.lax.map(partial(ippo.init, config, world), jax.random.key(seed)[None]),)
@@ -123,9 +123,9 @@ def learner(training: Training, world: World, what: str) -> Program:
     (first,) = jax.eval_shape(start, jnp.int32(0))
     about = {"parameters": sum(leaf.size for leaf in jax.tree.leaves(first.net))}
     if what == "rollout":
-        collect = jax.jit(lambda states: ippo.collect(config, world, seeds.team(states, 0))[1])
-        return Program(what, config.lanes, steps, jax.jit(start), collect, **about)
-    iterate = jax.jit(lambda states: seeds.iteration(config, world, 1, states), donate_argnums=0)
+        collect = jax.jit(lambda states: ippo.collect(config, world, seeds.select(states, 0))[1])
+        return Program(what, config.num_envs, steps, jax.jit(start), collect, **about)
+    iterate = jax.jit(lambda states: seeds.iteration(ippo, config, world, states, 1), donate_argnums=0)
     return Program(
-        what, config.lanes, steps, jax.jit(start), iterate, lambda _, results: results[:1], **about
+        what, config.num_envs, steps, jax.jit(start), iterate, lambda _, results: results[:1], **about
     )

@@ -14,15 +14,15 @@ from garrison.bench.programs import Program
 from garrison.bench.stages import Runner, Tell, spread
 from garrison.core.world import World
 from garrison.learn import shard
-from garrison.presets import Training
+from garrison.training.config import Training
 
 
 def program(what: str, training: Training, world: World, lanes: int | None, steps: int | None) -> Program:
     """One of :data:`programs.WHAT`. ``lanes`` None stands for the preset's; ``steps`` is for env alone."""
     if what == "env":
-        return programs.env(world, training.ippo.lanes if lanes is None else lanes, steps)
+        return programs.env(world, training.settings.num_envs if lanes is None else lanes, steps)
     if lanes is not None:
-        training = dataclasses.replace(training, ippo=training.ippo.replace(lanes=lanes))
+        training = dataclasses.replace(training, settings=training.settings.replace(num_envs=lanes))
     return programs.learner(training, world, what)
 
 

@@ -14,25 +14,19 @@ from typing import Any, Literal
 
 import jax
 import tyro
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from garrison.bench import machine, processes
 from garrison.bench.programs import WHAT, Program
 from garrison.cli import bench_report
-from garrison.cli.common import log, out, print_json, user_input
+from garrison.cli.common import out, print_json, user_input
+from garrison.cli.progress import bar
 from garrison.core.files import write
 from garrison.core.world import World
 from garrison.learn import shard
-from garrison.presets import PRESETS, Training, make_world
+from garrison.presets import PRESETS
 from garrison.runs import study_files
-from garrison.train import seeds
+from garrison.training import seeds
+from garrison.training.config import Training, make_world, parse_options
 
 LANES = (1, 64, 256)  # of the world alone: for debugging, for a small machine, for more cores
 Tell = Callable[[str], None]
@@ -129,12 +123,13 @@ class Bench:
                 play(0.001)  # so that its absence is told before anything is measured
         named = {"red": self.red, "green": self.green}
         options = (*self.options, *(f"{name}={value}" for name, value in named.items() if value is not None))
+        options = parse_options(options)
         training = dataclasses.replace(
-            PRESETS[self.preset], world=self.world, options=options, seeds=1, at_once=1
+            PRESETS[self.preset], world=self.world, options=options, num_seeds=1, parallel_seeds=1
         )
         if self._programs() == ("env",):
             return training, make_world(self.world, options)
-        return training, seeds.world_of(training)  # which checks that the preset fits the world
+        return training, seeds.check(training)  # which checks that the preset fits the world
 
     def _devices(self) -> int | None:
         """How many devices are to be used at most; None: as many as suit each program."""
@@ -154,7 +149,7 @@ class Bench:
         return [
             (what, lanes)
             for what in self._programs()
-            for lanes in self.lanes or (LANES if what == "env" else (training.ippo.lanes,))
+            for lanes in self.lanes or (LANES if what == "env" else (training.settings.num_envs,))
         ]
 
     def _measured(self, training: Training, world: World, devices: int | None) -> dict[str, Any]:
@@ -231,20 +226,11 @@ class Bench:
 
 @contextmanager
 def progress(total: int) -> Iterator[Tell]:
-    """A bar on standard error; yields what tells it which of ``total`` things begins."""
-    columns = [
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:.0f}%"),
-    ]
-    with Progress(
-        *columns, TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(),
-        console=log, transient=True, speed_estimate_period=600,
-    ) as bar:  # fmt: skip
-        task = bar.add_task("starting", total=total, completed=-1)
+    """A bar on standard error; yields a function that names the step, of ``total``, that begins."""
+    with bar("starting", total + 1, transient=True) as steps:
 
-        def tell(what: str) -> None:
-            bar.update(task, description=what, advance=1)
+        def begin(what: str) -> None:
+            steps.update(description=what)
+            steps.advance()
 
-        yield tell
+        yield begin

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
-import jax
 import tyro
 
 from garrison.cli.bench import Bench
-from garrison.cli.common import INTERRUPTED, log
+from garrison.cli.cache import use_compilation_cache
+from garrison.cli.common import INTERRUPTED, log, print_in_any_encoding
 from garrison.cli.compare import Compare
 from garrison.cli.demo import Demo
 from garrison.cli.evaluate import Evaluate
@@ -59,9 +57,13 @@ Command = (
     | Annotated[Info, tyro.conf.subcommand("info")]
 )
 
+#: Flags that may be given several times.
+REPEATABLE = {"--grid"}
+
 
 def run(arguments: Sequence[str]) -> int:
     """Parse the arguments and run the command; returns the exit status."""
+    print_in_any_encoding()
     command = parse(arguments)
     use_compilation_cache()
     try:
@@ -72,18 +74,20 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def parse(arguments: Sequence[str]) -> Any:
-    """The command that arguments ask for, to be ``run()``. Raises ``SystemExit`` for wrong ones."""
+    """The command for some arguments, to be ``run()``. Raises ``SystemExit`` for wrong ones."""
+    _check_flags(arguments)
     return tyro.cli(
         Command,
         prog="garrison",
-        description="Train, play and judge teams that defend networks.",
+        description="Train, evaluate and compare policies that defend networks.",
         args=arguments,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.CascadeSubcommandArgs),
     )
 
 
-def use_compilation_cache() -> None:
-    """Keep compiled programs under ``$XDG_CACHE_HOME``, unless JAX has been told where to keep them."""
-    if jax.config.jax_compilation_cache_dir is None:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(base / "garrison" / "jax"))
+def _check_flags(arguments: Sequence[str]) -> None:
+    """Refuse flags that are given twice, of which argparse would silently take the last."""
+    flags = [word.partition("=")[0].replace("_", "-") for word in arguments if word.startswith("--")]
+    for flag in flags:
+        if flags.count(flag) > 1 and flag not in REPEATABLE:
+            raise SystemExit(f"garrison: {flag} is given twice; write all its values behind one {flag}")

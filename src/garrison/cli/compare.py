@@ -1,38 +1,32 @@
-"""``garrison compare``: how players differ, pair by pair."""
+"""``garrison compare``: policies pair by pair."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from garrison.cli.common import out, print_json, user_input
-from garrison.cli.evaluate import Contest, played
-from garrison.judge import tables
-from garrison.judge.summary import comparison
+from garrison.cli.common import user_input
+from garrison.cli.evaluate import Contest, playing
 
 
 @dataclass(frozen=True)
 class Compare(Contest):
-    """Compare runs and scripted players on the same episodes, pair by pair.
+    """Compare runs and scripted policies on the same episodes, pair by pair.
 
-    Shows interquartile means, paired differences of return, the probability that one does better than the
-    other in the same episode, and how far apart their behavior is, with 95% bootstrap intervals that include
-    the spread between the teams of a run. Runs that were trained in different worlds are compared in one that
-    is named with --world.
+    Shows interquartile means, paired differences of return, the probability that the first has the higher
+    return in the same episode, and the distance of their behavior. The 95% bootstrap intervals include the
+    spread over the training seeds of a run. Name the world with --world if the runs were trained in different
+    ones.
     """
 
     def run(self) -> int:
         with user_input():
-            world, players, options = self.opened()
+            match = self.match()
+            if len(match.policies) < 2:
+                raise ValueError(
+                    f"name at least two different policies to compare, not {len(match.policies)}"
+                )
             episodes, seed = self.range()
-            if len(players) < 2:
-                raise ValueError(f"name at least two different players to compare, not {len(players)}")
-        results, _ = played(world, players, episodes, seed)
-        figures = comparison(world, results, seed, options)
-        figures |= {"which": self.which, "greedy": self.greedy}
-        if self.json:
-            print_json(figures)
-            return 0
-        for table in (*tables.comparison_tables(figures), tables.behavior_table(figures)):
-            out.print(table)
-            out.print()
-        return 0
+            match.check(episodes, seed)
+        with playing(match, episodes) as on_progress:
+            result = match.compare(episodes, seed, on_progress)
+        return self.show(result)

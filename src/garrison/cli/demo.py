@@ -1,4 +1,4 @@
-"""``garrison demo``: the main job, from nothing to a judged team."""
+"""``garrison demo``: train, evaluate and report in one command."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from pathlib import Path
 
 from garrison.cli.common import log, user_input
 from garrison.cli.evaluate import EPISODES, SEED
+from garrison.cli.flags import TrainingFlags, flags_of
 from garrison.cli.report import show, write_report
-from garrison.cli.train import report, start, train
+from garrison.cli.train import report, trained
 from garrison.judge.evaluate import check_seeds
-from garrison.presets import PRESETS, Training
-from garrison.train.seeds import load_teams
+from garrison.presets import PRESETS
+from garrison.training.train import create
 
 
 @dataclass(frozen=True)
 class Demo:
-    """Train a team, judge it beside the world's own players, and show what it does."""
+    """Train a policy, evaluate it with the world's scripted policies, and write a report."""
 
-    training: Training = PRESETS["quick"]
+    training: TrainingFlags = flags_of(PRESETS["quick"])
     episodes: int = EPISODES
-    """Episodes that each player is judged on."""
+    """Episodes per policy."""
     out: Path | None = None
     """Run directory; by default a new one under runs/."""
 
@@ -29,12 +30,13 @@ class Demo:
         began = time.monotonic()
         with user_input():
             check_seeds(self.episodes, SEED)
-            training, world, run = start(self.training, self.out)
-        _, finished = train(training, world, run)
-        if not finished:
-            return report(run, finished)
-        training, world, teams = load_teams(run)
-        figures = write_report(run, training, world, teams, self.episodes, SEED)
+            run = create(self.training.training(), self.out)
+        if not trained(run):
+            return report(run, finished=False)
+        with user_input():
+            policies = run.policies()
+        figures = write_report(run, run.training, run.world(), policies, self.episodes, SEED)
         show(run, figures)
-        log.print(f"Done in {time.monotonic() - began:.0f} s. The run is in {run.path}", soft_wrap=True)
+        seconds = time.monotonic() - began
+        log.print(f"Done in {seconds:.0f} s. The run is in {run.path}", soft_wrap=True, markup=False)
         return 0

@@ -1,108 +1,164 @@
-"""``garrison eval``: players on the same episodes, side by side."""
+"""``garrison eval``: policies on the same episodes."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import tyro
 
-from garrison.cli.common import out, print_json, user_input, waiting
+from garrison.cli.common import out, print_json, seed_range, user_input, waiting
+from garrison.core.files import to_json, write
 from garrison.core.policy import Policy
 from garrison.core.world import World, observed_by
-from garrison.judge import tables
-from garrison.judge.evaluate import Episodes, Recording, check_seeds, evaluate
-from garrison.judge.summary import summary
-from garrison.presets import Training, make_world
-from garrison.runs import run as runs
-from garrison.train.seeds import load_teams
+from garrison.judge import match as matches
+from garrison.judge import specs
+from garrison.judge.evaluate import check_seeds
+from garrison.judge.evaluation import Figures
+from garrison.judge.match import EPISODES, SEED, Match, OnProgress
+from garrison.judge.specs import LoadedRun, Which
+from garrison.judge.tables import tables
+from garrison.training.config import make_world, parse_options
 
-EPISODES = 100
-SEED = 1_000_000  # far from the seeds that people train with
-Which = Literal["latest", "best"]
-
-#: The players of a contest: one each, or the teams of a run.
-Players = dict[str, Policy | list[Policy]]
+#: The policies of a match by name: one each, or one per training seed of a run.
+Policies = dict[str, Policy | list[Policy]]
 
 
 @dataclass(frozen=True)
 class Contest:
-    """Who plays what: the arguments that `eval` and `compare` share."""
+    """Which policies play what: the arguments that `eval` and `compare` share."""
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Run directories, and names of the world's own players."""
+    """Run directories (RUN, or RUN:1 for one training seed, counted from 0) and policies of the world."""
+    against: tuple[str, ...] = ()
+    """Opponents, named as the policies are; every policy plays each. By default the world's own."""
+    side: str | None = None
+    """Side to judge, as in red; by default that of the runs, or of the world."""
     world: str | None = None
-    """World to play; by default that of the runs, or cc4."""
+    """World; by default that of the runs, or cc4."""
     options: tuple[str, ...] = ()
-    """Options of the world, as in green=sleep; what is not named stays as the runs have it."""
+    """Options of the world, as in green=sleep; the others stay as in the runs."""
     red: str | None = None
-    """The attacker; short for an option red=..."""
+    """Scripted attacker; short for the option red=..."""
     episodes: int | None = None
-    """Episodes of each player; 100 by default."""
+    """Episodes of each policy; 100 by default."""
     seed: int | None = None
-    """Seed of the first episode; the others have the next ones. 1,000,000 by default."""
-    seeds: str | None = None
+    """Seed of the first episode; the others have the seeds that follow. 1,000,000 by default."""
+    episode_seeds: str | None = None
     """Seeds of the episodes, as in 0-99, in place of --episodes and --seed."""
     which: Which = "latest"
-    """Which checkpoint of the runs plays."""
+    """Checkpoint of the runs."""
     greedy: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Let trained teams take their most probable actions instead of sampling."""
+    """Take the most probable actions of trained policies instead of sampling."""
+    out: Path | None = None
+    """File for the figures, as JSON."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON."""
 
-    def opened(self) -> tuple[World, Players, tuple[str, ...]]:
-        """The world, all that are named (the teams of each run, the world's own players), and its options.
+    def opened(self) -> tuple[World, Policies, tuple[str, ...]]:
+        """The world with its own opponent, the named policies, and the world's options.
 
-        Raises ``ValueError`` or ``OSError`` for what is unknown or does not fit together.
+        Raises ``ValueError`` or ``OSError`` for unknown names and for policies that do not fit the world.
         """
-        paths = [name for name in self.names if (Path(name) / "config.json").exists()]
-        loaded = {path: load_teams(runs.load(Path(path)), self.which, self.greedy) for path in paths}
-        world, options = self._world({path: training for path, (training, _, _) in loaded.items()})
-        for path, (training, trained_in, _) in loaded.items():
-            check_fit(path, training, trained_in, world)
-        known = world.policies()
-        shown = labels(paths, known)
-        for name in self.names:
-            if name not in loaded and name not in known:
-                raise ValueError(
-                    f"{name} is no run directory, and no player of world {world.name!r}; its players: "
-                    + ", ".join(known)
-                )
-        players = {
-            shown.get(name, name): loaded[name][2] if name in loaded else known[name] for name in self.names
-        }
-        return world, players, options
+        loaded = self._loaded()
+        world, options = self._world(loaded)
+        if self.side is not None or len(world.sides) > 1:
+            matches.check_one_sided(world, self.side)
+        return world, self._policies(loaded, world), options
+
+    def match(self, scripted: bool = False) -> Match:
+        """The match to play.
+
+        Args:
+            scripted: whether all scripted policies of the world play, if none of them is named.
+        """
+        if not self.against:
+            world, policies, options = self.opened()
+            worlds: dict[str | None, World] = {None: world}
+        else:
+            loaded = self._loaded()
+            world, options = self._world(loaded)
+            both, side = matches.two_sided(world), matches.judged_side(world, self.side)
+            if self.red is not None:
+                raise ValueError("give either --red, the world's own attacker, or --against")
+            worlds = matches.worlds_against(world, side, self._opponents(both, side))
+            decided = {"side", *both.sides}  # options that name a side or its policy
+            options = tuple(option for option in options if option.partition("=")[0] not in decided)
+            world = specs.side_view(both, side)
+            policies = self._policies(loaded, world)
+        trained = [name for name, one in policies.items() if isinstance(one, list)]
+        if scripted and len(trained) == len(policies):
+            policies = {**world.policies(), **policies}
+        return Match(worlds, policies, trained[0] if trained else None, options)
 
     def range(self) -> tuple[int, int]:
-        """Number of episodes, and the seed of the first one. Raises ``ValueError`` if they make no sense."""
+        """Number of episodes and seed of the first one. Raises ``ValueError`` for impossible ones."""
         episodes = EPISODES if self.episodes is None else self.episodes
         seed = SEED if self.seed is None else self.seed
-        if self.seeds is not None:
+        if self.episode_seeds is not None:
             if self.episodes is not None or self.seed is not None:
-                raise ValueError("give either --seeds, or --episodes and --seed")
-            found = re.fullmatch(r"(\d+)(?:-(\d+))?", self.seeds)
-            seed, last = (int(found[1]), int(found[2] or found[1])) if found else (0, -1)
-            episodes = last - seed + 1
-            if episodes < 1:
-                raise ValueError(f"seeds is {self.seeds!r}; write it as FIRST-LAST, as in 0-99")
+                raise ValueError("give either --episode-seeds, or --episodes and --seed")
+            seeds = seed_range(self.episode_seeds)
+            episodes, seed = len(seeds), seeds[0]
         check_seeds(episodes, seed)
+        if self.out is not None:
+            check_output(self.out)
         return episodes, seed
 
-    def _world(self, trainings: dict[str, Training]) -> tuple[World, tuple[str, ...]]:
-        """The world to play, the one that is named or that in which all runs trained, and its options."""
-        asked = (*self.options, *(() if self.red is None else (f"red={self.red}",)))
-        if self.world is not None or not trainings:
-            return make_world(self.world or "cc4", asked), asked
-        options = {path: overridden(training.options, asked) for path, training in trainings.items()}
-        worlds = {path: make_world(trainings[path].world, one) for path, one in options.items()}
-        alike = {path: observed_by(world, list(worlds.values())) for path, world in worlds.items()}
+    def show(self, result: Figures) -> int:
+        """Write the figures to ``--out`` and print them; returns the exit status."""
+        figures = result.figures | {"which": self.which, "greedy": self.greedy}
+        if self.out is not None:
+            write(self.out, to_json(figures) + "\n")
+        if self.json:
+            print_json(figures)
+            return 0
+        for table in tables(figures):
+            out.print(table)
+            out.print()
+        return 0
+
+    def _loaded(self) -> dict[str, LoadedRun]:
+        runs = [name for name in self.names if specs.run_of(name) is not None]
+        return {name: specs.load_run(name, self.which, self.greedy) for name in runs}
+
+    def _policies(self, loaded: dict[str, LoadedRun], world: World) -> Policies:
+        for run in loaded.values():
+            specs.check_fit(run, world)
+        shown = specs.labels(list(loaded), world.policies())
+        return {
+            shown.get(name, name): list(loaded[name].policies)
+            if name in loaded
+            else specs.resolve(name, world)
+            for name in self.names
+        }
+
+    def _opponents(self, both: World, side: str) -> dict[str, str | Policy]:
+        runs = [name for name in self.against if specs.run_of(name) is not None]
+        shown = specs.labels(runs)
+        return {
+            shown.get(name, name): specs.opponent(name, both, side, (), self.which, self.greedy)
+            for name in self.against
+        }
+
+    def _world(self, loaded: dict[str, LoadedRun]) -> tuple[World, tuple[str, ...]]:
+        """The world that is named, or the one in which all runs were trained, and its options."""
+        given = (*self.options, *(() if self.red is None else (f"red={self.red}",)))
+        parse_options(given)  # refuses an option that is given twice
+        if self.world is not None or not loaded:
+            return make_world(self.world or "cc4", given), given
+        options = {name: overridden(run.options, given) for name, run in loaded.items()}
+        worlds = {name: make_world(loaded[name].training.world, one) for name, one in options.items()}
+        alike = {name: observed_by(world, list(worlds.values())) for name, world in worlds.items()}
         if len(set(alike.values())) > 1:
-            told = [f"{path}: {' '.join((t.world, *t.options))}" for path, t in trainings.items()]
+            trained_in = [
+                f"{name}: {' '.join((run.training.world, *run.options))}" for name, run in loaded.items()
+            ]
             raise ValueError(
-                f"the runs were trained in different worlds ({'; '.join(told)}); "
+                f"the runs were trained in different worlds ({'; '.join(trained_in)}); "
                 "name the one to play with --world, and its options with --options"
             )
         return next(iter(alike.values())), next(iter(options.values()))
@@ -110,95 +166,71 @@ class Contest:
 
 @dataclass(frozen=True)
 class Evaluate(Contest):
-    """Judge trained teams and a world's scripted players on the same episodes.
+    """Judge trained and scripted policies on the same episodes.
 
-    If no scripted player is named, all of them play.
+    Without the name of a scripted policy, all scripted policies of the world play. With --against, every
+    policy plays every opponent.
     """
 
-    players: tuple[str, ...] = ()
-    """More names of the world's own players."""
+    policies: tuple[str, ...] = ()
+    """More policies, for use after other options."""
     on: Literal["garrison", "cyborg"] = "garrison"
-    """Whose cc4 to play; on CybORG, which has to be installed, only players that are named play."""
+    """Simulator: garrison or cyborg. On CybORG (must be installed) name the policies to evaluate."""
     workers: int = 1
-    """Processes that play on CybORG."""
+    """Processes on CybORG."""
 
     def run(self) -> int:
-        figures = self._here() if self.on == "garrison" else self._on_cyborg()
-        figures |= {"which": self.which, "greedy": self.greedy}
-        if self.json:
-            print_json(figures)
-        else:
-            out.print(tables.table(figures))
-            out.print()
-            out.print(tables.behavior_table(figures))
-        return 0
+        whole = replace(self, names=(*self.names, *self.policies))
+        return whole.show(whole._here() if self.on == "garrison" else whole._on_cyborg())
 
-    def _here(self) -> dict[str, Any]:
+    def _here(self) -> Figures:
         with user_input():
-            world, players, options = replace(self, names=(*self.names, *self.players)).opened()
+            match = self.match(scripted=True)
             episodes, seed = self.range()
-            trained = [name for name, player in players.items() if isinstance(player, list)]
-            if len(trained) == len(players):
-                players = world.policies() | players
-        results, _ = played(world, players, episodes, seed)
-        return summary(world, results, seed, trained[0] if trained else None, options)
+            match.check(episodes, seed)
+        with playing(match, episodes) as on_progress:
+            return match.evaluate(episodes, seed, on_progress=on_progress)
 
-    def _on_cyborg(self) -> dict[str, Any]:
+    def _on_cyborg(self) -> Figures:
         from garrison.cli import evaluate_cyborg
 
         with user_input():
-            world, players, options = replace(self, names=(*self.names, *self.players)).opened()
+            if self.against:
+                raise ValueError("--against is not possible on CybORG: name its attacker with --red")
+            world, policies, options = self.opened()
             episodes, seed = self.range()
-            if not players:
+            if not policies:
                 raise ValueError(
-                    "name who plays on CybORG: runs, or players of the world, as in: garrison eval idle"
+                    "name the policies to evaluate on CybORG: runs, or policies of the world, as in: "
+                    "garrison eval idle --on cyborg"
                 )
             if self.workers < 1:
                 raise ValueError(f"workers is {self.workers}; it must be at least 1")
-            world, about = evaluate_cyborg.beside(world)
-        results = evaluate_cyborg.played(world, players, episodes, seed, self.workers)
-        trained = [name for name, player in players.items() if isinstance(player, list)]
-        return summary(world, results, seed, trained[0] if trained else None, options) | {"cyborg": about}
+            cyborg = evaluate_cyborg.on_cyborg(world)
+        return evaluate_cyborg.evaluated(cyborg, policies, episodes, seed, self.workers, options)
 
 
-def played(
-    world: World, players: Players, episodes: int, seed: int, record: str | None = None
-) -> tuple[dict[str, Episodes], Recording | None]:
-    """:func:`garrison.judge.evaluate.evaluate`, while it is said what is going on."""
-    told = f"playing {episodes} episodes of {world.name} each: {', '.join(players)}"
-    with waiting(f"{told}; compiling first (once, up to a minute: it is kept)") as say:
-        return evaluate(
-            world, players, episodes, seed, record, watch=lambda done: say(f"{told} ({done} done)")
-        )
+@contextmanager
+def playing(match: Match, episodes: int) -> Iterator[OnProgress]:
+    """Show a status line; yields the match's progress callback."""
+    world = next(iter(match.worlds.values()))
+    named = [name for name in match.worlds if name is not None]
+    against = f" against {', '.join(named)}" if named else ""
+    text = f"playing {episodes} episodes of {world.name}{against} each: {', '.join(match.policies)}"
+    with waiting(f"{text}; compiling (cached afterwards; up to a minute)") as set_text:
+        yield lambda done, total: set_text(f"{text} ({done} of {total} done)")
 
 
-def labels(paths: Sequence[str], taken: Container[str] = ()) -> dict[str, str]:
-    """What runs are called: by the last part of their path, where nobody else is, or by the whole path."""
-    short = {path: Path(path).resolve().name for path in paths}
-    names = list(short.values())
-    whole = {path: f"./{path}" if path in taken else path for path in paths}
-    return {
-        path: name if names.count(name) == 1 and name not in taken else whole[path]
-        for path, name in short.items()
-    }
+def check_output(path: Path) -> None:
+    """Raise ``OSError`` if a file cannot be written there; found out before anything is played."""
+    probe = path.with_name(f".{path.name}.write-test")
+    try:
+        write(probe, "")
+        probe.unlink()
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def overridden(options: tuple[str, ...], asked: tuple[str, ...]) -> tuple[str, ...]:
-    """``options`` with those of ``asked`` in place of the ones of the same name."""
-    return tuple({option.partition("=")[0]: option for option in (*options, *asked)}.values())
-
-
-def check_fit(path: str, training: Training, trained_in: World, world: World) -> None:
-    """Raise ``ValueError`` if the teams of a run cannot play in ``world``."""
-    world = observed_by(world, [trained_in])
-    if (world.agents, world.action_counts) != (trained_in.agents, trained_in.action_counts):
-        what = f"{world.num_agents} agents with {world.action_counts} actions"
-        other = f"{trained_in.num_agents} with {trained_in.action_counts}"
-    elif world.observation_size < trained_in.observation_size:
-        what, other = f"{world.observation_size} features", f"{trained_in.observation_size}"
-    else:
-        return
-    raise ValueError(
-        f"the teams of {path} cannot play {world.name!r}: it has {what}, "
-        f"and {training.world!r}, in which they were trained, {other}"
-    )
+def overridden(options: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
+    """``options`` with those of ``given`` in place of the ones of the same name."""
+    return tuple({option.partition("=")[0]: option for option in (*options, *given)}.values())

@@ -1,39 +1,49 @@
-"""``garrison eval --on cyborg``: players judged on CybORG itself."""
+"""``garrison eval --on cyborg``: policies evaluated on CybORG itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from garrison.adapters.cyborg import engine
+from garrison.adapters.cyborg import world as cyborg_world
 from garrison.adapters.cyborg.pool import WorkerError
-from garrison.adapters.cyborg.world import CybORGWorld, on_cyborg
+from garrison.adapters.cyborg.world import CybORGWorld
 from garrison.cli.parity.record import bar, say_which
 from garrison.core.world import World
-from garrison.judge.evaluate import Episodes
+from garrison.judge.evaluation import Figures
+from garrison.judge.summary import summary
 from garrison.parity.scores.evaluate_on_cyborg import evaluate
 
 
-def beside(world: World) -> tuple[CybORGWorld, dict[str, Any]]:
-    """The world of CybORG that is played as ``world`` is, and which CybORG that is (:func:`engine.about`).
+def on_cyborg(world: World) -> CybORGWorld:
+    """The world of CybORG with the settings of ``world``; prints which CybORG it is.
 
-    Says which one it is. Raises ``ValueError`` when there is no such world, or no CybORG.
+    Raises ``ValueError`` when there is no such world, or no CybORG.
     """
-    other = on_cyborg(world)
+    other = cyborg_world.on_cyborg(world)
     say_which()
-    return other, engine.about()
+    return other
 
 
-def played(
-    world: CybORGWorld, players: Mapping[str, Any], episodes: int, seed: int, workers: int
-) -> dict[str, Episodes]:
-    """:func:`garrison.parity.scores.evaluate_on_cyborg.evaluate` with a progress bar.
+def evaluated(
+    world: CybORGWorld,
+    policies: Mapping[str, Any],
+    episodes: int,
+    seed: int,
+    workers: int,
+    options: Sequence[str],
+) -> Figures:
+    """Figures of policies on CybORG, and its version (:func:`engine.about`), with a progress bar.
 
     Raises ``SystemExit`` with a message if a process fails.
     """
-    total = episodes * sum(len(one) if isinstance(one, list) else 1 for one in players.values())
+    total = episodes * sum(len(one) if isinstance(one, list) else 1 for one in policies.values())
     with bar(total, "playing") as advance:
         try:
-            return evaluate(world, players, episodes, seed, workers, lambda done: advance())
+            results = evaluate(world, policies, episodes, seed, workers, lambda done: advance())
         except WorkerError as error:
             raise SystemExit(f"garrison: on CybORG, {error}") from error
+    trained = [name for name, one in policies.items() if isinstance(one, list)]
+    figures = summary(world, results, seed, trained[0] if trained else None, options)
+    return Figures(figures | {"cyborg": engine.about()})

@@ -1,7 +1,8 @@
-"""``garrison export``: a trained team for use outside Garrison."""
+"""``garrison export``: a trained policy for use outside Garrison."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,25 +10,21 @@ import tyro
 
 from garrison import __version__
 from garrison.cli.common import out, user_input
-from garrison.cli.evaluate import Which
-from garrison.runs import run as runs
-from garrison.train.seeds import load_teams
+from garrison.judge.specs import Which, load_run, run_of
 
 
 @dataclass(frozen=True)
 class Export:
-    """Write a team of a run as a submission to CAGE Challenge 4, for its own evaluation script."""
+    """Write a policy of a run as a submission to CAGE Challenge 4, for its own evaluation script."""
 
-    path: tyro.conf.Positional[Path]
-    """Run directory."""
+    path: tyro.conf.Positional[str]
+    """Run directory; RUN:1 for another training seed than the first, counted from 0."""
     submission: Path
-    """Folder to write: submission.py, the weights, and what else it needs beside CybORG and NumPy."""
-    team: int = 0
-    """Which of the run's teams, counted from 0."""
+    """Folder to write: submission.py, the weights, and everything else it needs besides CybORG and NumPy."""
     which: Which = "latest"
-    """Which checkpoint."""
+    """Checkpoint of the run."""
     greedy: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Let the team take its most probable actions instead of sampling."""
+    """Take the most probable actions instead of sampling."""
     name: str = "Garrison"
     """The submission's author, as the evaluation shows it."""
 
@@ -36,20 +33,17 @@ class Export:
         from garrison.adapters.cyborg.world import on_cyborg
 
         with user_input():
-            training, world, teams = load_teams(runs.load(self.path), self.which, self.greedy)
-            if not 0 <= self.team < len(teams):
-                raise ValueError(f"team is {self.team}; {self.path} has the teams 0 .. {len(teams) - 1}")
+            run = load_run(self.path, self.which, self.greedy)
+            path, number = run_of(self.path) or (Path(self.path), None)
             about = {
                 "name": self.name,
-                "team": f"{self.path.resolve().name}, team {self.team}",
-                "technique": "IPPO",
+                "team": f"{path.resolve().name}, seed {number or 0}",
+                "technique": run.training.algorithm.upper(),
                 "garrison": __version__,
                 "checkpoint": self.which,
-                "training": training.to_json(),
+                "training": run.training.to_json(),
             }
-            export(self.submission, teams[self.team], on_cyborg(world), about)
-        out.print(
-            f"{self.submission}: python CybORG/Evaluation/evaluation.py {self.submission} RESULTS",
-            soft_wrap=True,
-        )
+            export(self.submission, run.policies[0], on_cyborg(run.world), about)
+        folder = shlex.quote(str(self.submission))
+        out.print(f"{folder}: python CybORG/Evaluation/evaluation.py {folder} RESULTS", soft_wrap=True)
         return 0

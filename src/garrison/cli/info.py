@@ -1,4 +1,4 @@
-"""``garrison info``: what is installed, what is missing, and what it runs on."""
+"""``garrison info``: versions, devices and missing extras."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from garrison.cli.common import out, print_json
 from garrison.core import extras
-from garrison.runs.run import system
+from garrison.runs.directory import system
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,18 @@ class Info:
 
 
 def collect() -> dict[str, Any]:
-    """All that the command tells, JSON-ready.
+    """Everything that the command shows, JSON-ready.
 
     ``extras`` has for each one whether it is ``installed``, the ``packages`` it brings with their versions
     (None: missing), and the ``remedy``, which is a command (None: nothing is missing).
     """
-    told = {}
+    found = {}
     for extra in extras.EXTRAS:
         packages = extras.installed(extra)
         complete = None not in packages.values()
         remedy = None if complete else extras.remedy(extra)
-        told[extra] = {"installed": complete, "packages": packages, "remedy": remedy}
-    return system() | {"compilation_cache": jax.config.jax_compilation_cache_dir, "extras": told}
+        found[extra] = {"installed": complete, "packages": packages, "remedy": remedy}
+    return system() | {"compilation_cache": jax.config.jax_compilation_cache_dir, "extras": found}
 
 
 def _table(facts: dict[str, Any]) -> Table:
@@ -52,11 +52,11 @@ def _table(facts: dict[str, Any]) -> Table:
         value = facts[name]
         view.add_row(name.replace("_", " "), ", ".join(value) if isinstance(value, list) else str(value))
     packages = dict(facts["packages"])
-    for told in facts["extras"].values():
-        packages |= {name: version for name, version in told["packages"].items() if version is not None}
+    for one in facts["extras"].values():
+        packages |= {name: version for name, version in one["packages"].items() if version is not None}
     for name, version in packages.items():
         view.add_row(name, version)
-    for extra, told in facts["extras"].items():
-        state = "installed" if told["installed"] else f"missing: {told['remedy']}"
+    for extra, one in facts["extras"].items():
+        state = "installed" if one["installed"] else f"missing: {one['remedy']}"
         view.add_row(f"extra {extra}", Text(state))  # no markup: the remedy has square brackets
     return view

@@ -1,4 +1,4 @@
-"""``garrison presets``: the named configurations, what each is for and where its numbers come from."""
+"""``garrison presets``: the named configurations, their purpose, and the source of their numbers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import tyro
 from rich.table import Table
 
 from garrison.cli.common import out, print_json
-from garrison.presets import PRESET_TABLE, Preset, Training
+from garrison.presets import PRESET_TABLE, Preset
+from garrison.training.config import Training, option_texts
 
 
 @dataclass(frozen=True)
 class Presets:
-    """List the configurations of `garrison train`: what each is for, and where its numbers come from."""
+    """List the configurations of `garrison train`: their purpose, and the source of their numbers."""
 
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON."""
@@ -27,9 +28,10 @@ class Presets:
         for name, preset in PRESET_TABLE.items():
             view = Table(title=name, title_justify="left", title_style="bold", show_header=False, box=None)
             view.add_column(no_wrap=True)
-            view.add_row("for", preset.purpose)
-            view.add_row("world", " ".join((preset.training.world, *preset.training.options)))
-            view.add_row("not the default", _changes(preset.training) or "nothing")
+            view.add_row("purpose", preset.purpose)
+            view.add_row("world", " ".join((preset.training.world, *option_texts(preset.training.options))))
+            view.add_row("algorithm", preset.training.algorithm)
+            view.add_row("settings", _changes(preset.training) or "defaults")
             view.add_row("source", preset.source)
             out.print(view, "")
         return 0
@@ -42,7 +44,7 @@ def _as_json(name: str, preset: Preset) -> dict[str, Any]:
 
 def _changes(training: Training) -> str:
     """The hyperparameters that differ from the algorithm's defaults."""
-    default = type(training.ippo)()
+    default = type(training.settings)()
     fields = [field.name for field in dataclasses.fields(default)]
-    values = {name: getattr(training.ippo, name) for name in fields}
+    values = {name: getattr(training.settings, name) for name in fields}
     return ", ".join(f"{name} {value}" for name, value in values.items() if value != getattr(default, name))

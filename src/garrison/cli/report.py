@@ -1,54 +1,49 @@
-"""``garrison report``: what a run came to, as one page."""
+"""``garrison report``: the report of a run, as one page."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tyro
 
-from garrison.cli.common import log, out, print_json, user_input
-from garrison.cli.evaluate import EPISODES, SEED, Which, played
+from garrison.cli.common import log, out, print_json, user_input, waiting
 from garrison.core.policy import Policy
 from garrison.core.world import World
-from garrison.judge import story, tables
+from garrison.judge import run_report, tables
 from garrison.judge.evaluate import check_seeds
-from garrison.judge.html_report import plots
-from garrison.judge.html_report.page import Subject, page
-from garrison.judge.summary import summary
-from garrison.presets import Training
-from garrison.runs import run as runs
-from garrison.runs.run import Run
-from garrison.train.seeds import load_teams
-
-TRAINED = "ippo"
+from garrison.judge.match import EPISODES, SEED
+from garrison.judge.specs import Which, load_run
+from garrison.runs import directory
+from garrison.runs.directory import RunDirectory
+from garrison.training.config import Training
 
 
 @dataclass(frozen=True)
 class Report:
-    """Judge a run's teams beside the world's own players, and write report/report.html into the run."""
+    """Evaluate a run with the world's scripted policies and write report/report.html into the run."""
 
     path: tyro.conf.Positional[Path]
     """Run directory."""
     episodes: int = EPISODES
-    """Episodes of each player."""
+    """Episodes of each policy."""
     seed: int = SEED
-    """Seed of the first episode; the others have the next ones."""
+    """Seed of the first episode; the others have the seeds that follow."""
     which: Which = "latest"
-    """Which checkpoint plays."""
+    """Checkpoint of the run."""
     greedy: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Let the teams take their most probable actions instead of sampling."""
+    """Take the most probable actions of trained policies instead of sampling."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Print the figures as JSON as well."""
+    """Print the figures as JSON."""
 
     def run(self) -> int:
         with user_input():
             check_seeds(self.episodes, self.seed)
-            run = runs.load(self.path)
-            training, world, teams = load_teams(run, self.which, self.greedy)
-        figures = write_report(run, training, world, teams, self.episodes, self.seed)
+            run = directory.load(self.path)
+            loaded = load_run(run, self.which, self.greedy)
+        figures = write_report(run, loaded.training, loaded.world, loaded.policies, self.episodes, self.seed)
         if self.json:
             print_json(figures)
         else:
@@ -56,32 +51,20 @@ class Report:
         return 0
 
 
-def show(run: Run, figures: dict[str, Any]) -> None:
-    """Print the figures, and where the files are."""
+def show(run: RunDirectory, figures: dict[str, Any]) -> None:
+    """Print the figures and the paths of the files."""
     out.print(tables.table(figures))
     for file in sorted(run.report.iterdir()):
         log.print(f"  {file}", soft_wrap=True)
 
 
 def write_report(
-    run: Run, training: Training, world: World, teams: list[Policy], episodes: int, seed: int
+    run: RunDirectory, training: Training, world: World, policies: Sequence[Policy], episodes: int, seed: int
 ) -> dict[str, Any]:
-    """Judge the teams of a run and write what there is to read; returns the figures.
-
-    Writes report.html, evaluation.json, learning_curve.png, and, where the world narrates, episode.md.
-    """
-    players = world.policies() | {TRAINED: teams}
-    results, recording = played(world, players, episodes, seed, record=TRAINED)
-    figures = summary(world, results, seed, TRAINED, training.options)
-    told = story.tell(world, TRAINED, recording)
-    name, metrics = run.path.resolve().name, run.metrics()
-    subject = Subject(name, TRAINED, figures, metrics, run.config(), run.system(), told)
-    run.write_report("report.html", page(subject))
-    run.write_report("evaluation.json", json.dumps(figures, indent=2) + "\n")
-    levels = {name: player["return"]["mean"] for name, player in subject.others.items()}
-    run.write_report(
-        "learning_curve.png", plots.learning_curve(metrics, levels, f"{TRAINED} on {world.name}")
-    )
-    if told is not None:
-        run.write_report("episode.md", story.markdown(told))
-    return figures
+    """:func:`garrison.judge.run_report.write_report` with a status line; exits with a message on errors."""
+    text = f"playing {episodes} episodes of {world.name} with each policy"
+    with user_input(), waiting(f"{text}; compiling (cached afterwards; up to a minute)") as set_text:
+        return run_report.write_report(
+            *(run, training, world, policies, episodes, seed),
+            on_progress=lambda done, total: set_text(f"{text} ({done} of {total} done)"),
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -17,19 +16,17 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from garrison.cli.common import out, print_json, user_input
-from garrison.presets import Training
-from garrison.runs import curves
-from garrison.runs import run as runs
-from garrison.runs.run import Run
-from garrison.train.seeds import progress
+from garrison.runs import curves, directory
+from garrison.runs.directory import RunDirectory
+from garrison.training.config import Training, make_world, option_texts, read
 
 MARKS = {
     "config.json",
     "system.json",
     "metrics.jsonl",
-}  # a folder with two of them is a run, or was to be one
+}  # a folder with two of these is a (possibly incomplete) run
 FIELDS = (
-    *("run", "path", "algorithm", "world", "options", "seed", "teams", "iterations", "iterations_in_all"),
+    *("run", "path", "algorithm", "world", "options", "seed", "num_seeds", "iterations", "total_iterations"),
     *("env_steps", "return_last", "return_best", "steps_per_second", "started", "changed"),
     *("status", "problem"),
 )
@@ -62,13 +59,13 @@ class Runs:
 
 
 def table_rows(folder: Path) -> list[dict[str, Any]]:
-    """A row per run, JSON-ready, with the keys of ``FIELDS``; None for what is not known.
+    """A row per run, JSON-ready, with the keys of ``FIELDS``; None for unknown values.
 
-    Returns are means over teams, smoothed over a tenth of the training; steps per second are those of all
-    teams together. Raises ``FileNotFoundError`` if there is no such folder.
+    Returns are means over seeds, smoothed over a tenth of the training; steps per second are those of all
+    seeds together. No run is locked or changed. Raises ``FileNotFoundError`` for a missing folder.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}")
+        raise FileNotFoundError(f"no folder {folder}")
     rows = [_row(path, str(path.relative_to(folder))) for path in find(folder)]
     return sorted(rows, key=lambda row: (row["started"] or "", row["run"]))
 
@@ -86,12 +83,13 @@ def _row(path: Path, name: str) -> dict[str, Any]:
     row = dict.fromkeys(FIELDS) | {"run": path.resolve().name if name == "." else name, "path": str(path)}
     try:
         row |= _times(path)
-        run = runs.load(path)
-        row |= _asked_for(run)
+        run = directory.load(path)
+        training = read(run)
+        row |= _configuration(training)
         rows = run.metrics()
         row |= _figures(rows)
-        row |= _state(run, rows)
-    except Exception as error:  # whatever lies in that folder, the others are listed
+        row |= _state(run, training, rows)
+    except Exception as error:  # one broken run must not hide the others
         row |= {"status": "broken", "problem": str(error) or repr(error)}
     return row
 
@@ -100,7 +98,7 @@ def _times(path: Path) -> dict[str, Any]:
     times = [(path / mark).stat().st_mtime for mark in sorted(MARKS) if (path / mark).exists()]
     started = _iso(min(times))
     if (path / "system.json").exists():
-        started = json.loads((path / "system.json").read_text(encoding="utf-8")).get("time", started)
+        started = RunDirectory(path).system().get("time", started)
     return {"started": started, "changed": _iso(max(times))}
 
 
@@ -108,24 +106,21 @@ def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def _asked_for(run: Run) -> dict[str, Any]:
-    config = run.config()
-    training = Training.from_json(config)
-    algorithms = [name for name, value in config.items() if isinstance(value, dict)]
+def _configuration(training: Training) -> dict[str, Any]:
     return {
-        "algorithm": ", ".join(algorithms),
+        "algorithm": training.algorithm,
         "world": training.world,
-        "options": list(training.options),
+        "options": training.options,
         "seed": training.seed,
-        "teams": training.seeds,
+        "num_seeds": training.num_seeds,
     }
 
 
 def _figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
     if not rows:
         return {"iterations": 0, "env_steps": 0}
-    _, values = curves.per_team(rows)
-    smoothed = curves.smooth(curves.team_mean(values))
+    _, values = curves.per_seed(rows)
+    smoothed = curves.smooth(curves.seed_mean(values))
     seconds = sum(row["seconds"] for row in rows)
     return {
         "iterations": rows[-1]["iteration"],
@@ -136,27 +131,28 @@ def _figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _state(run: Run, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    _, total = progress(run)
+def _state(run: RunDirectory, training: Training, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    world = make_world(training.world, training.options)
+    total = training.algo.num_iterations(training.settings, world)
     if rows and rows[-1]["iteration"] >= total:
-        return {"iterations_in_all": total, "status": "complete"}
-    return {"iterations_in_all": total, "status": "running" if run.in_training() else "stopped"}
+        return {"total_iterations": total, "status": "complete"}
+    return {"total_iterations": total, "status": "running" if run.in_training() else "stopped"}
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     view = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
     view.add_column("run", overflow="fold")
     view.add_column("world", overflow="fold")
-    for name in ("teams", "done", "steps", "return", "best", "steps/s", "age"):
+    for name in ("seeds", "done", "steps", "return", "best", "steps/s", "age"):
         view.add_column(name, justify="right", no_wrap=True)
     view.add_column("status", no_wrap=True)
     for row in rows:
-        world = " ".join([row["world"] or "?", *(row["options"] or ())])
-        total = row["iterations_in_all"]
+        world = " ".join([row["world"] or "?", *option_texts(row["options"] or {})])
+        total = row["total_iterations"]
         view.add_row(
             row["run"],
             world,
-            _short(row["teams"]),
+            _short(row["num_seeds"]),
             f"{100 * row['iterations'] // total}%" if total else "",
             _short(row["env_steps"]),
             _short(row["return_last"]),
@@ -169,7 +165,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
 
 def _short(value: float | None) -> str:
-    """A number in at most five characters and a sign."""
+    """A number in at most five characters, plus its sign."""
     if value is None:
         return ""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):

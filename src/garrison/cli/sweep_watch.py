@@ -1,94 +1,92 @@
-"""What `garrison sweep` shows, and writes down, while trials run."""
+"""Progress of a sweep: a bar per running trial, and the state of each trial on disk."""
 
 from __future__ import annotations
 
+import shlex
 import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
 from garrison.cli.common import INTERRUPTED, log
+from garrison.cli.progress import Bar
 from garrison.runs import launch
 from garrison.runs.sweep import Sweep
 from garrison.runs.trials import Trial
-from garrison.train import seeds
+from garrison.training import seeds
 
 #: Arguments of Python that train a trial.
 Command = Callable[[Sweep, Trial], list[str]]
 
 
 def say(line: str) -> None:
+    """Print a line on standard error."""
     log.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-class Watcher:
-    """Notes how trials start and end, and moves the progress bar."""
+def resume_command(sweep: Sweep) -> str:
+    """The command that continues a sweep."""
+    return f"garrison sweep --resume {shlex.quote(str(sweep.path))}"
 
-    def __init__(self, plan: Sweep, todo: Sequence[Trial], command: Command):
-        self.plan, self.command = plan, command
+
+class Watcher:
+    """Records how trials start and end, and shows their progress.
+
+    Args:
+        add: adds a bar to the display (:func:`garrison.cli.progress.bars`).
+    """
+
+    def __init__(self, sweep: Sweep, todo: Sequence[Trial], command: Command, add: Callable[..., Bar]):
+        self.sweep, self.command, self.add = sweep, command, add
         self.totals: dict[str, int] = {}
         self.began: dict[str, float] = {}
-        self.bars: dict[str, TaskID] = {}
-        columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f}%")]
-        self.bar = Progress(
-            *columns, TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(),
-            console=log, speed_estimate_period=600,
-        )  # fmt: skip
-        self.done = len(plan.trials) - len(todo)
-        self.all = self.bar.add_task("", total=len(plan.trials), completed=self.done)
-        self._count()
-
-    def __enter__(self) -> Watcher:
-        self.bar.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.bar.stop()
+        self.bars: dict[str, Bar] = {}
+        self.done = len(sweep.trials) - len(todo)
+        self.all = add(self._count(), len(sweep.trials))
+        self.all.update(completed=self.done)
 
     def start(self, start: launch.Launch, trial: Trial) -> launch.Job:
-        arguments = self.command(self.plan, trial)
-        self.plan.note(trial, "begun", arguments=arguments)
+        """Start a trial."""
+        arguments = self.command(self.sweep, trial)
+        self.sweep.note(trial, "begun", arguments=arguments)
         self.began[trial.name] = time.monotonic()
-        self.bars[trial.name] = self.bar.add_task(trial.name, total=1.0)
-        return start(arguments, self.plan.log_file(trial))
+        self.bars[trial.name] = self.add(trial.name, 1.0)
+        return start(arguments, self.sweep.log_file(trial))
 
     def ended(self, trial: Trial, status: int) -> None:
+        """Record the exit status of a trial."""
         seconds = round(time.monotonic() - self.began[trial.name], 1)
-        self.bar.remove_task(self.bars.pop(trial.name))
-        if status == 0:
-            self.plan.note(trial, "finished", seconds=seconds)
-            say(f"finished {trial.name} after {seconds:,.0f} s")
-        elif status in (INTERRUPTED, -signal.SIGINT):
-            self.plan.note(trial, "stopped", seconds=seconds)
+        self.bars.pop(trial.name).remove()
+        if status in (INTERRUPTED, -signal.SIGINT):
+            self.sweep.note(trial, "stopped", seconds=seconds)
             say(f"stopped {trial.name}")
             return
+        if status == 0:
+            self.sweep.note(trial, "finished", seconds=seconds)
+            say(f"finished {trial.name} after {seconds:,.0f} s")
         else:
-            error = launch.last_lines(self.plan.log_file(trial))
-            self.plan.note(trial, "failed", seconds=seconds, exit_status=status, error=error)
-            last = error.rpartition("\n")[2]
-            say(f"failed {trial.name} (exit status {status}): {last}")
+            error = launch.last_lines(self.sweep.log_file(trial))
+            self.sweep.note(trial, "failed", seconds=seconds, exit_status=status, error=error)
+            say(f"failed {trial.name} (exit status {status}): {error.splitlines()[-1] if error else ''}")
         self.done += 1
-        self._count()
+        self.all.update(description=self._count())
 
     def look(self, running: Sequence[Trial]) -> None:
-        shares = {trial.name: self._share(trial) for trial in running}
-        for name, share in shares.items():
-            self.bar.update(self.bars[name], completed=share)
-        self.bar.update(self.all, completed=self.done + sum(shares.values()))
+        """Update the bars."""
+        fractions = {trial.name: self._fraction(trial) for trial in running}
+        for name, fraction in fractions.items():
+            self.bars[name].update(completed=fraction)
+        self.all.update(completed=self.done + sum(fractions.values()))
 
-    def _count(self) -> None:
-        self.bar.update(self.all, description=f"{self.done} of {len(self.plan.trials)} trials")
+    def _count(self) -> str:
+        return f"{self.done} of {len(self.sweep.trials)} trials"
 
-    def _share(self, trial: Trial) -> float:
-        """How much of a trial is done: lines of metrics, of which there is one per iteration."""
-        run = self.plan.run(trial)
-        if not self.plan.begun(trial):
-            return 0.0
-        with suppress(OSError, ValueError):  # whatever is wrong there, the trial will say so itself
-            if trial.name not in self.totals:
-                self.totals[trial.name] = seeds.progress(run)[1]
-            with run.metrics_file.open("rb") as file:
-                return sum(1 for _ in file) / self.totals[trial.name]
+    def _fraction(self, trial: Trial) -> float:
+        """The completed fraction of a trial, by its lines of metrics: one per iteration."""
+        run = self.sweep.run(trial)
+        with suppress(OSError, ValueError):  # the trial itself reports what is wrong there
+            if self.sweep.begun(trial):
+                if trial.name not in self.totals:
+                    self.totals[trial.name] = seeds.progress(run)[1]
+                return run.metrics_file.read_bytes().count(b"\n") / self.totals[trial.name]
         return 0.0

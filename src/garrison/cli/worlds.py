@@ -1,4 +1,4 @@
-"""``garrison worlds``: what there is to defend."""
+"""``garrison worlds``: the worlds and their sizes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import tyro
 from rich.table import Table
+from rich.text import Text
 
 import garrison
 from garrison.cli.common import out, print_json
@@ -20,19 +21,27 @@ class Worlds:
     """Print JSON."""
 
     def run(self) -> int:
-        rows = [_facts(name) for name in garrison.worlds()]
+        rows = [_facts(name) for name in garrison.available_worlds()]
         if self.json:
             print_json(rows)
             return 0
         view = Table("world", "version", "agents", "observation", "actions", "steps")
+        view.columns[0].min_width = max(len(row["world"]) for row in rows)
         for row in rows:
-            view.add_row(*(str(value) for value in row.values()))
+            if "error" in row:
+                view.add_row(row["world"], Text(f"cannot be made: {row['error']}"))
+            else:
+                view.add_row(*(str(value) for value in row.values()))
         out.print(view)
         return 0
 
 
 def _facts(name: str) -> dict[str, Any]:
-    world = garrison.make(name)
+    """Sizes of a world, or the ``error`` of one that cannot be made, which is another package's matter."""
+    try:
+        world = garrison.make(name)
+    except Exception as error:
+        return {"world": name, "error": f"{type(error).__name__}: {error}"}
     return {
         "world": name,
         "version": world.version,

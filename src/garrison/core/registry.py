@@ -36,7 +36,7 @@ _BUILT_IN = {
 _registered: dict[str, str] = {}
 
 
-def worlds() -> tuple[str, ...]:
+def available_worlds() -> tuple[str, ...]:
     """Names that :func:`make` knows, sorted."""
     return tuple(sorted(_factories()))
 

@@ -1,1 +1,1 @@
-"""How players are measured: the same episodes for all, with the uncertainty of every figure."""
+"""Evaluation of policies: the same episodes for all, and an interval for every figure."""

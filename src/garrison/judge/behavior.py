@@ -1,10 +1,10 @@
-"""What teams do: shares of their decisions, and how far two teams are apart.
+"""Behavior of policies: shares of their decisions, and the distance between two policies.
 
 A decision is a step in which an agent was free to choose; steps in which it was busy with an earlier action
-are left out. A world says what its decisions were, from its events, with an attribute ``behavior`` that has
-the form of :class:`Behavior`. For other worlds there is :class:`ByLabel`.
+are left out. ``world.behavior(side)`` counts a world's decisions from its events and has the form of
+:class:`Behavior`. The default is :class:`ByLabel`.
 
-Decisions are counted in the evaluation, per episode: ``int[team, episode, *axes]``.
+Decisions are counted in the evaluation, per episode: ``int[seed, episode, *axes]``.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from garrison.judge.stats import Interval, bounds, resampled
 
 
 class Behavior(Protocol):
-    """How a world accounts for decisions and phases; all functions are for one lane."""
+    """How a world counts decisions and phases; all functions are for one environment."""
 
-    #: what decisions are counted by: labels of each axis; the first is the kind of action
+    #: labels of each axis of the counts; the first axis is the kind of action
     axes: Mapping[str, tuple[str, ...]]
     #: names of the phases of an episode; at least one
     phases: tuple[str, ...]
@@ -32,14 +32,14 @@ class Behavior(Protocol):
     def decisions(
         self, state: State, actions: jax.Array, after: State, step: Step
     ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-        """Who decided in a step, ``bool[agent]``, and the place on each axis, ``int[agent]`` each."""
+        """Which agents decided in a step, ``bool[agent]``, and their index on each axis, ``int[agent]``."""
 
     def phase(self, state: State, after: State) -> jax.Array:
-        """Phase in which the step was done: ``int[]``."""
+        """Phase of the episode in which the step was taken: ``int[]``."""
 
 
 class ByLabel:
-    """For worlds that say nothing: an action's kind is the first word of its label.
+    """Default for worlds without their own ``behavior``: an action's kind is the first word of its label.
 
     An agent that has a single legal action is not free to choose.
     """
@@ -66,15 +66,15 @@ class ByLabel:
 
 
 def behavior_of(world: World) -> Behavior:
-    """How the decisions of a world's only side are counted."""
+    """The :class:`Behavior` of a world's only side."""
     return world.behavior() or ByLabel(world)
 
 
 def profile(axes: Mapping[str, tuple[str, ...]], decisions: np.ndarray, seed: int = 0) -> dict[str, Any]:
-    """Behavior of a player, JSON-ready.
+    """Behavior of a policy, JSON-ready.
 
     Args:
-        decisions: ``int[team, episode, *axes]``.
+        decisions: ``int[seed, episode, *axes]``.
 
     Returns:
         ``decisions``: mean number per episode; ``shares``: of each kind of action, with intervals;
@@ -90,11 +90,12 @@ def profile(axes: Mapping[str, tuple[str, ...]], decisions: np.ndarray, seed: in
     each = [Interval(float(share), *bounds(drawn[:, i], of_values[..., i])) for i, share in enumerate(pooled)]
     diversity = entropy(of_values)
     low, high = bounds(entropy(drawn), diversity)
+    hills = [None if x is None else float(np.exp(x)) for x in (low, high)]
     return {
         "decisions": float(kinds.sum(axis=-1).mean()),
         "shares": {label: asdict(one) for label, one in zip(axes[first], each, strict=True)},
         "entropy": asdict(Interval(float(entropy(pooled)), low, high)),
-        "hill": asdict(Interval(*np.exp([entropy(pooled), low, high]).tolist())),
+        "hill": asdict(Interval(float(np.exp(entropy(pooled))), *hills)),
         "by": {name: _split(axes, name, decisions) for name in others},
     }
 
@@ -112,26 +113,26 @@ def _split(axes: Mapping[str, tuple[str, ...]], name: str, decisions: np.ndarray
     }
 
 
-def distance(ours: np.ndarray, theirs: np.ndarray, seed: int = 0) -> Interval:
-    """L1 distance between two players' shares by kind of action: 0 alike, 2 nothing in common.
+def distance(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Interval:
+    """L1 distance between two policies' shares by kind of action: 0 alike, 2 nothing in common.
 
-    Both are ``int[team, episode, *axes]`` on the same episodes. Distances are never negative, so that of two
-    samples of the same player is a little above 0, and so is the interval's lower end.
+    Both are ``int[seed, episode, *axes]`` on the same episodes. Distances are never negative, so that of two
+    samples of the same policy is a little above 0, and so is the interval's lower end.
     """
-    ours, theirs = by_kind(ours), by_kind(theirs)
-    value = np.abs(shares(ours.sum(axis=(0, 1))) - shares(theirs.sum(axis=(0, 1)))).sum()
-    shape = (len(ours), len(theirs), ours.shape[1])
+    first, second = by_kind(first), by_kind(second)
+    value = np.abs(shares(first.sum(axis=(0, 1))) - shares(second.sum(axis=(0, 1)))).sum()
+    shape = (len(first), len(second), first.shape[1])
 
-    def apart(drawn: np.ndarray, our_teams: np.ndarray, their_teams: np.ndarray) -> np.ndarray:
-        pair = [_drawn_shares(k, drawn, t) for k, t in ((ours, our_teams), (theirs, their_teams))]
+    def apart(drawn: np.ndarray, first_seeds: np.ndarray, second_seeds: np.ndarray) -> np.ndarray:
+        pair = [_drawn_shares(k, drawn, s) for k, s in ((first, first_seeds), (second, second_seeds))]
         return np.abs(pair[0] - pair[1]).sum(axis=-1)
 
-    each = np.abs(shares(ours)[:, None] - shares(theirs)[None]).sum(axis=-1)
+    each = np.abs(shares(first)[:, None] - shares(second)[None]).sum(axis=-1)
     return Interval(float(value), *bounds(resampled(apart, shape, seed), each))
 
 
 def by_kind(decisions: np.ndarray) -> np.ndarray:
-    """Counts of each kind of action: ``int[team, episode, kind]``."""
+    """Counts of each kind of action: ``int[seed, episode, kind]``."""
     return decisions.sum(axis=tuple(range(3, decisions.ndim)))
 
 
@@ -141,15 +142,15 @@ def shares(counts: np.ndarray) -> np.ndarray:
 
 
 def entropy(share: np.ndarray) -> np.ndarray:
-    """Shannon's entropy on the last axis, in nats."""
+    """Shannon entropy on the last axis, in nats."""
     return np.sum(share * -np.log(np.where(share > 0, share, 1)), axis=-1)
 
 
-def _drawn_shares(kinds: np.ndarray, episodes: np.ndarray, teams: np.ndarray) -> np.ndarray:
+def _drawn_shares(kinds: np.ndarray, episodes: np.ndarray, seeds: np.ndarray) -> np.ndarray:
     """Shares in each resample: ``f[resample, kind]``; weights as :func:`resampled` gives them."""
-    by_team = np.tensordot(episodes, kinds, axes=(1, 1))  # [resample, team, kind]
-    return shares(np.sum(teams[:, :, None] * by_team, axis=1))
+    by_seed = np.tensordot(episodes, kinds, axes=(1, 1))  # [resample, seed, kind]
+    return shares(np.sum(seeds[:, :, None] * by_seed, axis=1))
 
 
 def _resampled_shares(kinds: np.ndarray, seed: int) -> np.ndarray:
-    return resampled(lambda episodes, teams: _drawn_shares(kinds, episodes, teams), kinds.shape[:2], seed)
+    return resampled(lambda episodes, seeds: _drawn_shares(kinds, episodes, seeds), kinds.shape[:2], seed)

@@ -1,7 +1,8 @@
-"""Playing several players on the same episodes.
+"""Several policies on the same episodes.
 
-An episode has a seed: it starts in the same state, and chance has the same numbers, for every player, on
-every machine and whatever is played beside it. So differences between players are taken episode by episode.
+An episode has a seed: it starts in the same state, and chance draws the same numbers, for every policy, on
+every machine, and whichever other policies are evaluated with it. So differences between policies are taken
+episode by episode.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from garrison.core.policy import Policy
 from garrison.core.struct import struct
 from garrison.core.world import State, Step, World, observed_by
 from garrison.judge.behavior import Behavior, behavior_of
-from garrison.judge.lineup import Group, act, begin, grouped
+from garrison.judge.episodes import Transition, episode_keys, scan
+from garrison.judge.lineup import Lineup, grouped, with_jax_arrays
 
 #: Seeds of episodes must fit into what a random key is made from.
 MAX_SEED = 2**31 - 1
@@ -27,13 +29,17 @@ MAX_SEED = 2**31 - 1
 
 @struct
 class Episodes:
-    """Figures of one player; axes [team, episode, ...]. Rewards are means over the agents."""
+    """Figures of one policy; axes [seed, episode, ...]. Rewards are means over the agents."""
 
-    returns: Any  # f32[team, episode]: sum of all rewards
-    scores: Any  # f32[team, episode]: sum of the first `world.score_steps` rewards; else of all
-    lengths: Any  # int32[team, episode]: steps
-    parts: dict[str, Any]  # f32[team, episode, phase, ...]: sums of the rewards' parts; "reward" where untold
-    decisions: Any  # int32[team, episode, *axes]: see garrison.judge.behavior
+    returns: Any  # f32[seed, episode]: sum of all rewards
+    scores: Any  # f32[seed, episode]: sum of the first `world.score_steps` rewards; else of all
+    lengths: Any  # int32[seed, episode]: steps
+    #: f32[seed, episode, phase, ...]: reward parts summed per phase; "reward" if the world reports none
+    parts: dict[str, Any]
+    decisions: Any  # int32[seed, episode, *axes]: see garrison.judge.behavior
+    invalid: Any = (
+        None  # int32[seed, episode]: actions that are no index of an agent's list; None: not counted
+    )
 
 
 @struct
@@ -48,41 +54,44 @@ class Recording:
 
 def evaluate(
     world: World,
-    players: Mapping[str, Policy | Sequence[Policy]],
+    policies: Mapping[str, Policy | Sequence[Policy]],
     episodes: int,
     seed: int,
     record: str | None = None,
     batch: int = 128,
-    watch: Callable[[int], None] = lambda done: None,
+    on_progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[dict[str, Episodes], Recording | None]:
-    """Let each player play the same episodes, those of the seeds ``seed .. seed + episodes - 1``.
+    """Play the episodes with the seeds ``seed .. seed + episodes - 1`` with each policy.
 
     Args:
-        players: by name; a list is the teams of one training. Those that differ in their parameters alone are
-            compiled as one, and the world is compiled once for all.
-        record: player whose first episode is returned step by step as well, if it is named.
-        batch: episodes that are played at a time, to bound memory.
-        watch: told, after each batch, how many episodes are done.
+        policies: by name; a list holds one policy per training seed. Policies that differ in their arrays
+            alone are compiled once, and the world is compiled once for all policies. A world that is called
+            again with other arrays, such as the parameters of an opponent, is not compiled again.
+        record: name of the policy whose first episode, with its first seed, is recorded.
+        batch: episodes per call of the compiled program, to bound memory.
+        on_progress: called after each batch with the number of finished episodes.
 
     Returns:
-        NumPy figures by player, and the recording, of the first team.
+        NumPy figures by policy, and the recording.
 
     Raises:
-        ValueError: for no episodes, seeds that do not fit, or an unknown ``record``.
+        ValueError: for no policies, no episodes, seeds out of range, or an unknown ``record``.
     """
+    by_name = {
+        name: tuple(one) if isinstance(one, (list, tuple)) else (one,) for name, one in policies.items()
+    }
     check_seeds(episodes, seed)
-    if record is not None and record not in players:
-        raise ValueError(f"cannot record {record!r}; players: {', '.join(players)}")
-    teams = {name: tuple(one) if isinstance(one, (list, tuple)) else (one,) for name, one in players.items()}
-    lineup = [team for one in teams.values() for team in one]
-    world = observed_by(world, lineup)
-    groups, places = grouped(lineup)
-    numbers = iter(places)
-    places_of = {name: [next(numbers) for _ in one] for name, one in teams.items()}
-    recorded = None if record is None else places_of[record][0]
-    together, recording = _batches(world, groups, episodes, seed, recorded, batch, watch)
+    check_policies(by_name)
+    if record is not None and record not in by_name:
+        raise ValueError(f"cannot record {record!r}; policies: {', '.join(by_name)}")
+    lineup, rows = grouped([one for seeds in by_name.values() for one in seeds])
+    world = with_jax_arrays(observed_by(world, [one for seeds in by_name.values() for one in seeds]))
+    numbers = iter(rows)
+    rows_of = {name: [next(numbers) for _ in seeds] for name, seeds in by_name.items()}
+    recorded = None if record is None else rows_of[record][0]
+    together, recording = _batches(world, lineup, episodes, seed, recorded, batch, on_progress)
     return {
-        name: jax.tree.map(lambda x, own=own: x[own], together) for name, own in places_of.items()
+        name: jax.tree.map(lambda x, own=own: x[own], together) for name, own in rows_of.items()
     }, recording
 
 
@@ -94,87 +103,80 @@ def check_seeds(episodes: int, seed: int) -> None:
         raise ValueError(f"seed is {seed}; with {episodes} episodes it must be in 0 .. {MAX_SEED - episodes}")
 
 
+def check_policies(policies: Mapping[str, Sequence[Policy]]) -> None:
+    """Raise ``ValueError`` if there is nothing to evaluate."""
+    if not policies:
+        raise ValueError("policies is empty; give at least one policy by name")
+    if empty := [name for name, seeds in policies.items() if not seeds]:
+        raise ValueError(f"policies[{empty[0]!r}] is an empty list; give one policy per training seed")
+
+
 def _batches(
     world: World,
-    groups: tuple[Group, ...],
+    lineup: Lineup,
     episodes: int,
     seed: int,
     recorded: int | None,
     batch: int,
-    watch: Callable[[int], None],
+    on_progress: Callable[[int], None],
 ) -> tuple[Episodes, Recording | None]:
     batches = -(-episodes // batch)
     size = -(-episodes // batches)
     done, recording = [], None
     for number in range(batches):
         seeds = jnp.arange(seed + number * size, seed + (number + 1) * size, dtype=jnp.uint32)
-        figures, first = _play(world, groups, seeds, recorded)
+        figures, first = _play(world, lineup, seeds, recorded)
         done.append(jax.device_get(figures))
         recording = jax.device_get(first) if number == 0 else recording
-        watch(min(episodes, (number + 1) * size))
+        on_progress(min(episodes, (number + 1) * size))
     return jax.tree.map(lambda *x: np.concatenate(x, axis=1)[:, :episodes], *done), recording
 
 
 @eqx.filter_jit
 def _play(
-    world: World, groups: tuple[Group, ...], seeds: jax.Array, recorded: int | None
+    world: World, lineup: Lineup, seeds: jax.Array, recorded: int | None
 ) -> tuple[Episodes, Recording | None]:
-    """All players at once, so that the world is compiled once; figures have axes [player, episode, ...]."""
-    keys = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed), 4))(seeds)
-    reset_keys, step_keys, init_keys, act_keys = (keys[:, i] for i in range(4))
-    count = sum(group.size for group in groups)
-    obs, state = jax.vmap(world.reset)(reset_keys)
-    obs, state = jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), (obs, state))
-    # The same key for all players, and a lane for each player and episode.
-    legal = jax.vmap(jax.vmap(world.legal))
-    step_world = jax.vmap(jax.vmap(world.step), in_axes=(None, 0, 0))
-    score_steps = world.score_steps or world.max_steps
+    """All policies at once, so that the world is compiled once; figures have axes [policy, episode, ...]."""
     behavior = behavior_of(world)
 
-    def one(carry: Any, t: jax.Array) -> tuple[Any, Any]:
-        obs, state, memories, alive, figures = carry
-        at = jax.vmap(jax.random.fold_in, (0, None))
-        actions, memories = act(groups, at(act_keys, t), obs, state, legal(state), memories)
-        next_obs, after, step = step_world(at(step_keys, t), state, actions)
-        account = jax.vmap(jax.vmap(partial(_account, behavior, t < score_steps)))
-        figures = account(figures, alive, state, actions, after, step)
-        seen = None
-        if recorded is not None:
-            seen = jax.tree.map(lambda x: x[recorded, 0], Recording(state, actions, after, step))
-        return (next_obs, after, memories, alive & ~step.done, figures), seen
+    def fold(figures: Episodes, now: Transition) -> tuple[Episodes, Recording | None]:
+        account = jax.vmap(jax.vmap(partial(_account, world, behavior, now.t)))
+        figures = account(figures, now.alive, now.state, now.actions, now.after, now.step)
+        if recorded is None:
+            return figures, None
+        seen = Recording(now.state, now.actions, now.after, now.step)
+        return figures, jax.tree.map(lambda x: x[recorded, 0], seen)
 
-    lanes = obs.shape[:2]
-    actions = jnp.zeros((*lanes, world.num_agents), jnp.int32)
-    step = jax.eval_shape(step_world, step_keys, state, actions)[2]
-    carry = (obs, state, begin(groups, init_keys, world.num_agents), jnp.ones(lanes, bool))
-    carry, recording = jax.lax.scan(
-        one, (*carry, _nothing(behavior, lanes, step)), jnp.arange(world.max_steps)
+    rows = (lineup.size, len(seeds))
+    return scan(
+        world, lineup, episode_keys(seeds), fold, lambda state, step: _no_figures(behavior, rows, step)
     )
-    return carry[-1], recording
 
 
 def _parts(step: Step) -> dict[str, Any]:
-    """What the world tells of its reward, or all of it; axes [...] of one lane."""
+    """Reward parts of one environment; the whole reward where the world reports none."""
     return step.info.get("reward_parts") or {"reward": jnp.mean(step.reward, axis=-1)}
 
 
-def _nothing(behavior: Behavior, lanes: tuple[int, int], step: Step) -> Episodes:
-    """Figures before the first step; ``step`` tells shapes [*lanes, ...]."""
+def _no_figures(behavior: Behavior, rows: tuple[int, int], step: Step) -> Episodes:
+    """Figures before the first step; ``step`` has shapes [*rows, ...]."""
     phases = len(behavior.phases)
     axes = tuple(map(len, behavior.axes.values()))
     parts = jax.eval_shape(jax.vmap(jax.vmap(_parts)), step)
     return Episodes(
-        returns=jnp.zeros(lanes),
-        scores=jnp.zeros(lanes),
-        lengths=jnp.zeros(lanes, jnp.int32),
-        parts={name: jnp.zeros((*lanes, phases, *x.shape[2:])) for name, x in parts.items()},
-        decisions=jnp.zeros((*lanes, *axes), jnp.int32),
+        returns=jnp.zeros(rows, jnp.float32),
+        scores=jnp.zeros(rows, jnp.float32),
+        lengths=jnp.zeros(rows, jnp.int32),
+        parts={name: jnp.zeros((*rows, phases, *x.shape[2:]), jnp.float32) for name, x in parts.items()},
+        decisions=jnp.zeros((*rows, *axes), jnp.int32),
+        invalid=jnp.zeros(rows, jnp.int32),
     )
 
 
 def _account(
+    world: World,
     behavior: Behavior,
-    scored: jax.Array,
+    t: jax.Array,
     figures: Episodes,
     alive: jax.Array,
     state: State,
@@ -182,10 +184,12 @@ def _account(
     after: State,
     step: Step,
 ) -> Episodes:
-    """Count a step of one lane, if it is still in its first episode."""
+    """Add one step of one episode, if it belongs to it."""
     reward = jnp.where(alive, jnp.mean(step.reward), 0.0)
+    scored = t < (world.score_steps or world.max_steps)
     phase = behavior.phase(state, after)
     decided, places = behavior.decisions(state, actions, after, step)
+    invalid = (actions < 0) | (actions >= jnp.asarray(world.action_counts))
     return Episodes(
         returns=figures.returns + reward,
         scores=figures.scores + jnp.where(scored, reward, 0.0),
@@ -195,10 +199,11 @@ def _account(
             for name, part in _parts(step).items()
         },
         decisions=figures.decisions.at[places].add((decided & alive).astype(jnp.int32)),
+        invalid=figures.invalid + jnp.where(alive, jnp.sum(invalid, dtype=jnp.int32), 0),
     )
 
 
 def length_of(recording: Recording) -> int:
-    """Steps of the recorded episode; what the recording holds after them is not part of it."""
+    """Steps of the recorded episode; the recording may go on after its end."""
     ends = np.flatnonzero(recording.step.terminated | recording.step.truncated)
     return int(ends[0]) + 1 if ends.size else len(recording.actions)

@@ -1,12 +1,19 @@
-"""Figures as people read them."""
+"""Figures as text for people."""
 
 from __future__ import annotations
 
 from typing import Any
 
+#: In place of a figure that does not exist, such as the interval of a single episode.
+NONE = "–"
+#: With fewer episodes intervals are rough, and the tables say so.
+FEW_EPISODES = 10
 
-def number(value: float, sign: str = "") -> str:
-    """``value`` with about three digits, and all that are before the point; ``sign`` "+" shows it always."""
+
+def number(value: float | None, sign: str = "") -> str:
+    """``value`` with about three digits, but all digits of its integer part; ``sign`` "+" always shows it."""
+    if value is None:
+        return NONE
     decimals = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     return plain(value, f"{sign},.{decimals}f")
 
@@ -23,12 +30,21 @@ def mean(estimate: dict[str, Any], sign: str = "") -> str:
 
 def interval(found: dict[str, Any], sign: str = "") -> str:
     """A figure and its interval in brackets."""
+    if found["low"] is None:
+        return f"{number(found['value'], sign)} [{NONE}]"
     value, low, high = (number(found[name], sign) for name in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
 
 
+def few_episodes(episodes: int) -> str:
+    """What a reader should know of figures from few episodes; empty if there are enough."""
+    if episodes == 1:
+        return "a single episode: no intervals"
+    return f"only {episodes} episodes: intervals are rough" if episodes < FEW_EPISODES else ""
+
+
 def duration(seconds: float) -> str:
-    """``seconds`` in a unit that suits them."""
+    """``seconds`` in a suitable unit."""
     for unit, size in (("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:,.1f} {unit}"

@@ -1,17 +1,18 @@
 """Estimates and how sure they are.
 
-Values have axes ``[team, episode]``: the teams of one training differ in their seed alone, and all teams, of
-all players, play the same episodes. A plain list of episodes is one team.
+Values have axes ``[seed, episode]``: a row per training seed, and all rows, of all policies, hold the same
+episodes. A plain list of episodes is one seed.
 
-An interval says how far a figure would move with other episodes and, where there are several teams, with
-other training seeds (the hierarchical bootstrap). Each resample draws teams, then episodes, both with
-replacement; the episodes once for all teams, since they played the same ones (crossed factors: Owen 2007,
-"The pigeonhole bootstrap"). The interval of a single team knows nothing of other seeds.
+An interval says how far a figure would move with other episodes and, where there are several, with other
+training seeds (the hierarchical bootstrap). Each resample draws seeds, then episodes, both with replacement;
+the episodes once for all seeds, since they hold the same ones (crossed factors: Owen 2007, "The pigeonhole
+bootstrap"). The interval of a single seed covers episodes alone. A single episode has no interval.
 
-Few teams vary less among themselves than all possible ones. So, where there are several, the percentiles are
-moved outwards as by Hesterberg 2015 ("What teachers should know about the bootstrap", the expanded percentile
-interval), with the degrees of freedom of Satterthwaite 1946. Three teams remain few: if it is they that vary,
-even the widest interval that a bootstrap can give holds the truth in three of four cases only.
+A few seeds vary less among themselves than all possible ones. So, where there are several, the percentiles
+are moved outwards as by Hesterberg 2015 ("What teachers should know about the bootstrap", the expanded
+percentile interval), with the degrees of freedom of Satterthwaite 1946. Three seeds remain few: if most of
+the variance is between seeds, even the widest interval that a bootstrap can give holds the truth in three of
+four cases only.
 """
 
 from __future__ import annotations
@@ -29,22 +30,22 @@ BLOCK = 100
 class Estimate:
     """A mean with a 95% confidence interval."""
 
-    n: int  # values, of all teams together
+    n: int  # values, of all seeds together
     mean: float
-    sd: float  # standard deviation of all values, n - 1; 0 for a single value
-    low: float
-    high: float
-    teams: int = 1
-    team_sd: float = 0.0  # standard deviation of the teams' means, teams - 1; 0 for a single team
+    sd: float | None  # standard deviation of all values, n - 1; None for a single episode
+    low: float | None  # None for a single episode
+    high: float | None
+    seeds: int = 1
+    seed_sd: float | None = None  # standard deviation of the seeds' means, seeds - 1; None for a single seed
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure other than a mean, with a 95% confidence interval."""
+    """A figure other than a mean, with a 95% confidence interval; None for a single episode."""
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
@@ -60,49 +61,48 @@ class Difference:
 
 
 def estimate(values: np.ndarray, seed: int = 0) -> Estimate:
-    """Mean of ``values`` (f[episode] or f[team, episode]).
+    """Mean of ``values`` (f[episode] or f[seed, episode]).
 
-    The interval is that of the percentile bootstrap (Efron 1979); for several teams see the module.
+    The interval is that of the percentile bootstrap (Efron 1979); for several seeds see the module.
     Raises ``ValueError`` if there are no values.
     """
-    values = _by_team(values)
-    teams = values.mean(axis=1)
-    return _estimate(values, values.reshape(-1), teams, seed)
+    values = _by_seed(values)
+    return _estimate(values, values.mean(axis=1), seed)
 
 
-def paired_difference(ours: np.ndarray, theirs: np.ndarray, seed: int = 0) -> Estimate:
-    """Mean of ``ours - theirs``, episode by episode; f[episode] or f[team, episode] on the same episodes.
+def paired_difference(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Estimate:
+    """Mean of ``first - second``, episode by episode; f[episode] or f[seed, episode] on the same episodes.
 
-    ``sd`` is that of the differences of all pairs of teams; ``team_sd`` that of the difference of two teams.
+    ``sd`` is that of the differences of all pairs of seeds; ``seed_sd`` that of the pairs' means.
     Raises ``ValueError`` if they have different episodes.
     """
-    ours, theirs = _paired(ours, theirs)
-    differences = ours[:, None] - theirs[None]
-    return _estimate(differences, differences.reshape(-1), differences.mean(axis=2).reshape(-1), seed)
+    first, second = _paired(first, second)
+    differences = first[:, None] - second[None]
+    return _estimate(differences, differences.mean(axis=2).reshape(-1), seed)
 
 
-def probability_of_improvement(ours: np.ndarray, theirs: np.ndarray, seed: int = 0) -> Interval:
-    """How often a team of ours does better than one of theirs in the same episode; a tie counts half.
+def probability_of_improvement(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Interval:
+    """How often a seed of ``first`` beats one of ``second`` in the same episode; a tie counts half.
 
     P(X > Y) of Agarwal et al. 2021 ("Deep reinforcement learning at the edge of the statistical precipice"),
     averaged over episodes, which are its tasks. Takes what :func:`paired_difference` takes.
     """
-    ours, theirs = _paired(ours, theirs)
-    ahead = np.sign(ours[:, None] - theirs[None])
+    first, second = _paired(first, second)
+    ahead = np.sign(first[:, None] - second[None])
     return _interval((1 + ahead) / 2, seed)
 
 
 def interquartile_mean(values: np.ndarray, seed: int = 0) -> Interval:
-    """Mean of the middle half of all values, of all teams together (Agarwal et al. 2021).
+    """Mean of the middle half of all values, of all seeds together (Agarwal et al. 2021).
 
-    Of ``n`` values (f[episode] or f[team, episode]) the ``n // 4`` least and as many greatest are left out.
+    Of ``n`` values (f[episode] or f[seed, episode]) the ``n // 4`` least and as many greatest are left out.
     """
-    values = _by_team(values)
+    values = _by_seed(values)
     order = np.argsort(values, axis=None)
     ranked = values.reshape(-1)[order]
 
-    def trimmed(episodes: np.ndarray, teams: np.ndarray) -> np.ndarray:
-        weights = (teams[:, :, None] * episodes[:, None, :]).reshape(len(episodes), -1)[:, order]
+    def trimmed(episodes: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+        weights = (seeds[:, :, None] * episodes[:, None, :]).reshape(len(episodes), -1)[:, order]
         upto = np.clip(np.cumsum(weights, axis=1), ranked.size // 4, ranked.size - ranked.size // 4)
         weights = np.diff(upto, axis=1, prepend=ranked.size // 4)
         return weights @ ranked / (ranked.size - 2 * (ranked.size // 4))
@@ -114,23 +114,23 @@ def interquartile_mean(values: np.ndarray, seed: int = 0) -> Interval:
 # ---------------------------------------------------------------- independent samples
 
 
-def mean_difference(ours: np.ndarray, theirs: np.ndarray) -> Difference:
-    """Mean of ``ours`` minus that of ``theirs``, ``f[n]`` each, which share no episodes (Welch 1947).
+def mean_difference(first: np.ndarray, second: np.ndarray) -> Difference:
+    """Mean of ``first`` minus that of ``second``, ``f[n]`` each, which share no episodes (Welch 1947).
 
-    Where neither side varies the interval is the value itself, and ``p`` is 1 for equal means, else 0.
-    Raises ``ValueError`` for fewer than two values on a side.
+    Where neither sample varies the interval is the value itself, and ``p`` is 1 for equal means, else 0.
+    Raises ``ValueError`` for fewer than two values in a sample.
     """
     from scipy import stats
 
-    ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
-    if min(ours.size, theirs.size) < 2:
-        raise ValueError(f"the test needs two values on each side, not {ours.size} and {theirs.size}")
-    value = float(ours.mean() - theirs.mean())
-    a, b = ours.var(ddof=1) / ours.size, theirs.var(ddof=1) / theirs.size
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if min(first.size, second.size) < 2:
+        raise ValueError(f"the test needs two values in each sample, not {first.size} and {second.size}")
+    value = float(first.mean() - second.mean())
+    a, b = first.var(ddof=1) / first.size, second.var(ddof=1) / second.size
     if a + b == 0:
-        return Difference(value, 0.0, float(ours.size + theirs.size - 2), value, value, float(value == 0))
+        return Difference(value, 0.0, float(first.size + second.size - 2), value, value, float(value == 0))
     error = float(np.sqrt(a + b))
-    freedom = float((a + b) ** 2 / (a**2 / (ours.size - 1) + b**2 / (theirs.size - 1)))
+    freedom = float((a + b) ** 2 / (a**2 / (first.size - 1) + b**2 / (second.size - 1)))
     reach = float(stats.t.isf(0.025, freedom)) * error
     p = float(2 * stats.t.sf(abs(value) / error, freedom))
     return Difference(value, error, freedom, value - reach, value + reach, p)
@@ -164,8 +164,8 @@ def resampled(statistic: Callable[..., np.ndarray], shape: Sequence[int], seed: 
 
     Args:
         statistic: takes how often each episode was drawn, ``f[resample, episode]``, then the same for each
-            axis of teams, ``f[resample, team]``; gives ``f[resample, ...]``.
-        shape: numbers of teams, one per axis of teams, then the number of episodes.
+            axis of seeds, ``f[resample, seed]``; gives ``f[resample, ...]``.
+        shape: numbers of seeds, one per axis of seeds, then the number of episodes.
     """
     return np.concatenate([statistic(*weights) for weights in _weights(shape, seed)])
 
@@ -186,20 +186,24 @@ def _drawn(rng: np.random.Generator, size: int) -> np.ndarray:
     return np.bincount(draws.reshape(-1), minlength=BLOCK * size).reshape(BLOCK, size).astype(np.float64)
 
 
-def bounds(resamples: np.ndarray, values: np.ndarray) -> tuple[float, float]:
+def bounds(resamples: np.ndarray, values: np.ndarray) -> tuple[float, float] | tuple[None, None]:
     """The 95% interval of ``resamples`` (f[resample]) of a figure that is like the mean of ``values``.
 
+    None, None for a single episode, which says nothing of others.
+
     Args:
-        values: ``f[*teams, episode]``; tells how much of the spread is that of the few teams.
+        values: ``f[*seeds, episode]``, from which follows how much of the spread is that of the few seeds.
     """
+    if values.shape[-1] < 2:
+        return None, None
     level = _level(values)
     low, high = np.quantile(resamples, (level, 1 - level))
     return float(low), float(high)
 
 
 def _level(values: np.ndarray) -> float:
-    """Which percentile is the lower end: 2.5% for one team, less for several (see the module)."""
-    from scipy import stats  # here, as commands that judge nothing need not wait for it
+    """Which percentile is the lower end: 2.5% for one seed, less for several (see the module)."""
+    from scipy import stats  # imported late: slow, and most commands do not need it
 
     if values.size == values.shape[-1]:
         return 0.025
@@ -215,37 +219,47 @@ def _level(values: np.ndarray) -> float:
 
 
 def _interval(values: np.ndarray, seed: int) -> Interval:
-    """Mean of ``values`` (f[*teams, episode]) over all axes, each of which is resampled."""
-    *teams, episodes = values.shape
+    """Mean of ``values`` (f[*seeds, episode]) over all axes, each of which is resampled."""
+    *seeds, episodes = values.shape
     flat = values.reshape(-1, episodes)
 
-    def mean(drawn: np.ndarray, *drawn_teams: np.ndarray) -> np.ndarray:
-        weights = drawn_teams[0]
-        for more in drawn_teams[1:]:
+    def mean(drawn: np.ndarray, *drawn_seeds: np.ndarray) -> np.ndarray:
+        weights = drawn_seeds[0]
+        for more in drawn_seeds[1:]:
             weights = (weights[:, :, None] * more[:, None, :]).reshape(len(more), -1)
         return np.sum(weights * (drawn @ flat.T), axis=1) / flat.size
 
-    return Interval(float(values.mean()), *bounds(resampled(mean, (*teams, episodes), seed), values))
+    return Interval(float(values.mean()), *bounds(resampled(mean, (*seeds, episodes), seed), values))
 
 
-def _estimate(values: np.ndarray, flat: np.ndarray, teams: np.ndarray, seed: int) -> Estimate:
+def _estimate(values: np.ndarray, seed_means: np.ndarray, seed: int) -> Estimate:
     found = _interval(values, seed)
-    sd = float(flat.std(ddof=1)) if flat.size > 1 else 0.0
-    team_sd = float(teams.std(ddof=1)) if teams.size > 1 else 0.0
-    return Estimate(flat.size, found.value, sd, found.low, found.high, teams.size, team_sd)
+    return Estimate(
+        n=values.size,
+        mean=found.value,
+        sd=_sd(values.reshape(-1)) if values.shape[-1] > 1 else None,
+        low=found.low,
+        high=found.high,
+        seeds=seed_means.size,
+        seed_sd=_sd(seed_means),
+    )
 
 
-def _by_team(values: np.ndarray) -> np.ndarray:
+def _sd(values: np.ndarray) -> float | None:
+    return float(values.std(ddof=1)) if values.size > 1 else None
+
+
+def _by_seed(values: np.ndarray) -> np.ndarray:
     values = np.asarray(values, np.float64)
     if values.ndim not in (1, 2) or not values.size:
         raise ValueError(
-            f"values have shape {values.shape}; expected [episode] or [team, episode], at least one number"
+            f"values have shape {values.shape}; expected [episode] or [seed, episode], at least one number"
         )
     return np.atleast_2d(values)
 
 
-def _paired(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    ours, theirs = _by_team(ours), _by_team(theirs)
-    if ours.shape[1] != theirs.shape[1]:
-        raise ValueError(f"cannot pair {ours.shape[1]} with {theirs.shape[1]} episodes")
-    return ours, theirs
+def _paired(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    first, second = _by_seed(first), _by_seed(second)
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(f"cannot pair {first.shape[1]} with {second.shape[1]} episodes")
+    return first, second

@@ -1,4 +1,4 @@
-"""One episode told step by step, in the words of its world."""
+"""One episode step by step, in the words of its world."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Moment:
 
 @dataclass(frozen=True)
 class Story:
-    """An episode of one player. Steps in which nothing is told and nothing is lost or won are left out."""
+    """An episode of one policy. Steps without events and without reward are left out."""
 
     world: str
-    player: str
+    policy: str
     rewards: np.ndarray  # f64[step]: of all steps, means over the agents
-    parts: dict[str, np.ndarray]  # f64[step, ...]: the rewards' parts, where the world tells them
-    phases: np.ndarray  # int[step]: phase in which each step was done
+    parts: dict[str, np.ndarray]  # f64[step, ...]: reward parts, if the world reports them
+    phases: np.ndarray  # int[step]: phase of each step
     moments: tuple[Moment, ...]
 
 
-def tell(world: World, player: str, recording: Recording) -> Story | None:
+def narrate(world: World, policy: str, recording: Recording) -> Story | None:
     """The story of a recording; None if the world does not narrate."""
     length = length_of(recording)
     recording = jax.tree.map(lambda x: np.asarray(x[:length]), recording)
@@ -44,14 +44,14 @@ def tell(world: World, player: str, recording: Recording) -> Story | None:
     for t in range(length):
         now = jax.tree.map(lambda x, t=t: x[t], recording)
         try:
-            told = world.narrate(now.state, now.actions, now.after, now.step)
+            lines = world.narrate(now.state, now.actions, now.after, now.step)
         except NotImplementedError:
             return None
-        if told or rewards[t]:
-            moments.append(Moment(t, float(rewards[t]), float(totals[t]), tuple(told)))
+        if lines or rewards[t]:
+            moments.append(Moment(t, float(rewards[t]), float(totals[t]), tuple(lines)))
     parts = recording.step.info.get("reward_parts", {})
     phases = jax.vmap(behavior_of(world).phase)(recording.state, recording.after)
-    return Story(world.name, player, rewards, parts, np.asarray(phases), tuple(moments))
+    return Story(world.name, policy, rewards, parts, np.asarray(phases), tuple(moments))
 
 
 def markdown(story: Story) -> str:
@@ -60,9 +60,9 @@ def markdown(story: Story) -> str:
     lines = [
         f"# One episode of {story.world}",
         "",
-        f"Player: {story.player}. Steps: {len(story.rewards)}. Return: {story.rewards.sum():g}"
+        f"Policy: {story.policy}. Steps: {len(story.rewards)}. Return: {story.rewards.sum():g}"
         + (f" ({sums})." if sums else "."),
-        "Steps in which nothing is told and nothing is lost are left out.",
+        "Steps without events and without reward are left out.",
     ]
     for moment in story.moments:
         head = f"## Step {moment.step}: reward {moment.reward:g}, so far {moment.total:g}"

@@ -1,4 +1,4 @@
-"""The figures of evaluated players, JSON-ready: all that tables, pages and ``--json`` show."""
+"""The figures of evaluated policies, JSON-ready: everything that tables, pages and ``--json`` show."""
 
 from __future__ import annotations
 
@@ -27,38 +27,64 @@ def summary(
     versus: str | None = None,
     options: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """All figures of each player.
+    """All figures of each policy.
 
-    ``seed`` is that of the first episode, ``versus`` names the player that the others are compared with, if
-    any, and ``options`` are those that the world was made with, as people write them.
+    Args:
+        seed: of the first episode.
+        versus: name of the policy that the others are compared with.
+        options: what the world was made with, as in ``red=fsm``.
     """
-    players = {name: _player(world, episodes) for name, episodes in results.items()}
-    for name, figures in players.items():
+    policies = {name: _policy(world, episodes) for name, episodes in results.items()}
+    for name, figures in policies.items():
         if versus is not None and name != versus:
             difference = paired_difference(results[versus].returns, results[name].returns)
             figures["advantage_of_" + versus] = asdict(difference)
             apart = distance(results[versus].decisions, results[name].decisions)
             figures["behavior_distance_to_" + versus] = asdict(apart)
-    return _about(world, results, seed, options) | {"versus": versus, "players": players}
+    return _conditions(world, results, seed, options) | {"versus": versus, "policies": policies}
 
 
 def comparison(
     world: World, results: Mapping[str, Episodes], seed: int, options: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Each player's figures, and those of each pair: the first minus the second, in the same episodes."""
-    return _about(world, results, seed, options) | {
-        "players": {name: _player(world, episodes) for name, episodes in results.items()},
-        "pairs": [_pair(results, *names) for names in combinations(results, 2)],
+    """Each policy's figures, and those of each pair: the first minus the second, in the same episodes."""
+    return _conditions(world, results, seed, options) | {
+        "policies": {name: _policy(world, episodes) for name, episodes in results.items()},
+        "pairs": [pair(results, *names) for names in combinations(results, 2)],
     }
 
 
-def _about(
+def matrix(against: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The figures of all policies against several opponents.
+
+    Args:
+        against: by opponent, what :func:`summary` or :func:`comparison` gives.
+    """
+    first = next(iter(against.values()))
+    shared = {name: value for name, value in first.items() if name not in ("policies", "pairs")}
+    return shared | {"against": dict(against)}
+
+
+def pair(results: Mapping[str, Episodes], first: str, second: str) -> dict[str, Any]:
+    """How two policies differ: the first minus the second, in the same episodes."""
+    a, b = results[first], results[second]
+    return {
+        "first": first,
+        "second": second,
+        "difference": asdict(paired_difference(a.returns, b.returns)),
+        "probability_of_improvement": asdict(probability_of_improvement(a.returns, b.returns)),
+        "behavior_distance": asdict(distance(a.decisions, b.decisions)),
+    }
+
+
+def _conditions(
     world: World, results: Mapping[str, Episodes], seed: int, options: Sequence[str]
 ) -> dict[str, Any]:
     return {
         "world": world.name,
         "options": list(options),
         "world_version": world.version,
+        "side": next(iter(world.sides)) if len(world.sides) == 1 else None,
         "seed": seed,
         "episodes": next(iter(results.values())).returns.shape[1],
         "max_steps": world.max_steps,
@@ -67,27 +93,18 @@ def _about(
     }
 
 
-def _player(world: World, episodes: Episodes) -> dict[str, Any]:
+def _policy(world: World, episodes: Episodes) -> dict[str, Any]:
     by_phase = {part: np.mean(x, axis=(0, 1)) for part, x in episodes.parts.items()}
+    invalid = episodes.invalid
     return {
-        "teams": len(episodes.returns),
+        "seeds": len(episodes.returns),
         "return": asdict(estimate(episodes.returns)),
-        "return_of_teams": np.mean(episodes.returns, axis=1).tolist(),
+        "return_by_seed": np.mean(episodes.returns, axis=1).tolist(),
         "interquartile_mean": asdict(interquartile_mean(episodes.returns)),
         "score": asdict(estimate(episodes.scores)),
         "length": float(np.mean(episodes.lengths)),
+        "invalid_actions": None if invalid is None else float(np.mean(invalid)),  # per episode
         "reward_parts": {part: x.sum(axis=0).tolist() for part, x in by_phase.items()},
         "reward_parts_by_phase": {part: x.tolist() for part, x in by_phase.items()},
         "behavior": profile(behavior_of(world).axes, episodes.decisions),
-    }
-
-
-def _pair(results: Mapping[str, Episodes], first: str, second: str) -> dict[str, Any]:
-    ours, theirs = results[first], results[second]
-    return {
-        "first": first,
-        "second": second,
-        "difference": asdict(paired_difference(ours.returns, theirs.returns)),
-        "probability_of_improvement": asdict(probability_of_improvement(ours.returns, theirs.returns)),
-        "behavior_distance": asdict(distance(ours.decisions, theirs.decisions)),
     }

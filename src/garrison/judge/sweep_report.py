@@ -1,9 +1,8 @@
-"""What a sweep found: a table of its trials, the best first, and a picture."""
+"""Report of a sweep: a table of its trials, the best first, and a picture."""
 
 from __future__ import annotations
 
 import io
-import json
 import math
 from typing import Any
 
@@ -13,38 +12,39 @@ from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from garrison.core.files import to_json
 from garrison.runs import curves
 from garrison.runs.sweep import Sweep
 from garrison.runs.trials import Trial
 
 METRIC = "return"
 NAMED = 10  # curves with a color and a name; the others are grey
-RANGES = 3  # curves with the range of their teams
+RANGES = 3  # curves with the range of their seeds
 
 
 def figures(sweep: Sweep) -> dict[str, Any]:
-    """All trials with where they stand and how they ended, JSON-ready, the best first.
+    """All trials with their state and final return, JSON-ready, the best first.
 
-    ``teams`` has each team's mean return over the last tenth of its iterations, ``mean`` and ``sd`` (sample
-    standard deviation; None for one team) are over teams. Trials that have not ended are judged as they are.
+    ``seeds`` has each seed's mean return over the last tenth of its iterations; ``mean`` and ``sd`` (sample
+    standard deviation; None for one seed) are over seeds. Unfinished trials are included as they are.
     """
     trials = [_figures(sweep, trial) | sweep.state(trial) for trial in sweep.trials]
     trials.sort(key=lambda trial: -math.inf if trial["mean"] is None else trial["mean"], reverse=True)
-    return {"preset": sweep.preset, "seeds": sweep.seeds, "varied": sweep.varied(), "trials": trials}
+    return {"preset": sweep.preset, "num_seeds": sweep.num_seeds, "varied": sweep.varied(), "trials": trials}
 
 
 def _figures(sweep: Sweep, trial: Trial) -> dict[str, Any]:
     rows = _rows(sweep, trial)
-    _, values = curves.per_team(rows, METRIC)
-    teams = [float(x) for x in curves.final(values) if not np.isnan(x)] if len(values) else []
+    _, values = curves.per_seed(rows, METRIC)
+    seeds = [float(x) for x in curves.final(values) if not np.isnan(x)] if len(values) else []
     return {
         "trial": trial.name,
         "overrides": trial.overrides,
         "iterations": rows[-1]["iteration"] if rows else 0,
         "env_steps": rows[-1]["env_steps"] if rows else 0,
-        "teams": teams,
-        "mean": float(np.mean(teams)) if teams else None,
-        "sd": float(np.std(teams, ddof=1)) if len(teams) > 1 else None,
+        "seeds": seeds,
+        "mean": float(np.mean(seeds)) if seeds else None,
+        "sd": float(np.std(seeds, ddof=1)) if len(seeds) > 1 else None,
     }
 
 
@@ -53,58 +53,58 @@ def _rows(sweep: Sweep, trial: Trial) -> list[dict[str, Any]]:
     return run.metrics() if run.metrics_file.exists() else []
 
 
-def table(told: dict[str, Any]) -> Table:
+def table(figures: dict[str, Any]) -> Table:
     """The figures as a table: a row per trial, a column per field that varies."""
-    caption = "return: mean over the last tenth of the training and over teams; sd: over teams"
+    caption = "return: mean over the last tenth of the training and over seeds; sd: over seeds"
     view = Table(caption=caption, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for field in told["varied"] or ["trial"]:
+    for field in figures["varied"] or ["trial"]:
         view.add_column(field, overflow="fold")
-    for name in ("return", "sd", "teams", "steps"):
+    for name in ("return", "sd", "seeds", "steps"):
         view.add_column(name, justify="right", no_wrap=True)
     view.add_column("status", no_wrap=True)
-    for trial in told["trials"]:
-        asked = [trial["overrides"].get(field, "") for field in told["varied"]] or [trial["trial"]]
+    for trial in figures["trials"]:
+        asked = [trial["overrides"].get(field, "") for field in figures["varied"]] or [trial["trial"]]
         numbers = ["" if trial[name] is None else f"{trial[name]:,.2f}" for name in ("mean", "sd")]
-        counts = [str(len(trial["teams"])), f"{trial['env_steps']:,}"]
+        counts = [str(len(trial["seeds"])), f"{trial['env_steps']:,}"]
         view.add_row(*asked, *numbers, *counts, trial["status"])
     return view
 
 
 def write_report(sweep: Sweep) -> dict[str, Any]:
     """Write ``report/sweep.json`` and ``report/sweep.png``; returns the figures."""
-    told = figures(sweep)
-    sweep.write_report("sweep.json", json.dumps(told, indent=2, allow_nan=False) + "\n")
-    sweep.write_report("sweep.png", picture(sweep, told))
-    return told
+    found = figures(sweep)
+    sweep.write_report("sweep.json", to_json(found) + "\n")
+    sweep.write_report("sweep.png", picture(sweep, found))
+    return found
 
 
-def picture(sweep: Sweep, told: dict[str, Any]) -> bytes:
+def picture(sweep: Sweep, figures: dict[str, Any]) -> bytes:
     """A PNG: learning curves of the trials, and how they ended over the one or two fields that vary."""
-    fields = told["varied"]
+    fields = figures["varied"]
     panels = 2 if len(fields) in (1, 2) else 1
     figure = Figure(figsize=(8 * panels, 5), layout="constrained")
     axes = figure.subplots(1, panels, squeeze=False)[0]
-    _draw_curves(axes[0], sweep, told)
+    _draw_curves(axes[0], sweep, figures)
     if len(fields) == 1:
-        _draw_line(axes[1], told, fields[0])
+        _draw_line(axes[1], figures, fields[0])
     elif len(fields) == 2:
-        _draw_heat_map(figure, axes[1], told, *fields)
+        _draw_heat_map(figure, axes[1], figures, *fields)
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=120)
     return image.getvalue()
 
 
-def _draw_curves(axes: Axes, sweep: Sweep, told: dict[str, Any]) -> None:
-    """Smoothed mean over teams, with the range of teams for the best; the best on top."""
+def _draw_curves(axes: Axes, sweep: Sweep, figures: dict[str, Any]) -> None:
+    """Smoothed mean over seeds, with the range of seeds for the best; the best on top."""
     by_name = {trial.name: trial for trial in sweep.trials}
-    for rank, trial in reversed(list(enumerate(told["trials"]))):
-        steps, values = curves.per_team(_rows(sweep, by_name[trial["trial"]]), METRIC)
+    for rank, trial in reversed(list(enumerate(figures["trials"]))):
+        steps, values = curves.per_seed(_rows(sweep, by_name[trial["trial"]]), METRIC)
         if not len(steps):
             continue
         named = rank < NAMED
         look = {"color": f"C{rank}", "zorder": 3} if named else {"color": "0.8", "zorder": 1}
         axes.plot(
-            steps, curves.smooth(curves.team_mean(values)), label=trial["trial"] if named else None, **look
+            steps, curves.smooth(curves.seed_mean(values)), label=trial["trial"] if named else None, **look
         )
         if rank < RANGES and values.shape[1] > 1:
             smoothed = curves.smooth(values)
@@ -113,38 +113,38 @@ def _draw_curves(axes: Axes, sweep: Sweep, told: dict[str, Any]) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if labels:
         axes.legend(handles[::-1], labels[::-1], fontsize="small")
-    axes.set(xlabel="environment steps per team", ylabel="return, moving average", title=sweep.preset)
+    axes.set(xlabel="environment steps per seed", ylabel="return, moving average", title=sweep.preset)
 
 
-def _draw_line(axes: Axes, told: dict[str, Any], field: str) -> None:
-    """Each team a dot, the means larger ones, joined if the field is a number."""
-    trials = {trial["overrides"].get(field, ""): trial for trial in told["trials"] if trial["teams"]}
+def _draw_line(axes: Axes, figures: dict[str, Any], field: str) -> None:
+    """Each seed a dot, the means larger ones, joined if the field is a number."""
+    trials = {trial["overrides"].get(field, ""): trial for trial in figures["trials"] if trial["seeds"]}
     values = _ordered(list(trials))
     numbers = [_number(value) for value in values]
     numeric = None not in numbers
     places = numbers if numeric else list(range(len(values)))
     for place, value in zip(places, values, strict=True):
-        teams = trials[value]["teams"]
-        axes.plot([place] * len(teams), teams, ".", color="C0", alpha=0.5)
+        seeds = trials[value]["seeds"]
+        axes.plot([place] * len(seeds), seeds, ".", color="C0", alpha=0.5)
     axes.plot(places, [trials[value]["mean"] for value in values], "o-" if numeric else "o", color="C0")
     if numeric and len(places) > 1 and min(places) > 0 and max(places) >= 10 * min(places):
         axes.set_xscale("log")
         axes.minorticks_off()
     axes.set_xticks(places, [value or "preset" for value in values])
-    axes.set(xlabel=field, ylabel="return at the end", title="each team, and the mean")
+    axes.set(xlabel=field, ylabel="return at the end", title="each seed, and the mean")
 
 
-def _draw_heat_map(figure: Figure, axes: Axes, told: dict[str, Any], x: str, y: str) -> None:
+def _draw_heat_map(figure: Figure, axes: Axes, figures: dict[str, Any], x: str, y: str) -> None:
     ended = {
         (trial["overrides"].get(x, ""), trial["overrides"].get(y, "")): trial["mean"]
-        for trial in told["trials"]
-        if trial["teams"]
+        for trial in figures["trials"]
+        if trial["seeds"]
     }
     columns, rows = (_ordered(list({key[i] for key in ended})) for i in (0, 1))
     grid = np.array([[ended.get((column, row), np.nan) for column in columns] for row in rows], dtype=float)
     if grid.size:
         shown = axes.imshow(np.ma.masked_invalid(grid), aspect="auto", origin="lower")
-        figure.colorbar(shown, ax=axes, label="return at the end, mean over teams")
+        figure.colorbar(shown, ax=axes, label="return at the end, mean over seeds")
     for (row, column), value in np.ndenumerate(grid):
         if not np.isnan(value):
             box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 2}

@@ -2,43 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from garrison.judge.format import interval, mean, number
+from garrison.judge.format import few_episodes, interval, mean, number
+
+#: Width up to which the first column of a table, which holds names, is never made narrower.
+NAME_WIDTH = 20
+
+
+def tables(figures: dict[str, Any]) -> list[Table]:
+    """All tables of an evaluation, of a comparison, or of policies against several opponents."""
+    if "against" in figures:
+        pairs = {name: one["pairs"] for name, one in figures["against"].items() if "pairs" in one}
+        titled = [pair_table(one, f"pairs against {name}") for name, one in pairs.items()]
+        return [matrix_table(figures), *titled]
+    if "policies" not in figures:
+        return [pair_table(figures["pairs"])]
+    if "pairs" in figures:
+        return [*comparison_tables(figures), behavior_table(figures)]
+    return [table(figures), behavior_table(figures)]
 
 
 def table(figures: dict[str, Any]) -> Table:
     """The figures of :func:`~garrison.judge.summary.summary`; at most 80 columns wide for short names."""
     versus, scored = figures["versus"], figures["score_steps"] < figures["max_steps"]
-    teams = any(player["teams"] > 1 for player in figures["players"].values())
-    view = _view(_title(figures), _caption(figures, scored, teams), "player")
-    view.add_column("return", justify="right", no_wrap=True)
-    view.add_column("sd", justify="right")
+    policies = figures["policies"]
+    names = {name: _with_seeds(name, one) for name, one in policies.items()}
+    view = _view(_title(figures), _caption(figures, scored), "policy", names)
+    columns: dict[str, list[str]] = {
+        "return": [mean(one["return"]) for one in policies.values()],
+        "sd": [number(one["return"]["sd"]) for one in policies.values()],
+    }
     if scored:
-        view.add_column("score", justify="right")
+        columns["score"] = [number(one["score"]["mean"]) for one in policies.values()]
     if versus is not None:
-        view.add_column(f"{versus} minus this", justify="right", no_wrap=True)
-    for name, player in figures["players"].items():
-        row = [_named(name, player), mean(player["return"]), number(player["return"]["sd"])]
-        if scored:
-            row.append(number(player["score"]["mean"]))
-        if versus is not None:
-            difference = player.get("advantage_of_" + versus)
-            row.append(mean(difference, sign="+") if difference else "")
-        view.add_row(*row)
-    return view
+        leads = [one.get("advantage_of_" + versus) for one in policies.values()]
+        columns[f"{versus} minus this"] = [mean(lead, sign="+") if lead else "" for lead in leads]
+    columns |= _invalid_column(policies)
+    return _filled(view, names, columns)
+
+
+def matrix_table(figures: dict[str, Any]) -> Table:
+    """Mean returns with intervals of each policy, a row, against each opponent, a column."""
+    against = figures["against"]
+    policies = next(iter(against.values()))["policies"]
+    names = {name: _with_seeds(name, one) for name, one in policies.items()}
+    side = f"{figures['side']} against" if figures.get("side") else "policy"
+    caption = _caption({**figures, "policies": policies}, scored=False)
+    view = _view(_title(figures), f"mean return; {caption}", side, names)
+    columns = {
+        opponent: [mean(one["return"]) for one in against[opponent]["policies"].values()]
+        for opponent in against
+    }
+    worst = {
+        name: {"invalid_actions": max(a["policies"][name]["invalid_actions"] or 0 for a in against.values())}
+        for name in policies
+    }
+    return _filled(view, names, columns | _invalid_column(worst))
 
 
 def behavior_table(figures: dict[str, Any]) -> Table:
-    """Shares of each player's decisions by kind of action; entropy in nats."""
-    view = _view("what the players decide", "busy steps left out", "action")
-    profiles = {name: player["behavior"] for name, player in figures["players"].items()}
+    """Shares of each policy's decisions by kind of action; entropy in nats."""
+    profiles = {name: one["behavior"] for name, one in figures["policies"].items()}
+    kinds = list(next(iter(profiles.values()))["shares"])
+    view = _view(
+        "decisions", "steps of busy agents are left out", "action", dict(zip(kinds, kinds, strict=True))
+    )
     for name in profiles:
         view.add_column(name, justify="right")
-    for kind in next(iter(profiles.values()))["shares"]:
+    for kind in kinds:
         view.add_row(kind, *(f"{one['shares'][kind]['value']:.1%}" for one in profiles.values()))
     view.add_section()
     view.add_row("entropy", *(f"{one['entropy']['value']:.2f}" for one in profiles.values()))
@@ -50,43 +86,64 @@ def behavior_table(figures: dict[str, Any]) -> Table:
 
 
 def distances(figures: dict[str, Any]) -> list[str]:
-    """Distance of each player's behavior to that of the player that all are compared with."""
+    """Distance of each policy's behavior to that of the policy that all are compared with."""
     key = "behavior_distance_to_" + figures["versus"]
-    return [f"{player[key]['value']:.2f}" if key in player else "" for player in figures["players"].values()]
+    return [f"{one[key]['value']:.2f}" if key in one else "" for one in figures["policies"].values()]
 
 
 def comparison_tables(figures: dict[str, Any]) -> list[Table]:
-    """The figures of :func:`~garrison.judge.summary.comparison`: players, then pairs."""
-    teams = any(player["teams"] > 1 for player in figures["players"].values())
-    players = _view(_title(figures), _caption(figures, False, teams), "player")
-    for name in ("return", "interquartile mean", "sd"):
-        players.add_column(name, justify="right", no_wrap=True)
-    for name, player in figures["players"].items():
-        spread = number(player["return"]["sd"])
-        middle = interval(player["interquartile_mean"])
-        players.add_row(_named(name, player), mean(player["return"]), middle, spread)
-    caption = "P(better): of the first in the same episode; L1: of shares of decisions, 0 alike, 2 disjoint"
-    pairs = _view("pair by pair", caption, "first minus second")
-    for name in ("difference", "P(better)", "L1"):
-        pairs.add_column(name, justify="right", no_wrap=True)
-    for pair in figures["pairs"]:
-        pairs.add_row(
-            f"{pair['first']} − {pair['second']}",
-            mean(pair["difference"], sign="+"),
-            interval(pair["probability_of_improvement"]),
-            interval(pair["behavior_distance"]),
-        )
-    return [players, pairs]
+    """The figures of :func:`~garrison.judge.summary.comparison`: policies, then pairs."""
+    policies = figures["policies"]
+    names = {name: _with_seeds(name, one) for name, one in policies.items()}
+    columns = {
+        "return": [mean(one["return"]) for one in policies.values()],
+        "interquartile mean": [interval(one["interquartile_mean"]) for one in policies.values()],
+        "sd": [number(one["return"]["sd"]) for one in policies.values()],
+    }
+    view = _view(_title(figures), _caption(figures, scored=False), "policy", names)
+    return [_filled(view, names, columns | _invalid_column(policies)), pair_table(figures["pairs"])]
 
 
-def _view(title: str, caption: str, first: str) -> Table:
+def pair_table(pairs: list[dict[str, Any]], title: str = "pairs") -> Table:
+    """The figures of :func:`~garrison.judge.summary.pair`, a row per pair."""
+    names = {str(i): f"{pair['first']} − {pair['second']}" for i, pair in enumerate(pairs)}
+    columns = {
+        "difference": [mean(pair["difference"], sign="+") for pair in pairs],
+        "P(better)": [interval(pair["probability_of_improvement"]) for pair in pairs],
+        "L1": [interval(pair["behavior_distance"]) for pair in pairs],
+    }
+    caption = (
+        "P(better): the first has the higher return in the same episode; "
+        "L1: distance of decision shares, 0 equal, 2 disjoint"
+    )
+    return _filled(_view(title, caption, "first minus second", names), names, columns)
+
+
+def _view(title: str, caption: str, first: str, names: Mapping[str, str]) -> Table:
     view = Table(title=title, caption=caption, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    view.add_column(first)
+    widest = max((len(word) for name in names.values() for word in name.split()), default=1)
+    view.add_column(first, min_width=min(widest, NAME_WIDTH), overflow="fold")
     return view
 
 
-def _named(name: str, player: dict[str, Any]) -> str:
-    return name if player["teams"] == 1 else f"{name} ×{player['teams']}"
+def _filled(view: Table, names: Mapping[str, str], columns: Mapping[str, list[str]]) -> Table:
+    """``view`` with a row per name. Where a terminal is too narrow, figures wrap at their spaces."""
+    for column, cells in columns.items():
+        widest = max((len(word) for cell in cells for word in cell.split()), default=1)
+        view.add_column(column, justify="right", min_width=widest, overflow="fold")
+    for row in zip(names.values(), *columns.values(), strict=True):
+        view.add_row(*row)
+    return view
+
+
+def _invalid_column(policies: Mapping[str, dict[str, Any]]) -> dict[str, list[str]]:
+    """A column of invalid actions per episode, only if some policy took any."""
+    counts = [one.get("invalid_actions") for one in policies.values()]
+    return {"invalid actions": [number(count) for count in counts]} if any(counts) else {}
+
+
+def _with_seeds(name: str, one: dict[str, Any]) -> str:
+    return name if one["seeds"] == 1 else f"{name} ×{one['seeds']}"
 
 
 def _title(figures: dict[str, Any]) -> str:
@@ -95,10 +152,13 @@ def _title(figures: dict[str, Any]) -> str:
     return f"{world}: {figures['episodes']} episodes each (seeds {figures['seed']}-{last})"
 
 
-def _caption(figures: dict[str, Any], scored: bool, teams: bool) -> str:
+def _caption(figures: dict[str, Any], scored: bool) -> str:
     caption = "in brackets: 95% bootstrap interval"
-    if teams:
-        caption += " over episodes and teams; ×n: n teams"
+    if any(one["seeds"] > 1 for one in figures["policies"].values()):
+        caption += " over episodes and training seeds; ×n: n training seeds"
     if scored:
         caption += f"; score: the first {figures['score_steps']} of {figures['max_steps']} rewards"
-    return caption
+    if any(one.get("invalid_actions") for one in figures["policies"].values()):
+        caption += "; invalid actions: per episode, outside an agent's action list"
+    hint = few_episodes(figures["episodes"])
+    return f"{caption}; {hint}" if hint else caption

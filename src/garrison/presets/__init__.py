@@ -1,18 +1,20 @@
-"""Named configurations. Each is data: read it, change it with ``dataclasses.replace``, train it."""
+"""Named configurations: data, to read, change with :meth:`Training.changed`, and train."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from garrison.algos.ippo import IPPO
-from garrison.train.config import Training, make_world
+from garrison import algos
+from garrison.training.config import Training
 
-__all__ = ["DESCRIPTIONS", "PRESETS", "PRESET_TABLE", "Preset", "Training", "make_world"]
+__all__ = ["DESCRIPTIONS", "PRESETS", "PRESET_TABLE", "Preset"]
+
+IPPO = algos.get("ippo").Config
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A configuration, what it is for, and where its numbers come from."""
+    """A configuration, its purpose, and the source of its numbers."""
 
     training: Training
     purpose: str
@@ -21,15 +23,15 @@ class Preset:
 
 _MATCHED = IPPO(
     total_steps=3_000_000,
-    lanes=48,
+    num_envs=48,
     epochs=4,
     minibatches=16,
-    hidden=(256, 256),
-    anneal=False,
+    hidden_sizes=(256, 256),
+    anneal_lr=False,
     learning_rate=3e-4,
     gamma=0.99,
     gae_lambda=0.95,
-    clip=0.2,
+    clip_eps=0.2,
     value_coef=0.5,
     entropy_coef=0.01,
     max_grad_norm=0.5,
@@ -37,53 +39,66 @@ _MATCHED = IPPO(
 
 PRESET_TABLE: dict[str, Preset] = {
     "quick": Preset(
-        Training(world="cc4", ippo=IPPO(total_steps=700_000, lanes=16, learning_rate=1e-3)),
+        Training(world="cc4", settings=IPPO(total_steps=700_000, num_envs=16, learning_rate=1e-3)),
         "CAGE Challenge 4 in a few minutes on two CPU cores: the demo's preset.",
-        "The usual settings of PPO, which are IPPO's defaults, with larger steps as time is short. Trials"
-        " of 500,000 steps, one seed each, mean return of the last 14 iterations: as here, but with a "
+        "The usual settings of PPO, which are IPPO's defaults, with a larger learning rate. Trials "
+        "of 500,000 steps, one seed each, mean return of the last 14 iterations: as here, but with a "
         "constant learning rate, -1,710; entropy_coef 0.001, -2,400; gamma 0.997 with gae_lambda 0.97, "
         "-1,980.",
     ),
     "cc4-ippo": Preset(
-        Training(world="cc4", ippo=_MATCHED),
+        Training(world="cc4", settings=_MATCHED),
         "The published IPPO baseline of CAGE Challenge 4, to compare with.",
         "The matched baseline that was trained both on CybORG and on the earlier JAX port: learning rate "
         "3e-4, gamma 0.99, lambda 0.95, clip 0.2, value 0.5, entropy 0.01, gradient norm 0.5, rewards "
         "normalized, one trunk of 2 x 256 tanh, 48 environments x 500 steps, 16 minibatches, 4 epochs, 3 "
         "million steps. An episode has 499 steps, so a rollout has too.",
     ),
+    "cc4-mappo": Preset(
+        Training(world="cc4", algorithm="mappo").changed(
+            total_steps=3_000_000,
+            num_envs=48,
+            epochs=4,
+            minibatches=16,
+            hidden_sizes=(256, 256),
+            anneal_lr=False,
+        ),
+        "cc4-ippo with a centralized critic, to compare with it.",
+        "The settings of cc4-ippo, and MAPPO's defaults for the rest; not tuned, and nothing is published to "
+        "compare with.",
+    ),
     "cc4-ippo-bigbatch": Preset(
         Training(
             world="cc4",
             keep_every=25,
-            ippo=IPPO(
+            settings=IPPO(
                 total_steps=50_000_000,
-                lanes=400,
+                num_envs=400,
                 epochs=1,
                 minibatches=31,
-                hidden=(256, 256),
+                hidden_sizes=(256, 256),
                 separate_critic=True,
-                anneal=False,
+                anneal_lr=False,
                 learning_rate=5e-5,
                 entropy_coef=0.0,
             ),
         ),
-        "Large batches and small steps, for a long training on an accelerator.",
+        "Large batches and small learning rate, for a long training on an accelerator.",
         "The settings published for teams trained on CybORG with large batches: learning rate 5e-5, "
         "separate actor and critic, a buffer of 1 million samples (400 environments x 499 steps x 5 "
         "agents), minibatches of about 32 thousand samples, 30 gradient iterations (one pass over the 31 "
-        "minibatches; who reads them as passes takes --epochs 30), no entropy bonus, 50 million steps. "
+        "minibatches; if they are meant as passes, use --epochs 30), no entropy bonus, 50 million steps. "
         "What is not published is as in cc4-ippo.",
     ),
     "cc4-ippo-1024": Preset(
         Training(
             world="cc4",
             keep_every=10,
-            ippo=_MATCHED.replace(total_steps=50_000_000, lanes=1024, minibatches=64),
+            settings=_MATCHED.replace(total_steps=50_000_000, num_envs=1024, minibatches=64),
         ),
         "1,024 environments side by side, for an accelerator.",
         "cc4-ippo with 21 times the environments, four times the minibatches and 50 million steps; a "
-        "choice of ours for devices on which a rollout costs little, not tuned.",
+        "choice for devices on which a rollout costs little, not tuned.",
     ),
 }
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-PARTS = 10  #: Moving averages, and figures of how a training ended, are over one of so many parts of it.
+PARTS = 10  #: Moving averages, and final returns, are means over one of this many parts of the training.
 
 
-def per_team(rows: list[dict[str, Any]], metric: str = "return") -> tuple[np.ndarray, np.ndarray]:
-    """Environment steps ``int[row]`` and the metric ``float[row, team]``, NaN where a team had none.
+def per_seed(rows: list[dict[str, Any]], metric: str = "return") -> tuple[np.ndarray, np.ndarray]:
+    """Environment steps ``int[row]`` and the metric ``float[row, seed]``, NaN where a seed had none.
 
-    Rows in which no team had one are left out. Raises ``ValueError`` if a row lacks the metric or its steps,
-    or has it for another number of teams.
+    Rows without a number for any seed are left out. Raises ``ValueError`` if a row lacks the metric or its
+    steps, or has another number of seeds.
     """
     found = []
     for number, row in enumerate(rows, start=1):
@@ -23,7 +23,7 @@ def per_team(rows: list[dict[str, Any]], metric: str = "return") -> tuple[np.nda
             raise ValueError(f"row {number} of the metrics lacks {metric!r} or 'env_steps': {sorted(row)}")
         if found and len(values) != len(found[0][1]):
             raise ValueError(
-                f"row {number} of the metrics has {len(values)} teams, those before {len(found[0][1])}"
+                f"row {number} of the metrics has {len(values)} seeds, those before {len(found[0][1])}"
             )
         found.append((row["env_steps"], [np.nan if value is None else value for value in values]))
     if not found:
@@ -34,8 +34,8 @@ def per_team(rows: list[dict[str, Any]], metric: str = "return") -> tuple[np.nda
     return steps[has], values[has]
 
 
-def team_mean(values: np.ndarray) -> np.ndarray:
-    """``float[row]`` from ``float[row, team]``: the mean over the teams that have a number."""
+def seed_mean(values: np.ndarray) -> np.ndarray:
+    """``float[row]`` from ``float[row, seed]``: the mean over the seeds that have a number."""
     return mean(values, axis=1)
 
 
@@ -50,7 +50,7 @@ def smooth(values: np.ndarray) -> np.ndarray:
 
 
 def final(values: np.ndarray) -> np.ndarray:
-    """``float[team]``: each team's mean over the last tenth of ``float[row, team]``; NaN if it has none."""
+    """``float[seed]``: each seed's mean over the last tenth of ``float[row, seed]``; NaN if there is none."""
     return mean(values[-max(1, len(values) // PARTS) :], axis=0)
 
 

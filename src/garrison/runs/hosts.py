@@ -1,6 +1,6 @@
-"""Several hosts: each runs the same command, and all of them train one run.
+"""Several hosts: each runs the same command, and together they train one run.
 
-The host that is first writes the run directory; what the others write goes to temporary ones and is lost.
+The first host writes the run directory; the others write to temporary directories, which are deleted.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Any
 
 import jax
 
-from garrison.runs import run as runs
-from garrison.runs.run import Run
+from garrison.runs import directory
+from garrison.runs.directory import RunDirectory
 
 
 def join(where: str) -> None:
     """Join the other hosts, before anything is computed.
 
     Args:
-        where: ``"auto"`` under Slurm, Open MPI and on TPUs, which tell each process what it has to know;
-            else ``"ADDRESS:PORT,COUNT,INDEX"``: where the first host listens, how many there are, and which
-            one this is, from 0 on.
+        where: ``"auto"`` under Slurm, Open MPI and on TPUs, which describe the hosts to each process; else
+            ``"ADDRESS:PORT,COUNT,INDEX"``: where the first host listens, the number of hosts, and the index
+            of this one, from 0.
 
     Raises:
         ValueError: if ``where`` is neither.
@@ -36,23 +36,28 @@ def join(where: str) -> None:
     try:
         address, count, index = where.split(",")
         hosts = int(count), int(index)
+        if not (":" in address and 0 <= hosts[1] < hosts[0]):
+            raise ValueError("no port, or an index that is not in 0 .. COUNT - 1")
     except ValueError as error:
-        raise ValueError(f"hosts is {where!r}; it must be auto or ADDRESS:PORT,COUNT,INDEX") from error
+        raise ValueError(
+            f"hosts is {where!r}; it must be auto or ADDRESS:PORT,COUNT,INDEX, with INDEX from 0 to COUNT - 1"
+        ) from error
     jax.distributed.initialize(address, *hosts)
 
 
-def check(lanes: int, whole_episodes: bool) -> None:
-    """Raise ``ValueError`` for what several hosts cannot train together; one host can train anything."""
+def check(num_envs: int, holds_environments: bool) -> None:
+    """Raise ``ValueError`` for trainings that several hosts cannot share; one host can train anything."""
     if jax.process_count() == 1:
         return
-    if lanes % jax.device_count():
+    if num_envs % jax.device_count():
         raise ValueError(
-            f"lanes is {lanes}; the {jax.device_count()} devices of all hosts must share them evenly"
+            f"num_envs is {num_envs}; the {jax.device_count()} devices of all hosts must share them evenly"
         )
-    if not whole_episodes:
+    if holds_environments:
         raise ValueError(
-            "several hosts train together only where rollouts are whole episodes, as one cannot save the "
-            "environments of another: leave out rollout_steps, in a world whose episodes have one length"
+            "several hosts train together only where rollouts are whole episodes, because one host cannot "
+            "save the environments of another: leave out rollout_steps, in a world with episodes of one "
+            "length"
         )
 
 
@@ -61,16 +66,16 @@ def first() -> bool:
     return jax.process_index() == 0
 
 
-def temporary(config: dict[str, Any]) -> Run:
-    """A run directory that goes when this process ends."""
+def temporary(config: dict[str, Any]) -> RunDirectory:
+    """A run directory that is deleted when this process ends."""
     path = Path(tempfile.mkdtemp(prefix="garrison-"))
     atexit.register(shutil.rmtree, path, ignore_errors=True)
-    return runs.create(path, config)
+    return directory.create(path, config)
 
 
 @contextmanager
-def written(run: Run) -> Iterator[Run]:
-    """Within the block, the run directory that this host alone writes: the run's own, or a temporary one.
+def written(run: RunDirectory) -> Iterator[RunDirectory]:
+    """Lock and yield the run directory that this host writes: the run's own, or a temporary one.
 
     Raises ``ValueError`` if another process trains the run already.
     """

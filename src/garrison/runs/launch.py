@@ -1,4 +1,4 @@
-"""Processes of this Python, on this machine or on a Ray cluster, so many at a time."""
+"""Launch worker processes locally or on a Ray cluster, with a concurrency limit."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ Task = TypeVar("Task")
 
 POLL = 0.5  # seconds between looks at what runs
 PATIENCE = 10.0  # seconds that a Ray worker has to end a process
-SHOWN = 12  # lines of a log that tell an error
+SHOWN = 12  # lines of a log that are shown with an error
 
 
 class Job(Protocol):
-    """A process that was launched."""
+    """A launched process."""
 
     def poll(self) -> int | None:
         """The exit status; None while it runs."""
 
     def interrupt(self) -> None:
-        """Ask it to end, as Ctrl-C does."""
+        """Interrupt it, as Ctrl-C does."""
 
     def kill(self) -> None:
         """End it."""
 
 
-#: Runs this Python with these arguments; what it prints is appended to the file.
+#: Runs this Python with these arguments and appends its output to the file.
 Launch = Callable[[Sequence[str], Path], Job]
 
 
@@ -71,7 +71,7 @@ class Local:
 
 
 def _remote(arguments: Sequence[str], log: Path) -> int:
-    """What a Ray worker does; being cancelled, it asks the process to end and waits for it."""
+    """Run a process in a Ray worker; when cancelled, interrupt it and wait for it."""
     job = Local(arguments, log)
     while True:
         try:
@@ -83,10 +83,10 @@ def _remote(arguments: Sequence[str], log: Path) -> int:
 
 
 class Ray:
-    """Launches on a Ray cluster: that of ``RAY_ADDRESS``, else one that is started on this machine.
+    """Launches on the Ray cluster at ``RAY_ADDRESS``, else on a new one on this machine.
 
-    All nodes must see the same files. Where the cluster has GPUs, each process has one. Raises ``ValueError``
-    with the remedy if Ray is not installed.
+    All nodes must see the same files. Where the cluster has GPUs, each process gets one. Raises
+    ``ValueError`` with the remedy if Ray is not installed.
     """
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class Ray:
         import ray
 
         self._ray = ray
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere unasked
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no usage statistics are sent
         ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.WARNING)
         gpus = 1 if ray.cluster_resources().get("GPU") else 0
         self._task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(_remote)
@@ -103,7 +103,7 @@ class Ray:
         return _RayJob(self._ray, self._task.remote(list(arguments), log.resolve()), log)
 
     def slots(self) -> int:
-        """How many processes the cluster runs at a time."""
+        """Number of processes that the cluster runs at the same time."""
         resources = self._ray.cluster_resources()
         return max(1, int(resources.get("GPU") or resources.get("CPU", 1)))
 
@@ -131,7 +131,7 @@ class _RayJob:
         self._ray.cancel(self._reference)
 
     def kill(self) -> None:
-        self._ray.cancel(self._reference)  # a worker that is killed could not stop what it has started
+        self._ray.cancel(self._reference)  # a killed worker could not stop its process
         self._ray.wait([self._reference], timeout=PATIENCE)
 
 
@@ -142,10 +142,15 @@ def work(
     ended: Callable[[Task, int], None],
     look: Callable[[Sequence[Task]], None],
 ) -> bool:
-    """Start all tasks, at most ``jobs`` at a time, and tell how each ended; False if they were interrupted.
+    """Run all tasks, at most ``jobs`` at the same time; False if they were interrupted.
 
-    The first Ctrl-C (or SIGTERM) asks those that run to end, and waits for that; a second one kills them and
-    raises ``KeyboardInterrupt``. ``look`` is told every now and then what runs.
+    The first Ctrl-C (or SIGTERM) interrupts the running processes and waits for them; a second one kills them
+    and raises ``KeyboardInterrupt``.
+
+    Args:
+        start: starts a task.
+        ended: called with each task that ended and its exit status.
+        look: called about twice a second with the running tasks.
     """
     waiting: deque[Task] = deque(tasks)
     running: list[tuple[Task, Job]] = []
@@ -172,7 +177,7 @@ def work(
 
 
 def last_lines(log: Path) -> str:
-    """The end of what a process printed: what it says of its error."""
+    """The last lines that a process printed, which describe its error."""
     if not log.exists():
         return ""
     lines = [line.rstrip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]

@@ -9,22 +9,26 @@ from typing import Any
 import numpy as np
 
 from garrison.runs import checkpoint
-from garrison.runs.run import Run
+from garrison.runs.directory import RunDirectory
 
 SECONDS = 60.0  # between saves of the latest state
-WINDOW = 10  # iterations whose mean return decides what is best
-CANDIDATES = 100  # times that a run asks whether it is at its best
+WINDOW = 10  # iterations whose mean return decides which state is the best
+CANDIDATES = 100  # times in a run that the present state may become the best
 
 
-class Keeper:
-    """Saves the latest state now and then, the best one, and one for good after every ``keep_every``.
+class CheckpointRetention:
+    """Saves the latest state about once a minute, the best one, and one to keep every ``keep_every``.
 
-    What is best is asked after fixed iterations and by what the metrics say, so that a resumed run keeps the
-    same one.
+    Candidates for the best come at fixed iterations and are compared by their metrics, so that a resumed run
+    keeps the same one.
     """
 
     def __init__(
-        self, run: Run, about: Callable[[int], dict[str, Any]], iterations: int, keep_every: int | None
+        self,
+        run: RunDirectory,
+        about: Callable[[int], dict[str, Any]],
+        iterations: int,
+        keep_every: int | None,
     ):
         self.run, self.about, self.keep_every = run, about, keep_every
         self.candidate_every = max(1, iterations // CANDIDATES)
@@ -34,12 +38,20 @@ class Keeper:
         self.saved = time.monotonic()
 
     def resume(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Take in the metrics of earlier iterations."""
+        """Read the metrics of earlier iterations.
+
+        Raises ``ValueError`` for a row without ``return``.
+        """
         for row in rows:
-            self._is_best(row["iteration"], row["return"])
+            if not isinstance(returns := row.get("return"), list):
+                raise ValueError(
+                    f"{self.run.metrics_file} is damaged: return of iteration {row['iteration']} is "
+                    f"{returns!r}, expected a list; delete that line: the curve will lack one iteration"
+                )
+            self._is_best(row["iteration"], returns)
 
     def __call__(self, done: int, state: Any, returns: list[float | None]) -> None:
-        """After iteration ``done``: save what is to be saved. ``returns`` are those of the teams."""
+        """Save the state after iteration ``done`` where due. ``returns`` has a number per seed."""
         if self._is_best(done, returns):
             self._save("best", done, state, {"return": self.best})
         if self.keep_every is not None and done % self.keep_every == 0:

@@ -10,9 +10,9 @@ from typing import Any
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Within the block, SIGTERM and the first Ctrl-C only make the function that is yielded return True.
+    """Yield a function that returns True after SIGTERM or the first Ctrl-C, which do nothing else.
 
-    Outside of the main thread, where Python lets nobody handle signals, both work as always.
+    Outside the main thread, where Python handles no signals, both keep their usual effect.
     """
     caught: list[int] = []
 

@@ -1,15 +1,15 @@
-"""Where metrics go beside ``metrics.jsonl``: TensorBoard and Weights & Biases.
+"""Metrics logged to TensorBoard and Weights & Biases, in addition to ``metrics.jsonl``.
 
     with opened(("tensorboard",), run, done=0) as sinks:
         sinks.log(row)  # a row of metrics.jsonl
 
-Curves are drawn over environment steps. The mean over teams keeps the metric's name, so that runs of one
-team and of several share a chart; each of several teams has a curve of its own too, such as ``return/team0``.
+Curves are drawn over environment steps. The mean over seeds keeps the metric's name, so that runs of one
+seed and of several share a chart; each of several seeds also has a curve of its own, such as ``return/seed0``
+(its index).
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
@@ -20,31 +20,31 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from garrison.core import extras
-from garrison.core.files import write
-from garrison.runs.run import Run
+from garrison.core.files import to_json, write
+from garrison.runs.directory import RunDirectory
 
 WANDB_ID = "wandb-id"  # file of a run directory
 
 
 class Sink(Protocol):
-    """Opened as ``Sink(run_path, config, env_steps)``, with the steps that a resumed run has done, else 0."""
+    """Opened as ``Sink(run_path, config, env_steps)``: the steps that a resumed run has completed, else 0."""
 
     def log(self, row: dict[str, Any]) -> None:
-        """Take a row of ``metrics.jsonl``."""
+        """Log a row of ``metrics.jsonl``."""
 
     def close(self) -> None:
-        """Write what is not yet written."""
+        """Flush and close."""
 
 
 def scalars(row: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of a row by tag; a metric is a list with a number or None per team."""
+    """The numbers of a row by tag; a metric is a list with a number or None per seed."""
     found = {}
     for name, value in row.items():
-        teams = {f"{name}/team{index}": x for index, x in enumerate(value)} if isinstance(value, list) else {}
-        numbers = {tag: float(x) for tag, x in teams.items() if _is_number(x)}
+        seeds = {f"{name}/seed{index}": x for index, x in enumerate(value)} if isinstance(value, list) else {}
+        numbers = {tag: float(x) for tag, x in seeds.items() if _is_number(x)}
         if numbers:
             found[name] = sum(numbers.values()) / len(numbers)
-        if len(teams) > 1:
+        if len(seeds) > 1:
             found |= numbers
         if _is_number(value):
             found[name] = float(value)
@@ -59,7 +59,7 @@ class TensorBoard:
     """Event files in ``tensorboard/`` of the run directory."""
 
     def __init__(self, run_path: Path, config: dict[str, Any], env_steps: int):
-        # Not SummaryWriter: on a full disk its writing thread ends, and whoever logs then waits for ever.
+        # Not SummaryWriter: on a full disk its writing thread ends, and logging then blocks forever.
         from tensorboardX import summary
         from tensorboardX.event_file_writer import EventsWriter
         from tensorboardX.proto import event_pb2
@@ -67,11 +67,11 @@ class TensorBoard:
         self._summary, self._proto = summary, event_pb2
         folder = run_path / "tensorboard"
         folder.mkdir(exist_ok=True)
-        # TensorBoard reads files in the order of their names, in which else only seconds stand.
+        # TensorBoard reads files in the order of their names, which otherwise hold only seconds.
         self._file = EventsWriter(str(folder / "events"), filename_suffix=f".{time.time_ns()}")
         if env_steps == 0:
-            told = f"```json\n{json.dumps(config, indent=2)}\n```"
-            self._write(0, summary=self._summary.text("config", told))
+            text = f"```json\n{to_json(config)}\n```"
+            self._write(0, summary=self._summary.text("config", text))
         else:
             # TensorBoard drops what it has from this step on: an earlier process went beyond its checkpoint.
             session = self._proto.SessionLog(status=self._proto.SessionLog.START)
@@ -91,9 +91,9 @@ class TensorBoard:
 
 
 class WeightsAndBiases:
-    """A W&B run in ``wandb/`` of the run directory; its id stays there, so that resuming continues it.
+    """A W&B run in ``wandb/`` of the run directory. Its id is kept there, so that resuming continues it.
 
-    Nothing is sent anywhere unless the environment says ``WANDB_MODE=online``; ``wandb sync`` sends it later.
+    Offline unless ``WANDB_MODE=online`` is set; ``wandb sync`` uploads it later.
     """
 
     def __init__(self, run_path: Path, config: dict[str, Any], env_steps: int):
@@ -127,7 +127,7 @@ SINKS: dict[str, type[Sink]] = {"tensorboard": TensorBoard, "wandb": WeightsAndB
 
 
 class Sinks:
-    """Several sinks as one. One that fails is named in a warning and left out from then on."""
+    """Several sinks as one. A sink that fails is named in a warning and closed."""
 
     def __init__(self) -> None:
         self._open: dict[str, Sink] = {}
@@ -136,7 +136,7 @@ class Sinks:
         self._open[name] = sink
 
     def log(self, row: dict[str, Any]) -> None:
-        """Pass a row of ``metrics.jsonl`` on."""
+        """Log a row of ``metrics.jsonl`` to all."""
         for name in list(self._open):
             self._attempt(name, lambda sink: sink.log(row))
 
@@ -148,10 +148,10 @@ class Sinks:
     def _attempt(self, name: str, action: Any) -> None:
         try:
             action(self._open[name])
-        except Exception as error:  # whatever it is, training is worth more
+        except Exception as error:  # training goes on without it
             del self._open[name]
             logging.getLogger(__name__).warning(
-                "sink %r failed and takes no more metrics (metrics.jsonl has them all): %r",
+                "sink %r failed and gets no more metrics (metrics.jsonl has all of them): %r",
                 name,
                 error,
             )
@@ -164,7 +164,7 @@ class Sinks:
 
 
 def check(names: Sequence[str]) -> None:
-    """Raise ``ValueError`` for a name that is no sink, and for one whose package is not installed."""
+    """Raise ``ValueError`` for an unknown sink, and for one whose package is not installed."""
     for name in names:
         if name not in SINKS:
             raise ValueError(f"no sink {name!r}; sinks: {', '.join(SINKS)}")
@@ -174,8 +174,8 @@ def check(names: Sequence[str]) -> None:
             raise ValueError(f"sink {name!r}: {error}") from error
 
 
-def opened(names: Sequence[str], run: Run, done: int) -> Sinks:
-    """Open the sinks with these names, for a run that has done so many iterations before.
+def opened(names: Sequence[str], run: RunDirectory, done: int) -> Sinks:
+    """Open the sinks with these names, for a run that has completed ``done`` iterations.
 
     Raises ``ValueError`` as :func:`check` does, and for a sink that does not open.
     """

@@ -1,25 +1,25 @@
-"""A sweep: many trainings that differ in a few fields, and where each of them stands.
+"""A sweep: trainings that differ in a few fields, and the state of each.
 
-sweep.json          what is to be tried
+sweep.json          the trials
 trials/<name>/      a run directory per trial
-states/<name>.json  where the trial stands
-logs/<name>.txt     what its processes printed
-report/             what people read
+states/<name>.json  the trial's state
+logs/<name>.txt     output of its processes
+report/             tables and pictures
 """
 
 from __future__ import annotations
 
-import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from garrison.core.files import write
-from garrison.runs.run import Run
+from garrison.core.files import read_object, write, write_json
+from garrison.runs.directory import RunDirectory
 from garrison.runs.trials import Trial, flags, varied
 
-FORMAT = 1
+FORMAT = 2
 INDEX = "sweep.json"
 
 Status = Literal["waiting", "begun", "finished", "stopped", "failed"]
@@ -31,39 +31,46 @@ class Sweep:
 
     path: Path
     preset: str
-    seeds: int | None  # teams per trial; None for as many as the preset has
+    num_seeds: int | None  # per trial; None: the preset's
     trials: tuple[Trial, ...]
 
-    def run(self, trial: Trial) -> Run:
-        """A trial's run directory, which may not be there yet."""
-        return Run(self.path / "trials" / trial.name)
+    def run(self, trial: Trial) -> RunDirectory:
+        """A trial's run directory, which need not exist yet."""
+        return RunDirectory(self.path / "trials" / trial.name)
 
     def begun(self, trial: Trial) -> bool:
-        """Whether there is a run that can be resumed."""
+        """Whether the trial has a run that can be resumed."""
         return (self.run(trial).path / "config.json").exists()
 
     def log_file(self, trial: Trial) -> Path:
         return self.path / "logs" / f"{trial.name}.txt"
 
     def note(self, trial: Trial, status: Status, **facts: Any) -> None:
-        """Write down where a trial stands."""
-        write(self._state_file(trial), json.dumps({"status": status} | facts, indent=2) + "\n")
+        """Record the state of a trial."""
+        write_json(self._state_file(trial), {"status": status} | facts)
 
     def state(self, trial: Trial) -> dict[str, Any]:
-        """What was noted of a trial last."""
+        """The last recorded state of a trial. Raises ``ValueError`` if its file is damaged."""
         path = self._state_file(trial)
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"status": "waiting"}
+        if not path.exists():
+            return {"status": "waiting"}
+        state = read_object(path, "delete it: the trial is then resumed")
+        if state.get("status") not in get_args(Status):
+            raise ValueError(
+                f"{path} is damaged (status is {state.get('status')!r}); delete it: the trial is then resumed"
+            )
+        return state
 
     def _state_file(self, trial: Trial) -> Path:
         return self.path / "states" / f"{trial.name}.json"
 
     def arguments(self, trial: Trial) -> list[str]:
         """The trial's fields as arguments of ``garrison train PRESET``."""
-        seeds = [] if self.seeds is None else ["--seeds", str(self.seeds)]
-        return [*flags(trial.overrides), *seeds]
+        num_seeds = [] if self.num_seeds is None else ["--num-seeds", str(self.num_seeds)]
+        return [*flags(trial.overrides), *num_seeds]
 
     def todo(self, retry: bool) -> list[Trial]:
-        """Trials that are to be started or gone on with; with ``retry`` those too that failed."""
+        """Trials to start or resume; with ``retry`` also those that failed."""
         done = {"finished"} if retry else {"finished", "failed"}
         return [trial for trial in self.trials if self.state(trial)["status"] not in done]
 
@@ -76,12 +83,12 @@ class Sweep:
         return varied([trial.overrides for trial in self.trials])
 
 
-def create(path: Path, preset: str, seeds: int | None, trials: Sequence[Trial]) -> Sweep:
-    """Make the directory of a sweep, or open it if it is there and the same.
+def create(path: Path, preset: str, num_seeds: int | None, trials: Sequence[Trial]) -> Sweep:
+    """Make the directory of a sweep, or open it if it holds the same sweep.
 
-    Raises ``ValueError`` naming what differs if there is another sweep at ``path``.
+    Raises ``ValueError`` naming the difference if it holds another one.
     """
-    sweep = Sweep(path, preset, seeds, tuple(trials))
+    sweep = Sweep(path, preset, num_seeds, tuple(trials))
     if (path / INDEX).exists():
         _check_same(load(path), sweep)
         return sweep
@@ -90,37 +97,48 @@ def create(path: Path, preset: str, seeds: int | None, trials: Sequence[Trial]) 
     about = {
         "format": FORMAT,
         "preset": preset,
-        "seeds": seeds,
+        "num_seeds": num_seeds,
         "trials": [asdict(trial) for trial in trials],
     }
-    write(path / INDEX, json.dumps(about, indent=2) + "\n")  # last: it marks a sweep
+    write_json(path / INDEX, about)  # last: it marks a sweep
     return sweep
 
 
 def load(path: Path) -> Sweep:
     """Open the directory of a sweep.
 
-    Raises ``FileNotFoundError`` if ``path`` is none, and ``ValueError`` if it is damaged.
+    Raises ``FileNotFoundError`` if ``path`` is not one, and ``ValueError`` if it is damaged.
     """
     index = path / INDEX
     if not index.is_file():
-        raise FileNotFoundError(f"{path} is no sweep: it has no {INDEX}")
+        raise FileNotFoundError(f"{path} is not a sweep: it has no {INDEX}")
+    remedy = "start the sweep again in another directory"
+    data = read_object(index, remedy)
+    if (version := data.get("format")) not in (1, FORMAT):
+        raise ValueError(f"{index} has format {version!r}; this version reads the formats 1 and {FORMAT}")
     try:
-        data = json.loads(index.read_text(encoding="utf-8"))
-        if data["format"] != FORMAT:
-            raise ValueError(f"format {data['format']!r}; this version reads format {FORMAT}")
-        return Sweep(path, data["preset"], data["seeds"], tuple(Trial(**trial) for trial in data["trials"]))
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{index} cannot be read: {error!r}") from error
+        num_seeds = data["seeds" if version == 1 else "num_seeds"]
+        trials = tuple(Trial(_text(trial["name"]), dict(trial["overrides"])) for trial in data["trials"])
+        return Sweep(path, _text(data["preset"]), num_seeds, trials)
+    except KeyError as error:
+        raise ValueError(f"{index} is damaged (missing: {error.args[0]}); {remedy}") from error
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{index} is damaged ({error}); {remedy}") from error
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
 
 
 def _check_same(old: Sweep, new: Sweep) -> None:
-    for name in ("preset", "seeds", "trials"):
+    for name in ("preset", "num_seeds", "trials"):
         have, want = getattr(old, name), getattr(new, name)
         if have != want:
             if name == "trials":
                 have, want = ([trial.name for trial in trials] for trials in (have, want))
             raise ValueError(
-                f"{old.path} holds another sweep, of {name} {have} and not {want}; go on with that "
-                f"by: garrison sweep --resume {old.path}, or choose another directory"
+                f"{old.path} holds another sweep, with {name} {have}, not {want}; resume that one with: "
+                f"garrison sweep --resume {shlex.quote(str(old.path))}, or choose another directory"
             )

@@ -1,4 +1,4 @@
-"""The trials of a sweep: which fields of a training are changed to what."""
+"""The trials of a sweep: a training with some fields changed."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ def plan(grid: Iterable[str], listed: Iterable[Mapping[str, Any]]) -> list[Trial
     """All trials: each combination of the grid's values with each of the listed overrides.
 
     Args:
-        grid: a field with its values, as in ``"learning_rate=1e-3,3e-4"``; the words of a value that is
-            several are parted by spaces, as in ``"hidden=64 64,256 256"``.
-        listed: fields with values of JSON.
+        grid: fields with their values, as in ``"learning_rate=1e-3,3e-4"``; values of several words are
+            separated by spaces, as in ``"hidden_sizes=64 64,256 256"``.
+        listed: fields with JSON values.
 
-    Raises ``ValueError`` for what is not so written, a field that is given twice, and trials that are equal.
+    Raises ``ValueError`` for other text, for a field that is given twice, and for equal trials.
     """
     axes: dict[str, list[str]] = {}
     for text in grid:
         field, values = _axis(text)
         if field in axes:
-            raise ValueError(f"{field} stands in the grid twice")
+            raise ValueError(f"{field} is in the grid twice")
         axes[field] = values
     listed = [{_field(name): _words(value) for name, value in overrides.items()} for overrides in listed]
     combinations = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     every = []
     for first, second in itertools.product(combinations, listed or [{}]):
         if twice := sorted(first.keys() & second.keys()):
-            raise ValueError(f"{', '.join(twice)} stands both in the grid and in the list")
+            raise ValueError(f"{', '.join(twice)} is both in the grid and in the list")
         every.append(first | second)
     fields = varied(every)
     names = [name_of({field: x[field] for field in fields if field in x}) for x in every]
@@ -51,13 +51,13 @@ def plan(grid: Iterable[str], listed: Iterable[Mapping[str, Any]]) -> list[Trial
 
 
 def varied(every: Sequence[Mapping[str, str]]) -> list[str]:
-    """Fields that not all overrides have with the same value, in the order in which they first occur."""
+    """Fields that differ between overrides, in the order in which they first occur."""
     fields = dict.fromkeys(field for overrides in every for field in overrides)
     return [field for field in fields if len({overrides.get(field) for overrides in every}) > 1]
 
 
 def name_of(overrides: Mapping[str, str]) -> str:
-    """A name for people and file systems, as in ``"learning_rate=1e-3,hidden=64x64"``."""
+    """A name for people and file systems, as in ``"learning_rate=1e-3,hidden_sizes=64x64"``."""
     parts = (f"{field}={value.replace('/', '-').replace(' ', 'x')}" for field, value in overrides.items())
     name = ",".join(parts) or "preset"
     if len(name) > LONGEST_NAME:
@@ -77,16 +77,16 @@ def _field(name: str) -> str:
 
 
 def _words(value: Any) -> str:
-    """A value of JSON as on the command line."""
+    """A JSON value as on the command line."""
     if isinstance(value, list):
         return " ".join(_words(x) for x in value)
     if isinstance(value, dict):
-        raise ValueError(f"{json.dumps(value)} is no value of a field; write the fields themselves")
+        raise ValueError(f"{json.dumps(value)} is not a value of a field; write its fields one by one")
     return value if isinstance(value, str) else str(value)
 
 
 def flags(overrides: Mapping[str, str]) -> list[str]:
-    """Overrides as arguments of a command, as in ``["--hidden", "64", "64", "--no-anneal"]``."""
+    """Overrides as arguments of a command, as in ``["--hidden-sizes", "64", "64", "--no-anneal-lr"]``."""
     found = []
     for field, value in overrides.items():
         flag = field.replace("_", "-")

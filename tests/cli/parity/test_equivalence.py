@@ -131,7 +131,7 @@ def test_what_was_played_is_kept_when_a_process_fails(cyborg, tmp_path):
         (("--workers", "0"), "workers is 0; it must be at least 1"),
         (("--episodes", "1"), "40 episodes here and 1 on CybORG"),
         (("--red", "blue"), "no red 'blue'; there are: fsm"),
-        (("--policies", "nobody"), "nobody is no run directory"),
+        (("--policies", "nobody"), "nobody is neither a run directory"),
         (("--margins", "guard"), "margins are guard; write them as in guard=15"),
         (("--margin", "-1"), "a margin must be more than 0"),
         (("--report",), "has no episodes; play some first"),

@@ -13,11 +13,11 @@ from garrison.core.policy import Constant
 from garrison.core.world import Step
 from garrison.judge import story
 from garrison.judge.evaluate import Recording, evaluate
-from garrison.judge.format import duration, number
+from garrison.judge.format import duration, interval, number
 from garrison.judge.html_report import plots
 from garrison.judge.html_report.markup import cell, markup, strips, table, tag
-from garrison.judge.html_report.page import Subject, page
-from garrison.judge.summary import summary
+from garrison.judge.html_report.page import PageData, page
+from garrison.judge.summary import matrix, summary
 from garrison.worlds.toy.network import Network
 from garrison.worlds.toy.probes import Value
 
@@ -68,12 +68,13 @@ def read(text: str) -> Reader:
 @pytest.fixture(scope="module")
 def subject():
     world = Network(steps=12)
-    players = world.policies() | {"ippo": [Constant((2, 4)), Constant((1, 3))]}
-    results, recording = evaluate(world, players, 5, seed=7, record="ippo")
+    policies = world.policies() | {"ippo": [Constant((2, 4)), Constant((1, 3))]}
+    results, recording = evaluate(world, policies, 5, seed=7, record="ippo")
     figures = summary(world, results, 7, versus="ippo")
-    told = story.tell(world, "ippo", recording)
+    narrated = story.narrate(world, "ippo", recording)
     config = {"world": "toy/network", "options": ["steps=12"], "ippo": {"gamma": 0.99, "note": "<b>&"}}
-    return Subject("run <1>", "ippo", figures, ROWS, config, {"python": "3"}, told)
+    command = ("garrison", "eval", "runs/run 1")
+    return PageData("run <1>", "ippo", figures, ROWS, config, {"python": "3"}, narrated, command)
 
 
 @pytest.fixture(scope="module")
@@ -89,15 +90,15 @@ def test_the_page_needs_nothing_from_elsewhere(reader):
 
 
 def test_the_page_holds_the_figures(reader, subject):
-    ours = subject.figures["players"]["ippo"]
-    assert number(ours["return"]["mean"]) in reader.text
-    assert number(ours["interquartile_mean"]["value"]) in reader.text
-    for part in ours["reward_parts"].values():
+    own = subject.figures["policies"]["ippo"]
+    assert number(own["return"]["mean"]) in reader.text
+    assert number(own["interquartile_mean"]["value"]) in reader.text
+    for part in own["reward_parts"].values():
         assert number(part) in reader.text
-    for share in ours["behavior"]["shares"].values():
+    for share in own["behavior"]["shares"].values():
         assert f"{share['value']:.1%}" in reader.text
-    assert "2 teams of ippo" in " ".join(reader.text)
-    assert "garrison eval RUN --seeds 7-11" in reader.text
+    assert "ippo, 2 training seeds" in " ".join(reader.text)
+    assert "garrison eval 'runs/run 1' --episode-seeds 7-11" in reader.text
     assert "in 40 seconds" in reader.text
 
 
@@ -111,15 +112,16 @@ def test_the_page_tells_the_episode(reader, subject):
     assert "Steps 0–1" in reader.text
     assert "blue_0: restore gateway" in reader.text
     assert reader.counts["details"] == 2 + 6  # configuration, system, and twelve steps in folds of two
-    silent = Subject(**{**vars(subject), "story": None})
+    silent = PageData(**{**vars(subject), "story": None})
     assert read(page(silent)).counts["details"] == 2
 
 
-def test_a_page_without_metrics_and_with_one_team(subject):
-    figures = {**subject.figures, "players": {"ippo": {**subject.figures["players"]["ippo"], "teams": 1}}}
-    text = read(page(Subject(**{**vars(subject), "metrics": [], "figures": figures}))).text
+def test_a_page_without_metrics_and_with_one_seed(subject):
+    own = {**subject.figures["policies"]["ippo"], "seeds": 1}
+    figures = {**subject.figures, "policies": {"ippo": own}}
+    text = read(page(PageData(**{**vars(subject), "metrics": [], "figures": figures}))).text
     assert any("There is one training seed" in line for line in text)
-    assert not any("Steps trained" in line for line in text)
+    assert not any("Steps per training seed" in line for line in text)
 
 
 def test_pictures_follow_the_colours_of_the_page(subject):
@@ -127,7 +129,7 @@ def test_pictures_follow_the_colours_of_the_page(subject):
     read(svg)
     assert "var(--c0)" in svg
     assert "var(--c1)" in svg
-    assert "mean of 2 teams" in svg
+    assert "mean of 2 seeds" in svg
     assert "#00f" not in svg
     assert "DejaVu" not in svg
     assert "<metadata>" not in svg
@@ -135,9 +137,9 @@ def test_pictures_follow_the_colours_of_the_page(subject):
 
 
 def test_returns_have_the_colours_of_the_learning_curve(subject):
-    """Who learns has the first color, wherever it stands in the table."""
+    """The trained policy has the first color, wherever it stands in the table."""
     svg = plots.returns_svg(subject.figures)
-    assert list(subject.figures["players"]) == ["random", "ippo"]
+    assert list(subject.figures["policies"]) == ["random", "ippo"]
     first, second = svg.index("var(--c1)"), svg.index("var(--c0)")
     assert first < second
 
@@ -175,11 +177,11 @@ def recording_of_two_steps() -> tuple[Network, Recording]:
 
 def test_a_story_tells_what_happened():
     world, recording = recording_of_two_steps()
-    told = story.tell(world, "ippo", recording)
+    told = story.narrate(world, "ippo", recording)
     assert told.rewards.tolist() == [-0.5]
     assert told.phases.tolist() == [0]
     text = story.markdown(told)
-    assert "Player: ippo. Steps: 1. Return: -0.5 (infected -0.5)." in text
+    assert "Policy: ippo. Steps: 1. Return: -0.5 (infected -0.5)." in text
     assert "## Step 0: reward -0.5, so far -0.5" in text
     assert "- blue_0: sleep" in text
     assert "- gateway is infected" in text
@@ -188,16 +190,16 @@ def test_a_story_tells_what_happened():
 
 def test_a_world_that_does_not_narrate_has_no_story():
     step = Step(jnp.ones((1, 1)), jnp.ones(1, bool), jnp.zeros(1, bool), jnp.ones((1, 1, 1)), {})
-    assert story.tell(Value(), "idle", Recording((), jnp.zeros((1, 1)), (), step)) is None
+    assert story.narrate(Value(), "idle", Recording((), jnp.zeros((1, 1)), (), step)) is None
 
 
 def test_pieces_of_pages():
     assert markup("a < b") == "a &lt; b"
     assert tag("p", "x & y", tag("b", "z"), class_="k", id="") == '<p class="k">x &amp; y<b>z</b></p>'
     rows = [["a", cell("1", "bar", 0.5)], ["b", "2"]]
-    text = table(["name", "value"], rows, ours="b")
+    text = table(["name", "value"], rows, marked="b")
     assert '<td class="bar" style="--size:50.0%">1</td>' in text
-    assert '<tr class="ours"><td>b</td>' in text
+    assert '<tr class="marked"><td>b</td>' in text
     assert 'width:25.00%;background:var(--c1)" title="y 25.0%"' in strips({"p": {"x": 0.75, "y": 0.25}}, 2)
 
 
@@ -205,3 +207,36 @@ def test_figures_as_people_read_them():
     assert [number(x) for x in (-1234.5, 99.96, -0.051, 12.34)] == ["−1,234", "100.0", "−0.05", "12.3"]
     assert number(3.0, "+") == "+3.00"
     assert [duration(x) for x in (59, 600, 7200)] == ["59 seconds", "10.0 minutes", "2.0 hours"]
+
+
+def test_a_single_episode_has_no_interval():
+    world = Network(steps=12)
+    results, _ = evaluate(world, world.policies() | {"mine": Constant((2, 4))}, 1, seed=7)
+    figures = summary(world, results, 7, versus="mine")
+    text = read(page(PageData("mine", "mine", figures))).text
+    assert "95%: –" in text
+    assert any("A single episode: no intervals." in line for line in text)
+    assert not any("None" in line or "nan" in line for line in text)
+
+
+def test_a_page_without_a_policy_to_compare_with(subject):
+    policies = {
+        name: {key: value for key, value in one.items() if not key.endswith("_ippo")}
+        for name, one in subject.figures["policies"].items()
+    }
+    figures = subject.figures | {"versus": None, "policies": policies}
+    text = " ".join(read(page(PageData("random", "random", figures))).text)
+    assert "minus this" not in text
+    assert "L1 distance" not in text
+    assert "Episode seeds: 7-11" in text
+
+
+def test_a_page_of_several_opponents(subject):
+    figures = matrix({"one": subject.figures, "two": subject.figures})
+    reader = read(page(PageData("ippo", "ippo", figures)))
+    assert reader.counts["svg"] == 2
+    assert {"Returns against one", "Returns against two", "Mean return against two"} <= set(reader.text)
+
+
+def test_plain_characters():
+    assert [number(None), interval({"value": 3, "low": None, "high": None})] == ["–", "3.00 [–]"]

@@ -9,7 +9,7 @@ import pytest
 
 from garrison.algos.ippo import Config
 from garrison.parity.torch import compare_update
-from garrison.presets import Training
+from garrison.training.config import Training
 
 RECORDED = Path(__file__).parents[2] / "data" / "torch_update"  # its checkpoint.json tells how it was made
 
@@ -90,7 +90,7 @@ def test_torch_makes_the_updates_that_jax_makes():
         hidden_sizes=(16, 16),
         learning_rate=3e-3,
     )
-    training = Training(world="toy/network", options=("steps=12",), ippo=settings)
+    training = Training(world="toy/network", options={"steps": 12}, settings=settings)
     found = list(compare_update.compare(training, iterations=2))
     assert {(one.iteration, one.precision) for one in found} == {
         (number, precision) for number in (1, 2) for precision in ("single", "double")

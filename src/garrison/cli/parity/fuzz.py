@@ -11,6 +11,7 @@ from typing import Any
 
 import tyro
 
+from garrison.cli.cache import use_compilation_cache
 from garrison.cli.common import log, out, print_json, user_input
 from garrison.cli.parity.record import bar, say_which, seeds_of
 from garrison.runs import study_files
@@ -97,8 +98,6 @@ class Fuzz:
 
 def begin() -> None:
     """What a worker does first: leave Ctrl-C to its parent, and compile as that does."""
-    from garrison.cli.commands import use_compilation_cache
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     use_compilation_cache()
 

@@ -14,10 +14,10 @@ import tyro
 from rich.table import Table
 
 from garrison.cli.common import log, out, print_json, user_input
-from garrison.cli.train import Preset
+from garrison.cli.flags import PresetFlags
 from garrison.core import extras
 from garrison.runs import study_files
-from garrison.train import seeds
+from garrison.training import seeds
 
 if TYPE_CHECKING:
     from garrison.parity.torch.compare_update import Agreement
@@ -35,7 +35,7 @@ class Update:
     Adam's averages as whole vectors. The exit status is 1 if an error is beyond its limit.
     """
 
-    preset: Preset
+    preset: PresetFlags
     iterations: int = 3
     """Updates to compare; training goes on by JAX between them."""
     save: Path | None = None
@@ -50,7 +50,7 @@ class Update:
             extras.require("parity")
             from garrison.parity.torch import compare_update
 
-            seeds.world_of(self.preset)
+            seeds.check(self.preset)
             if self.iterations < 1:
                 raise ValueError(f"iterations is {self.iterations}; it must be at least 1")
             if self.record is not None:
@@ -74,7 +74,7 @@ class Update:
             "torch": importlib.metadata.version("torch"),
             "training": self.preset.to_json(),
             "iterations": self.iterations,
-            "gradient_steps": self.preset.ippo.epochs * self.preset.ippo.minibatches,
+            "gradient_steps": self.preset.settings.epochs * self.preset.settings.minibatches,
             "agrees": all(one.agrees for one in found),
             "agreements": [asdict(one) | {"agrees": one.agrees} for one in found],
         }

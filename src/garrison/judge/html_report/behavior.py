@@ -1,11 +1,11 @@
-"""The parts of a report page that tell how a team plays: its behavior, and one episode."""
+"""Sections of a report page on how a policy plays: its behavior, and one episode."""
 
 from __future__ import annotations
 
 from itertools import groupby
 from typing import Any
 
-from garrison.judge.format import interval, number, plain
+from garrison.judge.format import NONE, interval, number, plain
 from garrison.judge.html_report import plots
 from garrison.judge.html_report.markup import (
     Html,
@@ -22,42 +22,43 @@ from garrison.judge.html_report.markup import (
 from garrison.judge.story import Moment, Story
 from garrison.judge.tables import distances
 
-CHAPTERS = 10  #: an episode is told in about so many folds
+CHAPTERS = 10  #: number of folds of an episode, about
 
 
-def behavior(figures: dict[str, Any], ours: str) -> Html:
-    """What the players decide, and what ``ours``, one of them, does where."""
-    profiles = {name: player["behavior"] for name, player in figures["players"].items()}
-    own = profiles[ours]
+def behavior(figures: dict[str, Any], policy: str, against: str = "") -> Html:
+    """The decisions of all policies, and where ``policy``, one of them, takes which."""
+    profiles = {name: one["behavior"] for name, one in figures["policies"].items()}
+    own = profiles[policy]
     rows = [
         [kind, *(f"{one['shares'][kind]['value']:.1%}" for one in profiles.values()), _range(share)]
         for kind, share in own["shares"].items()
     ]
     rows += [
         [name, *(f"{one[key]['value']:.2f}" for one in profiles.values()), interval(own[key])]
-        for name, key in (("entropy (nats)", "entropy"), ("kinds alike (Hill number)", "hill"))
+        for name, key in (("entropy (nats)", "entropy"), ("equally common kinds (Hill number)", "hill"))
     ]
     rows.append(["decisions per episode", *(number(one["decisions"]) for one in profiles.values()), ""])
-    rows.append([f"L1 distance to {ours}", *distances(figures), ""])
+    if figures["versus"] is not None:
+        rows.append([f"L1 distance to {figures['versus']}", *distances(figures), ""])
     shares = {
         name: {kind: share["value"] for kind, share in one["shares"].items()}
         for name, one in profiles.items()
     }
     return section(
-        "Behavior",
-        note("Shares of all decisions by kind of action. Steps in which an agent was busy are left out."),
+        f"Behavior{against}",
+        note("Shares of all decisions by kind of action. Steps of busy agents are left out."),
         strips(shares, plots.SERIES),
-        table(["action", *profiles, f"{ours} [95%]"], rows),
-        *(_split(ours, name, split) for name, split in own["by"].items()),
+        table(["action", *profiles, f"{policy} [95%]"], rows),
+        *(_split(policy, name, split) for name, split in own["by"].items()),
     )
 
 
 def _range(share: dict[str, float]) -> str:
-    return f"{share['low']:.1%} to {share['high']:.1%}"
+    return NONE if share["low"] is None else f"{share['low']:.1%} to {share['high']:.1%}"
 
 
-def _split(player: str, name: str, split: dict[str, dict[str, float]]) -> Html:
-    """How the decisions in each place are shared out among the kinds of action."""
+def _split(policy: str, name: str, split: dict[str, dict[str, float]]) -> Html:
+    """Kinds of action among the decisions in each place."""
     rows = []
     for label, shares in split.items():
         whole = sum(shares.values())
@@ -66,14 +67,14 @@ def _split(player: str, name: str, split: dict[str, dict[str, float]]) -> Html:
     kinds = list(next(iter(split.values())))
     return join(
         [
-            tag("h3", f"{player}, by {name}: share of all decisions, and what they were"),
+            tag("h3", f"{policy}, by {name}: share of all decisions, and kinds of action"),
             table([name, "all", *kinds], rows, class_="dense"),
         ]
     )
 
 
 def episode(story: Story) -> Html:
-    """The episode's rewards as a picture, and its steps in folds."""
+    """A picture of the episode's rewards, and its steps in folds."""
     parts = {k: x.reshape(len(x), -1).mean(axis=1) for k, x in story.parts.items()} or {
         "reward": story.rewards
     }
@@ -86,7 +87,7 @@ def episode(story: Story) -> Html:
     return section(
         "One episode, step by step",
         note(
-            f"The first episode that {story.player} was judged on: "
+            f"The first evaluated episode of {story.policy}: "
             f"return {number(story.rewards.sum())} in {steps} steps."
         ),
         figure(plots.timeline_svg(story.rewards, parts, story.phases)),
@@ -105,5 +106,5 @@ def _chapter(start: int, end: int, story: Story, moments: list[Moment]) -> Html:
         for moment in moments
     ]
     reward = tag("span", f"reward {plain(story.rewards[start:end].sum())}", class_="right")
-    told = table(["step", "reward", "so far", "what happened"], rows, class_="told")
-    return details(join([f"Steps {start}–{end - 1}", reward]), told)
+    steps = table(["step", "reward", "so far", "events"], rows, class_="steps")
+    return details(join([f"Steps {start}–{end - 1}", reward]), steps)

@@ -52,7 +52,7 @@ th, td {
 th { color: var(--ink-soft); font-weight: 550; font-size: .82rem; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 tbody tr:last-child td { border-bottom: 0; }
-tr.ours td { font-weight: 600; }
+tr.marked td { font-weight: 600; }
 td.bar {
   background: linear-gradient(color-mix(in srgb, var(--c0) 22%, transparent) 0 0) no-repeat right center;
   background-size: calc(var(--size) * .9) 70%;
@@ -73,10 +73,10 @@ details { border-top: 1px solid var(--line); }
 details > summary { cursor: pointer; padding: .55rem 0; }
 details > summary .right { float: right; color: var(--ink-soft); }
 details[open] > summary { font-weight: 600; }
-.told td { vertical-align: top; font-size: .85rem; }
-.told th:last-child { text-align: left; }
-.told td ul { margin: 0; padding-left: 1.1rem; }
-.told td.loss { color: var(--c3); }
+.steps td { vertical-align: top; font-size: .85rem; }
+.steps th:last-child { text-align: left; }
+.steps td ul { margin: 0; padding-left: 1.1rem; }
+.steps td.loss { color: var(--c3); }
 code { font-family: var(--mono); font-size: .86em; }
 footer { margin-top: 1.5rem; color: var(--ink-soft); font-size: .85rem; }
 @media (max-width: 640px) {

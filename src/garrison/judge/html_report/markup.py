@@ -1,4 +1,4 @@
-"""Pieces of pages. What comes from outside is escaped here, and nowhere else."""
+"""Elements of pages. Text from outside is escaped here, and nowhere else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Html(str):
-    """Text that is markup already."""
+    """Text that is already markup."""
 
 
 def markup(value: Any) -> Html:
@@ -21,17 +21,17 @@ def join(parts: Iterable[Any], separator: str = "") -> Html:
 
 def tag(name: str, *content: Any, **attributes: str) -> Html:
     """An element. Write ``class_`` for ``class``; empty attributes are left out."""
-    told = "".join(f' {key.rstrip("_")}="{escape(value)}"' for key, value in attributes.items() if value)
-    return Html(f"<{name}{told}>{join(content)}</{name}>")
+    written = "".join(f' {key.rstrip("_")}="{escape(value)}"' for key, value in attributes.items() if value)
+    return Html(f"<{name}{written}>{join(content)}</{name}>")
 
 
 def table(
-    head: Sequence[Any], rows: Iterable[Sequence[Any]], ours: str | None = None, class_: str = ""
+    head: Sequence[Any], rows: Iterable[Sequence[Any]], marked: str | None = None, class_: str = ""
 ) -> Html:
-    """Cells are text, or what :func:`cell` gives. The row whose first cell is ``ours`` stands out."""
+    """Cells are text or results of :func:`cell`. The row whose first cell is ``marked`` stands out."""
     top = tag("tr", *(tag("th", cell, scope="col") for cell in head))
     body = [
-        tag("tr", *(one if _is_cell(one) else tag("td", one) for one in row), class_=_row_class(row, ours))
+        tag("tr", *(one if _is_cell(one) else tag("td", one) for one in row), class_=_row_class(row, marked))
         for row in rows
     ]
     whole = tag("table", tag("thead", top), tag("tbody", *body), class_=class_)
@@ -44,8 +44,8 @@ def cell(content: Any, class_: str, size: float | None = None) -> Html:
     return tag("td", content, class_=class_, **style)
 
 
-def _row_class(row: Sequence[Any], ours: str | None) -> str:
-    return "ours" if row[0] == ours else ""
+def _row_class(row: Sequence[Any], marked: str | None) -> str:
+    return "marked" if row[0] == marked else ""
 
 
 def _is_cell(value: Any) -> bool:
@@ -61,8 +61,8 @@ def details(summary: Any, *content: Any) -> Html:
 
 
 def figure(svg: str, caption: str | None = None) -> Html:
-    told = () if caption is None else (tag("figcaption", caption, class_="note"),)
-    return tag("figure", tag("div", Html(svg), class_="scroll"), *told)
+    below = () if caption is None else (tag("figcaption", caption, class_="note"),)
+    return tag("figure", tag("div", Html(svg), class_="scroll"), *below)
 
 
 def note(text: Any) -> Html:

@@ -1,14 +1,15 @@
-"""The report of a run as one page that needs nothing from elsewhere."""
+"""A report as one page that needs nothing from elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from garrison.judge.format import duration, interval, mean, number
+from garrison.judge.format import NONE, duration, few_episodes, interval, mean, number
 from garrison.judge.html_report import plots
 from garrison.judge.html_report.behavior import behavior, episode
 from garrison.judge.html_report.css import CSS
@@ -17,76 +18,99 @@ from garrison.judge.story import Story
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What a page is about."""
+class PageData:
+    """What a page shows."""
 
-    name: str  # of the run
-    player: str  # its team among the players of the figures
-    figures: dict[str, Any]  # garrison.judge.summary.summary, versus the player
-    metrics: list[dict[str, Any]]
-    config: dict[str, Any]
-    system: dict[str, Any]
-    story: Story | None
-
-    @property
-    def ours(self) -> dict[str, Any]:
-        return self.figures["players"][self.player]
+    title: str  # name of the run, or of the policy
+    policy: str  # that the page is about, one of those of the figures
+    figures: dict[str, Any]  # garrison.judge.summary.summary or matrix
+    metrics: Sequence[dict[str, Any]] = ()  # of the training
+    config: dict[str, Any] | None = None  # of the training
+    system: dict[str, Any] | None = None  # that it ran on
+    story: Story | None = None
+    command: tuple[str, ...] = ()  # that evaluates the same policies again, without its episodes
 
     @property
-    def others(self) -> dict[str, Any]:
-        return {name: one for name, one in self.figures["players"].items() if name != self.player}
+    def by_opponent(self) -> dict[str | None, dict[str, Any]]:
+        """A summary per opponent; None is the world's own."""
+        return self.figures.get("against") or {None: self.figures}
+
+    @property
+    def first(self) -> dict[str, Any]:
+        return next(iter(self.by_opponent.values()))
+
+    @property
+    def own(self) -> dict[str, Any]:
+        return self.first["policies"][self.policy]
 
 
-def page(subject: Subject) -> str:
+def page(data: PageData) -> str:
     """The whole page."""
+    sections = []
+    for opponent, figures in data.by_opponent.items():
+        against = "" if opponent is None else f" against {opponent}"
+        sections += [
+            _returns(figures, data.policy, against),
+            _rewards(figures, data.policy, against),
+            behavior(figures, data.policy, against),
+        ]
     return document(
-        f"{subject.name}: Garrison report",
+        f"{data.title}: Garrison report",
         CSS,
-        _header(subject),
-        tag("div", *_key_figures(subject), class_="kpis"),
-        _learning(subject),
-        _returns(subject),
-        _rewards(subject),
-        behavior(subject.figures, subject.player),
-        *([] if subject.story is None else [episode(subject.story)]),
-        _origin(subject),
+        _header(data),
+        tag("div", *_key_figures(data), class_="kpis"),
+        *([_learning(data)] if data.metrics else []),
+        *([_matrix(data)] if "against" in data.figures else []),
+        *sections,
+        *([] if data.story is None else [episode(data.story)]),
+        _origin(data),
     )
 
 
-def _header(subject: Subject) -> Html:
-    figures, teams = subject.figures, subject.ours["teams"]
-    options = " ".join(subject.config.get("options", ()))
+def levels(figures: dict[str, Any], policy: str) -> dict[str, float]:
+    """Mean return of all policies but one, for the dashed lines of a learning curve."""
+    return {name: one["return"]["mean"] for name, one in figures["policies"].items() if name != policy}
+
+
+def _header(data: PageData) -> Html:
+    figures, seeds = data.first, data.own["seeds"]
+    options = " ".join((data.config or {}).get("options", figures["options"]))
     facts = [
         f"{figures['world']} (version {figures['world_version']})" + (f", {options}" if options else ""),
-        f"{teams} team{'s' if teams > 1 else ''} of {subject.player}",
-        f"judged on {figures['episodes']} episodes, the same for all players",
+        f"{data.policy}, {seeds} training seeds" if seeds > 1 else data.policy,
+        f"{figures['episodes']} episodes, the same for all policies",
     ]
     return tag(
         "header",
         tag("div", "Garrison report", class_="eyebrow"),
-        tag("h1", subject.name),
+        tag("h1", data.title),
         tag("p", " · ".join(facts), class_="soft"),
     )
 
 
-def _key_figures(subject: Subject) -> Iterator[Html]:
-    ours, figures = subject.ours, subject.figures
-    yield _key("Mean return", ours["return"], "mean")
-    yield _key("Interquartile mean", ours["interquartile_mean"], "value")
+def _key_figures(data: PageData) -> Iterator[Html]:
+    if "against" in data.figures:
+        for opponent, figures in data.by_opponent.items():
+            yield _key(f"Mean return against {opponent}", figures["policies"][data.policy]["return"], "mean")
+        return
+    own, figures = data.own, data.first
+    yield _key("Mean return", own["return"], "mean")
+    yield _key("Interquartile mean", own["interquartile_mean"], "value")
     if figures["score_steps"] < figures["max_steps"]:
-        yield _key("Official score", ours["score"], "mean")
-    if subject.others:
-        best = max(subject.others, key=lambda name: subject.others[name]["return"]["mean"])
-        ahead = subject.others[best]["advantage_of_" + subject.player]
-        yield _key(f"Lead over {best}, the best scripted", ahead, "mean", sign="+")
-    if subject.metrics:
-        last, seconds = subject.metrics[-1], sum(row.get("seconds", 0) for row in subject.metrics)
-        yield _card("Steps trained, each team", f"{last['env_steps']:,}", f"in {duration(seconds)}")
+        yield _key("Official score", own["score"], "mean")
+    others = {name: one for name, one in figures["policies"].items() if name != data.policy}
+    if others and figures["versus"] == data.policy:
+        best = max(others, key=lambda name: others[name]["return"]["mean"])
+        lead = others[best]["advantage_of_" + data.policy]
+        yield _key(f"Lead over {best}, the best other policy", lead, "mean", sign="+")
+    if data.metrics:
+        last, seconds = data.metrics[-1], sum(row.get("seconds") or 0 for row in data.metrics)
+        yield _card("Steps per training seed", f"{last['env_steps']:,}", f"in {duration(seconds)}")
 
 
 def _key(name: str, found: dict[str, Any], which: str, sign: str = "") -> Html:
     low, high = (number(found[end], sign) for end in ("low", "high"))
-    return _card(name, number(found[which], sign), f"95%: {low} to {high}")
+    return _card(name, number(found[which], sign), f"95%: {NONE if low == NONE else f'{low} to {high}'}")
 
 
 def _card(name: str, value: str, more: str) -> Html:
@@ -95,39 +119,61 @@ def _card(name: str, value: str, more: str) -> Html:
     )
 
 
-def _learning(subject: Subject) -> Html:
-    levels = {name: player["return"]["mean"] for name, player in subject.others.items()}
+def _learning(data: PageData) -> Html:
     caption = (
-        "Returns while training, as moving averages over a tenth of it; dashed: players that do not learn."
+        "Returns during training, moving averages over a tenth of it; "
+        "dashed: the other policies, which do not learn."
     )
-    return section("Learning", figure(plots.learning_curve_svg(subject.metrics, levels), caption))
+    svg = plots.learning_curve_svg(list(data.metrics), levels(data.first, data.policy))
+    return section("Learning", figure(svg, caption))
 
 
-def _returns(subject: Subject) -> Html:
-    figures, several = subject.figures, subject.ours["teams"] > 1
-    scored = figures["score_steps"] < figures["max_steps"]
-    head = ["player", "mean return [95%]", "interquartile mean [95%]", "sd"]
-    head += ["sd of teams"] * several + ["score"] * scored + [f"{subject.player} minus this [95%]"]
-    rows = []
-    for name, player in figures["players"].items():
-        found, ahead = player["return"], player.get("advantage_of_" + subject.player)
-        row = [name, mean(found), interval(player["interquartile_mean"]), number(found["sd"])]
-        row += [number(found["team_sd"]) if found["teams"] > 1 else ""] * several
-        row += [number(player["score"]["mean"])] * scored
-        rows.append([*row, mean(ahead, "+") if ahead else ""])
-    uncertainty = "Intervals: 95%, bootstrap over episodes" + (
-        " and teams, which differ in their training seed; a stroke in the picture is a team."
-        if several
-        else ". There is one training seed: how others would do, they cannot say."
-    )
+def _matrix(data: PageData) -> Html:
+    rows = [
+        [name, *(mean(figures["policies"][name]["return"]) for figures in data.by_opponent.values())]
+        for name in data.first["policies"]
+    ]
+    side = data.figures.get("side") or "policy"
     return section(
-        "Returns", figure(plots.returns_svg(figures)), table(head, rows, subject.player), note(uncertainty)
+        "Every policy against every opponent",
+        table([f"{side}: mean return [95%] against", *data.by_opponent], rows, data.policy),
     )
 
 
-def _rewards(subject: Subject) -> Html:
-    figures = subject.figures
-    parts = {name: _by_phase(x) for name, x in subject.ours["reward_parts_by_phase"].items()}
+def _returns(figures: dict[str, Any], policy: str, against: str) -> Html:
+    several = any(one["seeds"] > 1 for one in figures["policies"].values())
+    scored, versus = figures["score_steps"] < figures["max_steps"], figures["versus"]
+    invalid = any(one["invalid_actions"] for one in figures["policies"].values())
+    head = ["policy", "mean return [95%]", "interquartile mean [95%]", "sd"]
+    head += ["sd of seeds"] * several + ["score"] * scored + ["invalid actions per episode"] * invalid
+    head += [] if versus is None else [f"{versus} minus this [95%]"]
+    rows = []
+    for name, one in figures["policies"].items():
+        row = [name, mean(one["return"]), interval(one["interquartile_mean"]), number(one["return"]["sd"])]
+        row += [number(one["return"]["seed_sd"])] * several + [number(one["score"]["mean"])] * scored
+        row += [number(one["invalid_actions"])] * invalid
+        lead = None if versus is None else one.get("advantage_of_" + versus)
+        row += [] if versus is None else [mean(lead, "+") if lead else ""]
+        rows.append(row)
+    picture = figure(plots.returns_svg(figures))
+    return section(
+        f"Returns{against}", picture, table(head, rows, policy), note(_uncertainty(figures, policy))
+    )
+
+
+def _uncertainty(figures: dict[str, Any], policy: str) -> str:
+    several = figures["policies"][policy]["seeds"] > 1
+    text = "Intervals: 95%, bootstrap over episodes" + (
+        " and training seeds; a stroke in the picture is a training seed."
+        if several
+        else ". There is one training seed: the intervals do not cover others."
+    )
+    hint = few_episodes(figures["episodes"])
+    return f"{text} {hint[0].upper()}{hint[1:]}." if hint else text
+
+
+def _rewards(figures: dict[str, Any], policy: str, against: str) -> Html:
+    parts = {name: _by_phase(x) for name, x in figures["policies"][policy]["reward_parts_by_phase"].items()}
     most = max(np.abs(list(parts.values())).max(), 1e-9)
     rows = [
         [name, *(cell(number(x), "bar", abs(x) / most) for x in values), number(values.sum())]
@@ -138,44 +184,45 @@ def _rewards(subject: Subject) -> Html:
     phases = [*figures["phases"], "whole episode"]
     if len(figures["phases"]) == 1:
         phases, rows = phases[:1], [row[:2] for row in rows]
-    by_player = []
     sums = {
-        name: [_by_phase(x).sum() for x in player["reward_parts_by_phase"].values()]
-        for name, player in figures["players"].items()
+        name: [_by_phase(x).sum() for x in one["reward_parts_by_phase"].values()]
+        for name, one in figures["policies"].items()
     }
+    by_policy = []
     for column in range(len(parts)):
         largest = max(max(abs(values[column]) for values in sums.values()), 1e-9)
-        by_player.append([cell(number(v[column]), "bar", abs(v[column]) / largest) for v in sums.values()])
+        by_policy.append([cell(number(v[column]), "bar", abs(v[column]) / largest) for v in sums.values()])
     return section(
-        "Where the reward comes from",
-        tag("h3", f"{subject.player}, mean per episode"),
+        f"Reward parts{against}",
+        tag("h3", f"{policy}, mean per episode"),
         table(["part", *phases], rows, "return"),
-        tag("h3", "All players, mean per episode"),
-        table(["player", *parts], list(zip(sums, *by_player, strict=True)), subject.player),
+        tag("h3", "All policies, mean per episode"),
+        table(["policy", *parts], list(zip(sums, *by_policy, strict=True)), policy),
     )
 
 
 def _by_phase(values: Any) -> np.ndarray:
-    """``f[phase]``: parts that come as several numbers are averaged."""
+    """``f[phase]``: parts with several numbers are averaged."""
     values = np.asarray(values, np.float64)
     return values.reshape(len(values), -1).mean(axis=1)
 
 
-def _origin(subject: Subject) -> Html:
-    figures = subject.figures
-    last = figures["seed"] + figures["episodes"] - 1
+def _origin(data: PageData) -> Html:
+    first, last = data.first["seed"], data.first["seed"] + data.first["episodes"] - 1
+    seeds = f"{first}-{last}"
+    command = [*data.command, "--episode-seeds", seeds] if data.command else []
+    how = ("Command: ", tag("code", shlex.join(command))) if command else (f"Episode seeds: {seeds}",)
     return section(
-        "How to repeat it",
-        tag("p", "The same episodes: ", tag("code", f"garrison eval RUN --seeds {figures['seed']}-{last}")),
-        details("Configuration", _facts(subject.config)),
-        details("System", _facts(subject.system)),
+        "Reproduction",
+        tag("p", *how),
+        *([] if data.config is None else [details("Configuration", _facts(data.config))]),
+        *([] if data.system is None else [details("System", _facts(data.system))]),
     )
 
 
 def _facts(data: dict[str, Any]) -> Html:
-    return table(
-        ["what", "value"], [[name, cell(tag("code", value), "words")] for name, value in _flat(data)]
-    )
+    rows = [[name, cell(tag("code", value), "words")] for name, value in _flat(data)]
+    return table(["name", "value"], rows)
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

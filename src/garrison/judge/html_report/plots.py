@@ -37,7 +37,7 @@ _CSS = {PAGE.ink: "var(--ink-soft)", PAGE.faint: "var(--line)"} | {
 
 
 def learning_curve(rows: list[dict[str, Any]], levels: Mapping[str, float], title: str) -> bytes:
-    """A PNG picture of the returns in ``metrics.jsonl``, with a dashed line per player in ``levels``."""
+    """A PNG picture of the returns in ``metrics.jsonl``, with a dashed line per policy in ``levels``."""
     figure = Figure(figsize=(8, 4.8), layout="constrained")
     _learning_curve(figure.add_subplot(title=title), rows, levels, PRINT)
     picture = io.BytesIO()
@@ -55,24 +55,23 @@ def learning_curve_svg(rows: list[dict[str, Any]], levels: Mapping[str, float]) 
 def _learning_curve(
     axes: Axes, rows: list[dict[str, Any]], levels: Mapping[str, float], palette: Palette
 ) -> None:
-    """Each team's curve, smoothed, and the mean of all."""
-    steps, values = curves.per_team(rows)
-    teams = values.shape[1]
+    """The smoothed curve of each training seed, and the mean of all."""
+    steps, values = curves.per_seed(rows)
+    seeds = values.shape[1]
     if steps.size:
         first = palette.series[0]
-        if teams == 1:
+        if seeds == 1:
             axes.plot(steps, values, color=first, alpha=0.3, linewidth=1, label="each iteration")
-        for number, team in enumerate(curves.smooth(values).T if teams > 1 else []):
-            axes.plot(
-                steps, team, color=first, alpha=0.4, linewidth=1, label="a team" if not number else None
-            )
-        mean = curves.smooth(curves.team_mean(values))
-        label = "moving average" if teams == 1 else f"mean of {teams} teams"
+        for number, curve in enumerate(curves.smooth(values).T if seeds > 1 else []):
+            label = "one seed" if not number else None
+            axes.plot(steps, curve, color=first, alpha=0.4, linewidth=1, label=label)
+        mean = curves.smooth(curves.seed_mean(values))
+        label = "moving average" if seeds == 1 else f"mean of {seeds} seeds"
         axes.plot(steps, mean, color=first, linewidth=2, label=label)
     for number, (name, level) in enumerate(levels.items(), start=1):
         color = palette.series[number % SERIES]
         axes.axhline(level, color=color, linestyle=(0, (5, 3)), linewidth=1.2, label=name)
-    axes.set(xlabel="environment steps of each team", ylabel="return per episode")
+    axes.set(xlabel="environment steps per seed", ylabel="return per episode")
     _style(axes, palette)
     axes.xaxis.set_major_formatter(_thousands)
     axes.yaxis.set_major_formatter(_thousands)
@@ -81,23 +80,24 @@ def _learning_curve(
 
 
 def returns_svg(figures: dict[str, Any]) -> str:
-    """Mean return and interval of each player; a stroke for each team where there are several."""
-    players = figures["players"]
-    figure = Figure(figsize=(9.2, 0.7 + 0.42 * len(players)), layout="constrained")
+    """Mean return and interval of each policy; a stroke per training seed where there are several."""
+    policies = figures["policies"]
+    figure = Figure(figsize=(9.2, 0.7 + 0.42 * len(policies)), layout="constrained")
     axes = figure.add_subplot()
-    others = [name for name in players if name != figures["versus"]]
-    for place, (name, player) in enumerate(players.items()):
+    others = [name for name in policies if name != figures["versus"]]
+    for place, (name, one) in enumerate(policies.items()):
         number = others.index(name) + 1 if name in others else 0  # colors as in the learning curve
-        color, found = PAGE.series[number % SERIES], player["return"]
-        axes.plot([found["low"], found["high"]], [place, place], color=color, linewidth=6, alpha=0.35)
-        if player["teams"] > 1:
-            axes.plot(player["return_of_teams"], [place] * player["teams"], "|", color=color, markersize=11)
+        color, found = PAGE.series[number % SERIES], one["return"]
+        if found["low"] is not None:
+            axes.plot([found["low"], found["high"]], [place, place], color=color, linewidth=6, alpha=0.35)
+        if one["seeds"] > 1:
+            axes.plot(one["return_by_seed"], [place] * one["seeds"], "|", color=color, markersize=11)
         axes.plot(found["mean"], place, "o", color=color, markersize=7)
-    axes.set(yticks=range(len(players)), yticklabels=list(players), ylim=(len(players) - 0.5, -0.5))
+    axes.set(yticks=range(len(policies)), yticklabels=list(policies), ylim=(len(policies) - 0.5, -0.5))
     axes.set_xlabel("return per episode")
     _style(axes, PAGE)
     axes.xaxis.set_major_formatter(_thousands)
-    return _svg(figure, "Mean return of each player with its 95% interval", PAGE)
+    return _svg(figure, "Mean return of each policy with its 95% interval", PAGE)
 
 
 def differences(blocks: Mapping[str, list[tuple[str, Mapping[str, float], float]]]) -> bytes:

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.parity.recording import trace
-from garrison.runs import run as runs
-from garrison.train.seeds import load_teams
+from garrison.runs import directory
+from garrison.training.seeds import load_policies
 from garrison.worlds.cc4 import BLUE_PLAYERS, CC4
 from garrison.worlds.cc4 import tables as T
 
@@ -205,7 +205,7 @@ def blue(name: str) -> Blue:
         raise ValueError(
             f"no blue policy {name!r}; there are: {', '.join(NAMES)}, run directories and recordings"
         )
-    _, world, teams = load_teams(runs.load(path))
+    _, world, teams = load_policies(directory.load(path))
     if not isinstance(world, CC4):
         raise ValueError(f"{path} was trained in {world.name!r}, not as the blue side of cc4")
     if number >= len(teams):

@@ -27,8 +27,8 @@ from garrison.learn.nets import Net
 from garrison.learn.ppo import Sample, TrainState
 from garrison.learn.rollout import Rollout
 from garrison.parity.torch.layers import named_arrays
-from garrison.presets import Training, make_world
 from garrison.runs import checkpoint
+from garrison.training.config import Training, make_world
 
 Figures = dict[str, Any]
 
@@ -79,8 +79,8 @@ def compare(
                 same = start, moved
                 if precision == "double":
                     same = jax.tree.map(_doubled, same)
-                ours = jax.device_get(by_jax(training.ippo, *same))
-                theirs = by_torch(training.ippo, *same)
+                ours = jax.device_get(by_jax(training.settings, *same))
+                theirs = by_torch(training.settings, *same)
             yield from agreements(number, precision, ours, theirs)
 
 
@@ -100,7 +100,7 @@ def played(training: Training, iterations: int) -> Iterator[tuple[int, Start, Ne
     """Each iteration's number from 1 on, what its update begins with, and the network after it."""
     from garrison.parity.torch import ippo as torch_ippo
 
-    config, world = training.ippo, make_world(training.world, training.options)
+    config, world = training.settings, make_world(training.world, training.options)
     torch_ippo.check(config)
     state = jax.jit(ippo.init)(config, world, jax.random.key(training.seed))
     collect = jax.jit(ippo.collect)
@@ -274,7 +274,7 @@ def error(name: str, ours: np.ndarray, theirs: np.ndarray) -> float:
 def record(directory: Path, training: Training, iterations: int) -> None:
     """Save what torch makes of the last of ``iterations``, and of what: to check JAX by without torch."""
     *_, (number, start, moved) = played(training, iterations)
-    figures = by_torch(training.ippo, start, moved)
+    figures = by_torch(training.settings, start, moved)
     about = {
         "made_by": "garrison parity update with this training, --iterations and --record",
         "iterations": iterations,
@@ -290,7 +290,7 @@ def against_recorded(directory: Path) -> list[Agreement]:
     Raises ``FileNotFoundError`` if nothing was, and ``ValueError`` if it does not fit.
     """
     training = Training.from_json(checkpoint.about(directory)["training"])
-    config, world = training.ippo, make_world(training.world, training.options)
+    config, world = training.settings, make_world(training.world, training.options)
 
     def shapes() -> dict[str, Any]:
         state, rollout = ippo.collect(config, world, ippo.init(config, world, jax.random.key(0)))

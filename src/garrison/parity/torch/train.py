@@ -1,7 +1,7 @@
-"""Training by the PyTorch learner, on either engine, in the run directories of :mod:`garrison.cli.train`.
+"""Training by the PyTorch learner, on either engine, in the same run directories as JAX.
 
-An iteration takes train states to train states, and all that is random in it follows from the team's seed and
-the number of the iteration: so a run goes on from its last checkpoint as if it had not been stopped.
+An iteration takes train states to train states, and its randomness follows from the seed and the iteration's
+number alone, so that a run resumes from its last checkpoint as if it had not been stopped.
 """
 
 from __future__ import annotations
@@ -15,37 +15,40 @@ import numpy as np
 import torch
 
 from garrison.algos import ippo
-from garrison.algos.ippo import IPPO
+from garrison.algos.ippo import Config
 from garrison.core.world import World
 from garrison.learn import rollout
 from garrison.parity.torch import ippo as torch_ippo
 from garrison.parity.torch.convert import learner_of, state_of
 from garrison.parity.torch.layers import with_arrays
 from garrison.parity.torch.vector_envs import Lanes
-from garrison.presets import Training
-from garrison.train import seeds
+from garrison.training import seeds
+from garrison.training.config import Training
 
 
 def check(training: Training, world: World) -> None:
     """Raise ``ValueError`` for a training that the PyTorch learner cannot do."""
-    torch_ippo.check(training.ippo)
-    steps = training.ippo.rollout_steps or world.max_steps
+    torch_ippo.check(training.settings)
+    steps = training.settings.rollout_steps or world.max_steps
     if not rollout.whole_episodes(world, steps):
         raise ValueError(
             f"the PyTorch IPPO plays whole episodes of one length: {world.name!r} must have such, and "
-            f"rollout_steps be None, not {training.ippo.rollout_steps}"
+            f"rollout_steps be None, not {training.settings.rollout_steps}"
         )
 
 
 def init(training: Training, world: World) -> ippo.TrainState:
-    """The first train states, stacked as :func:`garrison.presets.teams.init` does; networks are torch's."""
+    """The first train states, stacked as :func:`garrison.training.seeds.init` does; networks are torch's."""
     states = seeds.init(training, world)
     started = []
-    for number in range(training.seeds):
-        state = seeds.team(states, number)
+    for number in range(training.num_seeds):
+        state = seeds.select(states, number)
         kinds = world.observation_size, world.num_agents, world.num_actions
         learner = torch_ippo.Learner(
-            training.ippo, *kinds, training.ippo.lanes, seed=_numbers(training.seed + number, 0, 1)[0]
+            training.settings,
+            *kinds,
+            training.settings.num_envs,
+            seed=_numbers(training.seed + number, 0, 1)[0],
         )
         arrays = {name: x.detach().numpy() for name, x in learner.net.named_parameters()}
         started.append(state.replace(net=with_arrays(state.net, arrays)))
@@ -59,17 +62,17 @@ def iteration(
     states: ippo.TrainState,
     watch: Callable[[float], None] = lambda share: None,
 ) -> tuple[ippo.TrainState, dict[str, Any]]:
-    """One iteration of each team, one after the other; metrics are lists with a number per team."""
+    """One iteration of each seed, one after the other; metrics are lists with a number per seed."""
     after, rows = [], []
-    for number in range(training.seeds):
-        state = seeds.team(states, number)
+    for number in range(training.num_seeds):
+        state = seeds.select(states, number)
         state, row = _of_one(
-            training.ippo,
+            training.settings,
             training.seed + number,
             world,
             lanes,
             state,
-            lambda share, number=number: watch((number + share) / training.seeds),
+            lambda share, number=number: watch((number + share) / training.num_seeds),
         )
         after.append(state)
         rows.append(row)
@@ -77,7 +80,7 @@ def iteration(
 
 
 def _of_one(
-    config: IPPO,
+    config: Config,
     seed: int,
     world: World,
     lanes: Lanes,
@@ -86,7 +89,7 @@ def _of_one(
 ) -> tuple[ippo.TrainState, dict[str, float]]:
     done = int(state.iteration)
     learner = learner_of(config, state)
-    *episodes, acting, shuffling = _numbers(seed, done + 1, config.lanes + 2)
+    *episodes, acting, shuffling = _numbers(seed, done + 1, config.num_envs + 2)
     generator = torch.Generator().manual_seed(acting)
     batch = torch_ippo.play(
         learner.net, lanes, episodes, world.max_steps, generator, lambda step: watch(step / world.max_steps)
@@ -96,14 +99,14 @@ def _of_one(
     metrics = learner.update(batch, order, done / ippo.num_iterations(config, world))
     about = {
         "return": batch.reward.sum(dim=0).mean().item(),
-        "episodes": config.lanes,
+        "episodes": config.num_envs,
         "nonfinite_inputs": int((~batch.obs.isfinite()).sum() + (~batch.reward.isfinite()).sum()),
     }
     return state_of(learner, state).replace(iteration=state.iteration + 1), about | metrics
 
 
 def _numbers(seed: int, iteration: int, count: int) -> list[int]:
-    """Seeds below 2**31 that follow from a team's seed and an iteration, of which 0 is the beginning."""
+    """Seeds below 2**31 that follow from a training seed and an iteration, of which 0 is the beginning."""
     return (np.random.SeedSequence([seed, iteration]).generate_state(count) >> 1).tolist()
 
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from garrison.presets import PRESETS, Training, make_world
+from garrison.presets import PRESETS
+from garrison.training.config import Training, make_world
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -19,8 +20,8 @@ def test_what_does_not_fit_is_named():
         Training.from_json(data | {"speed": 1})
     with pytest.raises(ValueError, match=r"missing: seed"):
         Training.from_json({name: value for name, value in data.items() if name != "seed"})
-    with pytest.raises(ValueError, match=r"unexpected: ippo\.momentum"):
-        Training.from_json(data | {"ippo": data["ippo"] | {"momentum": 1}})
+    with pytest.raises(ValueError, match=r"unexpected: settings\.momentum"):
+        Training.from_json(data | {"settings": data["settings"] | {"momentum": 1}})
 
 
 def test_options_are_numbers_or_text():

@@ -4,10 +4,11 @@ import os
 import signal
 import threading
 
+import jax
 import jax.numpy as jnp
 import pytest
 
-from garrison.train import loop
+from garrison.training import loop
 
 
 def count(state):
@@ -68,7 +69,7 @@ def test_sigterm_ends_after_the_running_iteration_too():
     assert loop.repeat(terminated_count, 0, 0, 10, lambda *_: None) == (2, 2)
 
 
-def test_metrics_of_several_teams_are_lists():
+def test_metrics_of_several_seeds_are_lists():
     told = []
     loop.repeat(
         lambda state: (state, {"return": jnp.arange(2.0)}), 0, 0, 1, lambda *args: told.append(args[2])
@@ -81,20 +82,25 @@ def test_metrics_of_several_teams_are_lists():
     [
         ({"value_loss": jnp.nan}, {}, "value_loss is nan, in iteration 4: training has diverged; a lower"),
         (
+            {"value_loss": jnp.nan},
+            {"key": jax.random.key(0), "bf": jnp.array([jnp.nan], jnp.bfloat16), "n": jnp.ones(2, jnp.int8)},
+            r"no longer finite: \['bf'\], in iteration 4",
+        ),
+        (
             {"policy_loss": jnp.array([1.0, jnp.inf]), "finite_updates": jnp.array([8, 2])},
             {"net": {"weight": jnp.array([0.0, jnp.nan])}, "fine": jnp.ones(2)},
-            r"policy_loss is inf; first in update 3; not finite any more: \['net'\]\['weight'\], "
-            "in iteration 4, team 1",
+            r"policy_loss is inf; first in update 3; no longer finite: \['net'\]\['weight'\], "
+            "in iteration 4, seed index 1",
         ),
         (
             {"value_loss": jnp.array([jnp.nan]), "nonfinite_inputs": jnp.array([5])},
             {},
-            "value_loss is nan in iteration 4, team 0: the world gave observations or rewards that are not",
+            "value_loss is nan in iteration 4, seed index 0: the world gave observations or rewards that",
         ),
     ],
 )
 def test_divergence_is_an_error_that_says_where(metrics, state, message):
     told = []
-    with pytest.raises(FloatingPointError, match=message):
+    with pytest.raises(loop.Diverged, match=message):
         loop.repeat(lambda _: (state, metrics), state, 3, 9, lambda *args: told.append(args))
     assert not told  # so that what is kept is from before

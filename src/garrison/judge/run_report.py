@@ -1,0 +1,70 @@
+"""The report of a run: its policies evaluated with the world's scripted ones, in files of ``RUN/report``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from garrison.core.policy import Policy
+from garrison.core.world import World
+from garrison.judge import story
+from garrison.judge.html_report import plots
+from garrison.judge.html_report.page import PageData, levels, page
+from garrison.judge.match import EPISODES, SEED, Match, OnProgress
+from garrison.runs.directory import RunDirectory
+from garrison.training.config import Training, option_texts
+
+#: what the run's own policies are called in its report
+TRAINED = "ippo"
+
+
+def write_report(
+    run: RunDirectory,
+    training: Training,
+    world: World,
+    policies: Sequence[Policy],
+    episodes: int = EPISODES,
+    seed: int = SEED,
+    on_progress: OnProgress | None = None,
+) -> dict[str, Any]:
+    """Evaluate the policies of a run and write the report; returns the figures.
+
+    Writes report.html, evaluation.json and, if there are metrics, learning_curve.png; also episode.md if the
+    world narrates.
+
+    Args:
+        policies: of the run, one per training seed.
+
+    Raises:
+        ValueError: for numbers out of range, and for damaged files of the run.
+        OSError: if the report cannot be written; found out before anything is played.
+    """
+    options = option_texts(training.options)
+    match = Match({None: world}, {**world.policies(), TRAINED: list(policies)}, TRAINED, options)
+    match.check(episodes, seed)
+    metrics = run.metrics() if run.metrics_file.exists() else []
+    config, system = run.config(), run.system()
+    check_writable(run)
+    result = match.evaluate(episodes, seed, TRAINED, on_progress)
+    name, episode = run.path.resolve().name, result.story()
+    command = ("garrison", "eval", str(run.path))
+    data = PageData(name, TRAINED, result.figures, metrics, config, system, episode, command)
+    run.write_report("evaluation.json", result.to_json() + "\n")
+    run.write_report("report.html", page(data))
+    if metrics:
+        title = f"{TRAINED} on {world.name}"
+        picture = plots.learning_curve(metrics, levels(result.figures, TRAINED), title)
+        run.write_report("learning_curve.png", picture)
+    if episode is not None:
+        run.write_report("episode.md", story.markdown(episode))
+    return result.figures
+
+
+def check_writable(run: RunDirectory) -> None:
+    """Raise ``OSError`` if files cannot be written to the run's report, with a file that is removed again."""
+    probe = run.report / ".write-test"
+    try:
+        run.write_report(probe.name, "")
+        probe.unlink()
+    except OSError as error:
+        raise OSError(f"the report cannot be written to {run.report}: {error.strerror or error}") from error

@@ -1,0 +1,219 @@
+"""Policies by name: the one place that finds out which policy a *policy spec* stands for.
+
+A policy spec is one of
+
+- the name of a scripted policy of the world, such as ``guard``,
+- a run directory, for a policy per training seed, or ``RUN:SEED`` for one of them, counted from 0,
+- whatever an additional :class:`Source` knows.
+
+The command line, the studies and :mod:`garrison.judge.api` share it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from garrison.core.policy import Policy, Pool
+from garrison.core.sides import OneSide, other_side
+from garrison.core.world import World, observed_by
+from garrison.runs import directory
+from garrison.runs.directory import RunDirectory
+from garrison.training.config import Training, option_texts
+from garrison.training.seeds import load_policies
+
+Which = Literal["latest", "best"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An additional kind of policy specs."""
+
+    #: the policy of a spec for a world; None for specs of other kinds
+    find: Callable[[str, World], Policy | None]
+    #: specs that a message can list
+    names: Callable[[World], Iterable[str]] = lambda world: ()
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """The policies of a run, or one of them."""
+
+    spec: str
+    training: Training
+    world: World  # that it was trained in
+    policies: tuple[Policy, ...]  # one per training seed
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return option_texts(self.training.options)
+
+
+# ---------------------------------------------------------------- runs
+
+
+def run_of(spec: str) -> tuple[Path, int | None] | None:
+    """The run directory and the training seed of ``RUN`` or ``RUN:SEED``; None if there is no such run."""
+    if _is_run(Path(spec)):
+        return Path(spec), None
+    path, _, number = spec.rpartition(":")
+    if path and number.isdecimal() and _is_run(Path(path)):
+        return Path(path), int(number)
+    return None
+
+
+def load_run(spec: str | Path | RunDirectory, which: str = "latest", greedy: bool = False) -> LoadedRun:
+    """The policies of a run, given as ``RUN``, ``RUN:SEED`` or a ``Run``.
+
+    Args:
+        which: "latest", "best", or the name of a kept checkpoint, such as "step-00000100".
+        greedy: whether policies take their most probable actions instead of sampling.
+
+    Raises:
+        FileNotFoundError: for a directory that is not a run, and for a missing checkpoint.
+        ValueError: for a seed that the run does not have, and for a checkpoint that does not fit.
+    """
+    spec = str(spec.path if isinstance(spec, RunDirectory) else spec)
+    path, number = run_of(spec) or (Path(spec), None)
+    training, world, policies = load_policies(directory.load(path), which, greedy)
+    if number is None:
+        return LoadedRun(spec, training, world, tuple(policies))
+    if number >= len(policies):
+        raise ValueError(f"{path} has {len(policies)} training seeds, counted from 0; there is no {number}")
+    return LoadedRun(spec, training, world, (policies[number],))
+
+
+def run_label(spec: str) -> str:
+    """The name of a run's directory, with the training seed if the spec has one, as in ``base:1``."""
+    path, number = run_of(spec) or (Path(spec), None)
+    name = path.resolve().name
+    return name if number is None else f"{name}:{number}"
+
+
+def labels(specs: Sequence[str], taken: Container[str] = ()) -> dict[str, str]:
+    """Display name of each run: its directory name if unique, else the spec."""
+    short = {spec: run_label(spec) for spec in specs}
+    names = list(short.values())
+    whole = {spec: f"./{spec}" if spec in taken else spec for spec in specs}
+    return {
+        spec: name if names.count(name) == 1 and name not in taken else whole[spec]
+        for spec, name in short.items()
+    }
+
+
+def check_fit(run: LoadedRun, world: World) -> None:
+    """Raise ``ValueError`` if the policies of a run cannot play in ``world``."""
+    trained_in = run.world
+    world = observed_by(world, [trained_in])
+    if (world.agents, world.action_counts) != (trained_in.agents, trained_in.action_counts):
+        here = f"{world.num_agents} agents with {world.action_counts} actions"
+        there = f"{trained_in.num_agents} with {trained_in.action_counts}"
+    elif world.observation_size < trained_in.observation_size:
+        here, there = f"{world.observation_size} features", f"{trained_in.observation_size}"
+    else:
+        return
+    side = f" as {_only(world.sides)}" if world.two_sided() is not None else ""
+    raise ValueError(
+        f"the policies of {run.spec} cannot play {world.name!r}{side}: it has {here}, "
+        f"and {run.training.world!r}, in which they were trained, {there}"
+    )
+
+
+# ---------------------------------------------------------------- any spec
+
+
+def resolve(
+    spec: str, world: World, sources: Sequence[Source] = (), which: str = "latest", greedy: bool = False
+) -> Policy | list[Policy]:
+    """The policy of a spec in a world of one side; a list, one per training seed, for a run.
+
+    A run directory hides a scripted policy of the same name.
+
+    Raises:
+        ValueError: for an unknown spec, and for a run that does not fit the world.
+        FileNotFoundError: for a run without the checkpoint.
+    """
+    if run_of(spec) is not None:
+        run = load_run(spec, which, greedy)
+        check_fit(run, world)
+        return list(run.policies)
+    known = world.policies()
+    if spec in known:
+        return known[spec]
+    for source in sources:
+        policy = source.find(spec, world)
+        if policy is not None:
+            return policy
+    listed = [name for source in sources for name in source.names(world)]
+    raise ValueError(unknown(spec, world, [*known, *listed]))
+
+
+def unknown(spec: str, world: World, known: Sequence[str]) -> str:
+    """The message for a spec that stands for nothing."""
+    side = f" ({_only(world.sides)})" if world.two_sided() is not None else ""
+    close = difflib.get_close_matches(spec, known, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return (
+        f"{spec} is neither a run directory nor a policy of world {world.name!r}{side}{hint}; its policies: "
+        + (", ".join(known) or "none")
+    )
+
+
+# ---------------------------------------------------------------- opponents
+
+
+def side_view(world: World, side: str) -> World:
+    """The facts of one side of a two-sided world: agents, actions, policies; not for playing."""
+    return OneSide(world, side, None)
+
+
+def opponent(
+    spec: Any,
+    world: World,
+    side: str,
+    sources: Sequence[Source] = (),
+    which: str = "latest",
+    greedy: bool = False,
+) -> str | Policy:
+    """What :func:`garrison.core.sides.one_side` takes as the opponent of ``side``.
+
+    Args:
+        spec: a policy spec, which may be a native policy of the world, a ``Run``, a policy, or a list of
+            policies. Several policies, such as those of a run, become a pool: one of them is drawn for each
+            episode, the same for all that are judged.
+        world: a world of two sides.
+    """
+    other = other_side(world, side)
+    if isinstance(spec, str) and spec in world.native_policies(other):
+        return spec
+    view = side_view(world, other)
+    if isinstance(spec, (RunDirectory, Path)):
+        run = load_run(spec, which, greedy)
+        check_fit(run, view)
+        spec = list(run.policies)
+    if isinstance(spec, str):
+        known = [*world.native_policies(other), *view.policies()]
+        if spec not in known and run_of(spec) is None and not sources:
+            raise ValueError(unknown(spec, view, list(dict.fromkeys(known))))
+        spec = resolve(spec, view, sources, which, greedy)
+    return pooled(spec) if isinstance(spec, (list, tuple)) else spec
+
+
+def pooled(policies: Sequence[Policy]) -> Policy:
+    """One policy that plays one of ``policies`` in each episode, all with the same probability."""
+    import jax.numpy as jnp
+
+    if len(policies) == 1:
+        return policies[0]
+    return Pool(tuple(policies), jnp.ones(len(policies), jnp.float32))
+
+
+def _is_run(path: Path) -> bool:
+    return (path / "config.json").is_file()
+
+
+def _only(sides: Any) -> str:
+    return ", ".join(sides)

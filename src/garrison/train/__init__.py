@@ -1,1 +1,0 @@
-"""Training: configurations, seeds and the loop."""

@@ -1,0 +1,1 @@
+"""Training: configurations, seeds, learners, the loop, and runs with their policies."""

@@ -1,0 +1,77 @@
+"""Policy specs: which policy a name stands for."""
+
+import pytest
+
+from garrison.core.policy import Constant, Pool
+from garrison.judge import specs
+from garrison.judge.specs import LoadedRun, Source
+from garrison.training.config import Training
+from garrison.worlds.toy.network import Network
+from garrison.worlds.toy.probes import Pursuit
+
+WORLD, BOTH = Network(), Pursuit()
+
+
+@pytest.fixture
+def base(tmp_path, monkeypatch):
+    """The path of a run of three training seeds."""
+    path = tmp_path / "base"
+    path.mkdir()
+    (path / "config.json").write_text("{}")
+    policies = [Constant((i, 0)) for i in range(3)]
+    monkeypatch.setattr(specs, "load_policies", lambda *_: (Training(world="toy/network"), WORLD, policies))
+    return str(path)
+
+
+def test_a_run_is_a_list_and_a_seed_of_it_a_list_of_one(base):
+    assert specs.resolve(base, WORLD) == [Constant((0, 0)), Constant((1, 0)), Constant((2, 0))]
+    assert specs.resolve(f"{base}:2", WORLD) == [Constant((2, 0))]
+    with pytest.raises(ValueError, match="has 3 training seeds, counted from 0; there is no 3"):
+        specs.resolve(f"{base}:3", WORLD)
+
+
+def test_names_of_the_world(base):
+    assert specs.resolve("random", WORLD) == WORLD.policies()["random"]
+    with pytest.raises(ValueError, match=r"'toy/network' \(did you mean 'random'\?\); its policies: random"):
+        specs.resolve("radnom", WORLD)
+
+
+def test_a_colon_in_a_path_is_part_of_it(base, tmp_path):
+    odd = tmp_path / "base:1"
+    odd.mkdir()
+    (odd / "config.json").write_text("{}")
+    assert specs.run_of(str(odd)) == (odd, None)
+    assert specs.run_of(f"{base}:x") is None
+    assert specs.run_of("nowhere:1") is None
+
+
+def test_runs_are_called_by_their_directory_where_that_is_unique(base):
+    assert specs.labels(["a/x", "a/y/"]) == {"a/x": "x", "a/y/": "y"}
+    assert specs.labels(["a/x", "b/x"]) == {"a/x": "a/x", "b/x": "b/x"}
+    assert specs.labels(["a/idle", "idle"], ["idle"]) == {"a/idle": "a/idle", "idle": "./idle"}
+    assert specs.labels([base, f"{base}:1"]) == {base: "base", f"{base}:1": "base:1"}
+
+
+def test_sources_know_more_names(base):
+    heavy = Source(lambda spec, world: Constant((1, 1)) if spec == "heavy" else None, lambda world: ["heavy"])
+    assert specs.resolve("heavy", WORLD, [heavy]) == Constant((1, 1))
+    assert specs.resolve("random", WORLD, [heavy]) == WORLD.policies()["random"]
+    with pytest.raises(ValueError, match=r"did you mean 'heavy'.*its policies: random, heavy"):
+        specs.resolve("haevy", WORLD, [heavy])
+
+
+def test_opponents():
+    assert specs.opponent("right", BOTH, "chaser") == Constant((1,))
+    assert specs.opponent(Constant((0,)), BOTH, "chaser") == Constant((0,))
+    pool = specs.opponent([Constant((0,)), Constant((1,))], BOTH, "chaser")
+    assert isinstance(pool, Pool)
+    assert pool.weights.tolist() == [1, 1]
+
+
+def test_policies_of_one_side_do_not_fit_another_world():
+    run = LoadedRun("base", Training(world="toy/network"), WORLD, ())
+    specs.check_fit(run, WORLD)
+    with pytest.raises(
+        ValueError, match="the policies of base cannot play 'toy/pursuit' as evader: it has 1 ag"
+    ):
+        specs.check_fit(run, specs.side_view(BOTH, "evader"))
