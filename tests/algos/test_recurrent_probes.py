@@ -8,7 +8,14 @@ import pytest
 import garrison
 from garrison import algos
 
-MEMORY = {"num_envs": 32, "epochs": 4, "hidden_sizes": (32,), "cell_size": 32, "gamma": 0.99}
+MEMORY = {
+    "num_envs": 32,
+    "epochs": 4,
+    "hidden_sizes": (32,),
+    "cell_size": 32,
+    "learning_rate": 1e-3,
+    "entropy_coef": 0.0,
+}
 BASELINE = {
     "num_envs": 16,
     "rollout_steps": 16,
@@ -42,7 +49,7 @@ def trained(name: str, world, seeds: int, **settings):
 def test_only_a_recurrent_network_remembers(name, network, cell, chunk):
     world = garrison.make("toy/memory", delay=3)
     settings = MEMORY | {"network": network, "cell": cell, "chunk": chunk}
-    _, returns = trained(name, world, 2, total_steps=20_000, learning_rate=5e-3, **settings)
+    _, returns = trained(name, world, 2, total_steps=40_000, **settings)
     last = np.asarray(returns)[:, -10:].mean(axis=1)
     if network == "mlp":
         assert (np.abs(last - 0.5) < 0.15).all()
@@ -56,7 +63,7 @@ def test_only_a_recurrent_network_remembers(name, network, cell, chunk):
 def test_a_recurrent_network_remembers_for_long(cell, delay, steps):
     world = garrison.make("toy/memory", delay=delay)
     settings = MEMORY | {"network": "recurrent", "cell": cell}
-    _, returns = trained("ippo", world, 2, total_steps=steps, learning_rate=3e-3, **settings)
+    _, returns = trained("ippo", world, 2, total_steps=steps, **settings)
     assert (np.asarray(returns)[:, -10:].mean(axis=1) > 0.97).all()
 
 

@@ -22,10 +22,10 @@ Pick = Callable[[jax.Array], Any]
 def order_of_steps(
     key: jax.Array, steps: int, num_envs: int, epochs: int, minibatches: int
 ) -> tuple[jax.Array, jax.Array]:
-    """The next key, and the steps ``int32[update, step, env]`` of each minibatch: shuffled in each epoch.
+    """The next key, and the steps ``int32[update, step, env]`` of each minibatch: each epoch shuffles again.
 
     A minibatch holds as many steps of one environment as of another, so that no row has to move between
-    devices. The remainder of the division is left out; each epoch leaves out another.
+    devices. Each epoch leaves out what does not divide.
     """
     size = steps // minibatches
     key, order_key = jax.random.split(key)

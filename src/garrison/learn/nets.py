@@ -272,7 +272,7 @@ def make(
 def of_world(
     key: jax.Array, world: World, options: Any, *, values: bool = True, separate_critic: bool = False
 ) -> Net:
-    """The network of the agents of ``world``; ``options.sharing`` says which agents share one."""
+    """The network of the agents of ``world``; ``options.sharing`` says which agents share parameters."""
     kinds = tuple(zip(world.observation_sizes, world.action_counts, strict=True))
     groups = groups_of(options.sharing, kinds)
     return make(

@@ -77,7 +77,7 @@ def whole_episodes(world: World, steps: int) -> bool:
 def envs_of(world: World, num_envs: int, steps: int, global_states: tuple[str, ...] = ()) -> Vectorize:
     """The world as :func:`play` needs it for rollouts of ``steps`` steps: many environments, with statistics.
 
-    An environment starts a new episode when one ends, unless rollouts are whole episodes.
+    Each environment is reset when its episode ends, unless rollouts are whole episodes.
     ``global_states`` names the kinds of global state that the rollout holds, one after another.
     """
     inner: World = _Reported(world, global_states)

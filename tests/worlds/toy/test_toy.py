@@ -18,6 +18,7 @@ GOLDEN = {
     ("toy/credit", "1"): "e6980d95ea64928a",
     ("toy/discount", "1"): "12a182c129bf0c88",
     ("toy/masking", "1"): "08277a163bfd9963",
+    ("toy/baseline", "1"): "d92bbd2bb62f79c1",
     ("toy/busy", "1"): "2fe87570c49d8387",
     ("toy/memory", "1"): "4263a11741868ffb",
     ("toy/pursuit", "1"): "83165778f976d6d7",
