@@ -52,7 +52,7 @@ def measure(path: Path) -> dict[str, Any]:
         "training": training.to_json(),
         "system": {name: fact for name, fact in run.system().items() if name != "command"},
         "last_iterations": LAST,
-        "return_of_teams": returns[-LAST:].mean(axis=0).tolist(),
+        "return_by_seed": returns[-LAST:].mean(axis=0).tolist(),
         "last": {name: np.mean(rows[-1][name]) for name in ("entropy", "approx_kl", "explained_variance")},
         "steps_per_second": {
             "all": steps * len(rows) / seconds.sum(),
@@ -65,7 +65,7 @@ def measure(path: Path) -> dict[str, Any]:
 
 def study(figures: Mapping[str, Any], curve: bytes) -> Study:
     """The figures with the learning curve of the run, a PNG image."""
-    training, returns = figures["training"], np.array(figures["return_of_teams"])
+    training, returns = figures["training"], np.array(figures["return_by_seed"])
     mean_return, sd = returns.mean(), returns.std(ddof=1)
     published, published_sd = PUBLISHED["CybORG"]
     error = np.hypot(sd, published_sd) / np.sqrt(3)
@@ -89,14 +89,14 @@ def study(figures: Mapping[str, Any], curve: bytes) -> Study:
 
 
 def _sections(figures: Mapping[str, Any]) -> Iterator[Section]:
-    returns, judged = np.array(figures["return_of_teams"]), figures["judged"]
+    returns, judged = np.array(figures["return_by_seed"]), figures["judged"]
     rows = [("Garrison", returns.mean(), returns.std(ddof=1)), *((k, *v) for k, v in PUBLISHED.items())]
     header = ("trained on", "return", "sd over seeds")
     yield Section("Return in training", header, [(k, number(m), number(s)) for k, m, s in rows])
     yield Section(
         "Evaluation",
         ("policy", "return", "sd", "score", "interquartile mean", "ippo minus this"),
-        [_row(name, player) for name, player in judged["players"].items()],
+        [_row(name, row) for name, row in judged["policies"].items()],
         f"{judged['episodes']} episodes each, the same for all (seeds from {judged['seed']} on); sampled "
         "actions; 95% bootstrap intervals, over training seeds and episodes where there are several seeds.",
     )
@@ -121,8 +121,8 @@ def _speed(figures: Mapping[str, Any]) -> str:
 
 def _curve(path: Path, figures: Mapping[str, Any]) -> bytes:
     levels = {
-        name: player["return"]["mean"]
-        for name, player in figures["judged"]["players"].items()
+        name: row["return"]["mean"]
+        for name, row in figures["judged"]["policies"].items()
         if name not in ("ippo", "idle", "random")
     }
     return plots.learning_curve(runs.load(path).metrics(), levels, "IPPO on cc4, published settings")

@@ -2,7 +2,7 @@
 
 Three runs of ``cc4-ippo`` in one folder: ``cyborg``, by PyTorch on CybORG, ``garrison``, by JAX on Garrison,
 and ``torch``, by PyTorch on Garrison. They are trained first; the same command resumes stopped runs.
-Then their learning curves are compared, and their scores: of all seeds on Garrison, of the first ``--teams``
+Then their learning curves are compared, and their scores: of all seeds on Garrison, of the first ``--seeds-on-cyborg``
 seeds of the first two runs on CybORG. ``--out results/cc4_matched_pair`` writes the study's folder.
 """
 
@@ -26,15 +26,16 @@ from garrison.core.world import observed_by
 from garrison.judge.evaluate import evaluate
 from garrison.judge.format import number
 from garrison.parity.scores import evaluate_on_cyborg
-from garrison.parity.torch.backend import read_backend
+from garrison.parity.torch.backend import backend_of
 from garrison.runs import curves
 from garrison.runs import directory as runs
 from garrison.studies.study import Section, Study, origin, page, save
+from garrison.training.config import Training
 from garrison.training.seeds import load_policies
 
 PICTURE = "learning_curves.png"
 SEED = 2_000_000
-HERE_EPISODES = 300  # of each team on Garrison
+HERE_EPISODES = 300  # of each seed on Garrison
 
 
 #: How each run is trained.
@@ -61,14 +62,15 @@ def train(folder: Path, seeds: list[int], settings: list[str], workers: int) -> 
     return paths
 
 
-def measure(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[str, Any]:
-    opened = {name(run): (run, *load_policies(run)) for run in map(runs.load, paths)}
+def measure(paths: list[Path], episodes: int, seeds: int, workers: int) -> dict[str, Any]:
+    loaded = [(run, *load_policies(run)) for run in map(runs.load, paths)]
+    opened = {name(training): (run, training, *rest) for run, training, *rest in loaded}
     settings = [training.settings for _, training, _, _ in opened.values()]
     if any(other != settings[0] for other in settings):
         raise SystemExit("the runs have other settings of IPPO than each other; they must be a matched pair")
     world = next(iter(opened.values()))[2]
     here, _ = evaluate(world, {key: found for key, (*_, found) in opened.items()}, HERE_EPISODES, SEED)
-    pair = {key: found[:teams] for key, (*_, found) in list(opened.items())[:2]}
+    pair = {key: found[:seeds] for key, (*_, found) in list(opened.items())[:2]}
     total = episodes * sum(map(len, pair.values()))
     there = evaluate_on_cyborg.evaluate(
         observed_by(on_cyborg(world), sum(pair.values(), [])), pair, episodes, SEED, workers,
@@ -81,7 +83,7 @@ def measure(paths: list[Path], episodes: int, teams: int, workers: int) -> dict[
             "training": training.to_json(),
             "steps": steps.tolist(),
             "returns": returns.tolist(),
-            "on_garrison": here[key].scores.tolist(),  # official scores [team][episode]
+            "on_garrison": here[key].scores.tolist(),  # official scores [seed][episode]
             "on_cyborg": there[key].scores.tolist() if key in there else None,
         }
     return {"cyborg": engine.described(engine.about()), "episodes": episodes, "seed": SEED, "runs": rows}
@@ -91,9 +93,10 @@ NAMES = {"garrison": "Garrison", "cyborg": "CybORG"}
 YARDSTICK = "JAX on Garrison"
 
 
-def name(run: runs.RunDirectory) -> str:
-    backend = read_backend(run)
-    return YARDSTICK if backend is None else f"PyTorch on {NAMES[backend.engine]}"
+def name(training: Training) -> str:
+    if training.learner == "jax":
+        return YARDSTICK
+    return f"PyTorch on {NAMES[backend_of(training).engine]}"
 
 
 def spread(teams: np.ndarray, reference: np.ndarray) -> float:
@@ -149,9 +152,9 @@ def _scores(found: Mapping[str, Any], here: Mapping[str, np.ndarray]) -> Iterato
 
 
 def _curve(steps: int, at: int, returns: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    backend = (_over(values[at]) for values in returns.values())
+    means = (_over(values[at]) for values in returns.values())
     others = (values[at] for key, values in returns.items() if key != YARDSTICK)
-    return f"{steps:,}", *backend, *(number(spread(values, returns[YARDSTICK][at]), "+") for values in others)
+    return f"{steps:,}", *means, *(number(spread(values, returns[YARDSTICK][at]), "+") for values in others)
 
 
 def _over(teams: np.ndarray) -> str:
@@ -184,21 +187,21 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="of the runs cyborg, garrison and torch")
-    parser.add_argument("--num-seeds", type=int, nargs=3, default=[3, 3, 3], help="teams of each run")
+    parser.add_argument("--num-seeds", type=int, nargs=3, default=[3, 3, 3], help="training seeds of each run")
     parser.add_argument("--settings", default="", help="of all three, such as '--total-steps 96000'")
-    parser.add_argument("--episodes", type=int, default=100, help="on CybORG, of each team")
-    parser.add_argument("--teams", type=int, default=3, help="of each run on CybORG")
+    parser.add_argument("--episodes", type=int, default=100, help="on CybORG, of each seed")
+    parser.add_argument("--seeds-on-cyborg", type=int, default=3, help="of each of the first two runs")
     parser.add_argument("--workers", type=int, default=2, help="processes of CybORG")
     parser.add_argument("--out", type=Path, help="folder for figures.json, README.md and the learning curves")
     asked = parser.parse_args()
-    seeds = " ".join(map(str, asked.seeds))
+    seeds = " ".join(map(str, asked.num_seeds))
     settings = f" --settings {shlex.quote(asked.settings)}" if asked.settings else ""
     figures = origin(
-        f"python studies/cc4_matched_pair.py {asked.folder.name} --seeds {seeds}{settings} "
-        f"--episodes {asked.episodes} --teams {asked.teams}"
+        f"python studies/cc4_matched_pair.py {asked.folder.name} --num-seeds {seeds}{settings} "
+        f"--episodes {asked.episodes} --seeds-on-cyborg {asked.seeds_on_cyborg}"
     )
-    paths = train(asked.folder, asked.seeds, shlex.split(asked.settings), asked.workers)
-    figures |= measure(paths, asked.episodes, asked.teams, asked.workers)
+    paths = train(asked.folder, asked.num_seeds, shlex.split(asked.settings), asked.workers)
+    figures |= measure(paths, asked.episodes, asked.seeds_on_cyborg, asked.workers)
     result = study(figures)
     if asked.out:
         save(asked.out, result)
