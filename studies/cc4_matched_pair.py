@@ -1,9 +1,10 @@
 """Policies trained on CybORG and on Garrison, compared: ``python studies/cc4_matched_pair.py runs/pair``.
 
 Three runs of ``cc4-ippo`` in one folder: ``cyborg``, by PyTorch on CybORG, ``garrison``, by JAX on Garrison,
-and ``torch``, by PyTorch on Garrison. They are trained first; the same command resumes stopped runs.
-Then their learning curves are compared, and their scores: of all seeds on Garrison, of the first ``--seeds-on-cyborg``
-seeds of the first two runs on CybORG. ``--out results/cc4_matched_pair`` writes the study's folder.
+and ``torch``, by PyTorch on Garrison. They are trained first; the same command resumes stopped runs. Then
+their learning curves are compared, and their scores: of all seeds on Garrison, of the first
+``--seeds-on-cyborg`` seeds of the first two runs on CybORG. ``--out results/cc4_matched_pair`` writes the
+study's folder.
 """
 
 from __future__ import annotations
@@ -187,7 +188,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="of the runs cyborg, garrison and torch")
-    parser.add_argument("--num-seeds", type=int, nargs=3, default=[3, 3, 3], help="training seeds of each run")
+    parser.add_argument(
+        "--num-seeds", type=int, nargs=3, default=[3, 3, 3], help="training seeds of each run"
+    )
     parser.add_argument("--settings", default="", help="of all three, such as '--total-steps 96000'")
     parser.add_argument("--episodes", type=int, default=100, help="on CybORG, of each seed")
     parser.add_argument("--seeds-on-cyborg", type=int, default=3, help="of each of the first two runs")
