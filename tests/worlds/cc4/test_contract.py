@@ -177,36 +177,51 @@ def test_decisions_of_red_and_green_do_not_wrap_around(start):
         assert (events.green_kind == T.Green.SLEEP).all()
 
 
-WIDE = """
-import json, hashlib, sys, jax, jax.numpy as jnp, numpy as np, garrison
-from garrison.core.testing import check_world
-world = garrison.make("cc4", observation="rich")
-step = jax.jit(world.step)
+SIX_STEPS = """
+import hashlib, jax, jax.numpy as jnp, numpy as np, garrison
+world = garrison.make("cc4")
+step, sha = jax.jit(world.step), hashlib.sha256()
 obs, episode = jax.jit(world.reset)(jax.random.key(4))
-sha = hashlib.sha256()
-for t in range(12):
+for t in range(6):
     actions = jnp.asarray(np.random.default_rng(t).integers(0, world.action_counts), jnp.int32)
     obs, episode, result = step(jax.random.fold_in(jax.random.key(4), t), episode, actions)
     for leaf in jax.tree.leaves((obs, episode, result)):
         sha.update(f"{leaf.dtype}{leaf.shape}".encode() + np.asarray(leaf).tobytes())
 print(jax.config.jax_enable_x64, sha.hexdigest())
-if jax.config.jax_enable_x64:
-    check_world(garrison.make("cc4"), jax.random.key(0), steps=3, eager=False)
+others = {"observation": "rich"}, {"red": "discovery"}, {"red": "random_select"}, {"side": "red", "blue": "guard"}
+for kwargs in others:
+    world = garrison.make("cc4", **kwargs)
+    obs, episode = jax.eval_shape(world.reset, jax.random.key(0))
+    actions = jax.ShapeDtypeStruct((world.num_agents,), jnp.int32)
+    _, after, _ = jax.eval_shape(world.step, jax.random.key(0), episode, actions)
+    assert jax.tree.leaves(after) == jax.tree.leaves(episode), kwargs
+"""
+CHECK = """
+import jax, garrison
+from garrison.core.testing import check_world
+check_world(garrison.make("cc4"), jax.random.key(0), steps=3, eager=False)
 """
 
 
-def test_64_bit_mode_changes_nothing():
-    def run(wide: str) -> list[str]:
-        cache = {"JAX_COMPILATION_CACHE_DIR": jax.config.jax_compilation_cache_dir}
-        cache["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-        env = {**os.environ, **cache, "JAX_ENABLE_X64": wide}
-        done = subprocess.run([sys.executable, "-c", WIDE], capture_output=True, text=True, env=env)
-        assert done.returncode == 0, done.stderr[-2000:]
-        return done.stdout.split()
+def _run(program: str, wide: bool) -> list[str]:
+    """Words that a program prints in another process, in 64-bit mode or not."""
+    flags = {"XLA_FLAGS": "--xla_backend_optimization_level=0", "JAX_ENABLE_X64": "1" if wide else "0"}
+    flags["JAX_COMPILATION_CACHE_DIR"] = str(jax.config.jax_compilation_cache_dir)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | flags)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.split()
 
-    (narrow, expected), (wide, got) = run("0"), run("1")
+
+def test_64_bit_mode_changes_nothing():
+    (narrow, expected), (wide, got) = _run(SIX_STEPS, wide=False), _run(SIX_STEPS, wide=True)
     assert (narrow, wide) == ("False", "True")
     assert got == expected
+
+
+@pytest.mark.slow
+def test_the_contract_holds_in_64_bit_mode():
+    _run(CHECK, wide=True)
 
 
 def test_messages_arrive_in_the_same_step(short, start):
