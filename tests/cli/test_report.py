@@ -56,7 +56,7 @@ def test_report_as_json(trained, capsys):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["nowhere"], "nowhere is no run directory"), (["nowhere", "--episodes", "0"], "episodes is 0")],
+    [(["nowhere"], "nowhere is not a run directory"), (["nowhere", "--episodes", "0"], "episodes is 0")],
 )
 def test_mistakes_end_with_a_message(arguments, message):
     with pytest.raises(SystemExit, match=message):
@@ -67,7 +67,7 @@ def test_a_report_that_cannot_be_written_is_found_out_before_playing(trained, mo
     def refuse(self, name, data):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(runs.Run, "write_report", refuse)
+    monkeypatch.setattr(runs.RunDirectory, "write_report", refuse)
     monkeypatch.setattr(run_report.Match, "evaluate", lambda *_, **__: pytest.fail("played"))
     with pytest.raises(SystemExit, match="the report cannot be written to .*report: Read-only file system"):
         tyro.cli(Report, args=[str(trained.path)]).run()
