@@ -2,8 +2,9 @@
 
 Three runs of ``cc4-ippo`` in one folder: ``cyborg``, by PyTorch on CybORG, ``garrison``, by JAX on Garrison,
 and ``torch``, by PyTorch on Garrison. They are trained first; the same command resumes stopped runs.
-Then their learning curves are compared, and their scores: of all seeds on Garrison, of the first ``--seeds-on-cyborg``
-seeds of the first two runs on CybORG. ``--out results/cc4_matched_pair`` writes the study's folder.
+Then their learning curves are compared, and their scores: of all seeds on Garrison, of the
+first ``--seeds-on-cyborg`` seeds of the first two runs on CybORG. ``--out results/cc4_matched_pair`` writes
+the folder of the study.
 """
 
 from __future__ import annotations
@@ -99,10 +100,10 @@ def name(training: Training) -> str:
     return f"PyTorch on {NAMES[backend_of(training).engine]}"
 
 
-def spread(teams: np.ndarray, reference: np.ndarray) -> float:
-    """Mean of ``teams`` minus that of ``reference``, in standard errors by the spread of the latter."""
-    error = reference.std(ddof=1) * np.sqrt(1 / len(teams) + 1 / len(reference))
-    return float((teams.mean() - reference.mean()) / error)
+def spread(scores: np.ndarray, reference: np.ndarray) -> float:
+    """Mean of ``scores`` minus that of ``reference``, in standard errors by the spread of the latter."""
+    error = reference.std(ddof=1) * np.sqrt(1 / len(scores) + 1 / len(reference))
+    return float((scores.mean() - reference.mean()) / error)
 
 
 def study(figures: Mapping[str, Any]) -> Study:
@@ -157,9 +158,9 @@ def _curve(steps: int, at: int, returns: Mapping[str, np.ndarray]) -> tuple[str,
     return f"{steps:,}", *means, *(number(spread(values, returns[YARDSTICK][at]), "+") for values in others)
 
 
-def _over(teams: np.ndarray) -> str:
-    sd = f" ({number(teams.std(ddof=1))})" if len(teams) > 1 else ""
-    return number(teams.mean()) + sd
+def _over(scores: np.ndarray) -> str:
+    sd = f" ({number(scores.std(ddof=1))})" if len(scores) > 1 else ""
+    return number(scores.mean()) + sd
 
 
 def drawn(figures: Mapping[str, Any]) -> bytes:
@@ -187,7 +188,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="of the runs cyborg, garrison and torch")
-    parser.add_argument("--num-seeds", type=int, nargs=3, default=[3, 3, 3], help="training seeds of each run")
+    parser.add_argument("--num-seeds", type=int, nargs=3, default=[3, 3, 3], help="of each run")
     parser.add_argument("--settings", default="", help="of all three, such as '--total-steps 96000'")
     parser.add_argument("--episodes", type=int, default=100, help="on CybORG, of each seed")
     parser.add_argument("--seeds-on-cyborg", type=int, default=3, help="of each of the first two runs")
