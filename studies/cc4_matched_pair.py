@@ -100,10 +100,10 @@ def name(training: Training) -> str:
     return f"PyTorch on {NAMES[backend_of(training).engine]}"
 
 
-def spread(teams: np.ndarray, reference: np.ndarray) -> float:
-    """Mean of ``teams`` minus that of ``reference``, in standard errors by the spread of the latter."""
-    error = reference.std(ddof=1) * np.sqrt(1 / len(teams) + 1 / len(reference))
-    return float((teams.mean() - reference.mean()) / error)
+def spread(scores: np.ndarray, reference: np.ndarray) -> float:
+    """Mean of ``scores`` minus that of ``reference``, in standard errors by the spread of the latter."""
+    error = reference.std(ddof=1) * np.sqrt(1 / len(scores) + 1 / len(reference))
+    return float((scores.mean() - reference.mean()) / error)
 
 
 def study(figures: Mapping[str, Any]) -> Study:
@@ -158,9 +158,9 @@ def _curve(steps: int, at: int, returns: Mapping[str, np.ndarray]) -> tuple[str,
     return f"{steps:,}", *means, *(number(spread(values, returns[YARDSTICK][at]), "+") for values in others)
 
 
-def _over(teams: np.ndarray) -> str:
-    sd = f" ({number(teams.std(ddof=1))})" if len(teams) > 1 else ""
-    return number(teams.mean()) + sd
+def _over(scores: np.ndarray) -> str:
+    sd = f" ({number(scores.std(ddof=1))})" if len(scores) > 1 else ""
+    return number(scores.mean()) + sd
 
 
 def drawn(figures: Mapping[str, Any]) -> bytes:
@@ -188,9 +188,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="of the runs cyborg, garrison and torch")
-    parser.add_argument(
-        "--num-seeds", type=int, nargs=3, default=[3, 3, 3], help="training seeds of each run"
-    )
+    parser.add_argument("--num-seeds", type=int, nargs=3, default=[3, 3, 3], help="of each run")
     parser.add_argument("--settings", default="", help="of all three, such as '--total-steps 96000'")
     parser.add_argument("--episodes", type=int, default=100, help="on CybORG, of each seed")
     parser.add_argument("--seeds-on-cyborg", type=int, default=3, help="of each of the first two runs")

@@ -14,7 +14,7 @@ from mutations.rules import NOTICED, UNEXERCISED
 from garrison.worlds.cc4 import reward
 
 ROOT = Path(__file__).parents[2]
-TABLE = ROOT / "results" / "cc4_mutations.json"
+TABLE = ROOT / "results" / "cc4_mutations" / "figures.json"
 
 
 @pytest.fixture(scope="module")
