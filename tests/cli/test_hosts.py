@@ -98,7 +98,18 @@ def test_what_hosts_cannot_share_is_refused(monkeypatch, num_envs, rollout_steps
         seeds.check(training)
 
 
-@pytest.mark.parametrize("where", ["somewhere", "address:1,two,0", "address:1,2"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "somewhere",
+        "address:1,two,0",
+        "address:1,2",
+        "address:1,2,2",
+        "address:1,0,0",
+        "address:1,2,-1",
+        "address,2,0",
+    ],
+)
 def test_what_is_no_host_is_refused(where):
     with pytest.raises(ValueError, match="it must be auto or ADDRESS:PORT,COUNT,INDEX"):
         hosts.join(where)

@@ -41,8 +41,8 @@ PRESET_TABLE: dict[str, Preset] = {
     "quick": Preset(
         Training(world="cc4", settings=IPPO(total_steps=700_000, num_envs=16, learning_rate=1e-3)),
         "CAGE Challenge 4 in a few minutes on two CPU cores: the demo's preset.",
-        "The usual settings of PPO, which are IPPO's defaults, with a larger learning rate for few steps. Trials"
-        " of 500,000 steps, one seed each, mean return of the last 14 iterations: as here, but with a "
+        "The usual settings of PPO, which are IPPO's defaults, with a larger learning rate. Trials "
+        "of 500,000 steps, one seed each, mean return of the last 14 iterations: as here, but with a "
         "constant learning rate, -1,710; entropy_coef 0.001, -2,400; gamma 0.997 with gae_lambda 0.97, "
         "-1,980.",
     ),

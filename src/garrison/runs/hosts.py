@@ -36,8 +36,12 @@ def join(where: str) -> None:
     try:
         address, count, index = where.split(",")
         hosts = int(count), int(index)
+        if not (":" in address and 0 <= hosts[1] < hosts[0]):
+            raise ValueError("no port, or an index that is not in 0 .. COUNT - 1")
     except ValueError as error:
-        raise ValueError(f"hosts is {where!r}; it must be auto or ADDRESS:PORT,COUNT,INDEX") from error
+        raise ValueError(
+            f"hosts is {where!r}; it must be auto or ADDRESS:PORT,COUNT,INDEX, with INDEX from 0 to COUNT - 1"
+        ) from error
     jax.distributed.initialize(address, *hosts)
 
 

@@ -46,8 +46,8 @@ class Training:
     """Also log metrics to: tensorboard, wandb."""
     algorithm: str = "ippo"
     """Name of the algorithm."""
-    settings: Any = None
-    """Hyperparameters, the algorithm's ``Config``; its defaults if None."""
+    settings: Any = None  # the algorithm's Config; None: its defaults
+    """Hyperparameters of the algorithm."""
     learner: str = "jax"
     """Implementation that trains: jax, or torch-ippo."""
     learner_options: dict[str, Any] = field(default_factory=dict)
