@@ -11,6 +11,7 @@ import tyro
 from garrison import cli
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.submission.garrison_policy import Team, read
+from garrison.algos.ippo import Config
 from garrison.cli import evaluate_cyborg
 from garrison.cli.evaluate import Evaluate
 from garrison.core.processes import WorkerError
@@ -108,7 +109,8 @@ def test_a_process_that_fails_ends_it_with_a_message(cyborg, monkeypatch):
 def run(tmp_path, monkeypatch):
     """The path of a run of two training seeds whose networks share nothing."""
 
-    made = [nets.make(jax.random.key(seed), (0,) * 5, 892, 242, (4,), "relu", False) for seed in (0, 1)]
+    options = Config(hidden_sizes=(4,), activation="relu")
+    made = [nets.make(jax.random.key(seed), (0,) * 5, 892, 242, options) for seed in (0, 1)]
 
     def load(run, which, greedy):
         training = Training(world="cc4", options={"observation": "rich", "busy": "masked"}, num_seeds=2)
@@ -132,7 +134,7 @@ def test_a_policy_becomes_a_submission(run, tmp_path, capsys):
     team = Team(read((folder / "weights.safetensors").read_bytes()), about)
     policies = specs.load_run(str(run), "latest", True).policies
     obs = np.linspace(0, 1, 892, dtype=np.float32)
-    expected = policies[1].net(np.tile(obs, (5, 1)))[0][2]
+    expected = policies[1].net((), np.tile(obs, (5, 1)), False)[1][0][2]
     np.testing.assert_allclose(team.logits(2, obs), expected, rtol=1e-5, atol=1e-5)
 
 
