@@ -28,8 +28,8 @@ def struct(cls: type[T]) -> type[T]:
     Adds ``replace(**changes)``. Fields made with :func:`static` become metadata of the tree.
 
     The class is registered as a custom node and not by ``jax.tree_util.register_dataclass``: tree structures
-    of jax 0.10 do not tell apart two dataclasses with equal fields, so ``jit`` may call the program that it
-    compiled for the other class.
+    of jax 0.10 to 0.12 do not tell apart two dataclasses with equal fields, so ``jit`` may call the program
+    that it compiled for the other class.
     """
     cls = dataclasses.dataclass(frozen=True)(cls)
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]

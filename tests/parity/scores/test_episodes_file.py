@@ -81,8 +81,8 @@ def test_files_of_different_commits_are_refused(tmp_path):
     ("line", "complaint"),
     [
         ("{nonsense", "line 2 is damaged"),
-        ('{"seed": 1}', "no episode: engine, policy"),
-        ("[1]", "no episode"),
+        ('{"seed": 1}', "not an episode: engine, policy"),
+        ("[1]", "not an episode"),
     ],
 )
 def test_a_damaged_line_is_named(tmp_path, line, complaint):
