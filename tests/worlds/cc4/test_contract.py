@@ -194,7 +194,8 @@ for t in range(6):
     for leaf in jax.tree.leaves((obs, episode, result)):
         sha.update(f"{leaf.dtype}{leaf.shape}".encode() + np.asarray(leaf).tobytes())
 print(jax.config.jax_enable_x64, sha.hexdigest())
-others = {"observation": "rich"}, {"red": "discovery"}, {"red": "random_select"}, {"side": "red", "blue": "guard"}
+others = [dict(red=red) for red in ("discovery", "random_select")]
+others += [dict(observation="rich"), dict(side="red", blue="guard")]
 for kwargs in others:
     world = garrison.make("cc4", **kwargs)
     obs, episode = jax.eval_shape(world.reset, jax.random.key(0))
