@@ -12,6 +12,7 @@ named when the world is made are traced.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Self
 
 import jax
@@ -125,6 +126,13 @@ class TwoSidedCC4(Simulation):
         if policy not in self.native_policies(side):
             return super().with_native(side, policy)
         return CC4(**self.settings, red=policy)
+
+    def with_scripts(self, side: str, policies: Iterable[str]) -> World:
+        """This world with more scripts of red among ``policies("red")``."""
+        policies = tuple(policies)
+        if set(policies) - set(self.native_policies(side)):
+            return super().with_scripts(side, policies)
+        return dataclasses.replace(self, scripts=tuple(dict.fromkeys((*self.scripts, *policies))))
 
     def action_labels(self, agent: int | str) -> list[str]:
         from garrison.worlds.cc4 import describe
