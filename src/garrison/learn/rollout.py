@@ -140,13 +140,9 @@ def play(
     remembers = bool(jax.tree.leaves(start.memory))
     goes_on = jnp.zeros_like(start.first)
 
-    def seen(at: Position) -> Seen:
-        state = global_state(envs, at.state, at.obs, global_states) if global_states else None
-        return Seen(at.obs, envs.legal(at.state), at.first, state)
-
     def one(at: Position, key: jax.Array) -> tuple[Position, Rollout]:
         act_key, step_key = jax.random.split(key)
-        now = seen(at)
+        now = _seen(envs, at, global_states)
         memory, action, log_prob, value_now = act(act_key, at.memory, now)
         obs, state, step = envs.step(step_key, at.state, action)
         final = Seen(step.final_obs, step.final_mask, goes_on, step.info.get("final_global_state"))
@@ -170,14 +166,18 @@ def play(
 
     end, rollout = jax.lax.scan(one, start, jax.random.split(key, steps))
     if not resets:
-        last = value(end.memory, seen(end).replace(first=goes_on))
+        last = value(end.memory, _seen(envs, end, global_states).replace(first=goes_on))
         rollout = rollout.replace(next_value=jnp.concatenate([rollout.value[1:], last[None]]))
-    if remembers:
-        kept = jax.tree.map(lambda x: x[None], start.memory)
-        if chunk:
-            kept = jax.tree.map(lambda x: x[::chunk], rollout.memory)
-        rollout = rollout.replace(memory=kept)
+    if remembers and chunk:
+        rollout = rollout.replace(memory=jax.tree.map(lambda x: x[::chunk], rollout.memory))
+    elif remembers:
+        rollout = rollout.replace(memory=jax.tree.map(lambda x: x[None], start.memory))
     return end, rollout
+
+
+def _seen(envs: Vectorize, at: Position, global_states: tuple[str, ...]) -> Seen:
+    state = global_state(envs, at.state, at.obs, global_states) if global_states else None
+    return Seen(at.obs, envs.legal(at.state), at.first, state)
 
 
 def pick(rows: jax.Array, index: jax.Array) -> jax.Array:
