@@ -38,7 +38,7 @@ def linear(world, side, seed=0):
     return Linear(jax.random.normal(jax.random.key(seed), (features, actions)))
 
 
-SCRIPTS = ("fsm", "discovery", "random_select")
+SCRIPTS = ("fsm", "discovery")
 
 
 @pytest.fixture(scope="module")
@@ -88,15 +88,11 @@ def test_rows_sides_and_sizes(both):
     assert both.agents == (*T.BLUE_AGENTS, *T.RED_AGENTS)
     assert dict(both.sides) == {"blue": (0, 1, 2, 3, 4), "red": (5, 6, 7, 8, 9, 10)}
     assert both.zero_sum
-    assert both.action_counts == (82, 82, 82, 82, 242, 189, 189, 189, 189, 189, 431)  # three scripts
+    assert both.action_counts == (82, 82, 82, 82, 242, 188, 188, 188, 188, 188, 430)  # two scripts
     assert both.observation_sizes == (92, 92, 92, 92, 210, 273, 273, 273, 273, 273, 603)
     assert both.observe_as("rich").observation_size == 892
     assert (both.observations_of("blue"), both.observations_of("red")) == (("stock", "rich"), ())
-    assert both.action_labels("red_agent_0")[-3:] == [
-        "Script fsm",
-        "Script discovery",
-        "Script random_select",
-    ]
+    assert both.action_labels("red_agent_0")[-2:] == ["Script fsm", "Script discovery"]
     assert both.action_labels("blue_agent_1") == CC4().action_labels("blue_agent_1")
 
 
@@ -113,22 +109,19 @@ def test_scripts_in_all_rows_play_as_the_worlds_own_red(both, name):
     """Bit by bit, for the same keys: the draws, the engine and what scripts remember are the same."""
     native = one_side(both, "blue", name)
     plan = blue_plan(native)
-    script = np.broadcast_to(both.policies("red")[name].actions, (STEPS, NUM_ENVS, T.NUM_RED)).astype(
-        np.int32
-    )
+    script = np.broadcast_to(both.policies("red")[name].actions, (STEPS, NUM_ENVS, T.NUM_RED)).astype(np.int32)
     first, obs, rewards, last = played(both, np.concatenate([plan, script], axis=2))
     expected = played(native, plan)
     same((first[:, BLUE, :210], obs[:, :, BLUE, :210], rewards[:, :, BLUE]), expected[:3])
-    same((last.state, last.topology), (expected[3].state, expected[3].topology))
-    if name != "random_select":
-        same(last.red_memory, expected[3].red_memory)
+    for part in ("state", "topology", "red_memory"):
+        same(getattr(last, part), getattr(expected[3], part))
     same(rewards[:, :, RED_ROWS], -np.broadcast_to(rewards[:, :, :1], (STEPS, NUM_ENVS, T.NUM_RED)))
 
 
 def test_out_of_the_list_red_sleeps(both, step, start):
     quiet = np.array(both.idle_actions, np.int32)
     expected = step(KEY, start, quiet)
-    for index in (-1, 189, 430, 10_000):
+    for index in (-1, 188, 430, 10_000):
         wild = quiet.copy()
         wild[T.NUM_BLUE] = index
         same(step(KEY, start, wild), expected)
@@ -171,25 +164,21 @@ def returns(world, idle):
 
 def test_a_pool_of_scripts_and_networks_plays_in_one_program(both):
     """Each environment plays as against its opponent alone, in whatever order the pool names them."""
-    scripts = both.policies("red")
-    members = (scripts["fsm"], Random(), linear(both, "red"), scripts["discovery"])
-    idle = CC4().idle_actions
+    scripts, networks = both.policies("red"), (linear(both, "red"), linear(both, "red", seed=1))
+    members = (scripts["fsm"], Random(), scripts["discovery"], *networks)
+    swapped = (*members[:3], *networks[::-1])
+    idle, weights = CC4().idle_actions, jnp.eye(len(members))
     before = played._cache_size()
-    alone = [
-        returns(one_side(both, "blue", Pool(members, jnp.eye(len(members))[i])), idle)
-        for i in range(len(members))
-    ]
-    even = jnp.ones(len(members))
-    rewards, obs, last = returns(one_side(both, "blue", Pool(members, even)), idle)
-    assert played._cache_size() == before + 1  # weights are arrays
+    alone = [returns(one_side(both, "blue", Pool(members, weight)), idle) for weight in weights]
+    rewards, obs, last = returns(one_side(both, "blue", Pool(members, jnp.ones(len(members)))), idle)
     index = np.asarray(last.memory[0])
-    assert len(set(index.tolist())) > 1
+    assert len(set(index.tolist())) > 2
     for env, member in enumerate(index):
         same((rewards[:, env], obs[:, env]), (alone[member][0][:, env], alone[member][1][:, env]))
-    for i in range(len(members)):
-        turned = Pool(members[::-1], jnp.eye(len(members))[len(members) - 1 - i])
-        same(returns(one_side(both, "blue", turned), idle)[:2], alone[i][:2])
-    same(returns(one_side(both, "blue", members[0]), idle)[:2], alone[0][:2])
+    for number, place in ((3, 4), (4, 3), (0, 0)):
+        turned = returns(one_side(both, "blue", Pool(swapped, weights[place])), idle)
+        same(turned[:2], alone[number][:2])
+    assert played._cache_size() == before + 1  # weights and networks are arrays
 
 
 @pytest.mark.parametrize(("side", "other"), [("blue", "red"), ("red", "blue")])
