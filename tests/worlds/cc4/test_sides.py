@@ -109,7 +109,8 @@ def test_scripts_in_all_rows_play_as_the_worlds_own_red(both, name):
     """Bit by bit, for the same keys: the draws, the engine and what scripts remember are the same."""
     native = one_side(both, "blue", name)
     plan = blue_plan(native)
-    script = np.broadcast_to(both.policies("red")[name].actions, (STEPS, NUM_ENVS, T.NUM_RED)).astype(np.int32)
+    script = np.array(both.policies("red")[name].actions, np.int32)
+    script = np.broadcast_to(script, (STEPS, NUM_ENVS, T.NUM_RED))
     first, obs, rewards, last = played(both, np.concatenate([plan, script], axis=2))
     expected = played(native, plan)
     same((first[:, BLUE, :210], obs[:, :, BLUE, :210], rewards[:, :, BLUE]), expected[:3])

@@ -10,6 +10,7 @@ from typing import Any
 
 import tyro
 
+from garrison.cli.cache import use_compilation_cache
 from garrison.cli.common import log, print_cyborg_version, seed_range, user_input
 from garrison.cli.parity.record import bar
 from garrison.cli.publish import publish
@@ -51,7 +52,6 @@ class Fuzz:
 
     def run(self) -> int:
         from garrison.adapters.cyborg import engine
-        from garrison.cli.commands import use_compilation_cache
         from garrison.parity.recording import blue as blues
         from garrison.parity.replay import fuzz
 
