@@ -24,8 +24,11 @@ OPTIONS = {"one": ("steps=5",), "two": ("steps=5", "spread=0.2"), "other": ("ste
 class Net(eqx.Module):
     linear: eqx.nn.Linear
 
-    def __call__(self, obs):
-        return jax.vmap(self.linear)(obs), jnp.zeros(len(obs))
+    def initial_carry(self, num_agents):
+        return ()
+
+    def __call__(self, carry, obs, first):
+        return carry, (jax.vmap(self.linear)(obs), jnp.zeros(len(obs)))
 
 
 @pytest.fixture
