@@ -113,7 +113,7 @@ def test_presence_alone_is_tolerated():
 def test_presence_is_enough_where_an_impact_costs_ten(time, kind):
     """In OZA, in phase 1 and shortly before."""
     obs = say(sight(time), user_host(OZA, 2), **{SOURCE: 1, "age of these": 0.05, "age of that": 0.01})
-    assert choice(obs, agent=1)[0] == kind
+    assert choice(obs, fresh_memory(int(3 * time)), agent=1)[0] == kind
 
 
 def test_more_urgent_things_come_first():
