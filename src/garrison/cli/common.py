@@ -88,7 +88,7 @@ def seed_range(text: str) -> range:
     match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
     seeds = range(int(match[1]), int(match[2] or match[1]) + 1) if match else range(0)
     if not seeds:
-        raise ValueError(f"seeds is {text!r}; write it as FIRST-LAST, as in 0-99")
+        raise ValueError(f"--episode-seeds is {text!r}; write it as FIRST-LAST, as in 0-99")
     return seeds
 
 

@@ -130,7 +130,7 @@ def test_another_run_adds_to_the_figures_and_says_which_there_were(monkeypatch, 
     [
         ({"blues": ("gard",)}, "no blue policy 'gard'"),
         ({"reds": ("fms",)}, "no red 'fms'"),
-        ({"seeds": "9-3"}, "seeds is '9-3'; write it as FIRST-LAST"),
+        ({"episode_seeds": "9-3"}, "episode-seeds is '9-3'; write it as FIRST-LAST"),
         ({"episodes": 0}, "episodes is 0"),
         ({"workers": 0}, "workers 0"),
     ],
