@@ -143,7 +143,8 @@ def test_what_analyse_told_grows_old_and_is_kept(turn, network, fields, memory):
 
 def test_restore_leaves_a_host_that_is_known_to_be_clean(turn, network, fields, memory):
     evidence = np.full(T.NUM_HOSTS, 7, np.uint8)
-    memory = memory.replace(analysis=evidence, evidence=evidence, evidence_age=np.zeros(T.NUM_HOSTS, np.uint8))
+    fresh = np.zeros(T.NUM_HOSTS, np.uint8)
+    memory = memory.replace(analysis=evidence, evidence=evidence, evidence_age=fresh)
     blue_due(fields, T.Blue.RESTORE)
     fields, memory, _ = turn(fields, memory)
     told = seen(network, fields, memory)
