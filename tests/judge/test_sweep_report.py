@@ -78,7 +78,7 @@ def test_two_fields_are_drawn_as_a_map_with_holes(tmp_path, monkeypatch):
     (shown,) = grid.get_images()
     assert shown.get_array().tolist() == [[-1, None], [-2, -4]]
     assert sorted(text.get_text() for text in grid.texts) == ["-1", "-2", "-4"]
-    assert (grid.get_xlabel(), grid.get_ylabel()) == ("gamma", "clip")
+    assert (grid.get_xlabel(), grid.get_ylabel()) == ("gamma", "clip_eps")
 
 
 @pytest.mark.parametrize(
