@@ -12,7 +12,7 @@ from garrison.adapters.cyborg import world as cyborg_world
 from garrison.adapters.cyborg.submissions import Submission, is_submission
 from garrison.adapters.cyborg.world import CybORGWorld
 from garrison.cli.common import print_cyborg_version, waiting
-from garrison.cli.parity.record import bar
+from garrison.cli.progress import bar
 from garrison.core.processes import WorkerError
 from garrison.core.world import World
 from garrison.judge.evaluation import Figures
@@ -69,9 +69,9 @@ def evaluated(
     Raises ``SystemExit`` with a message if a process fails.
     """
     total = episodes * sum(len(one) if isinstance(one, list) else 1 for one in policies.values())
-    with bar(total, "playing") as advance:
+    with bar("playing", total, "episodes") as played:
         try:
-            results = evaluate(world, policies, episodes, seed, workers, lambda done: advance())
+            results = evaluate(world, policies, episodes, seed, workers, lambda done: played.advance())
         except WorkerError as error:
             raise SystemExit(f"garrison: on CybORG, {error}") from error
     trained = [name for name, one in policies.items() if isinstance(one, list)]

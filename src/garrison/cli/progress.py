@@ -1,6 +1,6 @@
 """The progress bar of all commands, on standard error.
 
-with bar("episodes", total=100, unit="episodes") as episodes:
+with bar("playing", total=100, unit="episodes") as episodes:
     episodes.advance()
 """
 

@@ -12,7 +12,7 @@ import tyro
 
 from garrison.cli.common import log, print_cyborg_version, user_input
 from garrison.cli.evaluate import Contest, Which
-from garrison.cli.parity.record import bar
+from garrison.cli.progress import bar
 from garrison.cli.publish import publish
 from garrison.studies.study import origin, prepare
 
@@ -189,9 +189,9 @@ def play(plan: Plan, workers: int) -> None:
         for description in plan.play_here():
             status.update(f"playing {description}")
     try:
-        with bar(len(plan.there), "playing on CybORG") as advance:
+        with bar("playing on CybORG", len(plan.there), "episodes") as episodes:
             for _ in plan.play_there(workers):
-                advance()
+                episodes.advance()
     except WorkerError as error:
         raise SystemExit(
             f"garrison: on CybORG, {error}\nWhat was played is kept; the same command goes on."

@@ -12,7 +12,7 @@ import tyro
 
 from garrison.cli.cache import use_compilation_cache
 from garrison.cli.common import log, print_cyborg_version, seed_range, user_input
-from garrison.cli.parity.record import bar
+from garrison.cli.progress import bar
 from garrison.cli.publish import publish
 from garrison.studies.study import FIGURES, Section, Study, origin, prepare, read_figures, save
 
@@ -75,11 +75,11 @@ class Fuzz:
             print_cyborg_version()
         rows, commands = before["rows"], list(dict.fromkeys([*before["commands"], self._command()]))
         done = [row for chain in chains for row in chain.rows(rows) if not row["differences"]]
-        with bar(len(chains) * self.episodes - len(done), "playing") as advance:
+        with bar("playing", len(chains) * self.episodes - len(done), "episodes") as episodes:
             for row in fuzz.run(chains, rows, self.keep, self.workers, use_compilation_cache):
                 rows = [*(other for other in rows if place(other) != place(row)), row]
                 self._save(rows, commands)
-                advance()
+                episodes.advance()
                 if row["differences"]:
                     tell(row)
         figures = self._save(rows, commands)

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
-from garrison.cli.common import log, out, print_cyborg_version, print_json, seed_range, user_input
+from garrison.cli.common import out, print_cyborg_version, print_json, seed_range, user_input
+from garrison.cli.progress import bar
 
 
 @dataclass(frozen=True)
@@ -46,38 +37,19 @@ class Record:
             self.out.mkdir(parents=True, exist_ok=True)
             print_cyborg_version()
             paths, kept = [], 0
-            with bar(len(seeds) * self.episodes, "recording") as advance:
+            with bar("recording", len(seeds) * self.episodes, "episodes") as episodes:
                 for seed in seeds:
                     session = record.RecordingSession(self.red, self.blue, seed)
                     for path, fresh in record.files(session, self.episodes, self.out):
                         paths.append(path)
                         kept += not fresh
-                        advance(fresh)
+                        if fresh:
+                            episodes.advance()
+                        else:
+                            episodes.skip()
         if self.json:
             print_json([str(path) for path in paths])
         else:
             there = f" ({kept} of them there already)" if kept else ""
             out.print(f"{len(paths)} recordings in {self.out}{there}", highlight=False)
         return 0
-
-
-@contextmanager
-def bar(total: int, what: str) -> Iterator:
-    """A progress bar of episodes; within the block, ``advance(played)`` counts one.
-
-    Episodes that were found in files do not count towards the estimated time.
-    """
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes"),
-        TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=log, speed_estimate_period=3600) as progress:
-        task = progress.add_task(what, total=total)
-
-        def advance(played: bool = True) -> None:
-            if played:
-                progress.advance(task)
-            else:
-                progress.update(task, total=progress.tasks[0].total - 1)
-
-        yield advance

@@ -11,7 +11,7 @@ import tyro
 from rich.table import Table
 
 from garrison.cli.common import log, out, print_cyborg_version, print_json, seed_range, user_input
-from garrison.cli.parity.record import bar
+from garrison.cli.progress import bar
 
 if TYPE_CHECKING:
     from garrison.parity.replay.replay import ReplayReport
@@ -60,14 +60,14 @@ class Replay:
             print_cyborg_version()
             sessions = (RecordingSession(self.red, self.blue, seed) for seed in seeds)
             episodes = (session.episode() for session in sessions for _ in range(self.episodes))
-            with bar(len(seeds) * self.episodes, "playing") as advance:
+            with bar("playing", len(seeds) * self.episodes, "episodes") as done:
                 for episode in episodes:
                     report = replay(episode.trace())
                     if not report.exact:
                         self.keep.mkdir(parents=True, exist_ok=True)
                         report.path = str(self.keep / episode.name)
                         episode.save(Path(report.path))
-                    advance()
+                    done.advance()
                     yield report
 
 
