@@ -60,7 +60,7 @@ def test_what_is_required_and_missing_is_an_error_with_the_remedy(monkeypatch):
 
 
 def test_a_world_that_does_not_import_has_a_row_that_says_so(capsys, monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {})
+    monkeypatch.setattr(registry._WORLDS, "_registered", {})
     garrison.register("mine/missing", "nomodule_here:Mine")
     assert Worlds(json=True).run() == 0
     rows = {row["world"]: row for row in json.loads(capsys.readouterr().out)}

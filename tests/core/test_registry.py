@@ -1,4 +1,5 @@
 import dataclasses
+import importlib.metadata
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ from garrison.worlds.toy.probes import Memory, Value
 
 @pytest.fixture
 def fresh_registry(monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {})
+    monkeypatch.setattr(registry._WORLDS, "_registered", {})
 
 
 def test_make_gives_the_world_of_that_name():
@@ -75,7 +76,7 @@ def test_worlds_of_other_packages_come_by_entry_point(monkeypatch):
 
     points = [Point("theirs/value", "garrison.worlds.toy.probes:Value")]
     monkeypatch.setattr(
-        registry.importlib.metadata, "entry_points", lambda group: points * (group == "garrison.worlds")
+        importlib.metadata, "entry_points", lambda group: points * (group == "garrison.worlds")
     )
     assert "theirs/value" in garrison.available_worlds()
     assert garrison.make("theirs/value") == Value()

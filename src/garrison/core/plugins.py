@@ -30,11 +30,11 @@ class Plugins:
         return tuple(sorted(self._targets()))
 
     def get(self, name: str) -> Any:
-        """The part called ``name``. Raises ``ValueError`` for an unknown name, naming the closest ones."""
+        """The part called ``name``. Raises ``ValueError`` for an unknown name, naming the closest one."""
         targets = self._targets()
         if name not in targets:
-            close = difflib.get_close_matches(str(name), list(targets), n=2)
-            hint = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
+            close = difflib.get_close_matches(str(name), list(targets), n=1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
             raise ValueError(f"no {self.kind} {name!r}{hint}; {self.kind}s: {', '.join(sorted(targets))}")
         module, _, attribute = targets[name].partition(":")
         part = importlib.import_module(module)

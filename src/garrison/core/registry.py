@@ -8,16 +8,14 @@ point in the group ``garrison.worlds``.
 from __future__ import annotations
 
 import difflib
-import importlib
-import importlib.metadata
 import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from garrison.core.plugins import Plugins
+
 if TYPE_CHECKING:
     from garrison.core.world import World
-
-ENTRY_POINTS = "garrison.worlds"
 
 _BUILT_IN = {
     "cc4": "garrison.worlds.cc4:make",
@@ -33,12 +31,12 @@ _BUILT_IN = {
     "toy/pursuit": "garrison.worlds.toy.probes:Pursuit",
     "toy/network": "garrison.worlds.toy.network:Network",
 }
-_registered: dict[str, str] = {}
+_WORLDS = Plugins("world", "garrison.worlds", _BUILT_IN)
 
 
 def available_worlds() -> tuple[str, ...]:
     """Names that :func:`make` knows, sorted."""
-    return tuple(sorted(_factories()))
+    return _WORLDS.names()
 
 
 def make(name: str, **options: Any) -> World:
@@ -46,7 +44,7 @@ def make(name: str, **options: Any) -> World:
 
     Raises ``ValueError`` for an unknown name or option, naming those that are possible.
     """
-    factory = _load(name)
+    factory = _WORLDS.get(name)
     _check_options(name, factory, options)
     return factory(**options)
 
@@ -59,25 +57,7 @@ def register(name: str, factory: str) -> None:
     module, colon, attribute = factory.partition(":")
     if not (module and colon and attribute):
         raise ValueError(f"factory of world {name!r} is {factory!r}; write it as 'module:callable'")
-    taken = _factories().get(name, factory)
-    if taken != factory:
-        raise ValueError(f"world {name!r} is registered already, as {taken!r}; cannot make it {factory!r}")
-    _registered[name] = factory
-
-
-def _factories() -> dict[str, str]:
-    installed = {point.name: point.value for point in importlib.metadata.entry_points(group=ENTRY_POINTS)}
-    return {**installed, **_registered, **_BUILT_IN}
-
-
-def _load(name: str) -> Callable[..., World]:
-    factories = _factories()
-    if name not in factories:
-        raise ValueError(
-            f"no world {name!r}{_closest(name, factories)}; worlds: {', '.join(sorted(factories))}"
-        )
-    module, _, attribute = factories[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    _WORLDS.register(name, factory)
 
 
 def _check_options(name: str, factory: Callable[..., World], given: dict[str, Any]) -> None:
