@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 from garrison.bench import programs, study
+from garrison.training.config import Training
 from garrison.worlds.toy.network import Network
 
 
@@ -62,6 +63,24 @@ def test_episodes_that_all_end_together_are_not_played_beyond_their_end():
     assert programs.env(Network(steps=5), 2, steps=50).steps == 50  # episodes of other worlds start anew
 
 
+@pytest.mark.parametrize("algorithm", ["ippo", "mappo"])
+def test_learners_are_those_of_the_preset(algorithm):
+    world = Fixed(steps=5)
+    training = Training(world="toy/network", algorithm=algorithm)
+    training = training.changed(num_envs=2, total_steps=10, hidden_sizes=(4,), minibatches=1)
+    program = programs.learner(training, world, "training")
+    (states,) = program.start(0)
+    assert isinstance(states.net, dict) == (algorithm == "mappo")  # its actor and critic
+    after, metrics = program.function(states)
+    assert after.iteration.tolist() == [1]
+    assert np.isfinite(metrics["value_loss"]).all()
+    assert programs.learner(training, world, "rollout").function(program.start(0)[0]).reward.shape == (
+        5,
+        2,
+        2,
+    )
+
+
 def test_full_lists_are_an_error():
     @jax.tree_util.register_dataclass
     @dataclass
@@ -79,6 +98,7 @@ PROGRAM = """
 import jax, numpy as np
 from garrison.bench import programs
 from garrison.learn import shard
+from garrison.training.config import Training
 from garrison.worlds.toy.network import Network
 
 shard.cores_as_devices(2)

@@ -17,7 +17,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from garrison.algos import ippo
 from garrison.core.policy import Random
 from garrison.core.world import State, World
 from garrison.core.wrappers import AutoReset
@@ -123,19 +122,24 @@ def _overflow(state: State) -> dict[str, jax.Array]:
 
 
 def learner(training: Training, world: World, what: str) -> Program:
-    """The ``rollout`` or the ``training`` iteration of a preset's learner, for one seed."""
-    config = training.settings
-    steps = ippo.steps_per_iteration(config, world) // config.num_envs
+    """The ``rollout`` or the ``training`` iteration of a preset's learner, for one seed.
 
-    def start(seed: jax.Array) -> tuple[ippo.TrainState]:
-        return (jax.lax.map(partial(ippo.init, config, world), jax.random.key(seed)[None]),)
+    Raises ``ValueError`` for the rollout of an algorithm that does not play rollouts.
+    """
+    algorithm, config = training.algo, training.settings
+    steps = algorithm.steps_per_iteration(config, world) // config.num_envs
+    if what == "rollout" and not hasattr(algorithm, "collect"):
+        raise ValueError(f"{training.algorithm} has no rollout to measure; measure training")
+
+    def start(seed: jax.Array) -> tuple[Any]:
+        return (jax.lax.map(partial(algorithm.init, config, world), jax.random.key(seed)[None]),)
 
     (first,) = jax.eval_shape(start, jnp.int32(0))
     about = {"parameters": sum(leaf.size for leaf in jax.tree.leaves(first.net))}
     if what == "rollout":
-        collect = jax.jit(lambda states: ippo.collect(config, world, seeds.select(states, 0))[1])
+        collect = jax.jit(lambda states: algorithm.collect(config, world, seeds.select(states, 0))[1])
         return Program(what, config.num_envs, steps, jax.jit(start), collect, **about)
-    iterate = jax.jit(lambda states: seeds.iteration(ippo, config, world, states, 1), donate_argnums=0)
+    iterate = jax.jit(lambda states: seeds.iteration(algorithm, config, world, states, 1), donate_argnums=0)
     return Program(
         what, config.num_envs, steps, jax.jit(start), iterate, lambda _, results: results[:1], **about
     )
