@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -43,8 +43,9 @@ def check_world(
     _check_description(world)
     _check_optional(world)
     _check_forwarding(world)
-    _check_structure(world, key)
-    _check_accounts(world, key)
+    shapes = _shapes(world, key)
+    _check_structure(world, shapes)
+    _check_accounts(world, key, shapes)
     played = _play(Vectorize(world, num_envs), key, steps)
     _check_end(world, played[-1]["over"], steps)
     replayed = played[:REPLAYED_STEPS]
@@ -150,61 +151,72 @@ def _check_forwarding(world: World) -> None:
         _require(isinstance(other, Wrapper), "observe_as of a wrapped world is wrapped", type(other))
 
 
-def _check_accounts(world: World, key: jax.Array) -> None:
-    """Global states, fixed policies and the counting of decisions, by shapes alone."""
+class _Shapes(NamedTuple):
+    """Shapes and dtypes of what a world returns: traced once, as that takes long in large worlds."""
+
+    obs: Any
+    state: Any
+    legal: Any
+    next_obs: Any
+    next_state: Any
+    step: Any
+
+
+def _shapes(world: World, key: jax.Array) -> _Shapes:
     obs, state = jax.eval_shape(world.reset, key)
-    legal = jax.eval_shape(world.legal, state)
+    actions = jax.ShapeDtypeStruct((world.num_agents,), jnp.int32)
+    return _Shapes(
+        obs, state, jax.eval_shape(world.legal, state), *jax.eval_shape(world.step, key, state, actions)
+    )
+
+
+def _check_accounts(world: World, key: jax.Array, shapes: _Shapes) -> None:
+    """Global states, fixed policies and the counting of decisions, by shapes alone."""
+    seen = {world.observation: (shapes.obs, shapes.state)}  # by observation contract
     for kind in world.global_state_kinds:
-        given = jax.eval_shape(partial(world.global_state, kind=kind), state, obs)
+        given = jax.eval_shape(partial(world.global_state, kind=kind), shapes.state, shapes.obs)
         shape = (world.global_state_size(kind),)
         right = given.shape == shape and given.dtype == jnp.float32 and not given.weak_type
         _require(right, f"the global state {kind!r} is float32{shape}", f"{given.dtype}{given.shape}")
     for side, rows in world.sides.items():
         for name, policy in world.policies(side).items():
-            _check_policy(world, key, side, name, policy, obs, state, legal)
+            reads = observed_by(world, [policy])
+            if reads.observation not in seen:
+                seen[reads.observation] = jax.eval_shape(reads.reset, key)
+            _check_policy(key, rows, f"{name!r} of {side!r}", policy, *seen[reads.observation], shapes.legal)
         behavior = world.behavior(side)
         if behavior is not None:
-            _check_behavior(world, key, behavior, state, len(rows))
+            _check_behavior(behavior, shapes, len(rows))
 
 
 def _check_policy(
-    world: World, key: jax.Array, side: str, name: str, policy: Any, obs: Any, state: Any, legal: Any
+    key: jax.Array, rows: tuple[int, ...], who: str, policy: Any, obs: Any, state: Any, legal: Any
 ) -> None:
-    seen = observed_by(world, [policy])
-    if seen != world:
-        obs, state = jax.eval_shape(seen.reset, key)
-    rows = world.sides[side]
-
     def decide(key: jax.Array, obs: jax.Array, state: State, legal: jax.Array) -> tuple[Any, Any, Any]:
         memory = policy.init(key, len(rows))
         return memory, *act(policy, key, obs[np.array(rows)], state, legal[np.array(rows)], memory)
 
     memory, actions, after = jax.eval_shape(decide, key, obs, state, legal)
     right = (actions.shape, actions.dtype) == ((len(rows),), jnp.int32)
-    _require(right, "a policy gives int32[agent]", f"{name!r} of {side!r} gives {actions}")
+    _require(right, "a policy gives int32[agent]", f"{who} gives {actions}")
     same = jax.tree.map(lambda x: (x.shape, x.dtype), memory) == jax.tree.map(
         lambda x: (x.shape, x.dtype), after
     )
-    _require(same, "a policy keeps the shapes of its memory", f"{name!r} of {side!r}")
+    _require(same, "a policy keeps the shapes of its memory", who)
 
 
-def _check_behavior(world: World, key: jax.Array, behavior: Any, state: Any, agents: int) -> None:
-    actions = jax.ShapeDtypeStruct((world.num_agents,), jnp.int32)
-    _, after, step = jax.eval_shape(world.step, key, state, actions)
-    own = jax.ShapeDtypeStruct((agents,), jnp.int32)
-    decided, places = jax.eval_shape(behavior.decisions, state, own, after, step)
+def _check_behavior(behavior: Any, shapes: _Shapes, agents: int) -> None:
+    own, after = jax.ShapeDtypeStruct((agents,), jnp.int32), shapes.next_state
+    decided, places = jax.eval_shape(behavior.decisions, shapes.state, own, after, shapes.step)
     right = decided.shape == (agents,) and decided.dtype == jnp.bool_ and len(places) == len(behavior.axes)
     _require(right, "behavior says who decided, and a place on each axis", f"{decided}, {places}")
-    _require(jax.eval_shape(behavior.phase, state, after).shape == (), "the phase is a scalar", "")
+    _require(jax.eval_shape(behavior.phase, shapes.state, after).shape == (), "the phase is a scalar", "")
     _require(behavior.phases, "behavior names a phase", behavior.phases)
 
 
-def _check_structure(world: World, key: jax.Array) -> None:
+def _check_structure(world: World, shapes: _Shapes) -> None:
     agents, features = world.num_agents, world.observation_size
-    actions = jax.ShapeDtypeStruct((agents,), jnp.int32)
-    obs, state = jax.eval_shape(world.reset, key)
-    next_obs, next_state, step = jax.eval_shape(world.step, key, state, actions)
-    legal = jax.eval_shape(world.legal, state)
+    obs, state, legal, next_obs, next_state, step = shapes
     for what, value, shape, dtype in (
         ("observation of reset", obs, (agents, features), jnp.float32),
         ("observation of step", next_obs, (agents, features), jnp.float32),
