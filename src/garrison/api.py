@@ -21,7 +21,7 @@ from garrison.training.config import Training
 from garrison.training.run import Run, load
 from garrison.training.train import OnProgress, Progress
 
-__all__ = ["Progress", "Run", "Training", "load_run", "train"]
+__all__ = ["Progress", "Run", "Training", "load_run", "resume", "train"]
 
 
 def train(

@@ -84,8 +84,9 @@ def evaluate(
     check_policies(by_name)
     if record is not None and record not in by_name:
         raise ValueError(f"cannot record {record!r}; policies: {', '.join(by_name)}")
-    lineup, rows = grouped([one for seeds in by_name.values() for one in seeds])
-    world = with_jax_arrays(observed_by(world, [one for seeds in by_name.values() for one in seeds]))
+    everyone = [one for seeds in by_name.values() for one in seeds]
+    lineup, rows = grouped(everyone)
+    world = with_jax_arrays(observed_by(world, everyone))
     numbers = iter(rows)
     rows_of = {name: [next(numbers) for _ in seeds] for name, seeds in by_name.items()}
     recorded = None if record is None else rows_of[record][0]
