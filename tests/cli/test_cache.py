@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import jax
+from small_runs import SMALL
 
 # Trains by the command line; prints how often the cache helped, and all that was learned.
 PROGRAM = """
@@ -29,18 +30,7 @@ for row in rows:
 print(json.dumps({"hits": len(hits), "arrays": hashlib.sha256(arrays.read_bytes()).hexdigest(), "rows": rows,
                   "cache": jax.config.jax_compilation_cache_dir}))
 """
-TRAIN = [
-    "train",
-    "quick",
-    "--world",
-    "toy/network",
-    "--options",
-    "steps=5",
-    "--num-envs",
-    "4",
-    "--hidden-sizes",
-    "8",
-]
+TRAIN = ["train", "quick", *SMALL]
 
 
 def trained(path: Path, cache_home: Path) -> dict:

@@ -6,31 +6,19 @@ import sys
 
 import jax
 import pytest
+from small_runs import THREE_ITERATIONS
 
 from garrison import cli
 from garrison.cli import cache
 from garrison.runs import directory as runs
 from garrison.training import learner
 
-SMALL = [
-    "--world",
-    "toy/network",
-    "--options",
-    "steps=5",
-    "--num-envs",
-    "4",
-    "--hidden-sizes",
-    "8",
-    "--total-steps",
-    "60",
-]
-
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory) -> runs.RunDirectory:
     """The run directory that the demo leaves."""
     path = tmp_path_factory.mktemp("runs") / "demo"
-    assert cli.main(["demo", *SMALL, "--episodes", "6", "--out", str(path)]) == 0
+    assert cli.main(["demo", *THREE_ITERATIONS, "--episodes", "6", "--out", str(path)]) == 0
     return runs.load(path)
 
 
@@ -53,7 +41,7 @@ def test_demo_leaves_a_run_that_can_be_repeated_and_read(demo):
 
 
 def test_demo_prints_a_table(tmp_path, capsys):
-    assert cli.main(["demo", *SMALL, "--episodes", "2", "--out", str(tmp_path / "run")]) == 0
+    assert cli.main(["demo", *THREE_ITERATIONS, "--episodes", "2", "--out", str(tmp_path / "run")]) == 0
     printed = capsys.readouterr()
     assert "95%" in printed.out
     assert "random" in printed.out
@@ -82,7 +70,7 @@ def test_ctrl_c_outside_of_training_ends_with_a_line(tmp_path, monkeypatch, caps
         raise KeyboardInterrupt
 
     monkeypatch.setattr(learner, "compiled", interrupt)
-    assert cli.main(["train", "quick", *SMALL, "--out", str(tmp_path)]) == 130
+    assert cli.main(["train", "quick", *THREE_ITERATIONS, "--out", str(tmp_path)]) == 130
     assert "Interrupted" in capsys.readouterr().err
 
 
@@ -128,7 +116,7 @@ def test_mistakes_end_with_a_message(arguments, message):
 
 def test_a_run_directory_is_not_overwritten(demo):
     with pytest.raises(SystemExit, match="holds a run already"):
-        cli.main(["train", "quick", *SMALL, "--out", str(demo.path)])
+        cli.main(["train", "quick", *THREE_ITERATIONS, "--out", str(demo.path)])
 
 
 def test_unknown_commands_are_refused(capsys):

@@ -5,30 +5,18 @@ import shutil
 
 import pytest
 import tyro
+from small_runs import THREE_ITERATIONS
 
 from garrison import cli
 from garrison.cli.report import Report
 from garrison.judge import run_report
 from garrison.runs import directory as runs
 
-SMALL = [
-    "--world",
-    "toy/network",
-    "--options",
-    "steps=5",
-    "--num-envs",
-    "4",
-    "--hidden-sizes",
-    "8",
-    "--total-steps",
-    "60",
-]
-
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> runs.RunDirectory:
     path = tmp_path_factory.mktemp("runs") / "some run"
-    assert cli.main(["train", "quick", *SMALL, "--num-seeds", "2", "--out", str(path)]) == 0
+    assert cli.main(["train", "quick", *THREE_ITERATIONS, "--num-seeds", "2", "--out", str(path)]) == 0
     return runs.load(path)
 
 

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from small_runs import SMALL
 
 from garrison import cli
 from garrison.algos import ippo
@@ -24,8 +25,6 @@ from garrison.runs import directory as runs
 from garrison.training import run as run_module
 from garrison.training import seeds
 from garrison.training.config import Training, make_world, read
-
-SMALL = ["--world", "toy/network", "--options", "steps=5", "--num-envs", "4", "--hidden-sizes", "8"]
 
 
 def train(path: Path, *more: str, num_seeds: int = 2) -> int:

@@ -3,26 +3,16 @@
 import re
 from pathlib import Path
 
+from small_runs import THREE_ITERATIONS
+
 from garrison import cli
 
 PAGE = Path(__file__).parents[2] / "docs" / "policies.md"
-SMALL = [
-    "--world",
-    "toy/network",
-    "--options",
-    "steps=5",
-    "--num-envs",
-    "4",
-    "--hidden-sizes",
-    "8",
-    "--total-steps",
-    "60",
-]
 
 
 def test_programs_of_the_page_run(tmp_path, capsys):
     run = tmp_path / "run"
-    assert cli.main(["train", "quick", *SMALL, "--num-seeds", "2", "--out", str(run)]) == 0
+    assert cli.main(["train", "quick", *THREE_ITERATIONS, "--num-seeds", "2", "--out", str(run)]) == 0
     programs = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
     names = {"run_directory": str(run)}
     capsys.readouterr()
