@@ -12,6 +12,7 @@ import numpy as np
 
 from garrison.core.policy import Policy, act
 from garrison.core.world import Step
+from garrison.judge.episodes import EpisodeKeys, Transition, scan
 from garrison.worlds.cc4 import CC4, Episode
 
 #: ``fold(figures, t, episode, step) -> figures``: all environments at once, with the episode after step ``t``
@@ -67,23 +68,42 @@ def _play(
     which: jax.Array,
     keys: jax.Array,
 ) -> Any:
-    branches = [jax.vmap(partial(_actions, policy)) for policy in policies]
-    keys = jax.vmap(lambda key: jax.random.split(key, 3))(keys)
-    reset_keys, step_keys, act_keys = keys[:, 0], keys[:, 1], keys[:, 2]
-    obs, episode = jax.vmap(world.reset)(reset_keys)
-    mask = jax.vmap(world.legal)(episode)  # made at reset, never changes (§7.1)
+    split = jax.vmap(lambda key: jax.random.split(key, 3))(keys)
+    reset, step, act = (split[:, i] for i in range(3))
 
-    def one(carry: tuple, t: jax.Array) -> tuple:
-        obs, episode, figures = carry
-        act_now, step_now = (jax.vmap(jax.random.fold_in, (0, None))(k, t) for k in (act_keys, step_keys))
-        # one index for all environments: only the chosen policy is computed
-        actions = jax.lax.switch(which, branches, act_now, obs, episode, mask)
-        obs, episode, step = jax.vmap(world.step)(step_now, episode, actions)
-        return (obs, episode, fold(figures, t, episode, step)), None
+    def add(figures: Any, now: Transition) -> tuple[Any, None]:
+        return fold(figures, now.t, *_only((now.after, now.step))), None
 
-    carry = (obs, episode, start(episode))
-    (_, _, figures), _ = jax.lax.scan(one, carry, jnp.arange(world.max_steps))
+    chosen = _Chosen(policies, which)
+    figures, _ = scan(world, chosen, EpisodeKeys(reset, step, act, act), add, lambda s, _: start(_only(s)))
     return figures
+
+
+class _Chosen:
+    """One of several policies without memory, by its index: only that one is computed.
+
+    It has the form of :class:`garrison.judge.episodes.Deciders`.
+    """
+
+    size = 1
+
+    def __init__(self, policies: list[Policy], which: jax.Array):
+        self._branches = [jax.vmap(partial(_actions, policy)) for policy in policies]
+        self._which = which
+
+    def init(self, keys: jax.Array, num_agents: int) -> tuple[()]:
+        return ()
+
+    def act(
+        self, keys: jax.Array, obs: jax.Array, state: Episode, mask: jax.Array, memories: tuple[()]
+    ) -> tuple[jax.Array, tuple[()]]:
+        # one index for all environments, so the switch is no select
+        return jax.lax.switch(self._which, self._branches, keys, *_only((obs, state, mask)))[None], memories
+
+
+def _only(tree: Any) -> Any:
+    """Arrays [policy, env, ...] of a single policy without that axis."""
+    return jax.tree.map(lambda x: x[0], tree)
 
 
 def _actions(policy: Policy, key: jax.Array, obs: jax.Array, episode: Episode, mask: jax.Array) -> jax.Array:
