@@ -14,10 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "parity"))
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "parity"))
 
 from mutations import Wrong, recordings, search
 from mutations.rules import NOTICED, UNEXERCISED
+from quick_xla import compile_quickly
 
 from garrison.studies.study import Section, Study, origin, page, save
 
@@ -98,6 +100,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, help="folder for figures.json and README.md")
     out = parser.parse_args().out
+    compile_quickly()
     started = time.perf_counter()
     figures = origin(f"python studies/cc4_mutations.py{f' --out {out}' if out else ''}")
     figures |= {"recordings": len(recordings()), "noticed": [], "unexercised": []}

@@ -13,11 +13,11 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent))  # for modules that tests share
 
-# Tests compile much and run little: the compiler need not try hard. It changes no result but in rounding.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
-
 import jax
 import pytest
+from quick_xla import compile_quickly
+
+compile_quickly()
 
 CACHE = Path(__file__).parents[1] / ".cache" / "jax"
 own_cache = pytest.StashKey[tempfile.TemporaryDirectory]()

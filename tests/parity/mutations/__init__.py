@@ -16,7 +16,6 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
@@ -108,16 +107,6 @@ class Found:
         return {"episode": self.episode, "step": step, "field": field, **values}
 
 
-class QuickEngine(ReplayEngine):
-    """An engine compiled with little optimisation: made in half the time, and as exact."""
-
-    def __init__(self, world: cc4.CC4):
-        super().__init__(world)
-        little = {"xla_backend_optimization_level": 0}
-        self.after = jax.jit(self.after.__wrapped__, compiler_options=little)
-        self.advance = jax.jit(self.advance.__wrapped__, compiler_options=little)
-
-
 def recordings() -> dict[str, Path]:
     """All recordings at hand by name, those in tests/data first."""
     paths = [*sorted(DATA.glob("*.jsonl.xz")), *sorted(BESIDE.glob("*.jsonl.gz"))]
@@ -145,7 +134,7 @@ def search(wrong: Wrong, episodes: tuple[str, ...]) -> Iterator[Found]:
 
 def _engine(change: Change, red: str) -> ReplayEngine:
     if change.options is None:
-        return QuickEngine(cc4.make(red=red))
+        return ReplayEngine(cc4.make(red=red))
     other = copy.copy(engine(red))  # options are data: the true engine plays them
     other.world = cc4.make(red=red, observation="rich", **change.options)
     return other
