@@ -27,10 +27,9 @@ def _ranks_are_dense(ranks: jax.Array, none: int) -> jax.Array:
 
 def _all_different(mask: jax.Array, values: jax.Array) -> jax.Array:
     """On the last axis, no two marked entries are equal."""
-    size = values.shape[-1]
-    same = values[..., :, None] == values[..., None, :]
-    both = mask[..., :, None] & mask[..., None, :]
-    return ~jnp.any(same & both & ~jnp.eye(size, dtype=bool).reshape((1,) * (values.ndim - 1) + (size, size)))
+    others = -1 - jnp.arange(values.shape[-1])  # differ from each other, and from all values
+    ordered = jnp.sort(jnp.where(mask, values.astype(jnp.int32), others), axis=-1)
+    return jnp.all(ordered[..., 1:] != ordered[..., :-1])
 
 
 def _pids(state, topology) -> tuple[jax.Array, jax.Array]:
