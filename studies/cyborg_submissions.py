@@ -1,0 +1,159 @@
+"""Published submissions to CAGE Challenge 4 beside Garrison's guard, on CybORG.
+
+    python studies/cyborg_submissions.py ROWS keep=../keep,../venv/bin/python hmarl=../hmarl
+
+Each submission is ``NAME=FOLDER`` or ``NAME=FOLDER,PYTHON``. Finished episodes are lines of the file
+``ROWS``; the command goes on where it was stopped. ``--out results/cyborg_submissions`` writes the study's
+folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import garrison
+from garrison.adapters.cyborg import engine
+from garrison.adapters.cyborg.episodes import play_episode
+from garrison.adapters.cyborg.submissions import Submission
+from garrison.adapters.cyborg.world import CybORGWorld
+from garrison.core import processes
+from garrison.core.world import observed_by
+from garrison.judge import stats
+from garrison.judge.format import mean, number
+from garrison.studies.study import Section, Study, origin, page, save
+
+PARTS = ("LWF", "ASF", "RIA", "action_cost")
+
+
+def read(rows: Path) -> list[dict[str, Any]]:
+    """Finished episodes; the last line may be cut off."""
+    lines = rows.read_text(encoding="utf-8").splitlines(keepends=True) if rows.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def play(policies: Mapping[str, Any], rows: Path, episodes: int, seed: int, workers: int) -> None:
+    """Play what is missing, all policies of a seed before the next seed."""
+    world, had = CybORGWorld(), {(row["policy"], row["seed"]) for row in read(rows)}
+    wanted = [(name, at) for at in range(seed, seed + episodes) for name in policies]
+    missing = [key for key in wanted if key not in had]
+    tasks = [(observed_by(world, [policies[name]]), policies[name], at) for name, at in missing]
+    started = time.monotonic()
+    with rows.open("a", encoding="utf-8") as file:
+        for done, (index, played) in enumerate(processes.finished(play_episode, tasks, workers), 1):
+            name, at = missing[index]
+            parts = {part: float(played["parts"][part].sum()) for part in PARTS}
+            row = {
+                "policy": name,
+                "seed": at,
+                "return": played["returns"],
+                "score": played["scores"],
+                **parts,
+            }
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            left = (time.monotonic() - started) / done * (len(missing) - done)
+            print(f"{done} of {len(missing)}  {left / 60:.0f} min left  {row}", file=sys.stderr)
+
+
+def measure(rows: list[dict[str, Any]], abouts: Mapping[str, Any]) -> dict[str, Any]:
+    def column(name: str, key: str) -> np.ndarray:
+        return np.array([row[key] for row in rows if row["policy"] == name], float)
+
+    return {
+        "cyborg": engine.described(engine.about()),
+        "policies": {
+            name: {
+                "about": about,
+                "return": asdict(stats.estimate(column(name, "return"))),
+                "score": float(column(name, "score").mean()),
+                "parts": {part: float(column(name, part).mean()) for part in PARTS},
+            }
+            for name, about in abouts.items()
+        },
+        "rows": rows,
+    }
+
+
+def study(figures: Mapping[str, Any], asked_for: int) -> Study:
+    policies = figures["policies"]
+    fewest = min(one["return"]["n"] for one in policies.values())
+    short = f" {asked_for} episodes each were asked for; the command goes on." if fewest < asked_for else ""
+    return Study(
+        title="CybORG: published submissions and the guard",
+        figures=figures,
+        finding=(
+            "Mean return on CybORG: "
+            + "; ".join(
+                f"{name} {mean(one['return'])} (n = {one['return']['n']})" for name, one in policies.items()
+            )
+            + f".{short}"
+        ),
+        method=(
+            f"{figures['cyborg']}. Episodes of 500 turns against the challenge's red by its evaluation "
+            "protocol, as `garrison eval FOLDER --on cyborg` plays them; the same seeds for all, which start "
+            "on the same network. 95% bootstrap intervals over episodes; the score leaves out the last "
+            "reward, as the challenge does."
+        ),
+        sections=[
+            Section(
+                "",
+                ("policy", "episodes", "return", "sd", "score", *PARTS),
+                [
+                    (
+                        name,
+                        str(one["return"]["n"]),
+                        mean(one["return"]),
+                        number(one["return"]["sd"]),
+                        number(one["score"]),
+                        *(number(one["parts"][part]) for part in PARTS),
+                    )
+                    for name, one in policies.items()
+                ],
+            )
+        ],
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("rows", type=Path, help="file of finished episodes")
+    parser.add_argument("submissions", nargs="+", help="NAME=FOLDER or NAME=FOLDER,PYTHON")
+    parser.add_argument("--episodes", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1_000_000)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--page-only", action="store_true", help="play nothing; make the page of ROWS")
+    parser.add_argument("--out", type=Path, help="folder for figures.json and README.md")
+    asked = parser.parse_args()
+    submissions = {}
+    for word in asked.submissions:
+        name, _, where = word.partition("=")
+        folder, _, python = where.partition(",")
+        submissions[name] = Submission(str(Path(folder).resolve()), python or sys.executable)
+    abouts = {"guard": {}} | {name: one.about() for name, one in submissions.items()}
+    guard = garrison.policies("cc4")["guard"]
+    if not asked.page_only:
+        play({"guard": guard} | submissions, asked.rows, asked.episodes, asked.seed, asked.workers)
+    names = " ".join(f"{name}=FOLDER,PYTHON" for name in submissions)
+    command = (
+        f"python studies/cyborg_submissions.py ROWS {names} --episodes {asked.episodes} --seed {asked.seed}"
+    )
+    rows = [row for row in read(asked.rows) if row["policy"] in abouts]
+    result = study(origin(command) | measure(rows, abouts), asked.episodes)
+    if asked.out:
+        save(asked.out, result)
+    print("\n".join(page(result)))
+
+
+if __name__ == "__main__":
+    main()
