@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,8 @@ import numpy as np
 
 from garrison.studies.study import Section, Study, origin, page, save
 
-PROGRAMS = {
-    "env, 64 environments": ("env", 64),
-    "env, 1 environment": ("env", 1),
-    "training, quick (16 environments)": ("training", None),
-}
+#: Short names: ``garrison.bench``'s program, and the number of environments; None: that of preset quick, 16.
+PROGRAMS = {"env-64": ("env", 64), "env-1": ("env", 1), "training": ("training", None)}
 
 #: What a process of either checkout runs: only calls that both have. It answers each line with seconds.
 CHILD = """
@@ -63,12 +60,12 @@ for line in sys.stdin:
 class Checkout:
     """A process that runs the programs of one checkout on demand."""
 
-    def __init__(self, root: Path, cache: str):
+    def __init__(self, root: Path, cache: str, programs: Sequence[str]):
         source = root.resolve() / "src"
         if not (source / "garrison").is_dir():
             raise SystemExit(f"{root} is no checkout of Garrison: it has no src/garrison")
         self._process = subprocess.Popen(
-            [sys.executable, "-c", CHILD, cache, json.dumps(PROGRAMS)],
+            [sys.executable, "-c", CHILD, cache, json.dumps({name: PROGRAMS[name] for name in programs})],
             env=os.environ | {"PYTHONPATH": str(source)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -93,13 +90,13 @@ class Checkout:
         return line
 
 
-def measure(before: Path, after: Path, pairs: int, turns: int) -> dict[str, Any]:
-    seconds: dict[str, list[list[float]]] = {name: [] for name in PROGRAMS}  # [before, after] of each turn
+def measure(before: Path, after: Path, programs: Sequence[str], pairs: int, turns: int) -> dict[str, Any]:
+    seconds: dict[str, list[list[float]]] = {name: [] for name in programs}  # [before, after] of each turn
     with tempfile.TemporaryDirectory() as caches:
         for pair in range(pairs):
-            both = [Checkout(root, f"{caches}/{i}") for i, root in enumerate((before, after))]
+            both = [Checkout(root, f"{caches}/{i}", programs) for i, root in enumerate((before, after))]
             for turn in range(turns):
-                for name in PROGRAMS:
+                for name in programs:
                     order = (0, 1) if (turn + pair) % 2 else (1, 0)
                     timed = {i: both[i].run(name) for i in order}
                     seconds[name].append([timed[0], timed[1]])
@@ -178,6 +175,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
     parser.add_argument("before", type=Path, help="root folder of the first checkout")
     parser.add_argument("after", type=Path, help="root folder of the second checkout")
+    parser.add_argument("--programs", nargs="+", choices=PROGRAMS, default=list(PROGRAMS))
     parser.add_argument("--pairs", type=int, default=4, help="pairs of processes")
     parser.add_argument("--turns", type=int, default=15, help="turns of each pair")
     parser.add_argument("--out", type=Path, help="folder for figures.json and README.md")
@@ -188,7 +186,7 @@ def main() -> None:
     figures = origin(command) | {
         "before": described(options.before),
         "after": described(options.after),
-        **measure(options.before, options.after, options.pairs, options.turns),
+        **measure(options.before, options.after, options.programs, options.pairs, options.turns),
     }
     found = study(figures)
     if options.out:

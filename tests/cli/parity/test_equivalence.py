@@ -28,7 +28,7 @@ def cyborg(monkeypatch):
 
         def here(self, plan):
             for subject, missing in plan.here.items():
-                yield f"{len(missing)} of {subject.policy}"
+                yield f"{len(missing)} of {subject.name}"
                 plan._keep(subject, "garrison", [(n, self.episode(n)) for n in missing])
 
         def there(self, plan, workers):
@@ -166,7 +166,7 @@ def on_garrison(monkeypatch):
 
         def __call__(self, world, policies, seeds):
             self.seeds = seeds
-            return {one: [self.episode(one.policy, seed) for seed in seeds] for one in policies}
+            return {one: [self.episode(one.name, seed) for seed in seeds] for one in policies}
 
         def episode(self, policy, seed):
             row = copy.deepcopy(stored[policy][seed % 100])

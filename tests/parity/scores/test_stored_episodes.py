@@ -56,7 +56,7 @@ def gaps(world, policies, episodes):
     studied = [StudiedPolicy(name, known[name], world) for name in policies]
     played = play_on_garrison(world, studied, range(77, 77 + episodes))
     rows = {
-        (one.policy, "fsm"): [*(one.origin("garrison") | row for row in played[one]), *stored[one.policy]]
+        (one.name, "fsm"): [*(one.origin("garrison") | row for row in played[one]), *stored[one.name]]
         for one in studied
     }
     pairs = equivalence.study(rows, {}, 84.0)["pairs"]

@@ -61,7 +61,7 @@ def subjects(*names, **options):
 def play(folder, players, here, there, seed=0):
     plan = Plan(players, folder, here, there, seed)
     told = list(plan.play_here())
-    return told, [subject.policy for subject in plan.play_there(workers=1)]
+    return told, [subject.name for subject in plan.play_there(workers=1)]
 
 
 def kept(path):
@@ -132,13 +132,13 @@ def test_policies_are_named_as_people_do():
         return world, known[name]
 
     found = studied_policies(["guard", "runs/base", "guard"], opened)
-    assert [(one.policy, one.player) for one in found] == [
+    assert [(one.name, one.policy) for one in found] == [
         ("guard", guard), ("base:0", "first"), ("base:1", "second"),
     ]  # fmt: skip
-    assert [one.player for one in studied_policies(["runs/base:1"], opened)] == ["second"]
-    with pytest.raises(ValueError, match="runs/base has 2 teams; there is no team 2"):
+    assert [one.policy for one in studied_policies(["runs/base:1"], opened)] == ["second"]
+    with pytest.raises(ValueError, match="runs/base has 2 training seeds; there is no seed 2"):
         studied_policies(["runs/base:2"], opened)
-    with pytest.raises(ValueError, match="guard is one player and has no team 0"):
+    with pytest.raises(ValueError, match="guard is a single policy and has no seed 0"):
         studied_policies(["guard:0"], opened)
 
 
@@ -150,7 +150,7 @@ def test_a_small_study_with_cyborg(tmp_path):
         pytest.skip(str(error))
     plan = Plan(subjects("idle", "guard", steps=20), tmp_path, 2, 2, 0)
     assert list(plan.play_here()) == ["2 episodes against fsm: idle, guard"]
-    assert sorted(subject.policy for subject in plan.play_there(workers=2)) == [
+    assert sorted(subject.name for subject in plan.play_there(workers=2)) == [
         "guard",
         "guard",
         "idle",

@@ -121,8 +121,8 @@ class Equivalence:
                 policies[0].world, policies, range(first, first + self.garrison_episodes)
             )
         return {
-            (one.policy, stored_episodes.RED): [
-                *(one.origin("garrison") | row for row in played[one]), *stored[one.policy]
+            (one.name, stored_episodes.RED): [
+                *(one.origin("garrison") | row for row in played[one]), *stored[one.name]
             ]
             for one in policies
         }  # fmt: skip

@@ -23,7 +23,7 @@ class Record:
     """fsm, discovery, random_select or sleep."""
     blue: str = "random"
     """idle, random, reactive, firewall, guard, heavy, decoys, storm, restores, restless or removes; or a run
-    directory, whose first team plays, or as RUN:3 another one; or a recording, whose actions are repeated."""
+    directory (its first training seed; RUN:3 is another one); or a recording, whose actions are repeated."""
     episodes: int = 1
     """Consecutive episodes of each seed, as an evaluation plays them."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False

@@ -33,18 +33,18 @@ FIGURES = ("seed", "score", "length", "parts", "decisions")
 Row = dict[str, Any]
 
 
-def fingerprint(player: Any) -> str:
+def fingerprint(policy: Any) -> str:
     """16 digits of the SHA-256 of a policy's parameters, or of its source if it has none.
 
     Comments and layout of the source do not matter.
     """
     total = hashlib.sha256()
-    arrays = [np.asarray(leaf) for leaf in jax.tree.leaves(eqx.filter(player, eqx.is_array))]
+    arrays = [np.asarray(leaf) for leaf in jax.tree.leaves(eqx.filter(policy, eqx.is_array))]
     for array in arrays:
         total.update(f"{array.dtype} {array.shape}".encode() + array.tobytes())
     if not arrays:
-        total.update(ast.unparse(ast.parse(inspect.getsource(inspect.getmodule(type(player))))).encode())
-    rest = eqx.filter(player, eqx.is_array, inverse=True)
+        total.update(ast.unparse(ast.parse(inspect.getsource(inspect.getmodule(type(policy))))).encode())
+    rest = eqx.filter(policy, eqx.is_array, inverse=True)
     total.update(re.sub(r" at 0x[0-9a-f]+", "", repr(rest)).encode())  # addresses of functions
     return total.hexdigest()[:16]
 

@@ -17,7 +17,7 @@ from garrison.judge.evaluate import Episodes, check_seeds
 
 def evaluate(
     world: CybORGWorld,
-    players: Mapping[str, Policy | Sequence[Policy]],
+    policies: Mapping[str, Policy | Sequence[Policy]],
     episodes: int,
     seed: int,
     workers: int = 1,
@@ -29,7 +29,7 @@ def evaluate(
     their episodes are practically independent.
 
     Args:
-        players: policies by name; a list has the seeds of one training.
+        policies: by name; a list has the seeds of one training.
         workers: processes.
         watch: receives, after each episode, the number of completed ones.
 
@@ -38,17 +38,17 @@ def evaluate(
         WorkerError: when a process fails.
     """
     check_seeds(episodes, seed)
-    teams = {name: list(one) if isinstance(one, (list, tuple)) else [one] for name, one in players.items()}
+    lineups = {name: list(one) if isinstance(one, (list, tuple)) else [one] for name, one in policies.items()}
     tasks = [
-        (observed_by(world, [team]), team, number)
-        for lineup in teams.values()
-        for team in lineup
+        (observed_by(world, [policy]), policy, number)
+        for lineup in lineups.values()
+        for policy in lineup
         for number in range(seed, seed + episodes)
     ]
     played = iter(processes.run(play_episode, tasks, workers, watch))
     return {
         name: gathered([[next(played) for _ in range(episodes)] for _ in lineup])
-        for name, lineup in teams.items()
+        for name, lineup in lineups.items()
     }
 
 
@@ -56,7 +56,7 @@ def gathered(played: Sequence[Sequence[Mapping[str, Any]]]) -> Episodes:
     """Results of ``play_episode``, ``[seed][episode]``, as one struct."""
 
     def stacked(name: str, dtype: type) -> np.ndarray:
-        return np.array([[one[name] for one in team] for team in played], dtype)
+        return np.array([[one[name] for one in episodes] for episodes in played], dtype)
 
     parts = played[0][0]["parts"]
     return Episodes(
@@ -64,7 +64,7 @@ def gathered(played: Sequence[Sequence[Mapping[str, Any]]]) -> Episodes:
         scores=stacked("scores", np.float32),
         lengths=stacked("lengths", np.int32),
         parts={
-            name: np.array([[one["parts"][name] for one in team] for team in played], np.float32)
+            name: np.array([[one["parts"][name] for one in episodes] for episodes in played], np.float32)
             for name in parts
         },
         decisions=stacked("decisions", np.int32),

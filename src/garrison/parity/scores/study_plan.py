@@ -24,8 +24,8 @@ APART = 1_000_000_000
 class StudiedPolicy:
     """A policy, its name, and the world that it plays."""
 
-    policy: str  # its name
-    player: Policy
+    name: str
+    policy: Policy
     world: World  # cc4; :func:`on_cyborg` gives its counterpart
 
     def origin(self, engine: str) -> dict[str, Any]:
@@ -36,8 +36,8 @@ class StudiedPolicy:
         """
         other = on_cyborg(self.world)
         return {
-            "policy": self.policy,
-            "player": episodes_file.fingerprint(self.player),
+            "policy": self.name,
+            "player": episodes_file.fingerprint(self.policy),
             "red": self.world.red,
             "world": f"green={other.green} busy={other.busy} steps={other.steps}",
             "cc4": self.world.version,
@@ -46,7 +46,7 @@ class StudiedPolicy:
         }
 
     def file(self, folder: Path) -> Path:
-        return episodes_file.file_of(folder, self.policy, self.world.red)
+        return episodes_file.file_of(folder, self.name, self.world.red)
 
 
 class Plan:
@@ -68,7 +68,7 @@ class Plan:
         check_seeds(max(here, there), seed + APART)
         self.folder = folder
         files = [subject.file(folder) for subject in subjects]
-        if twice := [s.policy for s, file in zip(subjects, files, strict=True) if files.count(file) > 1]:
+        if twice := [s.name for s, file in zip(subjects, files, strict=True) if files.count(file) > 1]:
             raise ValueError(f"several policies are called {twice[0]}; name one of them, or rename its run")
         self.origins = {(s, engine): s.origin(engine) for s in subjects for engine in episodes_file.ENGINES}
         known = {s: self._known(s) for s in subjects}
@@ -99,7 +99,7 @@ class Plan:
             if missing:
                 groups.setdefault((subject.world, tuple(missing)), []).append(subject)
         for (world, missing), subjects in groups.items():
-            yield f"{len(missing)} episodes against {world.red}: {', '.join(s.policy for s in subjects)}"
+            yield f"{len(missing)} episodes against {world.red}: {', '.join(s.name for s in subjects)}"
             self._together(world, missing, subjects)
 
     def _together(self, world: World, missing: Sequence[int], subjects: Sequence[StudiedPolicy]) -> None:
@@ -115,9 +115,9 @@ class Plan:
             WorkerError: when a process fails.
         """
         worlds: dict[StudiedPolicy, CybORGWorld] = {
-            s: observed_by(on_cyborg(s.world), [s.player]) for s in dict.fromkeys(s for s, _ in self.there)
+            s: observed_by(on_cyborg(s.world), [s.policy]) for s in dict.fromkeys(s for s, _ in self.there)
         }
-        tasks = [(worlds[subject], subject.player, seed) for subject, seed in self.there]
+        tasks = [(worlds[subject], subject.policy, seed) for subject, seed in self.there]
         for number, played in processes.finished(play_episode, tasks, workers):
             subject, seed = self.there[number]
             self._keep(subject, "cyborg", [(seed, episodes_file.figures(gathered([[played]]), 0))])
@@ -133,10 +133,10 @@ def play_on_garrison(
     world: World, policies: Sequence[StudiedPolicy], seeds: range
 ) -> dict[StudiedPolicy, list[episodes_file.Row]]:
     """The figures of each policy's episodes on Garrison's engine, with their seeds."""
-    named = {one.policy: one.player for one in policies}
+    named = {one.name: one.policy for one in policies}
     results, _ = evaluate(world, named, len(seeds), seeds.start)
     return {
-        one: [{"seed": n} | episodes_file.figures(results[one.policy], n - seeds.start) for n in seeds]
+        one: [{"seed": n} | episodes_file.figures(results[one.name], n - seeds.start) for n in seeds]
         for one in policies
     }
 
@@ -156,18 +156,18 @@ def studied_policies(
     for name in dict.fromkeys(names):
         path, colon, number = name.rpartition(":")
         alone = bool(colon) and number.isdecimal()
-        world, players = opened(path if alone else name)
-        ((shown, player),) = players.items()
-        teams = player if isinstance(player, list) else None
-        if teams is None:
+        world, policies = opened(path if alone else name)
+        ((shown, policy),) = policies.items()
+        seeds = policy if isinstance(policy, list) else None
+        if seeds is None:
             if alone:
                 raise ValueError(
-                    f"{path} is one player and has no team {number}; name it without ':{number}'"
+                    f"{path} is a single policy and has no seed {number}; name it without ':{number}'"
                 )
-            found.append(StudiedPolicy(shown, player, world))
+            found.append(StudiedPolicy(shown, policy, world))
             continue
-        wanted = [int(number)] if alone else range(len(teams))
-        if wanted[-1] >= len(teams):
-            raise ValueError(f"{path} has {len(teams)} teams; there is no team {wanted[-1]}")
-        found += [StudiedPolicy(f"{shown}:{i}", teams[i], world) for i in wanted]
+        wanted = [int(number)] if alone else range(len(seeds))
+        if wanted[-1] >= len(seeds):
+            raise ValueError(f"{path} has {len(seeds)} training seeds; there is no seed {wanted[-1]}")
+        found += [StudiedPolicy(f"{shown}:{i}", seeds[i], world) for i in wanted]
     return found

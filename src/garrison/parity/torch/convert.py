@@ -1,4 +1,4 @@
-"""A team of the PyTorch learner as a train state of the JAX one, and back.
+"""A training seed of the PyTorch learner as a train state of the JAX one, and back.
 
 Both have the same parts, so that what torch has trained is saved, resumed, judged and reported by what
 Garrison has for its own runs.
@@ -19,7 +19,7 @@ from garrison.parity.torch.layers import named_arrays, with_arrays
 
 
 def learner_of(config: Config, state: TrainState, dtype: torch.dtype = torch.float32) -> Learner:
-    """The torch learner that stands where ``state``, a train state of one team, does."""
+    """The torch learner that stands where ``state``, a train state of one seed, does."""
 
     def tensor(array: np.ndarray) -> torch.Tensor:
         return torch.tensor(np.asarray(array), dtype=dtype)

@@ -94,6 +94,17 @@ def bounded(index: jax.Array, size: int) -> jax.Array:
     return jnp.where(inside, index, size).astype(jnp.int32)
 
 
+def has(kinds: jax.Array, flags: np.ndarray) -> jax.Array:
+    """Look up the flag of each kind: ``bool[...]`` for ``uint8[...]``.
+
+    A comparison per kind with the flag, as XLA makes loops over hosts slower by a lookup in a table.
+    """
+    found = jnp.zeros(kinds.shape, bool)
+    for kind in np.flatnonzero(flags):
+        found = found | (kinds == kind)
+    return found
+
+
 _SHORT = 10  # longest axis for which _PLACE lists all masks
 # [bits of the mask, rank]: place of the bit of that rank, 0 where there is none
 _PLACE = np.zeros((1 << _SHORT, _SHORT), np.uint8)

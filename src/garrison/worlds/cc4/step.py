@@ -16,7 +16,7 @@ from garrison.worlds.cc4.actions import decoy, green, remove, restore, traffic
 from garrison.worlds.cc4.actions.blue import BlueAction, BlueContext, decode
 from garrison.worlds.cc4.actions.green import GreenContext, GreenEffect
 from garrison.worlds.cc4.actions.red import RedAction, RedTurn, narrow
-from garrison.worlds.cc4.choose import bounded
+from garrison.worlds.cc4.choose import bounded, has
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.options import Options
@@ -159,12 +159,15 @@ def is_valid(state: State, action: RedAction) -> jax.Array:
     knows_name = state.red_known_hostname[agents, name] & (action.hostname == name)
     knows_subnet = state.red_known_subnet[agents, jnp.minimum(action.subnet, T.NUM_SUBNETS - 1)]
     knows_subnet = knows_subnet & (action.subnet < T.NUM_SUBNETS)
-    target = jnp.asarray(T.RED_TARGET)[action.kind]
-    knows = (target == T.RedTarget.SUBNET) & knows_subnet
-    knows = knows | ((target == T.RedTarget.ADDRESS) & knows_ip)
-    knows = knows | ((target == T.RedTarget.NAME) & knows_host)
-    knows = knows | ((target == T.RedTarget.ADDRESS_AND_NAME) & knows_ip & knows_name)
-    return (target == T.RedTarget.NONE) | (knows & knows_session)
+
+    def names(target: T.RedTarget) -> jax.Array:
+        return has(action.kind, T.RED_TARGET == target)
+
+    knows = names(T.RedTarget.SUBNET) & knows_subnet
+    knows = knows | (names(T.RedTarget.ADDRESS) & knows_ip)
+    knows = knows | (names(T.RedTarget.NAME) & knows_host)
+    knows = knows | (names(T.RedTarget.ADDRESS_AND_NAME) & knows_ip & knows_name)
+    return names(T.RedTarget.NONE) | (knows & knows_session)
 
 
 def act_blue(context: BlueContext, state: State) -> tuple[State, jax.Array]:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from garrison.core.struct import struct
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
-from garrison.worlds.cc4.choose import first, is_index, nth, nth_host, pick, weighted
+from garrison.worlds.cc4.choose import first, has, is_index, nth, nth_host, pick, weighted
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import NO_RANK, State
@@ -67,7 +67,7 @@ def _transition(memory: FsmMemory, state: State) -> jax.Array:
     """States after the result of the last action; a plain U on a foreign host becomes F (Q15)."""
     kind = state.seen_kind
     at_target = is_index(state.seen_host, T.NUM_HOSTS)
-    by_name = jnp.asarray(T.RED_TARGET_BY_NAME)[kind]
+    by_name = has(kind, T.RED_TARGET_BY_NAME)
     at_target = at_target & (~by_name[:, None] | memory.hostname)
     in_subnet = jnp.asarray(T.HOST_SUBNET)[None] == state.seen_subnet[:, None]
     affected = jnp.where((kind == T.Red.DISCOVER)[:, None], in_subnet, at_target)

@@ -14,7 +14,7 @@ from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import fsm
 from garrison.worlds.cc4.agents.fsm import FsmMemory
-from garrison.worlds.cc4.choose import nth, nth_host
+from garrison.worlds.cc4.choose import has, nth, nth_host
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import NO_RANK, State
@@ -62,7 +62,7 @@ def random_select(draws: Draws, state: State) -> RedAction:
         [session & possible.get(kind, ip) for kind in T.RED_ORDER] + [jnp.ones_like(ip)], axis=1
     )
     kind = jnp.array([*T.RED_ORDER, T.Red.SLEEP])[nth(commands, draws.red_action)]
-    by_name = jnp.asarray(T.RED_TARGET_BY_NAME)[kind]
+    by_name = has(kind, T.RED_TARGET_BY_NAME)
     known = jnp.where(by_name[:, None], state.red_known_hostname, state.red_known_ip)
     return RedAction(
         kind=jnp.where(state.red_active, kind, T.Red.SLEEP).astype(jnp.uint8),
