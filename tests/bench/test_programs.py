@@ -98,7 +98,6 @@ PROGRAM = """
 import jax, numpy as np
 from garrison.bench import programs
 from garrison.learn import shard
-from garrison.training.config import Training
 from garrison.worlds.toy.network import Network
 
 shard.cores_as_devices(2)
