@@ -6,12 +6,10 @@ All policies play the same episodes against each red, the others the first ``--o
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +17,7 @@ import numpy as np
 import garrison
 from garrison.judge.behavior import by_kind
 from garrison.judge.evaluate import Episodes, evaluate
-from garrison.studies.study import Section, Study, origin, page, save
+from garrison.studies.study import Section, Study, origin, parser, save, show
 from garrison.worlds.cc4 import tables as T
 
 GUARD = "guard"
@@ -89,25 +87,22 @@ def sections(red: str, players: Mapping[str, Any]) -> Iterator[Section]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--episodes", type=int, default=1000)
-    parser.add_argument("--others", type=int, default=200, help="episodes of the other policies")
-    parser.add_argument("--seed", type=int, default=1_000_000, help="of the first episode")
-    parser.add_argument("--out", type=Path, help="folder for figures.json and README.md")
-    arguments = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--episodes", type=int, default=1000)
+    arguments.add_argument("--others", type=int, default=200, help="episodes of the other policies")
+    arguments.add_argument("--seed", type=int, default=1_000_000, help="of the first episode")
+    asked = arguments.parse_args()
     report = origin(shlex.join(["python", "studies/cc4_guard.py", *sys.argv[1:]]))
-    report |= {"seed": arguments.seed, "reds": {}}
+    report |= {"seed": asked.seed, "reds": {}}
     others = tuple(name for name in garrison.make("cc4").policies() if name != GUARD)
     started = time.perf_counter()
     for red in REDS:
-        for names, episodes in (((GUARD,), arguments.episodes), (others, arguments.others)):
-            report["reds"].setdefault(red, {}).update(measure(red, names, episodes, arguments.seed))
+        for names, episodes in (((GUARD,), asked.episodes), (others, asked.others)):
+            report["reds"].setdefault(red, {}).update(measure(red, names, episodes, asked.seed))
             print(f"{time.perf_counter() - started:6.0f} s  {red}: {', '.join(names)}", file=sys.stderr)
-            if arguments.out:  # after each, so that an interrupted run leaves its figures
-                save(arguments.out, study(report))
-    print("\n".join(page(study(report))))
+            if asked.out:  # after each, so that an interrupted run leaves its figures
+                save(asked.out, study(report))
+    show(study(report))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ The run: ``garrison train cc4-ippo --num-seeds 3 --out RUN``. ``--out results/cc
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from garrison.judge.html_report import plots
 from garrison.judge.summary import summary
 from garrison.runs import curves
 from garrison.runs import directory as runs
-from garrison.studies.study import Section, Study, origin, page, save
+from garrison.studies.study import Section, Study, origin, parser, show
 from garrison.training.seeds import load_policies
 
 PICTURE = "learning_curve.png"
@@ -154,18 +153,13 @@ def _percent(share: Mapping[str, float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--out", type=Path, help="folder for figures.json, README.md and the learning curve")
-    asked = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("run", type=Path)
+    asked = arguments.parse_args()
     command = f"python studies/cc4_ippo.py RUN{f' --out {asked.out}' if asked.out else ''}"
     figures = origin(command) | measure(asked.run)
     result = study(figures, _curve(asked.run, figures))
-    if asked.out:
-        save(asked.out, result)
-    print("\n".join(page(result)))
+    show(result, asked.out)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ folder.
 
 from __future__ import annotations
 
-import argparse
-import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ import garrison
 from garrison.judge.format import mean
 from garrison.presets import PRESETS
 from garrison.runs import curves
-from garrison.studies.study import Section, Study, origin, page, save
+from garrison.studies.study import Section, Study, origin, parser, png, show
 from garrison.training.run import Run
 
 QUICK = PRESETS["quick"].changed(total_steps=1_000_000)
@@ -154,23 +152,16 @@ def _picture(figures: Mapping[str, Any]) -> bytes:
             axes.plot(curve["steps"], curve["return"], label=name)
         axes.set(title=title, xlabel="environment steps", ylabel="return per episode, moving average")
         axes.legend()
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=120)
-    return picture.getvalue()
+    return png(figure)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("runs", type=Path, help="folder of the runs")
-    parser.add_argument("--out", type=Path, help="folder for figures.json, README.md and the learning curves")
-    asked = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("runs", type=Path, help="folder of the runs")
+    asked = arguments.parse_args()
     command = f"python studies/cc4_learners.py RUNS{f' --out {asked.out}' if asked.out else ''}"
     result = study(origin(command) | measure(trained(asked.runs)))
-    if asked.out:
-        save(asked.out, result)
-    print("\n".join(page(result)))
+    show(result, asked.out)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ study's folder.
 
 from __future__ import annotations
 
-import argparse
-import io
 import shlex
 import subprocess
 import sys
@@ -30,7 +28,7 @@ from garrison.parity.scores import evaluate_on_cyborg
 from garrison.parity.torch.backend import backend_of
 from garrison.runs import curves
 from garrison.runs import directory as runs
-from garrison.studies.study import Section, Study, origin, page, save
+from garrison.studies.study import Section, Study, origin, parser, png, show
 from garrison.training.config import Training
 from garrison.training.seeds import load_policies
 
@@ -178,23 +176,18 @@ def drawn(figures: Mapping[str, Any]) -> bytes:
     axes.set(xlabel="environment steps of each team", ylabel="return per episode")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=120)
-    return picture.getvalue()
+    return png(figure)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="of the runs cyborg, garrison and torch")
-    parser.add_argument("--num-seeds", type=int, nargs=3, default=[3, 3, 3], help="of each run")
-    parser.add_argument("--settings", default="", help="of all three, such as '--total-steps 96000'")
-    parser.add_argument("--episodes", type=int, default=100, help="on CybORG, of each seed")
-    parser.add_argument("--seeds-on-cyborg", type=int, default=3, help="of each of the first two runs")
-    parser.add_argument("--workers", type=int, default=2, help="processes of CybORG")
-    parser.add_argument("--out", type=Path, help="folder for figures.json, README.md and the learning curves")
-    asked = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("folder", type=Path, help="of the runs cyborg, garrison and torch")
+    arguments.add_argument("--num-seeds", type=int, nargs=3, default=[3, 3, 3], help="of each run")
+    arguments.add_argument("--settings", default="", help="of all three, such as '--total-steps 96000'")
+    arguments.add_argument("--episodes", type=int, default=100, help="on CybORG, of each seed")
+    arguments.add_argument("--seeds-on-cyborg", type=int, default=3, help="of each of the first two runs")
+    arguments.add_argument("--workers", type=int, default=2, help="processes of CybORG")
+    asked = arguments.parse_args()
     seeds = " ".join(map(str, asked.num_seeds))
     settings = f" --settings {shlex.quote(asked.settings)}" if asked.settings else ""
     figures = origin(
@@ -204,9 +197,7 @@ def main() -> None:
     paths = train(asked.folder, asked.num_seeds, shlex.split(asked.settings), asked.workers)
     figures |= measure(paths, asked.episodes, asked.seeds_on_cyborg, asked.workers)
     result = study(figures)
-    if asked.out:
-        save(asked.out, result)
-    print("\n".join(page(result)))
+    show(result, asked.out)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ study's folder.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ from mutations import Wrong, recordings, search
 from mutations.rules import NOTICED, UNEXERCISED
 from quick_xla import compile_quickly
 
-from garrison.studies.study import Section, Study, origin, page, save
+from garrison.studies.study import Section, Study, origin, parser, save, show
 
 HEADER = ("§", "rule", "instead", "episode", "step", "field", "Garrison", "CybORG")
 SHOWN = 60  # characters of a value in the table for people
@@ -95,11 +94,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, help="folder for figures.json and README.md")
-    out = parser.parse_args().out
+    arguments = parser(__doc__)
+    out = arguments.parse_args().out
     compile_quickly()
     started = time.perf_counter()
     figures = origin(f"python studies/cc4_mutations.py{f' --out {out}' if out else ''}")
@@ -113,7 +109,7 @@ def main() -> None:
         print(f"{time.perf_counter() - started:6.0f} s  {wrong.instead}", file=sys.stderr, flush=True)
         if out:  # after each, so that an interrupted run leaves its figures
             save(out, study(figures))
-    print("\n".join(page(study(figures))))
+    show(study(figures))
     if problems:
         raise SystemExit("\n".join(problems))
 

@@ -7,7 +7,6 @@ Speeds are compared as ratios within a turn. ``--out results/cc4_speed_of_two`` 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -15,12 +14,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from garrison.studies.study import Section, Study, origin, page, save
+from garrison.judge import stats
+from garrison.studies.study import Section, Study, origin, parser, show
 
 #: Short names: ``garrison.bench``'s program, and the number of environments; None: that of preset quick, 16.
 PROGRAMS = {"env-64": ("env", 64), "env-1": ("env", 1), "training": ("training", None)}
@@ -114,19 +115,12 @@ def measure(before: Path, after: Path, programs: Sequence[str], pairs: int, turn
 
 
 def ratio(seconds: np.ndarray) -> dict[str, float]:
-    """Speed after over before: the median over turns, and a 95% bootstrap interval over pairs and turns.
+    """Speed after over before, with a 95% interval over pairs and turns; pairs stand for seeds.
 
     Args:
         seconds: ``float[pair, turn, checkout]``.
     """
-    ratios, rng = seconds[..., 0] / seconds[..., 1], np.random.default_rng(0)
-    pairs, turns = ratios.shape
-    again = []
-    for _ in range(4000):
-        chosen = ratios[rng.integers(0, pairs, pairs)]
-        again.append(np.median(np.take_along_axis(chosen, rng.integers(0, turns, chosen.shape), axis=1)))
-    low, high = np.percentile(again, [2.5, 97.5])
-    return {"median": float(np.median(ratios)), "low": float(low), "high": float(high)}
+    return asdict(stats.interquartile_mean(seconds[..., 0] / seconds[..., 1]))
 
 
 def study(figures: Mapping[str, Any]) -> Study:
@@ -135,7 +129,7 @@ def study(figures: Mapping[str, Any]) -> Study:
     for name, found in ratios.items():
         columns = zip(*figures["seconds"][name], strict=True)
         medians = [f"{1000 * statistics.median(column):.1f}" for column in columns]
-        rows.append((name, *medians, f"{found['median']:.3f}", f"{found['low']:.3f} to {found['high']:.3f}"))
+        rows.append((name, *medians, f"{found['value']:.3f}", f"{found['low']:.3f} to {found['high']:.3f}"))
     sizes = [
         (name, f"{before[name]:,}", f"{after[name]:,}")
         for name in after
@@ -147,7 +141,7 @@ def study(figures: Mapping[str, Any]) -> Study:
         finding=(
             "Speed after over before: "
             + "; ".join(
-                f"{name} {r['median']:.3f} [{r['low']:.3f}, {r['high']:.3f}]" for name, r in ratios.items()
+                f"{name} {r['value']:.3f} [{r['low']:.3f}, {r['high']:.3f}]" for name, r in ratios.items()
             )
             + "."
         ),
@@ -155,8 +149,8 @@ def study(figures: Mapping[str, Any]) -> Study:
             f"Before is {figures['before']}, after {figures['after']}. {figures['pairs']} pairs of "
             f"processes, {figures['turns']} turns each; in a turn each program runs once in either process, "
             "one after the other. An env program plays a whole episode with random legal actions; training "
-            "is an iteration. Ratios are medians over turns, with a 95% bootstrap interval over pairs and "
-            "turns."
+            "is an iteration. Ratios are interquartile means over all turns, with a 95% bootstrap interval "
+            "over pairs and turns."
         ),
         sections=[
             Section("Time of a run", ("program", "before, ms", "after, ms", "speed ratio", "95%"), rows),
@@ -172,26 +166,23 @@ def described(root: Path) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
-    parser.add_argument("before", type=Path, help="root folder of the first checkout")
-    parser.add_argument("after", type=Path, help="root folder of the second checkout")
-    parser.add_argument("--programs", nargs="+", choices=PROGRAMS, default=list(PROGRAMS))
-    parser.add_argument("--pairs", type=int, default=4, help="pairs of processes")
-    parser.add_argument("--turns", type=int, default=15, help="turns of each pair")
-    parser.add_argument("--out", type=Path, help="folder for figures.json and README.md")
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("before", type=Path, help="root folder of the first checkout")
+    arguments.add_argument("after", type=Path, help="root folder of the second checkout")
+    arguments.add_argument("--programs", nargs="+", choices=PROGRAMS, default=list(PROGRAMS))
+    arguments.add_argument("--pairs", type=int, default=4, help="pairs of processes")
+    arguments.add_argument("--turns", type=int, default=15, help="turns of each pair")
+    options = arguments.parse_args()
     command = (
-        f"python studies/cc4_speed_of_two.py BEFORE AFTER --pairs {options.pairs} --turns {options.turns}"
+        f"python studies/cc4_speed_of_two.py BEFORE AFTER --programs {' '.join(options.programs)} "
+        f"--pairs {options.pairs} --turns {options.turns}"
     )
     figures = origin(command) | {
         "before": described(options.before),
         "after": described(options.after),
         **measure(options.before, options.after, options.programs, options.pairs, options.turns),
     }
-    found = study(figures)
-    if options.out:
-        save(options.out, found)
-    print("\n".join(page(found)))
+    show(study(figures), options.out)
 
 
 if __name__ == "__main__":

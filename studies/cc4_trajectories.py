@@ -7,14 +7,13 @@ change trajectories, change ``CC4.version`` and delete the folder.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from garrison.parity.stress import checksums
-from garrison.studies.study import FIGURES, Section, Study, origin, read_figures, save
+from garrison.studies.study import FIGURES, Section, Study, origin, parser, read_figures, save
 from garrison.worlds.cc4 import CC4
 
 
@@ -55,12 +54,9 @@ def study(figures: Mapping[str, Any]) -> Study:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--episodes", type=int, default=768)
-    parser.add_argument("--out", type=Path, help="folder for figures.json and README.md")
-    asked = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--episodes", type=int, default=768)
+    asked = arguments.parse_args()
     command = f"python studies/cc4_trajectories.py --episodes {asked.episodes}"
     figures = origin(f"{command} --out {asked.out}" if asked.out else command) | measure(asked.episodes)
     kept = asked.out or Path("results/cc4_trajectories")

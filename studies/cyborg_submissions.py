@@ -9,10 +9,8 @@ folder.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -25,19 +23,21 @@ from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.episodes import play_episode
 from garrison.adapters.cyborg.submissions import Submission
 from garrison.adapters.cyborg.world import CybORGWorld
+from garrison.cli.progress import bar
 from garrison.core import processes
 from garrison.core.world import observed_by
 from garrison.judge import stats
 from garrison.judge.format import mean, number
-from garrison.studies.study import Section, Study, origin, page, save
+from garrison.parity.scores.episodes_file import append
+from garrison.studies.study import Section, Study, origin, parser, show
 
 PARTS = ("LWF", "ASF", "RIA", "action_cost")
 
 
 def read(rows: Path) -> list[dict[str, Any]]:
     """Finished episodes; the last line may be cut off."""
-    lines = rows.read_text(encoding="utf-8").splitlines(keepends=True) if rows.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    whole, _, _ = rows.read_text(encoding="utf-8").rpartition("\n") if rows.exists() else ("", "", "")
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 def play(policies: Mapping[str, Any], rows: Path, episodes: int, seed: int, workers: int) -> None:
@@ -46,9 +46,8 @@ def play(policies: Mapping[str, Any], rows: Path, episodes: int, seed: int, work
     wanted = [(name, at) for at in range(seed, seed + episodes) for name in policies]
     missing = [key for key in wanted if key not in had]
     tasks = [(observed_by(world, [policies[name]]), policies[name], at) for name, at in missing]
-    started = time.monotonic()
-    with rows.open("a", encoding="utf-8") as file:
-        for done, (index, played) in enumerate(processes.finished(play_episode, tasks, workers), 1):
+    with bar("playing on CybORG", len(missing), "episodes") as done:
+        for index, played in processes.finished(play_episode, tasks, workers):
             name, at = missing[index]
             parts = {part: float(played["parts"][part].sum()) for part in PARTS}
             row = {
@@ -58,10 +57,8 @@ def play(policies: Mapping[str, Any], rows: Path, episodes: int, seed: int, work
                 "score": played["scores"],
                 **parts,
             }
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            left = (time.monotonic() - started) / done * (len(missing) - done)
-            print(f"{done} of {len(missing)}  {left / 60:.0f} min left  {row}", file=sys.stderr)
+            append(rows, [row])
+            done.advance()
 
 
 def measure(rows: list[dict[str, Any]], abouts: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,17 +121,14 @@ def study(figures: Mapping[str, Any], asked_for: int) -> Study:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("rows", type=Path, help="file of finished episodes")
-    parser.add_argument("submissions", nargs="+", help="NAME=FOLDER or NAME=FOLDER,PYTHON")
-    parser.add_argument("--episodes", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1_000_000)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--page-only", action="store_true", help="play nothing; make the page of ROWS")
-    parser.add_argument("--out", type=Path, help="folder for figures.json and README.md")
-    asked = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("rows", type=Path, help="file of finished episodes")
+    arguments.add_argument("submissions", nargs="+", help="NAME=FOLDER or NAME=FOLDER,PYTHON")
+    arguments.add_argument("--episodes", type=int, default=100)
+    arguments.add_argument("--seed", type=int, default=1_000_000)
+    arguments.add_argument("--workers", type=int, default=1)
+    arguments.add_argument("--page-only", action="store_true", help="play nothing; make the page of ROWS")
+    asked = arguments.parse_args()
     submissions = {}
     for word in asked.submissions:
         name, _, where = word.partition("=")
@@ -150,9 +144,7 @@ def main() -> None:
     )
     rows = [row for row in read(asked.rows) if row["policy"] in abouts]
     result = study(origin(command) | measure(rows, abouts), asked.episodes)
-    if asked.out:
-        save(asked.out, result)
-    print("\n".join(page(result)))
+    show(result, asked.out)
 
 
 if __name__ == "__main__":

@@ -7,19 +7,17 @@ writes the study's folder.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import statistics
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from garrison.adapters.cyborg import engine
-from garrison.studies.study import Section, Study, origin, page, save
+from garrison.studies.study import Section, Study, origin, parser, show
 
 REDS = ("fsm", "discovery", "random_select")
 
@@ -90,17 +88,12 @@ def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--episodes", type=int, default=4, help="of each red")
-    parser.add_argument("--out", type=Path, help="folder for figures.json and README.md")
-    asked = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--episodes", type=int, default=4, help="of each red")
+    asked = arguments.parse_args()
     figures = origin(f"python studies/cyborg_true_state.py --episodes {asked.episodes}")
     figures |= measure(asked.episodes)
-    if asked.out:
-        save(asked.out, study(figures))
-    print("\n".join(page(study(figures))))
+    show(study(figures), asked.out)
     return 1 if figures["differ"] else 0
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+
+from garrison.studies.study import png
 
 INK, FAINT = "#1b1f24", "#c9ced6"
 
@@ -35,9 +36,7 @@ def sweep(rows: list[dict[str, Any]], title: str) -> bytes:
     for axes in (speed, held, compiling):
         _style(axes, sorted({row["num_envs"] for row in rows}))
     speed.legend(frameon=False, labelcolor=INK)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=120)
-    return picture.getvalue()
+    return png(figure)
 
 
 def _style(axes: Axes, num_envs: list[int]) -> None:

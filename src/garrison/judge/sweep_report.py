@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from typing import Any
 
@@ -16,6 +15,7 @@ from garrison.core.files import to_json
 from garrison.runs import curves
 from garrison.runs.sweep import Sweep
 from garrison.runs.trials import Trial
+from garrison.studies.study import png
 
 METRIC = "return"
 NAMED = 10  # curves with a color and a name; the others are grey
@@ -89,9 +89,7 @@ def picture(sweep: Sweep, figures: dict[str, Any]) -> bytes:
         _draw_line(axes[1], figures, fields[0])
     elif len(fields) == 2:
         _draw_heat_map(figure, axes[1], figures, *fields)
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=120)
-    return image.getvalue()
+    return png(figure)
 
 
 def _draw_curves(axes: Axes, sweep: Sweep, figures: dict[str, Any]) -> None:

@@ -6,6 +6,8 @@ that is made of it, and its pictures.
 
 from __future__ import annotations
 
+import argparse
+import io
 import json
 import os
 import platform
@@ -13,11 +15,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 
 from garrison.core.files import to_json, write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FIGURES, PAGE = "figures.json", "README.md"
 TITLE_AND_FINDING = ("title", "finding")
@@ -112,6 +117,27 @@ def save(folder: Path, study: Study) -> None:
     for name, picture in study.pictures.items():
         write(folder / name, picture)
     write(folder / PAGE, "\n".join(page(study)) + "\n")
+
+
+def parser(doc: str) -> argparse.ArgumentParser:
+    """The arguments of a script that makes a study: its docstring as help, and ``--out``."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, help="folder for figures.json, README.md and the pictures")
+    return parser
+
+
+def show(study: Study, folder: Path | None = None) -> None:
+    """Save a study, if a folder is given, and then print its page, so that printing cannot lose it."""
+    if folder is not None:
+        save(folder, study)
+    print("\n".join(page(study)))
+
+
+def png(figure: Figure) -> bytes:
+    """A figure as a PNG image."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
+    return picture.getvalue()
 
 
 def read_figures(folder: Path) -> dict[str, Any]:

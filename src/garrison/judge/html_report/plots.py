@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from garrison.runs import curves
+from garrison.studies.study import png
 
 SERIES = 10  #: how many series a picture can tell apart by color
 
@@ -40,9 +41,7 @@ def learning_curve(rows: list[dict[str, Any]], levels: Mapping[str, float], titl
     """A PNG picture of the returns in ``metrics.jsonl``, with a dashed line per policy in ``levels``."""
     figure = Figure(figsize=(8, 4.8), layout="constrained")
     _learning_curve(figure.add_subplot(title=title), rows, levels, PRINT)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=120)
-    return picture.getvalue()
+    return png(figure)
 
 
 def learning_curve_svg(rows: list[dict[str, Any]], levels: Mapping[str, float]) -> str:
@@ -120,9 +119,7 @@ def differences(blocks: Mapping[str, list[tuple[str, Mapping[str, float], float]
     for axes in panels[len(blocks) :]:
         axes.set_visible(False)
     figure.supxlabel("Garrison − CybORG, in margins", fontsize=10, color=PRINT.ink)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=120)
-    return picture.getvalue()
+    return png(figure)
 
 
 def _differences(axes: Axes, marks: list[tuple[str, Mapping[str, float], float]]) -> None:
