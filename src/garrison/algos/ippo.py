@@ -7,6 +7,7 @@ each detail. The members are those of :class:`garrison.algos.base.Algorithm`.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -54,7 +55,8 @@ def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState
     def value(memory: Any, seen: Seen) -> jax.Array:
         return jax.vmap(net)(memory, seen.obs, seen.first)[1][1]
 
-    return ppo.collect(config, world, state, act, value, net.initial_carry(world.num_agents))
+    pack = None if config.decision_share is None else net.pack
+    return ppo.collect(config, world, state, act, value, net.initial_carry(world.num_agents), pack=pack)
 
 
 def loss(
@@ -83,9 +85,15 @@ def update(
         state,
         rows,
         progress,
-        lambda net, entropy_coef, batch: loss(net, config, entropy_coef, batch),
+        partial(_loss, config, batch.action.shape[2]),
     )
     return state, metrics | explained
+
+
+def _loss(config: Config, num_agents: int, net: nets.Net, entropy_coef: Any, batch: Any) -> Any:
+    if config.decision_share is None:
+        return loss(net, config, entropy_coef, batch)
+    return ppo.loss_of_classes(net, config, entropy_coef, batch, num_agents)
 
 
 def iteration(config: Config, world: World, state: TrainState) -> tuple[TrainState, Metrics]:

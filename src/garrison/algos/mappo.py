@@ -50,6 +50,8 @@ placed = ppo.placed
 def check(config: Config, world: World) -> None:
     """Raise ``ValueError`` for settings out of range, or that do not fit together or to the world."""
     ppo.check_settings(config, world)
+    if config.decision_share is not None:
+        raise ValueError(f"decision_share is {config.decision_share}; MAPPO has None alone")
     check_ranges(config, {"critic_learning_rate": Range(0, above=True, optional=True)})
     nets.check_options(_critic_options(config))
     for kind in _kinds(config):

@@ -20,6 +20,7 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 
+from garrison.core.entities import Entities
 from garrison.core.policy import Policy
 from garrison.core.spaces import check_actions
 from garrison.core.struct import struct
@@ -93,6 +94,9 @@ class Wrapper(World):
 
     def policies(self, side: str | None = None) -> dict[str, Policy]:
         return self.world.policies(side)
+
+    def entities(self, side: str | None = None) -> Entities | None:
+        return self.world.entities(side)
 
     def behavior(self, side: str | None = None) -> Any:
         behavior = self.world.behavior(side)

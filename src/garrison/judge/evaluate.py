@@ -156,7 +156,7 @@ def _play(
 
 def _parts(step: Step) -> dict[str, Any]:
     """Reward parts of one environment; the whole reward where the world reports none."""
-    return step.info.get("reward_parts") or {"reward": jnp.mean(step.reward, axis=-1)}
+    return step.info.get("reward_parts") or {"reward": step.team_reward}
 
 
 def _no_figures(behavior: Behavior, rows: tuple[int, int], step: Step) -> Episodes:
@@ -186,7 +186,7 @@ def _account(
     step: Step,
 ) -> Episodes:
     """Add one step of one episode, if it belongs to it."""
-    reward = jnp.where(alive, jnp.mean(step.reward), 0.0)
+    reward = jnp.where(alive, step.team_reward, 0.0)
     scored = t < (world.score_steps or world.max_steps)
     phase = behavior.phase(state, after)
     decided, places = behavior.decisions(state, actions, after, step)

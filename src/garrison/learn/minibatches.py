@@ -84,3 +84,61 @@ def split(
         return jax.tree.map(lambda x: x[:, index], whole.replace(memory=None)).replace(memory=memory)
 
     return key, order, pick
+
+
+# ---------------------------------------------------------------- decisions alone
+
+
+def order_of_decisions(
+    key: jax.Array, decides: jax.Array, epochs: int, minibatches: int, share: float, pieces: int
+) -> tuple[jax.Array, jax.Array]:
+    """The next key, and the rows ``int32[update, row, env]`` of each minibatch that are decisions.
+
+    A row is ``step * agents + agent``. There is room for ``share`` of all rows: further decisions are left out
+    at random, and where there are fewer, rows that are no decisions fill up. Each minibatch gets equally many
+    of both from each environment. Its rows divide by ``pieces``.
+
+    Args:
+        decides: bool[step, env, agent].
+    """
+    steps, num_envs, agents = decides.shape
+    size = room(steps * agents, minibatches, share, pieces)
+    key, order_key = jax.random.split(key)
+    numbers = jax.random.uniform(order_key, (epochs, steps, agents, num_envs), jnp.float32)
+    late = jnp.swapaxes(~decides, 1, 2).astype(jnp.float32)
+    order = jnp.argsort((numbers + late[None]).reshape(epochs, -1, num_envs), axis=1)
+    dealt = order[:, : size * minibatches].reshape(epochs, size, minibatches, num_envs)
+    return key, jnp.swapaxes(dealt, 1, 2).reshape(-1, size, num_envs)
+
+
+def room(rows: int, minibatches: int, share: float, pieces: int) -> int:
+    """Rows of one environment in a minibatch that has room for ``share`` of ``rows``."""
+    return int(rows * share) // (minibatches * pieces) * pieces
+
+
+def split_decisions(
+    key: jax.Array,
+    classes: tuple[Any, ...],
+    epochs: int,
+    minibatches: int,
+    share: float,
+    pieces: int,
+) -> tuple[jax.Array, tuple[jax.Array, ...], Pick]:
+    """As :func:`split`, for the decisions of each class of agents: rows [step, env, agent of the class, ...].
+
+    A picked minibatch has rows [row, env, ...] of each class, and the agent's ``place`` in its class.
+    """
+    orders = []
+    for rows in classes:
+        key, order = order_of_decisions(key, rows.weight > 0, epochs, minibatches, share, pieces)
+        orders.append(order)
+
+    def pick(index: tuple[jax.Array, ...]) -> tuple[Any, ...]:
+        picked = []
+        for rows, own in zip(classes, index, strict=True):
+            agents = rows.weight.shape[2]
+            taken = jax.tree.map(lambda x, own=own: rollout.pick_agents(x, own), rows)
+            picked.append(taken.replace(place=own % agents))
+        return tuple(picked)
+
+    return key, tuple(orders), pick

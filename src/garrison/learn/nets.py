@@ -8,6 +8,13 @@ All networks have one interface, for one environment and one step:
 ``carry`` is the memory of a recurrent network and ``()`` for others; ``first`` (bool[]) says that an episode
 begins, and empties it before it is used. :func:`unroll` evaluates whole sequences.
 
+Networks without memory also evaluate single agents, so that steps in which an agent decides nothing cost
+nothing. Agents of one *class* go through one program:
+
+    packed = net.pack(obs)                                # per class: leaves [agent of the class, ...]
+    logits, value = net.row(one_of_packed, place, agents) # of agents[place]
+    actions = net.order(agents)                           # int[agent of the class, logit]; -1: none
+
 A network is put together from three parts, so that a new one replaces one of them:
 
 - an *encoder* turns an agent's observation into a vector; found by name (:mod:`garrison.learn.encoders`);
@@ -28,6 +35,7 @@ import numpy as np
 from garrison.core.world import World
 from garrison.learn import encoders
 from garrison.learn.encoders import ENCODERS, Dense, Encoder
+from garrison.learn.entity import EntityNet
 from garrison.learn.norm import ValueScale, rescale_head
 from garrison.learn.ranges import check_choice
 
@@ -105,6 +113,20 @@ class ActorCritic(eqx.Module):
         """The network whose values under the scale ``new`` are those of this one under ``old``."""
         return _with_value_head(self, old, new)
 
+    def classes(self, num_agents: int) -> tuple[tuple[int, ...], ...]:
+        return (tuple(range(num_agents)),)
+
+    def order(self, agents: tuple[int, ...]) -> np.ndarray:
+        return np.tile(np.arange(self.policy.bias.shape[-1]), (len(agents), 1))
+
+    def pack(self, obs: jax.Array) -> tuple[jax.Array, ...]:
+        return (obs,)
+
+    def row(
+        self, packed: jax.Array, place: jax.Array, agents: tuple[int, ...]
+    ) -> tuple[jax.Array, jax.Array | None]:
+        return self.one((), packed, NOT_FIRST, jnp.asarray(agents)[place])[1]
+
     @property
     def _encoders(self) -> tuple[Encoder, ...]:
         return (self.trunk,) if self.critic is None else (self.trunk, self.critic)
@@ -177,13 +199,29 @@ class Grouped(eqx.Module):
         """See :meth:`ActorCritic.with_value_head`."""
         return eqx.tree_at(lambda net: net.nets, self, _with_value_head(self.nets, old, new))
 
+    def classes(self, num_agents: int) -> tuple[tuple[int, ...], ...]:
+        members = [np.flatnonzero(np.array(self.groups) == group) for group in range(max(self.groups) + 1)]
+        return tuple(tuple(own.tolist()) for own in members)
+
+    def order(self, agents: tuple[int, ...]) -> np.ndarray:
+        return self.nets.order(agents)
+
+    def pack(self, obs: jax.Array) -> tuple[jax.Array, ...]:
+        return tuple(obs[np.array(agents)] for agents in self.classes(len(obs)))
+
+    def row(
+        self, packed: jax.Array, place: jax.Array, agents: tuple[int, ...]
+    ) -> tuple[jax.Array, jax.Array | None]:
+        net = jax.tree.map(lambda leaf: leaf[self.groups[agents[0]]], self.nets)
+        return net.row(packed, place, agents)
+
     @property
     def _own(self) -> ActorCritic:
         """The network of each agent: leaves [agent, ...]."""
         return jax.tree.map(lambda leaf: leaf[np.array(self.groups)], self.nets)
 
 
-Net = ActorCritic | Grouped
+Net = ActorCritic | Grouped | EntityNet
 
 
 def groups_of(sharing: str, kinds: Sequence[Any]) -> tuple[int, ...]:
@@ -233,6 +271,11 @@ def check_options(options: Any) -> None:
     ENCODERS.get(options.network).check(options)
 
 
+def remembers(options: Any) -> bool:
+    """Whether the network of ``options`` has a memory."""
+    return getattr(ENCODERS.get(options.network), "remembers", True)
+
+
 def make(
     key: jax.Array,
     groups: tuple[int, ...],
@@ -273,6 +316,9 @@ def of_world(
     key: jax.Array, world: World, options: Any, *, values: bool = True, separate_critic: bool = False
 ) -> Net:
     """The network of the agents of ``world``; ``options.sharing`` says which agents share parameters."""
+    network = ENCODERS.get(options.network)
+    if hasattr(network, "for_world"):  # a whole network, with heads of its own
+        return network.for_world(key, world, options, values=values, separate_critic=separate_critic)
     kinds = tuple(zip(world.observation_sizes, world.action_counts, strict=True))
     groups = groups_of(options.sharing, kinds)
     return make(

@@ -7,10 +7,12 @@ An algorithm gives the networks: how they act, what they value, and how they jud
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from garrison.core.struct import static, struct
 from garrison.core.world import State, World
@@ -36,7 +38,7 @@ class Settings:
     minibatches: int = static(default=4)
     """Gradient steps per pass."""
     network: str = static(default="mlp")
-    """Network: mlp or recurrent."""
+    """Network: mlp, recurrent, or entity, which treats all hosts alike."""
     hidden_sizes: tuple[int, ...] = static(default=(256, 256))
     """Widths of the hidden layers."""
     activation: str = static(default="tanh")
@@ -60,6 +62,13 @@ class Settings:
     that takes several steps is then one decision, and the idle steps after it dilute neither the policy's
     gradient nor the decay of advantages. Off is the usual treatment: each step is a decision.
     """
+    decision_share: float | None = static(default=None)
+    """Compute updates for decisions alone, with room for this share of all steps of all agents; None: compute
+    all steps, and let those that are no decisions count nothing. Needs decisions_only. Decisions beyond the
+    room are left out at random."""
+    pieces: int = static(default=1)
+    """Pieces in which the gradient of a minibatch is computed, one after the other; with decision_share. Small
+    pieces need less memory, and stay in a CPU's caches."""
     anneal_lr: bool = static(default=True)
     """Decrease the learning rate linearly to 0."""
     learning_rate: float = 3e-4
@@ -84,11 +93,12 @@ class Settings:
 
 #: Ranges of the numbers in :class:`Settings`.
 RANGES = {
-    **dict.fromkeys(("total_steps", "num_envs", "epochs", "minibatches"), COUNT),
+    **dict.fromkeys(("total_steps", "num_envs", "epochs", "minibatches", "pieces"), COUNT),
     **dict.fromkeys(("rollout_steps", "chunk"), Range(1, optional=True)),
     **dict.fromkeys(("learning_rate", "clip_eps", "max_grad_norm"), POSITIVE),
     **dict.fromkeys(("gamma", "gae_lambda"), SHARE),
     **dict.fromkeys(("value_coef", "entropy_coef"), NOT_NEGATIVE),
+    "decision_share": Range(0, 1, above=True, optional=True),
     "entropy_end": Range(0, optional=True),
     "target_kl": Range(0, above=True, optional=True),
 }
@@ -114,7 +124,7 @@ class TrainState:
 class Sample:
     """What the loss needs of a rollout; axes [step, env, agent, ...]."""
 
-    obs: jax.Array
+    obs: Any
     mask: jax.Array
     action: jax.Array
     log_prob: jax.Array
@@ -124,6 +134,7 @@ class Sample:
     global_state: jax.Array | None = None  # [step, env, feature]; for centralized critics
     first: jax.Array | None = None  # bool[step, env]; for recurrent networks
     memory: Any = None  # before the first step: leaves [env, ...]; likewise
+    place: jax.Array | None = None  # int32: the agent's place in its class, where classes are learned apart
 
 
 # ---------------------------------------------------------------- planning
@@ -135,10 +146,25 @@ def check_settings(config: Settings, world: World) -> None:
     nets.check_options(config)
     steps = rollout_steps(config, world)
     there, what = steps, "steps of each environment"
-    if config.network != "mlp":
+    if nets.remembers(config):
         there, what = minibatches.num_sequences(steps, config.num_envs, config.chunk), "sequences"
     if there < config.minibatches:
         raise ValueError(f"minibatches is {config.minibatches}; a rollout has only {there} {what} to divide")
+    if config.decision_share is not None:
+        _check_decisions(config, steps)
+
+
+def _check_decisions(config: Settings, steps: int) -> None:
+    asked = f"decision_share is {config.decision_share}"
+    if not config.decisions_only:
+        raise ValueError(f"{asked}; it needs decisions_only")
+    if nets.remembers(config):
+        raise ValueError(f"{asked}; it is for networks without memory, not for {config.network!r}")
+    if not minibatches.room(steps, config.minibatches, config.decision_share, config.pieces):
+        raise ValueError(
+            f"{asked}; {config.minibatches} minibatches in {config.pieces} pieces leave no step of an "
+            f"environment's {steps} for some"
+        )
 
 
 def rollout_steps(config: Settings, world: World) -> int:
@@ -222,6 +248,7 @@ def collect(
     value: rollout.Value,
     memory: Any,
     global_states: tuple[str, ...] = (),
+    pack: Callable[[jax.Array], Any] | None = None,
 ) -> tuple[TrainState, Rollout]:
     """Play one rollout. ``memory`` is that of the networks at the start of an episode of one environment."""
     steps = rollout_steps(config, world)
@@ -235,7 +262,7 @@ def collect(
     else:
         begun = Position(state.obs, state.world, state.first, state.memory)
     begun = shard.over_envs(begun)
-    end, batch = rollout.play(envs, act, value, play_key, begun, steps, global_states, config.chunk)
+    end, batch = rollout.play(envs, act, value, play_key, begun, steps, global_states, config.chunk, pack)
     if holds_environments(config, world):
         state = state.replace(obs=end.obs, world=end.state)
         if state.memory is not None:
@@ -299,6 +326,61 @@ def samples(config: Settings, state: TrainState, batch: Rollout) -> tuple[TrainS
 # ---------------------------------------------------------------- learning
 
 
+def by_class(net: Any, rows: Sample) -> tuple[Sample, ...]:
+    """Rows of each class of agents, with actions in the order of the class; ``rows.obs`` is packed."""
+    num_agents, num_actions = rows.mask.shape[2:]
+    parts = []
+    for agents, packed in zip(net.classes(num_agents), rows.obs, strict=True):
+        order = net.order(agents)
+        own = jax.tree.map(lambda x, agents=agents: x[:, :, np.array(agents)], rows.replace(obs=None))
+        mask = (
+            jnp.take_along_axis(own.mask, np.maximum(order, 0)[None, None], axis=-1)
+            & (order >= 0)[None, None]
+        )
+        logit = np.zeros((len(agents), num_actions), np.int32)
+        for place, actions in enumerate(order):
+            logit[place, actions[actions >= 0]] = np.flatnonzero(actions >= 0)
+        action = jnp.asarray(logit)[np.arange(len(agents)), own.action]
+        parts.append(own.replace(obs=packed, mask=mask, action=action))
+    return tuple(parts)
+
+
+def standardized(parts: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """Parts of one minibatch with its advantages standardized, and weights that add up to 1."""
+    advantage, weight = (
+        jnp.concatenate([getattr(part, name).reshape(-1) for part in parts])
+        for name in ("advantage", "weight")
+    )
+    shift, deviation = norm.mean(advantage, weight), jnp.sqrt(norm.variance(advantage, weight))
+    total = jnp.maximum(jnp.sum(weight), 1e-8)
+    return tuple(
+        part.replace(
+            advantage=(part.advantage - shift) / (deviation + 1e-8),
+            weight=part.weight / total,
+        )
+        for part in parts
+    )
+
+
+def loss_of_classes(
+    net: Any, config: Settings, entropy_coef: jax.Array | float, parts: tuple[Sample, ...], num_agents: int
+) -> tuple[jax.Array, Metrics]:
+    """As :func:`loss`, for standardized rows [row, env, ...] of each class; sums over pieces of a minibatch."""
+    total: Any = 0.0
+    metrics: Metrics = {}
+    for agents, part in zip(net.classes(num_agents), parts, strict=True):
+        judge = jax.vmap(jax.vmap(partial(net.row, agents=agents)))
+        logits, value = judge(part.obs, part.place)
+        own, told = _loss(logits, value, config, entropy_coef, part, part.advantage, _sum_by(part.weight))
+        total = total + own
+        metrics = {name: metrics.get(name, 0.0) + x for name, x in told.items()}
+    return total, metrics
+
+
+def _sum_by(weight: jax.Array) -> Callable[[jax.Array], jax.Array]:
+    return lambda x: jnp.sum(weight * x)
+
+
 def loss(
     logits: jax.Array,
     value: jax.Array,
@@ -307,15 +389,27 @@ def loss(
     batch: Sample,
 ) -> tuple[jax.Array, Metrics]:
     """Clipped policy loss, squared value error and entropy bonus; means over rows and agents by weight."""
-    log_probs = dists.masked_categorical(logits, batch.mask)
-    log_ratio = dists.log_prob(log_probs, batch.action) - batch.log_prob
-    ratio = jnp.exp(log_ratio)
 
     def mean(x: jax.Array) -> jax.Array:
         return norm.mean(x, batch.weight)
 
     deviation = jnp.sqrt(norm.variance(batch.advantage, batch.weight))
     advantage = (batch.advantage - mean(batch.advantage)) / (deviation + 1e-8)
+    return _loss(logits, value, config, entropy_coef, batch, advantage, mean)
+
+
+def _loss(
+    logits: jax.Array,
+    value: jax.Array,
+    config: Settings,
+    entropy_coef: jax.Array | float,
+    batch: Sample,
+    advantage: jax.Array,
+    mean: Callable[[jax.Array], jax.Array],
+) -> tuple[jax.Array, Metrics]:
+    log_probs = dists.masked_categorical(logits, batch.mask)
+    log_ratio = dists.log_prob(log_probs, batch.action) - batch.log_prob
+    ratio = jnp.exp(log_ratio)
     clipped = jnp.clip(ratio, 1 - config.clip_eps, 1 + config.clip_eps)
     policy_loss = -mean(jnp.minimum(ratio * advantage, clipped * advantage))
     value_loss = 0.5 * mean((value - batch.target) ** 2)
@@ -348,13 +442,25 @@ def update(
     rate = optim.linear(config.learning_rate, 0.0 if config.anneal_lr else config.learning_rate, progress)
     entropy_end = config.entropy_coef if config.entropy_end is None else config.entropy_end
     entropy_coef = optim.linear(config.entropy_coef, entropy_end, progress)
-    key, order, pick = minibatches.split(state.key, rows, config.epochs, config.minibatches, config.chunk)
+    if config.decision_share is None:
+        key, order, pick = minibatches.split(state.key, rows, config.epochs, config.minibatches, config.chunk)
+    else:
+        key, order, pick = minibatches.split_decisions(
+            state.key,
+            by_class(state.net, rows),
+            config.epochs,
+            config.minibatches,
+            config.decision_share,
+            config.pieces,
+        )
 
-    def minibatch(
-        carry: tuple[Any, Any, jax.Array], index: jax.Array
-    ) -> tuple[Any, tuple[Metrics, jax.Array]]:
+    gradient = jax.grad(loss, has_aux=True)
+    if config.decision_share is not None:
+        gradient = partial(_gradient_in_pieces, gradient, config.pieces)
+
+    def minibatch(carry: tuple[Any, Any, jax.Array], index: Any) -> tuple[Any, tuple[Metrics, jax.Array]]:
         net, opt, going_on = carry
-        grads, metrics = jax.grad(loss, has_aux=True)(net, entropy_coef, pick(index))
+        grads, metrics = gradient(net, entropy_coef, pick(index))
         if config.target_kl is not None:
             going_on = going_on & (metrics["approx_kl"] <= config.target_kl)
         (new_net, new_opt), grad_norm = apply(grads, opt, net, rate, config.max_grad_norm)
@@ -373,6 +479,23 @@ def update(
     return state.replace(net=net, opt=opt, key=key), metrics
 
 
+def _gradient_in_pieces(
+    gradient: Any, pieces: int, net: Any, entropy_coef: jax.Array, parts: tuple[Sample, ...]
+) -> tuple[Any, Metrics]:
+    """The gradient of a minibatch, and its metrics: sums over pieces of its rows."""
+    cut = jax.tree.map(lambda x: x.reshape(pieces, x.shape[0] // pieces, *x.shape[1:]), standardized(parts))
+    zero = jax.tree.map(jnp.zeros_like, jax.eval_shape(gradient, net, entropy_coef, _first(cut)))
+
+    def add(total: Any, piece: tuple[Sample, ...]) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, total, gradient(net, entropy_coef, piece)), None
+
+    return jax.lax.scan(add, zero, cut)[0]
+
+
+def _first(tree: Any) -> Any:
+    return jax.tree.map(lambda x: x[0], tree)
+
+
 def iteration(
     collect: Callable[[Any, World, TrainState], tuple[TrainState, Rollout]],
     update: Callable[[Any, TrainState, Rollout, jax.Array], tuple[TrainState, Metrics]],
@@ -385,7 +508,9 @@ def iteration(
     state, batch = collect(config, world, state)
     state, metrics = update(config, state, batch, progress)
     mean_return, episodes = rollout.mean_return(batch)
-    inputs = sum(rollout.count(lambda x: ~jnp.isfinite(x), rows) for rows in (batch.obs, batch.reward))
+    inputs = sum(
+        rollout.count(lambda x: ~jnp.isfinite(x), rows) for rows in jax.tree.leaves((batch.obs, batch.reward))
+    )
     metrics = {"return": mean_return, "episodes": episodes, **metrics, "nonfinite_inputs": inputs}
     return placed(state.replace(iteration=state.iteration + 1)), metrics
 

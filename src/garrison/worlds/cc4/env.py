@@ -11,12 +11,13 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 
+from garrison.core.entities import Entities
 from garrison.core.policy import Policy
 from garrison.core.spaces import check_actions
 from garrison.core.struct import struct
 from garrison.core.world import Step, World
 from garrison.worlds.cc4 import draws as draw
-from garrison.worlds.cc4 import observe, rich, topology
+from garrison.worlds.cc4 import entities, observe, restrict, rich, topology
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue, green, red
@@ -85,10 +86,14 @@ def blue_vectors(contract: str, episode: Episode, messages: jax.Array | None) ->
     return rich.rich_vectors(vectors, episode.topology, episode.options, episode.state, episode.blue_memory)
 
 
-def blue_masks(busy: str, episode: Episode) -> jax.Array:
-    """Blue's legal actions ``bool[blue, 242]``; with ``busy="masked"`` the busy may only sleep."""
+def blue_masks(busy: str, traffic: str, idle: str, episode: Episode) -> jax.Array:
+    """Blue's legal actions ``bool[blue, 242]``, by the options of the world."""
+    state = episode.state
     mask = observe.blue_masks(episode.topology)
-    return mask if busy == "free" else observe.sleep_while_busy(mask, episode.state)
+    if (traffic, idle) != ("free", "free"):
+        blocked, wanted = restrict.of_state(state.blocked, state.phase)
+        mask = restrict.restricted(mask, state.blue_ticks > 0, blocked, wanted, traffic, idle)
+    return mask if busy == "free" else observe.sleep_while_busy(mask, state)
 
 
 def blue_observation_sizes(contract: str) -> tuple[int, ...]:
@@ -104,6 +109,7 @@ class BlueSide(World):
 
     observation: str
     busy: str
+    traffic: str
 
     observations = OBSERVATIONS
     agents = T.BLUE_AGENTS
@@ -159,6 +165,10 @@ class BlueSide(World):
         self.side_agents(side)
         return dict(blue.POLICIES)
 
+    def entities(self, side: str | None = None) -> Entities:
+        self.side_agents(side)
+        return entities.of_blue(self.observation, links=self.traffic != "off")
+
     def behavior(self, side: str | None = None) -> Behavior:
         self.side_agents(side)
         return BLUE
@@ -182,6 +192,8 @@ class Simulation(World):
     overrides: tuple[tuple[str, Any], ...] = ()  # of Options
     observation: str = "stock"  # of blue; "rich" adds what CybORG tells beside the vector (§7.6)
     busy: str = "free"  # "masked" leaves a blue agent Sleep alone while its action is in progress
+    traffic: str = "free"  # which Allow and Block are legal (restrict.TRAFFIC)
+    idle: str = "free"  # "off": no Monitor, and no Sleep unless busy
     end: str = "both"  # what the last step is: "terminated", "truncated", or both, as in CybORG
 
     name = "cc4"
@@ -332,7 +344,7 @@ class CC4(BlueSide, Simulation):
         return jnp.broadcast_to(team, (T.NUM_BLUE,))
 
     def legal(self, state: Episode) -> jax.Array:
-        return blue_masks(self.busy, state)
+        return blue_masks(self.busy, self.traffic, self.idle, state)
 
     def two_sided(self) -> World:
         """The same game with red as a side too, of which this red is a script."""
