@@ -1,4 +1,4 @@
-"""Updates for decisions alone: which rows they take, and that they learn what an update of all rows learns."""
+"""Updates for decisions alone: which rows they take, and that they learn what an update of all rows does."""
 
 import jax
 import jax.numpy as jnp

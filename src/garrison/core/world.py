@@ -58,7 +58,7 @@ class Step:
 
     @property
     def team_reward(self) -> jax.Array:
-        """f32[]: the reward by which the team is judged; the mean over agents where the world says no other."""
+        """f32[]: the reward that judges count; the mean over agents where the world reports no other."""
         if "team_reward" in self.info:
             return self.info["team_reward"]
         return jnp.mean(self.reward, axis=-1)

@@ -94,9 +94,9 @@ def order_of_decisions(
 ) -> tuple[jax.Array, jax.Array]:
     """The next key, and the rows ``int32[update, row, env]`` of each minibatch that are decisions.
 
-    A row is ``step * agents + agent``. There is room for ``share`` of all rows: further decisions are left out
-    at random, and where there are fewer, rows that are no decisions fill up. Each minibatch gets equally many
-    of both from each environment. Its rows divide by ``pieces``.
+    A row is ``step * agents + agent``. There is room for ``share`` of all rows: further decisions are left
+    out at random, and where there are fewer, rows that are no decisions fill up. Each minibatch gets equally
+    many of both from each environment. Its rows divide by ``pieces``.
 
     Args:
         decides: bool[step, env, agent].

@@ -64,11 +64,11 @@ class Settings:
     """
     decision_share: float | None = static(default=None)
     """Compute updates for decisions alone, with room for this share of all steps of all agents; None: compute
-    all steps, and let those that are no decisions count nothing. Needs decisions_only. Decisions beyond the
-    room are left out at random."""
+    all steps, with weight 0 for those that are none. Needs decisions_only. Decisions beyond the room are left
+    out at random."""
     pieces: int = static(default=1)
-    """Pieces in which the gradient of a minibatch is computed, one after the other; with decision_share. Small
-    pieces need less memory, and stay in a CPU's caches."""
+    """Pieces in which the gradient of a minibatch is computed, one after the other; with decision_share.
+    Small pieces need less memory, and stay in a CPU's caches."""
     anneal_lr: bool = static(default=True)
     """Decrease the learning rate linearly to 0."""
     learning_rate: float = 3e-4
@@ -365,7 +365,7 @@ def standardized(parts: tuple[Sample, ...]) -> tuple[Sample, ...]:
 def loss_of_classes(
     net: Any, config: Settings, entropy_coef: jax.Array | float, parts: tuple[Sample, ...], num_agents: int
 ) -> tuple[jax.Array, Metrics]:
-    """As :func:`loss`, for standardized rows [row, env, ...] of each class; sums over pieces of a minibatch."""
+    """As :func:`loss`, for standardized rows [row, env, ...] of each class; pieces of a minibatch add up."""
     total: Any = 0.0
     metrics: Metrics = {}
     for agents, part in zip(net.classes(num_agents), parts, strict=True):

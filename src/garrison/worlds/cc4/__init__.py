@@ -55,8 +55,8 @@ def make(
         traffic: which Allow and Block are legal for blue: ``"free"`` (the default), as in CybORG;
             ``"policy"``: Block where the policy wants one and there is none, Allow where there is one;
             ``"off"``: none. Not with ``side="red"``.
-        idle: ``"free"`` (the default), or ``"off"``: blue may not choose Monitor, nor Sleep unless it is busy.
-            Not with ``side="red"``.
+        idle: ``"free"`` (the default), or ``"off"``: blue may not choose Monitor, nor Sleep unless it is
+            busy. Not with ``side="red"``.
         rewards: what blue's agents learn from: ``"team"`` (the default), the team's reward; ``"area"``, each
             what happens in its subnets and its Restores; ``"cause"``, the same, but who blocked the traffic
             pays for an access that failed. Judges use the team's reward. Only with ``side="blue"``.

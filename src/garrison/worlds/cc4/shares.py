@@ -20,8 +20,8 @@ from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import State as EngineState
 
-#: ``"team"``: each agent gets the team's reward. ``"area"``: each pays for what happens in its subnets, and for
-#: its Restores. ``"cause"``: the same, but who blocked the traffic pays for an access that failed.
+#: ``"team"``: each agent gets the team's reward. ``"area"``: each pays for what happens in its subnets, and
+#: for its Restores. ``"cause"``: the same, but who blocked the traffic pays for an access that failed.
 REWARDS = ("team", "area", "cause")
 #: ``"leave_out"``: Impacts in the contractor network, which no defender can prevent, count for nobody
 CONTRACTOR = ("count", "leave_out")
@@ -78,9 +78,9 @@ def _who_blocked(state: EngineState, events: Events) -> jax.Array:
 class SharedRewards(Wrapper):
     """A world of CC4's blue side whose agents learn from shares of the team's reward.
 
-    An agent of n of the 7 subnets gets ``(1 - team_share)`` of its own share, and n/7 of ``team_share`` of the
-    team's reward and of what is nobody's. So rewards of the agents add up to the team's, less what
-    ``contractor`` leaves out; with ``by="team"`` each gets all of that.
+    An agent that defends n of the 7 subnets gets ``1 - team_share`` of its own share, and n/7 of
+    ``team_share`` of the team's reward and of what is nobody's. So rewards of the agents add up to the
+    team's, less what ``contractor`` leaves out; with ``by="team"`` each gets all of that.
     """
 
     by: str = "team"

@@ -136,7 +136,7 @@ class EntityTeam(Team):
     def _context(self, features: np.ndarray) -> np.ndarray:
         parts = [
             np.eye(level, dtype=np.float32)[int(x)] if level else np.array([x], np.float32)
-            for x, level in zip(features, self._levels)
+            for x, level in zip(features, self._levels, strict=True)
         ]
         return np.concatenate(parts)
 
