@@ -177,6 +177,10 @@ class OneSide(Wrapper):
         self.side_agents(side)
         return super().behavior(self.side)
 
+    def diagnosis(self, side: str | None = None) -> Any:
+        self.side_agents(side)
+        return super().diagnosis(self.side)
+
     def observe_as(self, name: str) -> Self:
         if name not in self.observations:
             return World.observe_as(self, name)

@@ -195,6 +195,13 @@ class World(ABC):
         """
         return None
 
+    def diagnosis(self, side: str | None = None) -> Any:
+        """What is counted to tell where a side loses (:class:`garrison.judge.diagnosis.Diagnosis`).
+
+        None, the default, counts nothing.
+        """
+        return None
+
     def observations_of(self, side: str) -> tuple[str, ...]:
         """The observation contracts of one side; all of the world's by default."""
         return self.observations

@@ -90,6 +90,9 @@ class CybORGWorld(BlueSide):
     def max_steps(self) -> int:  # type: ignore[override]
         return self.steps - 1
 
+    def diagnosis(self, side: str | None = None) -> None:
+        self.side_agents(side)  # CybORG is played without one
+
     def behavior(self, side: str | None = None) -> Decisions:
         self.side_agents(side)
         return Decisions()

@@ -24,6 +24,8 @@ from garrison.worlds.cc4.agents import blue, green, red
 from garrison.worlds.cc4.agents.fsm import FsmMemory
 from garrison.worlds.cc4.behavior import BLUE
 from garrison.worlds.cc4.behavior import Blue as Behavior
+from garrison.worlds.cc4.diagnosis import BLUE as BLUE_DIAGNOSIS
+from garrison.worlds.cc4.diagnosis import Blue as Diagnosis
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.options import Options, default_options
@@ -172,6 +174,10 @@ class BlueSide(World):
     def behavior(self, side: str | None = None) -> Behavior:
         self.side_agents(side)
         return BLUE
+
+    def diagnosis(self, side: str | None = None) -> Diagnosis | None:
+        self.side_agents(side)
+        return BLUE_DIAGNOSIS
 
     def action_labels(self, agent: int | str) -> list[str]:
         from garrison.worlds.cc4 import describe

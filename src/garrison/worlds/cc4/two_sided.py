@@ -26,6 +26,8 @@ from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue, red
 from garrison.worlds.cc4.behavior import BLUE, RED, Blue, Red
+from garrison.worlds.cc4.diagnosis import BLUE as BLUE_DIAGNOSIS
+from garrison.worlds.cc4.diagnosis import Blue as Diagnosis
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.env import (
     CC4,
@@ -121,6 +123,10 @@ class TwoSidedCC4(Simulation):
     def behavior(self, side: str | None = None) -> Blue | Red:
         self.side_agents(side)
         return BLUE if side == "blue" else RED
+
+    def diagnosis(self, side: str | None = None) -> Diagnosis | None:
+        self.side_agents(side)
+        return BLUE_DIAGNOSIS if side == "blue" else None
 
     def native_policies(self, side: str) -> tuple[str, ...]:
         self.side_agents(side)
