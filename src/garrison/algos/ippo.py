@@ -26,22 +26,52 @@ class Config(ppo.Settings):
 
     separate_critic: bool = static(default=False)
     """Give the value function hidden layers of its own, instead of sharing the policy's."""
+    critic_observation: str | None = static(default=None)
+    """Observation contract of a critic that sees more than the policy, in training alone; None: it sees the
+    same. On cc4 "true" adds where red is."""
 
 
-check = ppo.check_settings
 steps_per_iteration = ppo.steps_per_iteration
 num_iterations = ppo.num_iterations
 holds_environments = ppo.holds_environments
 placed = ppo.placed
 
 
+def check(config: Config, world: World) -> None:
+    """Raise ``ValueError`` for settings out of range, or that do not fit together or to the world."""
+    ppo.check_settings(config, world)
+    asked = config.critic_observation
+    if asked is None:
+        return
+    if asked not in world.observations or world.observation not in world.observations:
+        raise ValueError(
+            f"critic_observation is {asked!r}; world {world.name!r} has the observation contracts "
+            f"{', '.join(world.observations) or 'of a single kind'}"
+        )
+    if world.observations.index(asked) <= world.observations.index(world.observation):
+        raise ValueError(f"critic_observation is {asked!r}; the policy sees as much: {world.observation!r}")
+    if nets.remembers(config):
+        raise ValueError(
+            f"critic_observation is {asked!r}; it is for networks without memory, not for {config.network!r}"
+        )
+
+
+def _seen(config: Config, world: World) -> World:
+    """The world as the critic observes it."""
+    return world if config.critic_observation is None else world.observe_as(config.critic_observation)
+
+
 def init(config: Config, world: World, key: jax.Array) -> TrainState:
     """A fresh train state. Raises ``ValueError`` for settings that :func:`check` refuses."""
     check(config, world)
     key, net_key, reset_key = jax.random.split(key, 3)
-    net = nets.of_world(net_key, world, config, separate_critic=config.separate_critic)
+    seen = _seen(config, world)
+    if config.critic_observation is None:
+        net = nets.of_world(net_key, world, config, separate_critic=config.separate_critic)
+    else:
+        net = nets.asymmetric(net_key, world, seen, config)
     memory = net.initial_carry(world.num_agents)
-    return ppo.start(config, world, net, optim.init(net), memory, key, reset_key)
+    return ppo.start(config, seen, net, optim.init(net), memory, key, reset_key)
 
 
 def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState, Rollout]:
@@ -56,7 +86,9 @@ def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState
         return jax.vmap(net)(memory, seen.obs, seen.first)[1][1]
 
     pack = None if config.decision_share is None else net.pack
-    return ppo.collect(config, world, state, act, value, net.initial_carry(world.num_agents), pack=pack)
+    return ppo.collect(
+        config, _seen(config, world), state, act, value, net.initial_carry(world.num_agents), pack=pack
+    )
 
 
 def loss(
@@ -103,7 +135,8 @@ def iteration(config: Config, world: World, state: TrainState) -> tuple[TrainSta
 
 def policy(state: TrainState, world: World, greedy: bool = False) -> NetworkPolicy:
     """The policy that was learned in ``world``."""
-    return NetworkPolicy(state.net, greedy, world.observation, world.observation_size)
+    net = state.net.actor if isinstance(state.net, nets.Asymmetric) else state.net
+    return NetworkPolicy(net, greedy, world.observation, world.observation_size)
 
 
 def footprint(config: Config, world: World) -> int:

@@ -132,6 +132,11 @@ class Trunk(eqx.Module):
         return cls(key, features, agents, options.hidden_sizes, options.activation)
 
     @property
+    def features(self) -> int:
+        """Length of the observation."""
+        return self.layers[0].weight.shape[-2]
+
+    @property
     def width(self) -> int:
         return self.layers[-1].bias.shape[-1]
 

@@ -182,6 +182,13 @@ class EntityNet(eqx.Module):
             packed.append(Packed(tuple(features), tuple(exists), context))
         return tuple(packed)
 
+    def narrowed(self, packed: Packed) -> Packed:
+        """What this network reads of a class, packed from observations with more features behind its own."""
+        counts = [kind.features.shape[-1] for kind in self.entities.kinds]
+        features = tuple(x[..., :n] for x, n in zip(packed.features, counts, strict=True))
+        context = packed.context[..., : sum(level or 1 for level in self.entities.levels)]
+        return Packed(features, packed.exists, context)
+
     def row(
         self, packed: Packed, place: jax.Array, agents: tuple[int, ...]
     ) -> tuple[jax.Array, jax.Array | None]:

@@ -127,6 +127,10 @@ class ActorCritic(eqx.Module):
     ) -> tuple[jax.Array, jax.Array | None]:
         return self.one((), packed, NOT_FIRST, jnp.asarray(agents)[place])[1]
 
+    def narrowed(self, packed: jax.Array) -> jax.Array:
+        """What this network reads of a class, packed from observations with more features behind its own."""
+        return packed[..., : self.trunk.features]
+
     @property
     def _encoders(self) -> tuple[Encoder, ...]:
         return (self.trunk,) if self.critic is None else (self.trunk, self.critic)
@@ -209,6 +213,9 @@ class Grouped(eqx.Module):
     def pack(self, obs: jax.Array) -> tuple[jax.Array, ...]:
         return tuple(obs[np.array(agents)] for agents in self.classes(len(obs)))
 
+    def narrowed(self, packed: jax.Array) -> jax.Array:
+        return self.nets.narrowed(packed)
+
     def row(
         self, packed: jax.Array, place: jax.Array, agents: tuple[int, ...]
     ) -> tuple[jax.Array, jax.Array | None]:
@@ -221,7 +228,47 @@ class Grouped(eqx.Module):
         return jax.tree.map(lambda leaf: leaf[np.array(self.groups)], self.nets)
 
 
-Net = ActorCritic | Grouped | EntityNet
+class Asymmetric(eqx.Module):
+    """A policy, and a critic that sees more: observations that begin with the features of the policy.
+
+    Pinto et al. 2017, "Asymmetric actor critic for image-based robot learning". The critic sees all that the
+    policy sees, since a critic of the state alone is biased for policies with a memory or partial
+    observations (Baisero and Amato 2022).
+    """
+
+    actor: Any
+    critic: Any
+    features: int = eqx.field(static=True)  # of the policy
+
+    def __call__(
+        self, carry: Any, obs: jax.Array, first: jax.Array
+    ) -> tuple[Any, tuple[jax.Array, jax.Array]]:
+        _, (logits, _) = self.actor((), obs[:, : self.features], first)
+        _, (_, values) = self.critic((), obs, first)
+        return carry, (logits, values)
+
+    def initial_carry(self, num_agents: int) -> tuple[()]:
+        return ()
+
+    def with_value_head(self, old: ValueScale, new: ValueScale) -> Self:
+        """See :meth:`ActorCritic.with_value_head`."""
+        return eqx.tree_at(lambda net: net.critic, self, self.critic.with_value_head(old, new))
+
+    def classes(self, num_agents: int) -> tuple[tuple[int, ...], ...]:
+        return self.actor.classes(num_agents)
+
+    def order(self, agents: tuple[int, ...]) -> np.ndarray:
+        return self.actor.order(agents)
+
+    def pack(self, obs: jax.Array) -> tuple[Any, ...]:
+        return self.critic.pack(obs)
+
+    def row(self, packed: Any, place: jax.Array, agents: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
+        logits, _ = self.actor.row(self.actor.narrowed(packed), place, agents)
+        return logits, self.critic.row(packed, place, agents)[1]
+
+
+Net = ActorCritic | Grouped | EntityNet | Asymmetric
 
 
 def groups_of(sharing: str, kinds: Sequence[Any]) -> tuple[int, ...]:
@@ -330,6 +377,16 @@ def of_world(
         values=values,
         separate_critic=separate_critic,
         world=world,
+    )
+
+
+def asymmetric(key: jax.Array, world: World, seen: World, options: Any) -> Asymmetric:
+    """A policy of the agents of ``world``, and a critic that observes as in ``seen``."""
+    actor_key, critic_key = jax.random.split(key)
+    return Asymmetric(
+        of_world(actor_key, world, options, values=False),
+        of_world(critic_key, seen, options),
+        world.observation_size,
     )
 
 

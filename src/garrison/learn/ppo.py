@@ -85,6 +85,11 @@ class Settings:
     """Weight of the entropy bonus."""
     entropy_end: float | None = None
     """Weight of the entropy bonus at the end of training, reached linearly; None: constant."""
+    entropy_until: float = 1.0
+    """Part of the training after which entropy_end is reached."""
+    reward_memory: float = 1.0
+    """With normalize_rewards: weight that earlier rollouts keep in the standard deviation at each new one. 1
+    forgets nothing, so that rewards of a team that got much better look small."""
     target_kl: float | None = None
     """Stop the update early when the approximate KL divergence of a minibatch exceeds this; None: never."""
     max_grad_norm: float = 0.5
@@ -100,6 +105,8 @@ RANGES = {
     **dict.fromkeys(("value_coef", "entropy_coef"), NOT_NEGATIVE),
     "decision_share": Range(0, 1, above=True, optional=True),
     "entropy_end": Range(0, optional=True),
+    "entropy_until": Range(0, 1, above=True),
+    "reward_memory": SHARE,
     "target_kl": Range(0, above=True, optional=True),
 }
 
@@ -283,7 +290,7 @@ def samples(config: Settings, state: TrainState, batch: Rollout) -> tuple[TrainS
     Where the scale of values changes, the network's value head has to follow (``with_value_head``).
     """
     reward_scale, reward = norm.scale_rewards(
-        state.reward_scale, batch.reward, batch.done, config.gamma, batch.elapsed
+        state.reward_scale, batch.reward, batch.done, config.gamma, batch.elapsed, config.reward_memory
     )
     if not config.normalize_rewards:
         reward_scale, reward = state.reward_scale, batch.reward
@@ -441,7 +448,8 @@ def update(
     """Several epochs of minibatch gradient steps. ``progress`` (f32[], 0 to 1) drives the schedules."""
     rate = optim.linear(config.learning_rate, 0.0 if config.anneal_lr else config.learning_rate, progress)
     entropy_end = config.entropy_coef if config.entropy_end is None else config.entropy_end
-    entropy_coef = optim.linear(config.entropy_coef, entropy_end, progress)
+    entropy_progress = jnp.minimum(progress / config.entropy_until, 1.0)
+    entropy_coef = optim.linear(config.entropy_coef, entropy_end, entropy_progress)
     if config.decision_share is None:
         key, order, pick = minibatches.split(state.key, rows, config.epochs, config.minibatches, config.chunk)
     else:

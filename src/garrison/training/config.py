@@ -23,7 +23,9 @@ from garrison.runs.directory import RunDirectory
 #: Version of the JSON format; older ones are upgraded when they are read.
 FORMAT = 3
 #: Hyperparameters that configurations of a format lack; their defaults keep what was there before.
-_ADDED = {2: ("decision_share", "pieces")}
+_ADDED = {
+    2: ("decision_share", "pieces", "entropy_until", "reward_memory", "critic_observation"),
+}
 #: File of a run directory by which runs of the first format say that PyTorch trains them.
 _TORCH_MARK = "torch.json"
 

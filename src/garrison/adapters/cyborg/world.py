@@ -19,7 +19,7 @@ from garrison.adapters.cyborg.engine import CybORGSession
 from garrison.adapters.cyborg.rich import Tracker
 from garrison.core.spaces import check_actions
 from garrison.core.world import Step, World
-from garrison.worlds.cc4 import CC4, describe, restrict
+from garrison.worlds.cc4 import CC4, PLAYED, describe, restrict
 from garrison.worlds.cc4 import behavior as judged
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import blue
@@ -80,6 +80,7 @@ class CybORGWorld(BlueSide):
     end: str = "both"  # what the last step is: "terminated", "truncated", or both
 
     name = "cyborg"
+    observations = PLAYED
 
     @property
     def version(self) -> str:  # type: ignore[override]

@@ -21,6 +21,7 @@ from garrison.worlds.cc4.two_sided import TwoSidedCC4
 __all__ = ["BLUE_POLICIES", "CC4", "Episode", "Options", "TwoSidedCC4", "default_options", "make", "play"]
 
 SIDES = ("blue", "red", "both")
+PLAYED = tuple(name for name in OBSERVATIONS if name != "true")  #: contracts that policies may read
 
 
 def make(
@@ -80,7 +81,7 @@ def make(
     _check("green policy", green, GREEN_POLICIES)
     observation, busy = observation or "stock", busy or "free"
     traffic, idle = traffic or "free", idle or "free"
-    _check("observation", observation, OBSERVATIONS)
+    _check("observation", observation, PLAYED)
     _check("busy", busy, BUSY)
     _check("traffic", traffic, restrict.TRAFFIC)
     _check("idle", idle, restrict.IDLE)

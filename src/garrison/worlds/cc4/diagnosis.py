@@ -13,11 +13,10 @@ import numpy as np
 
 from garrison.core.struct import struct
 from garrison.core.world import Step
-from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.behavior import CLEAN, red_foothold
 from garrison.worlds.cc4.reward import losses
-from garrison.worlds.cc4.state import State
+from garrison.worlds.cc4.truth import footholds
 
 CAUSES = ("LWF", "ASF", "RIA", "action_cost")
 _DEFENDED = T.HOST_BLUE != T.NO_AGENT
@@ -54,7 +53,7 @@ class Blue:
 
     def add(self, counters: Counters, state: Any, actions: jax.Array, after: Any, step: Step) -> Counters:
         events = step.info["events"]
-        held, rooted = _footholds(after.state)
+        held, rooted = footholds(after.state)
         ended = (events.blue_kind == T.Blue.RESTORE) & (events.blue_outcome == T.Outcome.TRUE)
         host = jnp.where(ended, events.blue_host, T.NO_HOST)
         restored = jnp.any(host[None] == jnp.arange(T.NUM_HOSTS)[:, None], axis=1)
@@ -92,17 +91,6 @@ class Blue:
 
 def _count(flags: jax.Array) -> jax.Array:
     return jnp.sum(flags, dtype=jnp.int32)
-
-
-def _footholds(state: State) -> tuple[jax.Array, jax.Array]:
-    """Hosts on which red has a session, and those on which it has root: ``bool[host]`` each."""
-    live = sessions.live(state).reshape(-1)
-    host = jnp.where(live, state.session_host.reshape(-1), T.NUM_HOSTS)
-    root = live & (state.session_user.reshape(-1) == T.User.ROOT)
-    nowhere = jnp.zeros(T.NUM_HOSTS + 1, bool)
-    held = nowhere.at[host].max(live)
-    rooted = nowhere.at[host].max(root)
-    return held[: T.NUM_HOSTS], rooted[: T.NUM_HOSTS]
 
 
 BLUE = Blue()

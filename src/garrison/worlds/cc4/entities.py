@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from garrison.core.entities import NONE, Entities, Kind
-from garrison.worlds.cc4 import rich
+from garrison.worlds.cc4 import rich, truth
 from garrison.worlds.cc4 import tables as T
 
 _ZONES = [(agent, k, zone) for agent, zones in enumerate(T.BLUE_SUBNETS) for k, zone in enumerate(zones)]
@@ -19,7 +19,7 @@ _OWN_VERBS = (T.Blue.SLEEP, T.Blue.MONITOR)
 _BLOCKED, _POLICY, _PROCESS, _NETWORK = 9, 18, 27, 43
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def of_blue(observation: str, links: bool = True) -> Entities:
     """What blue's observations under a contract describe; see :class:`garrison.core.entities.Entities`.
 
@@ -28,10 +28,14 @@ def of_blue(observation: str, links: bool = True) -> Entities:
     """
     context = np.zeros((T.NUM_BLUE, 1), np.int32)  # the phase
     levels = (T.NUM_PHASES,)
-    if observation == "rich":
-        of_agent = rich.START + np.arange(len(rich.OF_AGENT), dtype=np.int32)
-        context = np.concatenate([context, np.tile(of_agent, (T.NUM_BLUE, 1))], axis=1)
-        levels += (0,) * len(rich.OF_AGENT)
+    parts = []
+    if observation != "stock":
+        parts.append(rich.START + np.arange(len(rich.OF_AGENT), dtype=np.int32))
+    if observation == "true":
+        parts.append(np.arange(truth.START, truth.HOSTS, dtype=np.int32))
+    for part in parts:
+        context = np.concatenate([context, np.tile(part, (T.NUM_BLUE, 1))], axis=1)
+        levels += (0,) * len(part)
     own = np.array([[T.FIRST_BLUE_ACTION[verb][agent] for verb in _OWN_VERBS] for agent in range(T.NUM_BLUE)])
     return Entities(
         kinds=(_hosts(observation), _links()) if links else (_hosts(observation),),
@@ -51,8 +55,12 @@ def _hosts(observation: str) -> Kind:
             features.append(flags)
             exists.append(np.full(_SLOTS, NONE))  # it does not tell
             continue
-        first = rich.HOSTS + len(rich.OF_HOST) * (_SLOTS * k + np.arange(_SLOTS))
-        features.append(np.concatenate([first[:, None] + np.arange(len(rich.OF_HOST)), flags], axis=1))
+        slots = (_SLOTS * k + np.arange(_SLOTS))[:, None]
+        first = rich.HOSTS + len(rich.OF_HOST) * slots[:, 0]
+        parts = [first[:, None] + np.arange(len(rich.OF_HOST)), flags]
+        if observation == "true":
+            parts.append(truth.HOSTS + len(truth.OF_HOST) * slots + np.arange(len(truth.OF_HOST)))
+        features.append(np.concatenate(parts, axis=1))
         exists.append(first + rich.HostFeature.EXISTS)
     server = (np.arange(_SLOTS) < T.MAX_SERVERS)[None, :, None]
     subnet = np.eye(T.NUM_SUBNETS)[[zone for _, _, zone in _ZONES]][:, None]

@@ -17,7 +17,7 @@ from garrison.core.spaces import check_actions
 from garrison.core.struct import struct
 from garrison.core.world import Step, World
 from garrison.worlds.cc4 import draws as draw
-from garrison.worlds.cc4 import entities, observe, restrict, rich, topology
+from garrison.worlds.cc4 import entities, observe, restrict, rich, topology, truth
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue, green, red
@@ -48,7 +48,7 @@ class Episode:
     red_memory: FsmMemory | None = None  # of scripted reds; None where none plays that remembers
 
 
-OBSERVATIONS = ("stock", "rich")
+OBSERVATIONS = ("stock", "rich", "true")  # the last for critics alone
 BUSY = ("free", "masked")
 #: what the last step of an episode is: terminated, truncated
 ENDS = {"both": (True, True), "terminated": (True, False), "truncated": (False, True)}
@@ -79,13 +79,15 @@ def play(
 
 
 def blue_vectors(contract: str, episode: Episode, messages: jax.Array | None) -> jax.Array:
-    """Blue's observations: stock ``float32[blue, 210]``, rich ``float32[blue, 892]``."""
+    """Blue's observations: stock ``float32[blue, 210]``, rich ``float32[blue, 892]``, and what is true."""
     if messages is None:
         messages = jnp.zeros((T.NUM_BLUE, T.MESSAGE_BITS), jnp.uint8)
     vectors = observe.blue_vectors(episode.topology, episode.state, messages)
     if contract == "stock":
         return vectors
-    return rich.rich_vectors(vectors, episode.topology, episode.options, episode.state, episode.blue_memory)
+    state = episode.state
+    vectors = rich.rich_vectors(vectors, episode.topology, episode.options, state, episode.blue_memory)
+    return vectors if contract == "rich" else truth.true_vectors(vectors, state)
 
 
 def blue_masks(busy: str, traffic: str, idle: str, episode: Episode) -> jax.Array:
@@ -98,9 +100,16 @@ def blue_masks(busy: str, traffic: str, idle: str, episode: Episode) -> jax.Arra
     return mask if busy == "free" else observe.sleep_while_busy(mask, state)
 
 
+_SIZES = {
+    "stock": T.BLUE_OBSERVATION_SIZES,
+    "rich": rich.OBSERVATION_SIZES,
+    "true": truth.OBSERVATION_SIZES,
+}
+
+
 def blue_observation_sizes(contract: str) -> tuple[int, ...]:
     """Lengths of blue's observations without padding at their end."""
-    return T.BLUE_OBSERVATION_SIZES if contract == "stock" else rich.OBSERVATION_SIZES
+    return _SIZES[contract]
 
 
 class BlueSide(World):
@@ -196,7 +205,7 @@ class Simulation(World):
 
     green: str = "enterprise"
     overrides: tuple[tuple[str, Any], ...] = ()  # of Options
-    observation: str = "stock"  # of blue; "rich" adds what CybORG tells beside the vector (§7.6)
+    observation: str = "stock"  # of blue; "rich" adds what CybORG tells beside the vector (§7.6), "true" all
     busy: str = "free"  # "masked" leaves a blue agent Sleep alone while its action is in progress
     traffic: str = "free"  # which Allow and Block are legal (restrict.TRAFFIC)
     idle: str = "free"  # "off": no Monitor, and no Sleep unless busy
@@ -247,7 +256,7 @@ class Simulation(World):
         """
         check(network)
         options = self.options if options is None else options
-        blue_memory = rich.initial_memory() if self.observation == "rich" else None
+        blue_memory = None if self.observation == "stock" else rich.initial_memory()
         red_memory = red.initial_memory(self.scripts)
         episode = Episode(initial_state(network), network, options, blue_memory, red_memory)
         return jax.tree.map(jnp.asarray, episode)
