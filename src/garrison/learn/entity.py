@@ -1,9 +1,9 @@
 """A network that applies the same weights to all entities of a kind: to each host of each agent.
 
-It reads a world's description (:mod:`garrison.core.entities`). Entities are embedded, pooled per agent, and
-told what was pooled; then each entity has one logit per verb, and the agent those of its own verbs and a
-value. So what is learned about one host holds for all, and permuting the entities of a group permutes their
-logits. Zaheer et al. 2017, "Deep sets".
+It reads a world's description (:mod:`garrison.core.entities`). Entities are embedded and pooled per agent,
+and further layers of each entity add what was pooled. Then each entity has one logit per verb, and the agent
+those of its own verbs and a value. So what is learned about one host holds for all, and permuting the
+entities of a group permutes their logits. Zaheer et al. 2017, "Deep sets".
 
 All agents share the network. Agents whose groups have the same shape are a *class*: they are evaluated
 together, and logits of a class are in an order of its own, without padding (:meth:`EntityNet.order`).
@@ -197,13 +197,13 @@ class EntityNet(eqx.Module):
         ``place`` is the agent's position in the class.
         """
         activate = ACTIVATIONS[self.activation]
-        told = jnp.tanh(self.contexts[0](packed.context))
-        hidden, pooled = [], [told]
+        added = jnp.tanh(self.contexts[0](packed.context))
+        hidden, pooled = [], [added]
         for layers, kind, features, exists in zip(
             self.kinds, self.entities.kinds, packed.features, packed.exists, strict=True
         ):
             constants = _of_class(kind.constants, kind.agents, agents)
-            fixed = (constants @ layers.constants)[place] + (layers.bias + told)[None, None]
+            fixed = (constants @ layers.constants)[place] + (layers.bias + added)[None, None]
             entity = activate(features @ layers.features + fixed)
             there = entity * exists[..., None].astype(entity.dtype)
             pooled.append(jnp.sum(there, axis=(0, 1)) / exists.shape[-1])

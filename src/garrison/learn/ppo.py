@@ -378,9 +378,9 @@ def loss_of_classes(
     for agents, part in zip(net.classes(num_agents), parts, strict=True):
         judge = jax.vmap(jax.vmap(partial(net.row, agents=agents)))
         logits, value = judge(part.obs, part.place)
-        own, told = _loss(logits, value, config, entropy_coef, part, part.advantage, _sum_by(part.weight))
+        own, measured = _loss(logits, value, config, entropy_coef, part, part.advantage, _sum_by(part.weight))
         total = total + own
-        metrics = {name: metrics.get(name, 0.0) + x for name, x in told.items()}
+        metrics = {name: metrics.get(name, 0.0) + x for name, x in measured.items()}
     return total, metrics
 
 

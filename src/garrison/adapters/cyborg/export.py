@@ -12,8 +12,6 @@ import numpy as np
 import safetensors.numpy
 
 from garrison.adapters.cyborg.world import CybORGWorld
-from garrison.learn.encoders import Trunk
-from garrison.learn.entity import EntityNet
 from garrison.worlds.cc4 import restrict
 
 _HERE = Path(__file__).parent
@@ -67,9 +65,10 @@ def flattened(net: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     Raises:
         ValueError: for another network than ``mlp`` or ``entity``.
     """
-    if isinstance(net, EntityNet):
+    trunk = getattr(getattr(net, "nets", net), "trunk", None)
+    if hasattr(net, "entities"):
         arrays, facts = _entity(net)
-    elif isinstance(trunk := getattr(getattr(net, "nets", net), "trunk", None), Trunk):
+    elif hasattr(trunk, "layers"):
         arrays, facts = _mlp(net, trunk)
     else:
         raise ValueError(
@@ -78,7 +77,7 @@ def flattened(net: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}, facts
 
 
-def _mlp(net: Any, trunk: Trunk) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def _mlp(net: Any, trunk: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """With a leading axis of groups everywhere."""
     one = getattr(net, "nets", net)
     arrays = {"agent": trunk.agent}
@@ -91,7 +90,7 @@ def _mlp(net: Any, trunk: Trunk) -> tuple[dict[str, np.ndarray], dict[str, Any]]
     return arrays, {"network": "mlp", "groups": groups, "activation": trunk.activation}
 
 
-def _entity(net: EntityNet) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def _entity(net: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     weights, places = _dense("pooled", net.pooled), {"context": net.entities.context}
     for number, layer in enumerate(net.contexts):
         weights |= _dense(f"contexts/{number}", layer)

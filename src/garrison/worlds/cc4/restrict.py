@@ -1,7 +1,7 @@
 """Choices of blue that a world's options forbid, on either simulator and in exported teams (§7.1).
 
-They restrict the action space beyond the challenge's own mask; results with and without them are told apart
-by the world's options.
+They restrict the action space beyond the challenge's own mask: results with and without them are of different
+tasks.
 """
 
 from __future__ import annotations
