@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from garrison.algos import ippo, mappo
+from garrison.algos import ippo
 from garrison.algos.ippo import Config
-from garrison.learn import minibatches
+from garrison.learn import decisions
 from garrison.worlds.toy.network import Network
 
 STEPS, ENVS, AGENTS = 40, 3, 4
@@ -38,7 +38,7 @@ def taken(order, decides, minibatch=None):
 
 
 def test_each_decision_is_in_each_epoch_once(decides):
-    _, order = minibatches.order_of_decisions(jax.random.key(0), decides, 3, 4, 0.6, 2)
+    _, order = decisions.order_of(jax.random.key(0), decides, 3, 4, 0.6, 2)
     assert order.shape == (12, 24, ENVS)
     counts = taken(order, decides)
     assert (counts[decides] == 3).all()
@@ -46,14 +46,14 @@ def test_each_decision_is_in_each_epoch_once(decides):
 
 
 def test_minibatches_have_equally_many(decides):
-    _, order = minibatches.order_of_decisions(jax.random.key(0), decides, 1, 4, 0.6, 2)
+    _, order = decisions.order_of(jax.random.key(0), decides, 1, 4, 0.6, 2)
     real = [(taken(order, decides, m) * decides).sum((0, 2)) for m in range(4)]
     assert np.ptp(real, axis=0).max() <= 1
 
 
 def test_without_room_decisions_are_left_out_at_random(decides):
     counts = sum(
-        taken(minibatches.order_of_decisions(jax.random.key(seed), decides, 1, 2, 0.2, 1)[1], decides)
+        taken(decisions.order_of(jax.random.key(seed), decides, 1, 2, 0.2, 1)[1], decides)
         for seed in range(200)
     )
     assert counts[~decides].max() == 0
@@ -62,9 +62,7 @@ def test_without_room_decisions_are_left_out_at_random(decides):
 
 
 def test_other_keys_give_other_orders(decides):
-    first, second = (
-        minibatches.order_of_decisions(jax.random.key(seed), decides, 1, 2, 0.6, 1)[1] for seed in (0, 1)
-    )
+    first, second = (decisions.order_of(jax.random.key(seed), decides, 1, 2, 0.6, 1)[1] for seed in (0, 1))
     assert (np.asarray(first) != np.asarray(second)).any()
 
 
@@ -93,5 +91,3 @@ def test_what_does_not_fit_is_refused():
     ):
         with pytest.raises(ValueError, match=message):
             ippo.check(ALL.replace(**{"decision_share": 0.5, **changes}), WORLD)
-    with pytest.raises(ValueError, match="MAPPO has None alone"):
-        mappo.check(mappo.Config(num_envs=4, decisions_only=True, decision_share=0.5), WORLD)

@@ -7,16 +7,17 @@ each detail. The members are those of :class:`garrison.algos.base.Algorithm`.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import jax
 
 from garrison.core.struct import static, struct
 from garrison.core.world import World
-from garrison.learn import nets, optim, ppo
+from garrison.learn import decisions, nets, optim, ppo
 from garrison.learn.policy import NetworkPolicy
 from garrison.learn.ppo import Metrics, Sample, TrainState
+from garrison.learn.ranges import COUNT, Range
+from garrison.learn.ranges import check as check_ranges
 from garrison.learn.rollout import Rollout, Seen
 
 
@@ -26,6 +27,13 @@ class Config(ppo.Settings):
 
     separate_critic: bool = static(default=False)
     """Give the value function hidden layers of its own, instead of sharing the policy's."""
+    decision_share: float | None = static(default=None)
+    """Compute updates for decisions alone, with room for this share of all steps of all agents; None: compute
+    all steps, with weight 0 for those that are none. Needs decisions_only. Decisions beyond the room are left
+    out at random."""
+    pieces: int = static(default=1)
+    """Pieces in which the gradient of a minibatch is computed, one after the other; with decision_share.
+    Small pieces need less memory, and stay in a CPU's caches."""
     critic_observation: str | None = static(default=None)
     """Observation contract of a critic that sees more than the policy, in training alone; None: it sees the
     same. On cc4 "true" adds where red is."""
@@ -40,9 +48,28 @@ placed = ppo.placed
 def check(config: Config, world: World) -> None:
     """Raise ``ValueError`` for settings out of range, or that do not fit together or to the world."""
     ppo.check_settings(config, world)
+    check_ranges(config, {"pieces": COUNT, "decision_share": Range(0, 1, above=True, optional=True)})
+    if config.decision_share is not None:
+        _check_decisions(config, world)
+    if config.critic_observation is not None:
+        _check_critic(config, world)
+
+
+def _check_decisions(config: Config, world: World) -> None:
+    asked, steps = f"decision_share is {config.decision_share}", ppo.rollout_steps(config, world)
+    if not config.decisions_only:
+        raise ValueError(f"{asked}; it needs decisions_only")
+    if nets.remembers(config):
+        raise ValueError(f"{asked}; it is for networks without memory, not for {config.network!r}")
+    if not decisions.room(steps, config.minibatches, config.decision_share, config.pieces):
+        raise ValueError(
+            f"{asked}; {config.minibatches} minibatches in {config.pieces} pieces leave no step of an "
+            f"environment's {steps} for some"
+        )
+
+
+def _check_critic(config: Config, world: World) -> None:
     asked = config.critic_observation
-    if asked is None:
-        return
     if asked not in world.observations or world.observation not in world.observations:
         raise ValueError(
             f"critic_observation is {asked!r}; world {world.name!r} has the observation contracts "
@@ -112,20 +139,17 @@ def update(
 ) -> tuple[TrainState, Metrics]:
     """Learn from one rollout. ``progress`` (f32[], 0 to 1) drives the schedules."""
     state, rows, explained = samples(config, state, batch)
-    state, metrics = ppo.update(
-        config,
-        state,
-        rows,
-        progress,
-        partial(_loss, config, batch.action.shape[2]),
-    )
-    return state, metrics | explained
-
-
-def _loss(config: Config, num_agents: int, net: nets.Net, entropy_coef: Any, batch: Any) -> Any:
     if config.decision_share is None:
-        return loss(net, config, entropy_coef, batch)
-    return ppo.loss_of_classes(net, config, entropy_coef, batch, num_agents)
+        plan = ppo.all_rows(
+            config,
+            state.key,
+            rows,
+            lambda net, entropy_coef, batch: loss(net, config, entropy_coef, batch),
+        )
+    else:
+        plan = decisions.plan(config, state.key, state.net, rows, config.decision_share, config.pieces)
+    state, metrics = ppo.update(config, state, plan, progress)
+    return state, metrics | explained
 
 
 def iteration(config: Config, world: World, state: TrainState) -> tuple[TrainState, Metrics]:

@@ -50,8 +50,6 @@ placed = ppo.placed
 def check(config: Config, world: World) -> None:
     """Raise ``ValueError`` for settings out of range, or that do not fit together or to the world."""
     ppo.check_settings(config, world)
-    if config.decision_share is not None:
-        raise ValueError(f"decision_share is {config.decision_share}; MAPPO has None alone")
     check_ranges(config, {"critic_learning_rate": Range(0, above=True, optional=True)})
     nets.check_options(_critic_options(config))
     for kind in _kinds(config):
@@ -124,14 +122,13 @@ def update(
     if config.normalize_values:
         critic = state.net["critic"].with_value_head(before, state.value_scale)
         state = state.replace(net={**state.net, "critic": critic})
-    state, metrics = ppo.update(
+    plan = ppo.all_rows(
         config,
-        state,
+        state.key,
         rows,
-        progress,
         lambda both, entropy_coef, batch: loss(both, config, entropy_coef, batch),
-        partial(_apply, config),
     )
+    state, metrics = ppo.update(config, state, plan, progress, partial(_apply, config))
     return state, metrics | explained
 
 

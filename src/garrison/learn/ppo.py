@@ -7,12 +7,11 @@ An algorithm gives the networks: how they act, what they value, and how they jud
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from garrison.core.struct import static, struct
 from garrison.core.world import State, World
@@ -62,13 +61,6 @@ class Settings:
     that takes several steps is then one decision, and the idle steps after it dilute neither the policy's
     gradient nor the decay of advantages. Off is the usual treatment: each step is a decision.
     """
-    decision_share: float | None = static(default=None)
-    """Compute updates for decisions alone, with room for this share of all steps of all agents; None: compute
-    all steps, with weight 0 for those that are none. Needs decisions_only. Decisions beyond the room are left
-    out at random."""
-    pieces: int = static(default=1)
-    """Pieces in which the gradient of a minibatch is computed, one after the other; with decision_share.
-    Small pieces need less memory, and stay in a CPU's caches."""
     anneal_lr: bool = static(default=True)
     """Decrease the learning rate linearly to 0."""
     learning_rate: float = 3e-4
@@ -98,12 +90,11 @@ class Settings:
 
 #: Ranges of the numbers in :class:`Settings`.
 RANGES = {
-    **dict.fromkeys(("total_steps", "num_envs", "epochs", "minibatches", "pieces"), COUNT),
+    **dict.fromkeys(("total_steps", "num_envs", "epochs", "minibatches"), COUNT),
     **dict.fromkeys(("rollout_steps", "chunk"), Range(1, optional=True)),
     **dict.fromkeys(("learning_rate", "clip_eps", "max_grad_norm"), POSITIVE),
     **dict.fromkeys(("gamma", "gae_lambda"), SHARE),
     **dict.fromkeys(("value_coef", "entropy_coef"), NOT_NEGATIVE),
-    "decision_share": Range(0, 1, above=True, optional=True),
     "entropy_end": Range(0, optional=True),
     "entropy_until": Range(0, 1, above=True),
     "reward_memory": SHARE,
@@ -157,21 +148,6 @@ def check_settings(config: Settings, world: World) -> None:
         there, what = minibatches.num_sequences(steps, config.num_envs, config.chunk), "sequences"
     if there < config.minibatches:
         raise ValueError(f"minibatches is {config.minibatches}; a rollout has only {there} {what} to divide")
-    if config.decision_share is not None:
-        _check_decisions(config, steps)
-
-
-def _check_decisions(config: Settings, steps: int) -> None:
-    asked = f"decision_share is {config.decision_share}"
-    if not config.decisions_only:
-        raise ValueError(f"{asked}; it needs decisions_only")
-    if nets.remembers(config):
-        raise ValueError(f"{asked}; it is for networks without memory, not for {config.network!r}")
-    if not minibatches.room(steps, config.minibatches, config.decision_share, config.pieces):
-        raise ValueError(
-            f"{asked}; {config.minibatches} minibatches in {config.pieces} pieces leave no step of an "
-            f"environment's {steps} for some"
-        )
 
 
 def rollout_steps(config: Settings, world: World) -> int:
@@ -333,61 +309,6 @@ def samples(config: Settings, state: TrainState, batch: Rollout) -> tuple[TrainS
 # ---------------------------------------------------------------- learning
 
 
-def by_class(net: Any, rows: Sample) -> tuple[Sample, ...]:
-    """Rows of each class of agents, with actions in the order of the class; ``rows.obs`` is packed."""
-    num_agents, num_actions = rows.mask.shape[2:]
-    parts = []
-    for agents, packed in zip(net.classes(num_agents), rows.obs, strict=True):
-        order = net.order(agents)
-        own = jax.tree.map(lambda x, agents=agents: x[:, :, np.array(agents)], rows.replace(obs=None))
-        mask = (
-            jnp.take_along_axis(own.mask, np.maximum(order, 0)[None, None], axis=-1)
-            & (order >= 0)[None, None]
-        )
-        logit = np.zeros((len(agents), num_actions), np.int32)
-        for place, actions in enumerate(order):
-            logit[place, actions[actions >= 0]] = np.flatnonzero(actions >= 0)
-        action = jnp.asarray(logit)[np.arange(len(agents)), own.action]
-        parts.append(own.replace(obs=packed, mask=mask, action=action))
-    return tuple(parts)
-
-
-def standardized(parts: tuple[Sample, ...]) -> tuple[Sample, ...]:
-    """Parts of one minibatch with its advantages standardized, and weights that add up to 1."""
-    advantage, weight = (
-        jnp.concatenate([getattr(part, name).reshape(-1) for part in parts])
-        for name in ("advantage", "weight")
-    )
-    shift, deviation = norm.mean(advantage, weight), jnp.sqrt(norm.variance(advantage, weight))
-    total = jnp.maximum(jnp.sum(weight), 1e-8)
-    return tuple(
-        part.replace(
-            advantage=(part.advantage - shift) / (deviation + 1e-8),
-            weight=part.weight / total,
-        )
-        for part in parts
-    )
-
-
-def loss_of_classes(
-    net: Any, config: Settings, entropy_coef: jax.Array | float, parts: tuple[Sample, ...], num_agents: int
-) -> tuple[jax.Array, Metrics]:
-    """As :func:`loss`, for standardized rows [row, env, ...] of each class; pieces of a minibatch add up."""
-    total: Any = 0.0
-    metrics: Metrics = {}
-    for agents, part in zip(net.classes(num_agents), parts, strict=True):
-        judge = jax.vmap(jax.vmap(partial(net.row, agents=agents)))
-        logits, value = judge(part.obs, part.place)
-        own, measured = _loss(logits, value, config, entropy_coef, part, part.advantage, _sum_by(part.weight))
-        total = total + own
-        metrics = {name: metrics.get(name, 0.0) + x for name, x in measured.items()}
-    return total, metrics
-
-
-def _sum_by(weight: jax.Array) -> Callable[[jax.Array], jax.Array]:
-    return lambda x: jnp.sum(weight * x)
-
-
 def loss(
     logits: jax.Array,
     value: jax.Array,
@@ -402,10 +323,10 @@ def loss(
 
     deviation = jnp.sqrt(norm.variance(batch.advantage, batch.weight))
     advantage = (batch.advantage - mean(batch.advantage)) / (deviation + 1e-8)
-    return _loss(logits, value, config, entropy_coef, batch, advantage, mean)
+    return loss_of(logits, value, config, entropy_coef, batch, advantage, mean)
 
 
-def _loss(
+def loss_of(
     logits: jax.Array,
     value: jax.Array,
     config: Settings,
@@ -414,6 +335,7 @@ def _loss(
     advantage: jax.Array,
     mean: Callable[[jax.Array], jax.Array],
 ) -> tuple[jax.Array, Metrics]:
+    """:func:`loss` with advantages as they are given, and ``mean`` for means over rows."""
     log_probs = dists.masked_categorical(logits, batch.mask)
     log_ratio = dists.log_prob(log_probs, batch.action) - batch.log_prob
     ratio = jnp.exp(log_ratio)
@@ -437,38 +359,35 @@ Loss = Callable[[Any, jax.Array, Sample], tuple[jax.Array, Metrics]]
 Apply = Callable[[Any, Any, Any, Any, Any], tuple[tuple[Any, Any], jax.Array]]
 
 
+@dataclass(frozen=True)
+class Plan:
+    """The minibatches of an update, and how to get the gradient of one."""
+
+    key: jax.Array  # of the train state, once the minibatches are drawn
+    order: Any  # what each minibatch takes: leaves [update, ...]
+    #: net, entropy_coef, what a minibatch takes -> grads, metrics
+    gradient: Callable[[Any, jax.Array, Any], tuple[Any, Metrics]]
+
+
+def all_rows(config: Settings, key: jax.Array, rows: Sample, loss: Loss) -> Plan:
+    """Minibatches of all rows, whether they count or not."""
+    key, order, pick = minibatches.split(key, rows, config.epochs, config.minibatches, config.chunk)
+    gradient = jax.grad(loss, has_aux=True)
+    return Plan(key, order, lambda net, entropy_coef, index: gradient(net, entropy_coef, pick(index)))
+
+
 def update(
-    config: Settings,
-    state: TrainState,
-    rows: Sample,
-    progress: jax.Array,
-    loss: Loss,
-    apply: Apply = optim.apply,
+    config: Settings, state: TrainState, plan: Plan, progress: jax.Array, apply: Apply = optim.apply
 ) -> tuple[TrainState, Metrics]:
     """Several epochs of minibatch gradient steps. ``progress`` (f32[], 0 to 1) drives the schedules."""
     rate = optim.linear(config.learning_rate, 0.0 if config.anneal_lr else config.learning_rate, progress)
     entropy_end = config.entropy_coef if config.entropy_end is None else config.entropy_end
     entropy_progress = jnp.minimum(progress / config.entropy_until, 1.0)
     entropy_coef = optim.linear(config.entropy_coef, entropy_end, entropy_progress)
-    if config.decision_share is None:
-        key, order, pick = minibatches.split(state.key, rows, config.epochs, config.minibatches, config.chunk)
-    else:
-        key, order, pick = minibatches.split_decisions(
-            state.key,
-            by_class(state.net, rows),
-            config.epochs,
-            config.minibatches,
-            config.decision_share,
-            config.pieces,
-        )
-
-    gradient = jax.grad(loss, has_aux=True)
-    if config.decision_share is not None:
-        gradient = partial(_gradient_in_pieces, gradient, config.pieces)
 
     def minibatch(carry: tuple[Any, Any, jax.Array], index: Any) -> tuple[Any, tuple[Metrics, jax.Array]]:
         net, opt, going_on = carry
-        grads, metrics = gradient(net, entropy_coef, pick(index))
+        grads, metrics = plan.gradient(net, entropy_coef, index)
         if config.target_kl is not None:
             going_on = going_on & (metrics["approx_kl"] <= config.target_kl)
         (new_net, new_opt), grad_norm = apply(grads, opt, net, rate, config.max_grad_norm)
@@ -479,29 +398,12 @@ def update(
         return (new_net, new_opt, going_on), (metrics | {"grad_norm": grad_norm}, going_on)
 
     begun = (state.net, state.opt, jnp.ones((), bool))
-    (net, opt, _), (metrics, made) = jax.lax.scan(minibatch, begun, order)
+    (net, opt, _), (metrics, made) = jax.lax.scan(minibatch, begun, plan.order)
     finite = jnp.cumprod(jnp.isfinite(metrics["grad_norm"]))  # until the first that is not
     metrics = jax.tree.map(jnp.mean, metrics)
     metrics |= {"learning_rate": rate, "entropy_coef": entropy_coef}
     metrics |= {"updates": jnp.sum(made), "finite_updates": jnp.sum(finite)}
-    return state.replace(net=net, opt=opt, key=key), metrics
-
-
-def _gradient_in_pieces(
-    gradient: Any, pieces: int, net: Any, entropy_coef: jax.Array, parts: tuple[Sample, ...]
-) -> tuple[Any, Metrics]:
-    """The gradient of a minibatch, and its metrics: sums over pieces of its rows."""
-    cut = jax.tree.map(lambda x: x.reshape(pieces, x.shape[0] // pieces, *x.shape[1:]), standardized(parts))
-    zero = jax.tree.map(jnp.zeros_like, jax.eval_shape(gradient, net, entropy_coef, _first(cut)))
-
-    def add(total: Any, piece: tuple[Sample, ...]) -> tuple[Any, None]:
-        return jax.tree.map(jnp.add, total, gradient(net, entropy_coef, piece)), None
-
-    return jax.lax.scan(add, zero, cut)[0]
-
-
-def _first(tree: Any) -> Any:
-    return jax.tree.map(lambda x: x[0], tree)
+    return state.replace(net=net, opt=opt, key=plan.key), metrics
 
 
 def iteration(
