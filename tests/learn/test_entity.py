@@ -9,6 +9,7 @@ import pytest
 import garrison
 from garrison.adapters.cyborg.export import flattened
 from garrison.adapters.cyborg.submission.garrison_policy import EntityTeam
+from garrison.algos import mappo
 from garrison.algos.ippo import Config
 from garrison.core import entities
 from garrison.learn import nets
@@ -183,3 +184,9 @@ def test_single_agents_give_what_all_agents_give(rich_net, network):
             np.testing.assert_allclose(value, values[agent], rtol=1e-4, atol=1e-5)
             seen.append(agent)
     assert sorted(seen) == list(range(5))
+
+
+def test_a_critic_of_global_states_is_refused():
+    config = mappo.Config(network="entity", decisions_only=True)
+    with pytest.raises(ValueError, match="network is 'entity'; MAPPO's critic reads a global state"):
+        mappo.check(config, garrison.make("cc4", observation="rich"))

@@ -52,6 +52,11 @@ def check(config: Config, world: World) -> None:
     ppo.check_settings(config, world)
     check_ranges(config, {"critic_learning_rate": Range(0, above=True, optional=True)})
     nets.check_options(_critic_options(config))
+    if not nets.is_encoder(config):
+        raise ValueError(
+            f"network is {config.network!r}; MAPPO's critic reads a global state, which is for networks that "
+            "take any features, such as 'mlp'"
+        )
     for kind in _kinds(config):
         world.global_state_size(kind)  # raises for a kind that it does not have
 

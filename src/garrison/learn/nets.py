@@ -318,6 +318,11 @@ def check_options(options: Any) -> None:
     ENCODERS.get(options.network).check(options)
 
 
+def is_encoder(options: Any) -> bool:
+    """Whether the network of ``options`` takes any features, and no description of a world."""
+    return not hasattr(ENCODERS.get(options.network), "for_world")
+
+
 def remembers(options: Any) -> bool:
     """Whether the network of ``options`` has a memory."""
     return getattr(ENCODERS.get(options.network), "remembers", True)
@@ -363,9 +368,10 @@ def of_world(
     key: jax.Array, world: World, options: Any, *, values: bool = True, separate_critic: bool = False
 ) -> Net:
     """The network of the agents of ``world``; ``options.sharing`` says which agents share parameters."""
-    network = ENCODERS.get(options.network)
-    if hasattr(network, "for_world"):  # a whole network, with heads of its own
-        return network.for_world(key, world, options, values=values, separate_critic=separate_critic)
+    if not is_encoder(options):  # a whole network, with heads of its own
+        return ENCODERS.get(options.network).for_world(
+            key, world, options, values=values, separate_critic=separate_critic
+        )
     kinds = tuple(zip(world.observation_sizes, world.action_counts, strict=True))
     groups = groups_of(options.sharing, kinds)
     return make(
