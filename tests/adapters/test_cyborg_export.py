@@ -14,7 +14,7 @@ import safetensors.numpy
 
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.export import export, flattened
-from garrison.adapters.cyborg.submission.garrison_policy import Team, read
+from garrison.adapters.cyborg.submission.garrison_policy import TEAMS, read
 from garrison.adapters.cyborg.world import CybORGWorld
 from garrison.algos.ippo import Config
 from garrison.core.policy import Constant
@@ -31,8 +31,12 @@ def network(sharing="grouped", activation="tanh", separate_critic=False, feature
     """A network whose numbers are drawn here: no need to compile how they are drawn for training."""
     options = Config(hidden_sizes=(16, 8), activation=activation)
     make = partial(nets.make, separate_critic=separate_critic)
-    like = jax.eval_shape(lambda key: make(key, GROUPS[sharing], features, actions, options), KEY)
-    generator = np.random.default_rng(1)
+    return drawn(lambda key: make(key, GROUPS[sharing], features, actions, options), 1)
+
+
+def drawn(make, seed):
+    like = jax.eval_shape(make, KEY)
+    generator = np.random.default_rng(seed)
     return jax.tree.map(lambda leaf: jnp.asarray(generator.normal(0, 0.4, leaf.shape), jnp.float32), like)
 
 
@@ -40,7 +44,7 @@ def exported(folder, net, greedy=False, **world):
     world = CybORGWorld(**world)
     export(folder, NetworkPolicy(net, greedy, world.observation, net_size(net)), world, ABOUT)
     about = json.loads((folder / "team.json").read_text())
-    return Team(read((folder / "weights.safetensors").read_bytes()), about), about
+    return TEAMS[about["network"]](read((folder / "weights.safetensors").read_bytes()), about), about
 
 
 def net_size(net):
@@ -106,7 +110,7 @@ def test_what_cannot_be_exported_is_refused(tmp_path):
         export(tmp_path / "file", policy, CybORGWorld(), ABOUT)
     with pytest.raises(ValueError, match="have 500 steps; this team plays 60"):
         export(tmp_path / "team", policy, CybORGWorld(steps=60), ABOUT)
-    with pytest.raises(ValueError, match="cannot be exported; policies of garrison train with an MLP can"):
+    with pytest.raises(ValueError, match="Constant cannot be exported|NoneType cannot be exported"):
         export(tmp_path / "team", Constant((0,) * 5), CybORGWorld(), ABOUT)
     assert not (tmp_path / "team").exists()
 
@@ -154,12 +158,20 @@ def submission(tmp_path, monkeypatch):
 
 @pytest.mark.cyborg
 @pytest.mark.parametrize(
-    ("observation", "busy", "zipped"), [("stock", "free", False), ("rich", "masked", True)]
+    ("options", "kind", "zipped"),
+    [
+        ({}, "mlp", False),
+        ({"observation": "rich", "busy": "masked"}, "mlp", True),
+        ({"observation": "rich", "busy": "masked", "traffic": "policy"}, "entity", False),
+        ({"observation": "rich", "traffic": "off", "idle": "off"}, "entity", True),
+    ],
 )
-def test_the_submission_plays_as_the_team_does(submission, observation, busy, zipped):
-    world = CybORGWorld(observation=observation, busy=busy)
+def test_the_submission_plays_as_the_team_does(submission, options, kind, zipped):
+    world = CybORGWorld(**options)
     net = network(features=world.observation_size, actions=T.MAX_BLUE_ACTIONS)
-    policy = NetworkPolicy(net, True, observation, world.observation_size)
+    if kind == "entity":
+        net = drawn(lambda key: nets.of_world(key, world, Config(network=kind, hidden_sizes=(8, 8))), 2)
+    policy = NetworkPolicy(net, True, world.observation, world.observation_size)
     team = submission(policy, world, zipped)
     wrapped = team.wrap(engine.CybORGSession(seed=4).cyborg)
     theirs, _ = wrapped.reset()

@@ -10,7 +10,7 @@ import tyro
 
 from garrison import cli
 from garrison.adapters.cyborg import engine
-from garrison.adapters.cyborg.submission.garrison_policy import Team, read
+from garrison.adapters.cyborg.submission.garrison_policy import MLPTeam, read
 from garrison.algos.ippo import Config
 from garrison.cli import evaluate_cyborg
 from garrison.cli.evaluate import Evaluate
@@ -131,7 +131,7 @@ def test_a_policy_becomes_a_submission(run, tmp_path, capsys):
     about = json.loads((folder / "team.json").read_text())
     assert (about["team"], about["technique"], about["greedy"]) == ("mine, seed 1", "IPPO", True)
     assert (about["observation"], about["busy"], about["training"]["num_seeds"]) == ("rich", "masked", 2)
-    team = Team(read((folder / "weights.safetensors").read_bytes()), about)
+    team = MLPTeam(read((folder / "weights.safetensors").read_bytes()), about)
     policies = specs.load_run(str(run), "latest", True).policies
     obs = np.linspace(0, 1, 892, dtype=np.float32)
     expected = policies[1].net((), np.tile(obs, (5, 1)), False)[1][0][2]

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 import garrison
-from garrison.worlds.cc4 import default_options, red_view, rich
+from garrison.worlds.cc4 import PLAYED, default_options, red_view, rich
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import blue, green, red
 from garrison.worlds.cc4.draws import Draws
-from garrison.worlds.cc4.env import BUSY, ENDS, OBSERVATIONS
+from garrison.worlds.cc4.env import BUSY, ENDS
 from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.options import FIELDS
+from garrison.worlds.cc4.restrict import IDLE, TRAFFIC
+from garrison.worlds.cc4.shares import CONTRACTOR, REWARDS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/worlds/cc4.md").read_text()
@@ -94,7 +96,7 @@ def test_quirks_have_tests():
 def test_links_on_the_page_lead_somewhere():
     anchors = {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in SECTIONS}
     links = re.findall(r"\]\(#(.*?)\)", PAGE)
-    assert len(links) == 4
+    assert len(links) == 5
     assert set(links) <= anchors
 
 
@@ -107,8 +109,12 @@ def test_arguments_of_make():
         "red": red.POLICIES,
         "green": green.POLICIES,
         "blue": tuple(blue.POLICIES),
-        "observation": OBSERVATIONS,
+        "observation": PLAYED,
         "busy": BUSY,
+        "traffic": TRAFFIC,
+        "idle": IDLE,
+        "rewards": REWARDS,
+        "contractor": CONTRACTOR,
         "end": tuple(ENDS),
     }
     rows = {name: tuple(v.strip("`") for v in words(values)) for name, values in table("Quick start")}

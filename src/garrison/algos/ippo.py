@@ -13,9 +13,11 @@ import jax
 
 from garrison.core.struct import static, struct
 from garrison.core.world import World
-from garrison.learn import nets, optim, ppo
+from garrison.learn import decisions, nets, optim, ppo
 from garrison.learn.policy import NetworkPolicy
 from garrison.learn.ppo import Metrics, Sample, TrainState
+from garrison.learn.ranges import COUNT, Range
+from garrison.learn.ranges import check as check_ranges
 from garrison.learn.rollout import Rollout, Seen
 
 
@@ -25,22 +27,78 @@ class Config(ppo.Settings):
 
     separate_critic: bool = static(default=False)
     """Give the value function hidden layers of its own, instead of sharing the policy's."""
+    decision_share: float | None = static(default=None)
+    """Compute updates for decisions alone, with room for this share of all steps of all agents; None: compute
+    all steps, with weight 0 for those that are none. Needs decisions_only. Decisions beyond the room are left
+    out at random."""
+    pieces: int = static(default=1)
+    """Pieces in which the gradient of a minibatch is computed, one after the other; with decision_share.
+    Small pieces need less memory, and stay in a CPU's caches."""
+    critic_observation: str | None = static(default=None)
+    """Observation contract of a critic that sees more than the policy, in training alone; None: it sees the
+    same. On cc4 "true" adds where red is."""
 
 
-check = ppo.check_settings
 steps_per_iteration = ppo.steps_per_iteration
 num_iterations = ppo.num_iterations
 holds_environments = ppo.holds_environments
 placed = ppo.placed
 
 
+def check(config: Config, world: World) -> None:
+    """Raise ``ValueError`` for settings out of range, or that do not fit together or to the world."""
+    ppo.check_settings(config, world)
+    check_ranges(config, {"pieces": COUNT, "decision_share": Range(0, 1, above=True, optional=True)})
+    if config.decision_share is not None:
+        _check_decisions(config, world)
+    if config.critic_observation is not None:
+        _check_critic(config, world)
+
+
+def _check_decisions(config: Config, world: World) -> None:
+    asked, steps = f"decision_share is {config.decision_share}", ppo.rollout_steps(config, world)
+    if not config.decisions_only:
+        raise ValueError(f"{asked}; it needs decisions_only")
+    if nets.remembers(config):
+        raise ValueError(f"{asked}; it is for networks without memory, not for {config.network!r}")
+    if not decisions.room(steps, config.minibatches, config.decision_share, config.pieces):
+        raise ValueError(
+            f"{asked}; {config.minibatches} minibatches in {config.pieces} pieces leave no step of an "
+            f"environment's {steps} for some"
+        )
+
+
+def _check_critic(config: Config, world: World) -> None:
+    asked = config.critic_observation
+    if asked not in world.observations or world.observation not in world.observations:
+        raise ValueError(
+            f"critic_observation is {asked!r}; world {world.name!r} has the observation contracts "
+            f"{', '.join(world.observations) or 'of a single kind'}"
+        )
+    if world.observations.index(asked) <= world.observations.index(world.observation):
+        raise ValueError(f"critic_observation is {asked!r}; the policy sees as much: {world.observation!r}")
+    if nets.remembers(config):
+        raise ValueError(
+            f"critic_observation is {asked!r}; it is for networks without memory, not for {config.network!r}"
+        )
+
+
+def _seen(config: Config, world: World) -> World:
+    """The world as the critic observes it."""
+    return world if config.critic_observation is None else world.observe_as(config.critic_observation)
+
+
 def init(config: Config, world: World, key: jax.Array) -> TrainState:
     """A fresh train state. Raises ``ValueError`` for settings that :func:`check` refuses."""
     check(config, world)
     key, net_key, reset_key = jax.random.split(key, 3)
-    net = nets.of_world(net_key, world, config, separate_critic=config.separate_critic)
+    seen = _seen(config, world)
+    if config.critic_observation is None:
+        net = nets.of_world(net_key, world, config, separate_critic=config.separate_critic)
+    else:
+        net = nets.asymmetric(net_key, world, seen, config)
     memory = net.initial_carry(world.num_agents)
-    return ppo.start(config, world, net, optim.init(net), memory, key, reset_key)
+    return ppo.start(config, seen, net, optim.init(net), memory, key, reset_key)
 
 
 def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState, Rollout]:
@@ -54,7 +112,10 @@ def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState
     def value(memory: Any, seen: Seen) -> jax.Array:
         return jax.vmap(net)(memory, seen.obs, seen.first)[1][1]
 
-    return ppo.collect(config, world, state, act, value, net.initial_carry(world.num_agents))
+    pack = None if config.decision_share is None else net.pack
+    return ppo.collect(
+        config, _seen(config, world), state, act, value, net.initial_carry(world.num_agents), pack=pack
+    )
 
 
 def loss(
@@ -78,13 +139,16 @@ def update(
 ) -> tuple[TrainState, Metrics]:
     """Learn from one rollout. ``progress`` (f32[], 0 to 1) drives the schedules."""
     state, rows, explained = samples(config, state, batch)
-    state, metrics = ppo.update(
-        config,
-        state,
-        rows,
-        progress,
-        lambda net, entropy_coef, batch: loss(net, config, entropy_coef, batch),
-    )
+    if config.decision_share is None:
+        plan = ppo.all_rows(
+            config,
+            state.key,
+            rows,
+            lambda net, entropy_coef, batch: loss(net, config, entropy_coef, batch),
+        )
+    else:
+        plan = decisions.plan(config, state.key, state.net, rows, config.decision_share, config.pieces)
+    state, metrics = ppo.update(config, state, plan, progress)
     return state, metrics | explained
 
 
@@ -95,7 +159,8 @@ def iteration(config: Config, world: World, state: TrainState) -> tuple[TrainSta
 
 def policy(state: TrainState, world: World, greedy: bool = False) -> NetworkPolicy:
     """The policy that was learned in ``world``."""
-    return NetworkPolicy(state.net, greedy, world.observation, world.observation_size)
+    net = state.net.actor if isinstance(state.net, nets.Asymmetric) else state.net
+    return NetworkPolicy(net, greedy, world.observation, world.observation_size)
 
 
 def footprint(config: Config, world: World) -> int:

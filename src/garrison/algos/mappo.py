@@ -52,6 +52,11 @@ def check(config: Config, world: World) -> None:
     ppo.check_settings(config, world)
     check_ranges(config, {"critic_learning_rate": Range(0, above=True, optional=True)})
     nets.check_options(_critic_options(config))
+    if not nets.is_encoder(config):
+        raise ValueError(
+            f"network is {config.network!r}; MAPPO's critic reads a global state, which is for networks that "
+            "take any features, such as 'mlp'"
+        )
     for kind in _kinds(config):
         world.global_state_size(kind)  # raises for a kind that it does not have
 
@@ -122,14 +127,13 @@ def update(
     if config.normalize_values:
         critic = state.net["critic"].with_value_head(before, state.value_scale)
         state = state.replace(net={**state.net, "critic": critic})
-    state, metrics = ppo.update(
+    plan = ppo.all_rows(
         config,
-        state,
+        state.key,
         rows,
-        progress,
         lambda both, entropy_coef, batch: loss(both, config, entropy_coef, batch),
-        partial(_apply, config),
     )
+    state, metrics = ppo.update(config, state, plan, progress, partial(_apply, config))
     return state, metrics | explained
 
 

@@ -17,6 +17,7 @@ from typing import Any, Self
 import jax
 import numpy as np
 
+from garrison.core.entities import Entities
 from garrison.core.policy import Policy, act
 from garrison.core.spaces import check_actions
 from garrison.core.struct import struct
@@ -168,9 +169,17 @@ class OneSide(Wrapper):
         self.side_agents(side)
         return self.world.policies(self.side)
 
+    def entities(self, side: str | None = None) -> Entities | None:
+        self.side_agents(side)
+        return super().entities(self.side)
+
     def behavior(self, side: str | None = None) -> Any:
         self.side_agents(side)
         return super().behavior(self.side)
+
+    def diagnosis(self, side: str | None = None) -> Any:
+        self.side_agents(side)
+        return super().diagnosis(self.side)
 
     def observe_as(self, name: str) -> Self:
         if name not in self.observations:

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core import entities
 from garrison.core.policy import act
 from garrison.core.world import State, World, observed_by
 from garrison.core.wrappers import Vectorize, Wrapper, env_keys, env_slice
@@ -31,13 +32,13 @@ def check_world(
     ``eager`` False leaves out the step without ``jit``, which takes long in large worlds.
 
     The clauses: the description is frozen, copied equal and hashable (unless it holds arrays), and fits the
-    label lists; sides, contracts, fixed policies, behavior and global states fit it; a wrapper forwards
-    every member of the protocol; shapes and dtypes are the protocol's and stay the same from step to step,
-    without weak types, so that steps can be scanned; actions of wrong dtype, shape or range raise
-    ``ValueError`` at the boundary; padding is False or zero; everything is finite, after legal, illegal and
-    too late actions; an agent always has a legal action; ``final_obs`` is the observation while the episode
-    runs; episodes end by ``max_steps``, and exactly there under ``fixed_horizon``; rewards of a zero-sum
-    world sum to zero; a key gives one trajectory: again, without ``jit``, and among any number of
+    label lists; sides, contracts, fixed policies, behavior, diagnosis, entities and global states fit it; a
+    wrapper forwards every member of the protocol; shapes and dtypes are the protocol's and stay the same from
+    step to step, without weak types, so that steps can be scanned; actions of wrong dtype, shape or range
+    raise ``ValueError`` at the boundary; padding is False or zero; everything is finite, after legal, illegal
+    and too late actions; an agent always has a legal action; ``final_obs`` is the observation while the
+    episode runs; episodes end by ``max_steps``, and exactly there under ``fixed_horizon``; rewards of a zero-
+    sum world sum to zero; a key gives one trajectory: again, without ``jit``, and among any number of
     environments.
     """
     _check_description(world)
@@ -144,8 +145,9 @@ def _check_forwarding(world: World) -> None:
         _require(names[0] == names[1], "a wrapper forwards what it does not change", "policies")
         native = wrapped.native_policies(side) == world.native_policies(side)
         _require(native, "a wrapper forwards what it does not change", "native_policies")
-        none = [x.behavior(side) is None for x in (wrapped, world)]
-        _require(none[0] == none[1], "a wrapper forwards what it does not change", "behavior")
+        for member in ("behavior", "diagnosis", "entities"):
+            none = [getattr(x, member)(side) is None for x in (wrapped, world)]
+            _require(none[0] == none[1], "a wrapper forwards what it does not change", member)
     for name in world.observations:
         other = wrapped.observe_as(name)
         _require(isinstance(other, Wrapper), "observe_as of a wrapped world is wrapped", type(other))
@@ -187,6 +189,10 @@ def _check_accounts(world: World, key: jax.Array, shapes: _Shapes) -> None:
         behavior = world.behavior(side)
         if behavior is not None:
             _check_behavior(behavior, shapes, len(rows))
+        if (diagnosis := world.diagnosis(side)) is not None:
+            _check_diagnosis(diagnosis, shapes, len(rows))
+        if (described := world.entities(side)) is not None and len(world.sides) == 1:
+            _check_entities(described, world)
 
 
 def _check_policy(
@@ -212,6 +218,25 @@ def _check_behavior(behavior: Any, shapes: _Shapes, agents: int) -> None:
     _require(right, "behavior says who decided, and a place on each axis", f"{decided}, {places}")
     _require(jax.eval_shape(behavior.phase, shapes.state, after).shape == (), "the phase is a scalar", "")
     _require(behavior.phases, "behavior names a phase", behavior.phases)
+
+
+def _check_diagnosis(diagnosis: Any, shapes: _Shapes, agents: int) -> None:
+    own, after = jax.ShapeDtypeStruct((agents,), jnp.int32), shapes.next_state
+    start = jax.eval_shape(diagnosis.start, shapes.state)
+    then = jax.eval_shape(diagnosis.add, start, shapes.state, own, after, shapes.step)
+    same = jax.tree.map(lambda x: (x.shape, x.dtype), start) == jax.tree.map(
+        lambda x: (x.shape, x.dtype), then
+    )
+    _require(same, "diagnosis keeps the shapes of its counters", then)
+
+
+def _check_entities(described: Any, world: World) -> None:
+    try:
+        entities.check(described, world)
+    except ValueError as error:
+        _require(False, "entities describe the world", error)
+    again = copy.deepcopy(world).entities()
+    _require(again == described and hash(again) == hash(described), "equal worlds describe the same", "")
 
 
 def _check_structure(world: World, shapes: _Shapes) -> None:

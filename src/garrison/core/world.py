@@ -21,13 +21,16 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
 
 from garrison.core.policy import STATE, Constant, Policy, Random, members_of, observation_of
 from garrison.core.struct import struct
+
+if TYPE_CHECKING:
+    from garrison.core.entities import Entities
 
 State = Any
 
@@ -52,6 +55,13 @@ class Step:
     @property
     def done(self) -> jax.Array:
         return self.terminated | self.truncated
+
+    @property
+    def team_reward(self) -> jax.Array:
+        """f32[]: the reward that judges count; the mean over agents where the world reports no other."""
+        if "team_reward" in self.info:
+            return self.info["team_reward"]
+        return jnp.mean(self.reward, axis=-1)
 
 
 class World(ABC):
@@ -170,10 +180,25 @@ class World(ABC):
             idle = {"idle": Constant(tuple(self.idle_actions[i] for i in rows))}
         return {**idle, "random": Random()}
 
+    def entities(self, side: str | None = None) -> Entities | None:
+        """What observations and actions of a side are about; None, the default, where that is not said.
+
+        Equal worlds give equal descriptions. Raises ``ValueError`` for an unknown side.
+        """
+        self.side_agents(side)
+        return None
+
     def behavior(self, side: str | None = None) -> Any:
         """How decisions of a side are counted (:class:`garrison.judge.behavior.Behavior`).
 
         None, the default, counts by action label.
+        """
+        return None
+
+    def diagnosis(self, side: str | None = None) -> Any:
+        """What is counted to tell where a side loses (:class:`garrison.judge.diagnosis.Diagnosis`).
+
+        None, the default, counts nothing.
         """
         return None
 

@@ -20,6 +20,7 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 
+from garrison.core.entities import Entities
 from garrison.core.policy import Policy
 from garrison.core.spaces import check_actions
 from garrison.core.struct import struct
@@ -94,9 +95,16 @@ class Wrapper(World):
     def policies(self, side: str | None = None) -> dict[str, Policy]:
         return self.world.policies(side)
 
+    def entities(self, side: str | None = None) -> Entities | None:
+        return self.world.entities(side)
+
     def behavior(self, side: str | None = None) -> Any:
         behavior = self.world.behavior(side)
         return None if behavior is None else _InnerBehavior(behavior, self.inner)
+
+    def diagnosis(self, side: str | None = None) -> Any:
+        diagnosis = self.world.diagnosis(side)
+        return None if diagnosis is None else _InnerDiagnosis(diagnosis, self.inner)
 
     def observations_of(self, side: str) -> tuple[str, ...]:
         return self.world.observations_of(side)
@@ -136,6 +144,20 @@ class _InnerBehavior:
 
     def phase(self, state: State, after: State) -> jax.Array:
         return self._behavior.phase(self._inner(state), self._inner(after))
+
+
+class _InnerDiagnosis:
+    """The diagnosis of a wrapped world, given states of the wrapper."""
+
+    def __init__(self, diagnosis: Any, inner: Callable[[State], State]):
+        self.found = diagnosis.found
+        self._diagnosis, self._inner = diagnosis, inner
+
+    def start(self, state: State) -> Any:
+        return self._diagnosis.start(self._inner(state))
+
+    def add(self, counters: Any, state: State, actions: jax.Array, after: State, step: Step) -> Any:
+        return self._diagnosis.add(counters, self._inner(state), actions, self._inner(after), step)
 
 
 @dataclass(frozen=True)

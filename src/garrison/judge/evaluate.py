@@ -20,6 +20,7 @@ from garrison.core.policy import Policy
 from garrison.core.struct import struct
 from garrison.core.world import State, Step, World, observed_by
 from garrison.judge.behavior import Behavior, behavior_of
+from garrison.judge.diagnosis import Diagnosis
 from garrison.judge.episodes import Transition, episode_keys, scan
 from garrison.judge.lineup import Lineup, grouped, with_jax_arrays
 
@@ -37,9 +38,10 @@ class Episodes:
     #: f32[seed, episode, phase, ...]: reward parts summed per phase; "reward" if the world reports none
     parts: dict[str, Any]
     decisions: Any  # int32[seed, episode, *axes]: see garrison.judge.behavior
-    invalid: Any = (
-        None  # int32[seed, episode]: actions that are no index of an agent's list; None: not counted
-    )
+    #: int32[seed, episode]: actions that are no index of an agent's list; None: not counted
+    invalid: Any = None
+    #: counters of the world's diagnosis, leaves [seed, episode, ...]; None where there is none
+    diagnosis: Any = None
 
 
 @struct
@@ -138,10 +140,10 @@ def _play(
     world: World, lineup: Lineup, seeds: jax.Array, recorded: int | None
 ) -> tuple[Episodes, Recording | None]:
     """All policies at once, so that the world is compiled once; figures have axes [policy, episode, ...]."""
-    behavior = behavior_of(world)
+    behavior, diagnosis = behavior_of(world), world.diagnosis()
 
     def fold(figures: Episodes, now: Transition) -> tuple[Episodes, Recording | None]:
-        account = jax.vmap(jax.vmap(partial(_account, world, behavior, now.t)))
+        account = jax.vmap(jax.vmap(partial(_account, world, behavior, diagnosis, now.t)))
         figures = account(figures, now.alive, now.state, now.actions, now.after, now.step)
         if recorded is None:
             return figures, None
@@ -150,17 +152,23 @@ def _play(
 
     rows = (lineup.size, len(seeds))
     return scan(
-        world, lineup, episode_keys(seeds), fold, lambda state, step: _no_figures(behavior, rows, step)
+        world,
+        lineup,
+        episode_keys(seeds),
+        fold,
+        lambda state, step: _no_figures(behavior, diagnosis, rows, state, step),
     )
 
 
 def _parts(step: Step) -> dict[str, Any]:
     """Reward parts of one environment; the whole reward where the world reports none."""
-    return step.info.get("reward_parts") or {"reward": jnp.mean(step.reward, axis=-1)}
+    return step.info.get("reward_parts") or {"reward": step.team_reward}
 
 
-def _no_figures(behavior: Behavior, rows: tuple[int, int], step: Step) -> Episodes:
-    """Figures before the first step; ``step`` has shapes [*rows, ...]."""
+def _no_figures(
+    behavior: Behavior, diagnosis: Diagnosis | None, rows: tuple[int, int], state: State, step: Step
+) -> Episodes:
+    """Figures before the first step; ``state`` and the shapes of ``step`` are [*rows, ...]."""
     phases = len(behavior.phases)
     axes = tuple(map(len, behavior.axes.values()))
     parts = jax.eval_shape(jax.vmap(jax.vmap(_parts)), step)
@@ -171,12 +179,14 @@ def _no_figures(behavior: Behavior, rows: tuple[int, int], step: Step) -> Episod
         parts={name: jnp.zeros((*rows, phases, *x.shape[2:]), jnp.float32) for name, x in parts.items()},
         decisions=jnp.zeros((*rows, *axes), jnp.int32),
         invalid=jnp.zeros(rows, jnp.int32),
+        diagnosis=None if diagnosis is None else jax.vmap(jax.vmap(diagnosis.start))(state),
     )
 
 
 def _account(
     world: World,
     behavior: Behavior,
+    diagnosis: Diagnosis | None,
     t: jax.Array,
     figures: Episodes,
     alive: jax.Array,
@@ -186,10 +196,14 @@ def _account(
     step: Step,
 ) -> Episodes:
     """Add one step of one episode, if it belongs to it."""
-    reward = jnp.where(alive, jnp.mean(step.reward), 0.0)
+    reward = jnp.where(alive, step.team_reward, 0.0)
     scored = t < (world.score_steps or world.max_steps)
     phase = behavior.phase(state, after)
     decided, places = behavior.decisions(state, actions, after, step)
+    counters = figures.diagnosis
+    if diagnosis is not None:
+        added = diagnosis.add(counters, state, actions, after, step)
+        counters = jax.tree.map(lambda new, old: jnp.where(alive, new, old), added, counters)
     invalid = (actions < 0) | (actions >= jnp.asarray(world.action_counts))
     return Episodes(
         returns=figures.returns + reward,
@@ -201,6 +215,7 @@ def _account(
         },
         decisions=figures.decisions.at[places].add((decided & alive).astype(jnp.int32)),
         invalid=figures.invalid + jnp.where(alive, jnp.sum(invalid, dtype=jnp.int32), 0),
+        diagnosis=counters,
     )
 
 

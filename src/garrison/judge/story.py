@@ -38,7 +38,7 @@ def narrate(world: World, policy: str, recording: Recording) -> Story | None:
     """The story of a recording; None if the world does not narrate."""
     length = length_of(recording)
     recording = jax.tree.map(lambda x: np.asarray(x[:length]), recording)
-    rewards = np.mean(recording.step.reward, axis=-1, dtype=np.float64)
+    rewards = np.asarray(recording.step.team_reward, np.float64)
     totals = np.cumsum(rewards)
     moments = []
     for t in range(length):

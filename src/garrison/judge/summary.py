@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from garrison.core.world import World
+from garrison.judge import diagnosis
 from garrison.judge.behavior import behavior_of, distance, profile
 from garrison.judge.evaluate import Episodes
 from garrison.judge.stats import (
@@ -107,4 +108,12 @@ def _policy(world: World, episodes: Episodes) -> dict[str, Any]:
         "reward_parts": {part: x.sum(axis=0).tolist() for part, x in by_phase.items()},
         "reward_parts_by_phase": {part: x.tolist() for part, x in by_phase.items()},
         "behavior": profile(behavior_of(world).axes, episodes.decisions),
+        "diagnosis": _diagnosis(world, episodes),
     }
+
+
+def _diagnosis(world: World, episodes: Episodes) -> dict[str, Any] | None:
+    """Where the policy loses; None where the world does not say, or the simulator does not count."""
+    if episodes.diagnosis is None:
+        return None
+    return diagnosis.figures(world.diagnosis(), episodes.diagnosis, episodes.returns)

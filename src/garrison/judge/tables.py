@@ -23,8 +23,8 @@ def tables(figures: dict[str, Any]) -> list[Table]:
     if "policies" not in figures:
         return [pair_table(figures["pairs"])]
     if "pairs" in figures:
-        return [*comparison_tables(figures), behavior_table(figures)]
-    return [table(figures), behavior_table(figures)]
+        return [*comparison_tables(figures), behavior_table(figures), *diagnosis_tables(figures)]
+    return [table(figures), behavior_table(figures), *diagnosis_tables(figures)]
 
 
 def table(figures: dict[str, Any]) -> Table:
@@ -83,6 +83,36 @@ def behavior_table(figures: dict[str, Any]) -> Table:
     if figures.get("versus") is not None:
         view.add_row(f"L1 to {figures['versus']}", *distances(figures))
     return view
+
+
+def diagnosis_tables(figures: dict[str, Any]) -> list[Table]:
+    """Where each policy loses, means per episode; none where the world does not say."""
+    found = {name: one.get("diagnosis") for name, one in figures["policies"].items()}
+    found = {name: one for name, one in found.items() if one}
+    if not found:
+        return []
+    first = next(iter(found.values()))
+    numbers = list(first["numbers"])
+    view = _view("diagnosis", "means per episode", "of an episode", dict(zip(numbers, numbers, strict=True)))
+    for name in found:
+        view.add_column(name, justify="right")
+    for name in numbers:
+        cells = (one["numbers"][name] for one in found.values())
+        view.add_row(name, *("–" if cell is None else mean(cell) for cell in cells))
+    return [view, *(_places_table(found, title) for title in first["tables"])]
+
+
+def _places_table(found: Mapping[str, dict[str, Any]], title: str) -> Table:
+    """A table of the diagnosis, all columns added up; a row that is 0 for all policies is left out."""
+    rows = list(next(iter(found.values()))["tables"][title])
+    sums = {row: [sum(one["tables"][title][row].values()) for one in found.values()] for row in rows}
+    sums = {row: values for row, values in sums.items() if any(values)}
+    view = _view(title, "means per episode, all causes together", "where", {row: row for row in sums})
+    return _filled(
+        view,
+        {row: row for row in sums},
+        {name: [number(values[i]) for values in sums.values()] for i, name in enumerate(found)},
+    )
 
 
 def distances(figures: dict[str, Any]) -> list[str]:

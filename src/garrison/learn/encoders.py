@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import equinox as eqx
 import jax
@@ -20,7 +20,11 @@ ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 ENCODERS = Plugins(
     "network",
     "garrison.networks",
-    {"mlp": "garrison.learn.encoders:Trunk", "recurrent": "garrison.learn.encoders:RecurrentTrunk"},
+    {
+        "mlp": "garrison.learn.encoders:Trunk",
+        "recurrent": "garrison.learn.encoders:RecurrentTrunk",
+        "entity": "garrison.learn.entity:EntityNet",
+    },
 )
 
 
@@ -39,6 +43,9 @@ class Encoder(Protocol):
     The work is split in two, so that only what depends on the step before is done step by step:
     ``carry, hidden = encoder.advance(carry, encoder.embed(obs, agent), first)``.
     """
+
+    #: whether it has a memory
+    remembers: ClassVar[bool]
 
     @classmethod
     def check(cls, options: Options) -> None:
@@ -93,6 +100,8 @@ class Trunk(eqx.Module):
     it saves copying all observations.
     """
 
+    remembers: ClassVar[bool] = False
+
     agent: jax.Array | None  # f32[agent, width]: the rows of the first layer that the one-hot index selects
     layers: tuple[Dense, ...]
     activation: str = eqx.field(static=True)
@@ -123,6 +132,11 @@ class Trunk(eqx.Module):
         return cls(key, features, agents, options.hidden_sizes, options.activation)
 
     @property
+    def features(self) -> int:
+        """Length of the observation."""
+        return self.layers[0].weight.shape[-2]
+
+    @property
     def width(self) -> int:
         return self.layers[-1].bias.shape[-1]
 
@@ -144,6 +158,8 @@ class Trunk(eqx.Module):
 
 class RecurrentTrunk(eqx.Module):
     """Hidden layers, and a recurrent cell on top of them."""
+
+    remembers: ClassVar[bool] = True
 
     embedding: Trunk  # the hidden layers
     cell: GRU | LSTM

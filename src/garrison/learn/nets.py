@@ -8,6 +8,13 @@ All networks have one interface, for one environment and one step:
 ``carry`` is the memory of a recurrent network and ``()`` for others; ``first`` (bool[]) says that an episode
 begins, and empties it before it is used. :func:`unroll` evaluates whole sequences.
 
+Networks without memory also evaluate single agents, so that steps in which an agent decides nothing cost
+nothing. Agents of one *class* go through one program:
+
+    packed = net.pack(obs)                                # per class: leaves [agent of the class, ...]
+    logits, value = net.row(one_of_packed, place, agents) # of agents[place]
+    actions = net.order(agents)                           # int[agent of the class, logit]; -1: none
+
 A network is put together from three parts, so that a new one replaces one of them:
 
 - an *encoder* turns an agent's observation into a vector; found by name (:mod:`garrison.learn.encoders`);
@@ -28,6 +35,7 @@ import numpy as np
 from garrison.core.world import World
 from garrison.learn import encoders
 from garrison.learn.encoders import ENCODERS, Dense, Encoder
+from garrison.learn.entity import EntityNet
 from garrison.learn.norm import ValueScale, rescale_head
 from garrison.learn.ranges import check_choice
 
@@ -105,6 +113,24 @@ class ActorCritic(eqx.Module):
         """The network whose values under the scale ``new`` are those of this one under ``old``."""
         return _with_value_head(self, old, new)
 
+    def classes(self, num_agents: int) -> tuple[tuple[int, ...], ...]:
+        return (tuple(range(num_agents)),)
+
+    def order(self, agents: tuple[int, ...]) -> np.ndarray:
+        return np.tile(np.arange(self.policy.bias.shape[-1]), (len(agents), 1))
+
+    def pack(self, obs: jax.Array) -> tuple[jax.Array, ...]:
+        return (obs,)
+
+    def row(
+        self, packed: jax.Array, place: jax.Array, agents: tuple[int, ...]
+    ) -> tuple[jax.Array, jax.Array | None]:
+        return self.one((), packed, NOT_FIRST, jnp.asarray(agents)[place])[1]
+
+    def narrowed(self, packed: jax.Array) -> jax.Array:
+        """What this network reads of a class, packed from observations with more features behind its own."""
+        return packed[..., : self.trunk.features]
+
     @property
     def _encoders(self) -> tuple[Encoder, ...]:
         return (self.trunk,) if self.critic is None else (self.trunk, self.critic)
@@ -177,13 +203,72 @@ class Grouped(eqx.Module):
         """See :meth:`ActorCritic.with_value_head`."""
         return eqx.tree_at(lambda net: net.nets, self, _with_value_head(self.nets, old, new))
 
+    def classes(self, num_agents: int) -> tuple[tuple[int, ...], ...]:
+        members = [np.flatnonzero(np.array(self.groups) == group) for group in range(max(self.groups) + 1)]
+        return tuple(tuple(own.tolist()) for own in members)
+
+    def order(self, agents: tuple[int, ...]) -> np.ndarray:
+        return self.nets.order(agents)
+
+    def pack(self, obs: jax.Array) -> tuple[jax.Array, ...]:
+        return tuple(obs[np.array(agents)] for agents in self.classes(len(obs)))
+
+    def narrowed(self, packed: jax.Array) -> jax.Array:
+        return self.nets.narrowed(packed)
+
+    def row(
+        self, packed: jax.Array, place: jax.Array, agents: tuple[int, ...]
+    ) -> tuple[jax.Array, jax.Array | None]:
+        net = jax.tree.map(lambda leaf: leaf[self.groups[agents[0]]], self.nets)
+        return net.row(packed, place, agents)
+
     @property
     def _own(self) -> ActorCritic:
         """The network of each agent: leaves [agent, ...]."""
         return jax.tree.map(lambda leaf: leaf[np.array(self.groups)], self.nets)
 
 
-Net = ActorCritic | Grouped
+class Asymmetric(eqx.Module):
+    """A policy, and a critic that sees more: observations that begin with the features of the policy.
+
+    Pinto et al. 2017, "Asymmetric actor critic for image-based robot learning". The critic sees all that the
+    policy sees, since a critic of the state alone is biased for policies with a memory or partial
+    observations (Baisero and Amato 2022).
+    """
+
+    actor: Any
+    critic: Any
+    features: int = eqx.field(static=True)  # of the policy
+
+    def __call__(
+        self, carry: Any, obs: jax.Array, first: jax.Array
+    ) -> tuple[Any, tuple[jax.Array, jax.Array]]:
+        _, (logits, _) = self.actor((), obs[:, : self.features], first)
+        _, (_, values) = self.critic((), obs, first)
+        return carry, (logits, values)
+
+    def initial_carry(self, num_agents: int) -> tuple[()]:
+        return ()
+
+    def with_value_head(self, old: ValueScale, new: ValueScale) -> Self:
+        """See :meth:`ActorCritic.with_value_head`."""
+        return eqx.tree_at(lambda net: net.critic, self, self.critic.with_value_head(old, new))
+
+    def classes(self, num_agents: int) -> tuple[tuple[int, ...], ...]:
+        return self.actor.classes(num_agents)
+
+    def order(self, agents: tuple[int, ...]) -> np.ndarray:
+        return self.actor.order(agents)
+
+    def pack(self, obs: jax.Array) -> tuple[Any, ...]:
+        return self.critic.pack(obs)
+
+    def row(self, packed: Any, place: jax.Array, agents: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
+        logits, _ = self.actor.row(self.actor.narrowed(packed), place, agents)
+        return logits, self.critic.row(packed, place, agents)[1]
+
+
+Net = ActorCritic | Grouped | EntityNet | Asymmetric
 
 
 def groups_of(sharing: str, kinds: Sequence[Any]) -> tuple[int, ...]:
@@ -233,6 +318,16 @@ def check_options(options: Any) -> None:
     ENCODERS.get(options.network).check(options)
 
 
+def is_encoder(options: Any) -> bool:
+    """Whether the network of ``options`` takes any features, and no description of a world."""
+    return not hasattr(ENCODERS.get(options.network), "for_world")
+
+
+def remembers(options: Any) -> bool:
+    """Whether the network of ``options`` has a memory."""
+    return getattr(ENCODERS.get(options.network), "remembers", True)
+
+
 def make(
     key: jax.Array,
     groups: tuple[int, ...],
@@ -273,6 +368,10 @@ def of_world(
     key: jax.Array, world: World, options: Any, *, values: bool = True, separate_critic: bool = False
 ) -> Net:
     """The network of the agents of ``world``; ``options.sharing`` says which agents share parameters."""
+    if not is_encoder(options):  # a whole network, with heads of its own
+        return ENCODERS.get(options.network).for_world(
+            key, world, options, values=values, separate_critic=separate_critic
+        )
     kinds = tuple(zip(world.observation_sizes, world.action_counts, strict=True))
     groups = groups_of(options.sharing, kinds)
     return make(
@@ -284,6 +383,16 @@ def of_world(
         values=values,
         separate_critic=separate_critic,
         world=world,
+    )
+
+
+def asymmetric(key: jax.Array, world: World, seen: World, options: Any) -> Asymmetric:
+    """A policy of the agents of ``world``, and a critic that observes as in ``seen``."""
+    actor_key, critic_key = jax.random.split(key)
+    return Asymmetric(
+        of_world(actor_key, world, options, values=False),
+        of_world(critic_key, seen, options),
+        world.observation_size,
     )
 
 

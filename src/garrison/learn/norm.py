@@ -33,9 +33,9 @@ class Moments:
         return Moments(*(jnp.zeros((), jnp.float32) for _ in range(3)))
 
 
-def add(moments: Moments, values: jax.Array) -> Moments:
-    """Take in more numbers, of any shape (Chan et al. 1983)."""
-    count = moments.count + values.size
+def add(moments: Moments, values: jax.Array, memory: jax.Array | float = 1.0) -> Moments:
+    """Take in more numbers, of any shape (Chan et al. 1983); earlier ones keep the weight ``memory``."""
+    count = memory * moments.count + values.size
     delta = jnp.mean(values) - moments.mean
     share = values.size / count
     spread = moments.variance * (1 - share) + jnp.var(values) * share + delta**2 * share * (1 - share)
@@ -66,6 +66,7 @@ def scale_rewards(
     done: jax.Array,
     gamma: jax.Array | float,
     elapsed: jax.Array | None = None,
+    memory: jax.Array | float = 1.0,
 ) -> tuple[RewardScale, jax.Array]:
     """Update the scale with a rollout, and return its rewards scaled.
 
@@ -75,6 +76,7 @@ def scale_rewards(
         gamma: discount per unit of time.
         elapsed: f32[step, env], duration of each step: ``gamma ** elapsed`` discounts what follows it. None:
             each takes 1.
+        memory: weight that earlier rollouts keep.
     """
 
     def forward(running: jax.Array, step: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
@@ -87,7 +89,7 @@ def scale_rewards(
         return jnp.where(done_t[:, None], 0.0, after), total
 
     running, totals = jax.lax.scan(forward, scale.running, (reward, done, elapsed))
-    moments = add(scale.moments, totals)
+    moments = add(scale.moments, totals, memory)
     deviation = jnp.where(moments.variance > 1e-8, jnp.sqrt(moments.variance), 1.0)  # 1 while nothing varies
     return RewardScale(moments, running), reward / deviation
 

@@ -7,6 +7,7 @@ An algorithm gives the networks: how they act, what they value, and how they jud
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -36,7 +37,7 @@ class Settings:
     minibatches: int = static(default=4)
     """Gradient steps per pass."""
     network: str = static(default="mlp")
-    """Network: mlp or recurrent."""
+    """Network: mlp, recurrent, or entity, which treats all hosts alike."""
     hidden_sizes: tuple[int, ...] = static(default=(256, 256))
     """Widths of the hidden layers."""
     activation: str = static(default="tanh")
@@ -76,6 +77,11 @@ class Settings:
     """Weight of the entropy bonus."""
     entropy_end: float | None = None
     """Weight of the entropy bonus at the end of training, reached linearly; None: constant."""
+    entropy_until: float = 1.0
+    """Part of the training after which entropy_end is reached."""
+    reward_memory: float = 1.0
+    """With normalize_rewards: weight that earlier rollouts keep in the standard deviation at each new one. 1
+    forgets nothing, so that rewards of a team that got much better look small."""
     target_kl: float | None = None
     """Stop the update early when the approximate KL divergence of a minibatch exceeds this; None: never."""
     max_grad_norm: float = 0.5
@@ -90,6 +96,8 @@ RANGES = {
     **dict.fromkeys(("gamma", "gae_lambda"), SHARE),
     **dict.fromkeys(("value_coef", "entropy_coef"), NOT_NEGATIVE),
     "entropy_end": Range(0, optional=True),
+    "entropy_until": Range(0, 1, above=True),
+    "reward_memory": SHARE,
     "target_kl": Range(0, above=True, optional=True),
 }
 
@@ -114,7 +122,7 @@ class TrainState:
 class Sample:
     """What the loss needs of a rollout; axes [step, env, agent, ...]."""
 
-    obs: jax.Array
+    obs: Any
     mask: jax.Array
     action: jax.Array
     log_prob: jax.Array
@@ -124,6 +132,7 @@ class Sample:
     global_state: jax.Array | None = None  # [step, env, feature]; for centralized critics
     first: jax.Array | None = None  # bool[step, env]; for recurrent networks
     memory: Any = None  # before the first step: leaves [env, ...]; likewise
+    place: jax.Array | None = None  # int32: the agent's place in its class, where classes are learned apart
 
 
 # ---------------------------------------------------------------- planning
@@ -135,7 +144,7 @@ def check_settings(config: Settings, world: World) -> None:
     nets.check_options(config)
     steps = rollout_steps(config, world)
     there, what = steps, "steps of each environment"
-    if config.network != "mlp":
+    if nets.remembers(config):
         there, what = minibatches.num_sequences(steps, config.num_envs, config.chunk), "sequences"
     if there < config.minibatches:
         raise ValueError(f"minibatches is {config.minibatches}; a rollout has only {there} {what} to divide")
@@ -222,6 +231,7 @@ def collect(
     value: rollout.Value,
     memory: Any,
     global_states: tuple[str, ...] = (),
+    pack: Callable[[jax.Array], Any] | None = None,
 ) -> tuple[TrainState, Rollout]:
     """Play one rollout. ``memory`` is that of the networks at the start of an episode of one environment."""
     steps = rollout_steps(config, world)
@@ -235,7 +245,7 @@ def collect(
     else:
         begun = Position(state.obs, state.world, state.first, state.memory)
     begun = shard.over_envs(begun)
-    end, batch = rollout.play(envs, act, value, play_key, begun, steps, global_states, config.chunk)
+    end, batch = rollout.play(envs, act, value, play_key, begun, steps, global_states, config.chunk, pack)
     if holds_environments(config, world):
         state = state.replace(obs=end.obs, world=end.state)
         if state.memory is not None:
@@ -256,7 +266,7 @@ def samples(config: Settings, state: TrainState, batch: Rollout) -> tuple[TrainS
     Where the scale of values changes, the network's value head has to follow (``with_value_head``).
     """
     reward_scale, reward = norm.scale_rewards(
-        state.reward_scale, batch.reward, batch.done, config.gamma, batch.elapsed
+        state.reward_scale, batch.reward, batch.done, config.gamma, batch.elapsed, config.reward_memory
     )
     if not config.normalize_rewards:
         reward_scale, reward = state.reward_scale, batch.reward
@@ -307,15 +317,28 @@ def loss(
     batch: Sample,
 ) -> tuple[jax.Array, Metrics]:
     """Clipped policy loss, squared value error and entropy bonus; means over rows and agents by weight."""
-    log_probs = dists.masked_categorical(logits, batch.mask)
-    log_ratio = dists.log_prob(log_probs, batch.action) - batch.log_prob
-    ratio = jnp.exp(log_ratio)
 
     def mean(x: jax.Array) -> jax.Array:
         return norm.mean(x, batch.weight)
 
     deviation = jnp.sqrt(norm.variance(batch.advantage, batch.weight))
     advantage = (batch.advantage - mean(batch.advantage)) / (deviation + 1e-8)
+    return loss_of(logits, value, config, entropy_coef, batch, advantage, mean)
+
+
+def loss_of(
+    logits: jax.Array,
+    value: jax.Array,
+    config: Settings,
+    entropy_coef: jax.Array | float,
+    batch: Sample,
+    advantage: jax.Array,
+    mean: Callable[[jax.Array], jax.Array],
+) -> tuple[jax.Array, Metrics]:
+    """:func:`loss` with advantages as they are given, and ``mean`` for means over rows."""
+    log_probs = dists.masked_categorical(logits, batch.mask)
+    log_ratio = dists.log_prob(log_probs, batch.action) - batch.log_prob
+    ratio = jnp.exp(log_ratio)
     clipped = jnp.clip(ratio, 1 - config.clip_eps, 1 + config.clip_eps)
     policy_loss = -mean(jnp.minimum(ratio * advantage, clipped * advantage))
     value_loss = 0.5 * mean((value - batch.target) ** 2)
@@ -336,25 +359,35 @@ Loss = Callable[[Any, jax.Array, Sample], tuple[jax.Array, Metrics]]
 Apply = Callable[[Any, Any, Any, Any, Any], tuple[tuple[Any, Any], jax.Array]]
 
 
+@dataclass(frozen=True)
+class Plan:
+    """The minibatches of an update, and how to get the gradient of one."""
+
+    key: jax.Array  # of the train state, once the minibatches are drawn
+    order: Any  # what each minibatch takes: leaves [update, ...]
+    #: net, entropy_coef, what a minibatch takes -> grads, metrics
+    gradient: Callable[[Any, jax.Array, Any], tuple[Any, Metrics]]
+
+
+def all_rows(config: Settings, key: jax.Array, rows: Sample, loss: Loss) -> Plan:
+    """Minibatches of all rows, whether they count or not."""
+    key, order, pick = minibatches.split(key, rows, config.epochs, config.minibatches, config.chunk)
+    gradient = jax.grad(loss, has_aux=True)
+    return Plan(key, order, lambda net, entropy_coef, index: gradient(net, entropy_coef, pick(index)))
+
+
 def update(
-    config: Settings,
-    state: TrainState,
-    rows: Sample,
-    progress: jax.Array,
-    loss: Loss,
-    apply: Apply = optim.apply,
+    config: Settings, state: TrainState, plan: Plan, progress: jax.Array, apply: Apply = optim.apply
 ) -> tuple[TrainState, Metrics]:
     """Several epochs of minibatch gradient steps. ``progress`` (f32[], 0 to 1) drives the schedules."""
     rate = optim.linear(config.learning_rate, 0.0 if config.anneal_lr else config.learning_rate, progress)
     entropy_end = config.entropy_coef if config.entropy_end is None else config.entropy_end
-    entropy_coef = optim.linear(config.entropy_coef, entropy_end, progress)
-    key, order, pick = minibatches.split(state.key, rows, config.epochs, config.minibatches, config.chunk)
+    entropy_progress = jnp.minimum(progress / config.entropy_until, 1.0)
+    entropy_coef = optim.linear(config.entropy_coef, entropy_end, entropy_progress)
 
-    def minibatch(
-        carry: tuple[Any, Any, jax.Array], index: jax.Array
-    ) -> tuple[Any, tuple[Metrics, jax.Array]]:
+    def minibatch(carry: tuple[Any, Any, jax.Array], index: Any) -> tuple[Any, tuple[Metrics, jax.Array]]:
         net, opt, going_on = carry
-        grads, metrics = jax.grad(loss, has_aux=True)(net, entropy_coef, pick(index))
+        grads, metrics = plan.gradient(net, entropy_coef, index)
         if config.target_kl is not None:
             going_on = going_on & (metrics["approx_kl"] <= config.target_kl)
         (new_net, new_opt), grad_norm = apply(grads, opt, net, rate, config.max_grad_norm)
@@ -365,12 +398,12 @@ def update(
         return (new_net, new_opt, going_on), (metrics | {"grad_norm": grad_norm}, going_on)
 
     begun = (state.net, state.opt, jnp.ones((), bool))
-    (net, opt, _), (metrics, made) = jax.lax.scan(minibatch, begun, order)
+    (net, opt, _), (metrics, made) = jax.lax.scan(minibatch, begun, plan.order)
     finite = jnp.cumprod(jnp.isfinite(metrics["grad_norm"]))  # until the first that is not
     metrics = jax.tree.map(jnp.mean, metrics)
     metrics |= {"learning_rate": rate, "entropy_coef": entropy_coef}
     metrics |= {"updates": jnp.sum(made), "finite_updates": jnp.sum(finite)}
-    return state.replace(net=net, opt=opt, key=key), metrics
+    return state.replace(net=net, opt=opt, key=plan.key), metrics
 
 
 def iteration(
@@ -385,7 +418,9 @@ def iteration(
     state, batch = collect(config, world, state)
     state, metrics = update(config, state, batch, progress)
     mean_return, episodes = rollout.mean_return(batch)
-    inputs = sum(rollout.count(lambda x: ~jnp.isfinite(x), rows) for rows in (batch.obs, batch.reward))
+    inputs = sum(
+        rollout.count(lambda x: ~jnp.isfinite(x), rows) for rows in jax.tree.leaves((batch.obs, batch.reward))
+    )
     metrics = {"return": mean_return, "episodes": episodes, **metrics, "nonfinite_inputs": inputs}
     return placed(state.replace(iteration=state.iteration + 1)), metrics
 

@@ -50,7 +50,7 @@ class Position:
 class Rollout:
     """Axes are [step, env, agent, ...], without the agent where the world as a whole is meant."""
 
-    obs: jax.Array  # f32[step, env, agent, feature]
+    obs: Any  # f32[step, env, agent, feature], or what was packed of it: leaves [step, env, ...]
     mask: jax.Array  # bool[step, env, agent, action]: legal actions
     action: jax.Array  # int32[step, env, agent]
     log_prob: jax.Array  # f32[step, env, agent]: of the action, when it was chosen
@@ -123,6 +123,7 @@ def play(
     steps: int,
     global_states: tuple[str, ...] = (),
     chunk: int | None = None,
+    pack: Callable[[jax.Array], Any] | None = None,
 ) -> tuple[Position, Rollout]:
     """Play ``steps`` steps from ``start`` on.
 
@@ -131,6 +132,7 @@ def play(
         act: decides for all environments.
         value: the value of what was seen; the memory that it gets is that after the step before.
         chunk: the policy's memory is kept before each ``chunk``-th step; None keeps that before the first.
+        pack: what the rollout keeps of one environment's observations; None keeps them as they are.
 
     Returns:
         Where playing stands afterwards, and the rollout.
@@ -147,7 +149,7 @@ def play(
         obs, state, step = envs.step(step_key, at.state, action)
         final = Seen(step.final_obs, step.final_mask, goes_on, step.info.get("final_global_state"))
         row = Rollout(
-            obs=now.obs,
+            obs=now.obs if pack is None else jax.vmap(pack)(now.obs),
             mask=now.mask,
             action=action,
             log_prob=log_prob,
@@ -195,6 +197,20 @@ def pick(rows: jax.Array, index: jax.Array) -> jax.Array:
         start_indices_batching_dims=(1,),
     )
     return jax.lax.gather(rows, index[..., None], dims, slice_sizes=(1, 1, *rows.shape[2:]), mode="clip")
+
+
+def pick_agents(rows: jax.Array, index: jax.Array) -> jax.Array:
+    """The same for ``rows`` [step, env, agent, ...] and the pairs ``step * agents + agent`` of ``index``."""
+    agents = rows.shape[2]
+    dims = jax.lax.GatherDimensionNumbers(
+        offset_dims=tuple(range(2, rows.ndim - 1)),
+        collapsed_slice_dims=(0, 2),
+        start_index_map=(0, 2),
+        operand_batching_dims=(1,),
+        start_indices_batching_dims=(1,),
+    )
+    pairs = jnp.stack([index // agents, index % agents], axis=-1)
+    return jax.lax.gather(rows, pairs, dims, slice_sizes=(1, 1, 1, *rows.shape[3:]), mode="clip")
 
 
 def count(what: Callable[[jax.Array], jax.Array], rows: jax.Array) -> jax.Array:

@@ -21,7 +21,11 @@ from garrison.core.world import World
 from garrison.runs.directory import RunDirectory
 
 #: Version of the JSON format; older ones are upgraded when they are read.
-FORMAT = 2
+FORMAT = 3
+#: Hyperparameters that configurations of a format lack; their defaults keep what was there before.
+_ADDED = {
+    2: ("decision_share", "pieces", "entropy_until", "reward_memory", "critic_observation"),
+}
 #: File of a run directory by which runs of the first format say that PyTorch trains them.
 _TORCH_MARK = "torch.json"
 
@@ -223,9 +227,19 @@ def _upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
     version = data.get("format", 1)
     if version == 1 and "format" not in data:
         return _from_format_1(data)
-    if version != FORMAT:
-        raise ValueError(f"format is {version!r}; this version of Garrison reads the formats 1 and {FORMAT}")
-    return {name: value for name, value in data.items() if name != "format"}
+    if version not in (*_ADDED, FORMAT):
+        raise ValueError(f"format is {version!r}; this version of Garrison reads the formats 1 to {FORMAT}")
+    data = {name: value for name, value in data.items() if name != "format"}
+    return data if version == FORMAT else _with_added(data, _ADDED[version])
+
+
+def _with_added(data: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """A configuration with hyperparameters that its algorithm got later."""
+    if not (isinstance(data.get("algorithm"), str) and isinstance(data.get("settings"), Mapping)):
+        return data  # refused by who reads it
+    config = algos.get(data["algorithm"]).Config
+    added = {x.name: x.default for x in dataclasses.fields(config) if x.name in names}
+    return {**data, "settings": added | data["settings"]}
 
 
 def _from_format_1(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,11 +19,12 @@ from garrison.adapters.cyborg.engine import CybORGSession
 from garrison.adapters.cyborg.rich import Tracker
 from garrison.core.spaces import check_actions
 from garrison.core.world import Step, World
-from garrison.worlds.cc4 import CC4, describe
+from garrison.worlds.cc4 import CC4, PLAYED, describe, restrict
 from garrison.worlds.cc4 import behavior as judged
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import blue
 from garrison.worlds.cc4.env import ENDS, BlueSide
+from garrison.worlds.cc4.shares import SharedRewards
 
 _PARTS = ("LWF", "ASF", "RIA")  # columns of tables.REWARD
 _TRAFFIC = (T.Blue.ALLOW, T.Blue.BLOCK)
@@ -44,6 +45,7 @@ class CybORGEpisode:
     phase: int = 0  # of the last step
     done: bool = False
     busy: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(T.NUM_BLUE, bool))
+    stock: np.ndarray | None = None  # f32[blue, 210]: the last vectors
 
 
 class Decisions:
@@ -72,10 +74,13 @@ class CybORGWorld(BlueSide):
     green: str = "enterprise"
     observation: str = "stock"  # or "rich"
     busy: str = "free"  # or "masked"
+    traffic: str = "free"  # or "policy", "off"
+    idle: str = "free"  # or "off"
     steps: int = 500  # an episode is over after one less
     end: str = "both"  # what the last step is: "terminated", "truncated", or both
 
     name = "cyborg"
+    observations = PLAYED
 
     @property
     def version(self) -> str:  # type: ignore[override]
@@ -85,6 +90,9 @@ class CybORGWorld(BlueSide):
     @property
     def max_steps(self) -> int:  # type: ignore[override]
         return self.steps - 1
+
+    def diagnosis(self, side: str | None = None) -> None:
+        self.side_agents(side)  # CybORG is played without one
 
     def behavior(self, side: str | None = None) -> Decisions:
         self.side_agents(side)
@@ -158,11 +166,13 @@ class CybORGWorld(BlueSide):
 
     def legal(self, state: CybORGEpisode) -> np.ndarray:
         """``bool[blue, action]``; under ``busy="masked"`` an agent whose action goes on has Sleep alone."""
+        blocked, wanted = restrict.of_vectors(state.stock)
+        mask = restrict.restricted(state.mask, state.busy, blocked, wanted, self.traffic, self.idle)
         if self.busy == "free":
-            return state.mask
+            return mask
         sleep = np.zeros_like(state.mask)
         sleep[np.arange(T.NUM_BLUE), list(blue.SLEEP)] = True
-        return np.where(state.busy[:, None], sleep, state.mask)
+        return np.where(state.busy[:, None], sleep, mask)
 
     # ------------------------------------------------------------ parts of the above
 
@@ -176,13 +186,13 @@ class CybORGWorld(BlueSide):
         return trackers
 
     def _observe(self, state: CybORGEpisode, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
-        if state.trackers:
-            pairs = zip(T.BLUE_AGENTS, state.trackers, strict=True)
-            return np.stack([tracker.vector(vectors[agent]) for agent, tracker in pairs])
-        observed = np.zeros((T.NUM_BLUE, T.MAX_BLUE_OBSERVATION), np.float32)
+        state.stock = np.zeros((T.NUM_BLUE, T.MAX_BLUE_OBSERVATION), np.float32)
         for number, agent in enumerate(T.BLUE_AGENTS):
-            observed[number, : len(vectors[agent])] = vectors[agent]
-        return observed
+            state.stock[number, : len(vectors[agent])] = vectors[agent]
+        if not state.trackers:
+            return state.stock
+        pairs = zip(T.BLUE_AGENTS, state.trackers, strict=True)
+        return np.stack([tracker.vector(vectors[agent]) for agent, tracker in pairs])
 
     def _places(self, state: CybORGEpisode, chosen: Mapping[str, int]) -> tuple[np.ndarray, ...]:
         """Kind, subnet and red's hold of the actions, ``int[blue]`` each; before they are carried out."""
@@ -267,10 +277,13 @@ def on_cyborg(world: World) -> CybORGWorld:
     Raises ``ValueError`` for another world than ``cc4`` with blue as the learner, and for options that CybORG
     does not have.
     """
+    while isinstance(world, SharedRewards):  # what it is trained on; judged is the team's reward
+        world = world.world
     if not isinstance(world, CC4):
         raise ValueError(f"world {world.name!r} is not on CybORG; 'cc4' with side=blue is")
     foreign = [name for name, _ in world.overrides if name != "steps"]
     if foreign:
         raise ValueError(f"CybORG has no option {', '.join(foreign)}; leave it out, or evaluate on Garrison")
     steps = int(world.options.steps)
-    return CybORGWorld(world.red, world.green, world.observation, world.busy, steps, world.end)
+    names = ("red", "green", "observation", "busy", "traffic", "idle", "end")
+    return CybORGWorld(**{name: getattr(world, name) for name in names}, steps=steps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from garrison.judge.format import NONE, interval, number, plain
+from garrison.judge.format import NONE, interval, mean, number, plain
 from garrison.judge.html_report import plots
 from garrison.judge.html_report.markup import (
     Html,
@@ -51,6 +51,40 @@ def behavior(figures: dict[str, Any], policy: str, against: str = "") -> Html:
         table(["action", *profiles, f"{policy} [95%]"], rows),
         *(_split(policy, name, split) for name, split in own["by"].items()),
     )
+
+
+def diagnosis(figures: dict[str, Any], policy: str, against: str = "") -> list[Html]:
+    """Where all policies lose, and where ``policy`` does by cause; nothing where the world does not say."""
+    found = {name: one.get("diagnosis") for name, one in figures["policies"].items()}
+    found = {name: one for name, one in found.items() if one}
+    if policy not in found:
+        return []
+    numbers = [
+        [
+            name,
+            *(NONE if one["numbers"][name] is None else mean(one["numbers"][name]) for one in found.values()),
+        ]
+        for name in found[policy]["numbers"]
+    ]
+    return [
+        section(
+            f"Where it loses{against}",
+            note("Means per episode. In brackets: 95% bootstrap interval."),
+            table(["of an episode", *found], numbers),
+            *(_losses(policy, title, rows) for title, rows in found[policy]["tables"].items()),
+        )
+    ]
+
+
+def _losses(policy: str, title: str, rows: dict[str, dict[str, float]]) -> Html:
+    """A table of one policy, darker where it loses more."""
+    worst = min(min(row.values()) for row in rows.values()) or -1.0
+    lines = [
+        [name, *(cell(number(x) if x else "", "heat", x / worst) for x in row.values())]
+        for name, row in rows.items()
+    ]
+    columns = list(next(iter(rows.values())))
+    return join([tag("h3", f"{policy}: {title} and cause"), table(["", *columns], lines, class_="dense")])
 
 
 def _range(share: dict[str, float]) -> str:

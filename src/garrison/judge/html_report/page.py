@@ -11,7 +11,7 @@ import numpy as np
 
 from garrison.judge.format import NONE, duration, few_episodes, interval, mean, number
 from garrison.judge.html_report import plots
-from garrison.judge.html_report.behavior import behavior, episode
+from garrison.judge.html_report.behavior import behavior, diagnosis, episode
 from garrison.judge.html_report.css import CSS
 from garrison.judge.html_report.markup import Html, cell, details, document, figure, note, section, table, tag
 from garrison.judge.story import Story
@@ -53,6 +53,7 @@ def page(data: PageData) -> str:
             _returns(figures, data.policy, against),
             _rewards(figures, data.policy, against),
             behavior(figures, data.policy, against),
+            *diagnosis(figures, data.policy, against),
         ]
     return document(
         f"{data.title}: Garrison report",

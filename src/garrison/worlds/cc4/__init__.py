@@ -9,16 +9,19 @@ from typing import Any
 from garrison.core.policy import Policy
 from garrison.core.sides import one_side
 from garrison.core.world import World
+from garrison.worlds.cc4 import restrict
 from garrison.worlds.cc4.agents.blue import POLICIES as BLUE_POLICIES
 from garrison.worlds.cc4.agents.green import POLICIES as GREEN_POLICIES
 from garrison.worlds.cc4.agents.red import POLICIES as RED_POLICIES
 from garrison.worlds.cc4.env import BUSY, CC4, ENDS, OBSERVATIONS, Episode, play
 from garrison.worlds.cc4.options import Options, default_options
+from garrison.worlds.cc4.shares import CONTRACTOR, REWARDS, SharedRewards
 from garrison.worlds.cc4.two_sided import TwoSidedCC4
 
 __all__ = ["BLUE_POLICIES", "CC4", "Episode", "Options", "TwoSidedCC4", "default_options", "make", "play"]
 
 SIDES = ("blue", "red", "both")
+PLAYED = tuple(name for name in OBSERVATIONS if name != "true")  #: contracts that policies may read
 
 
 def make(
@@ -28,6 +31,11 @@ def make(
     blue: str | Policy | None = None,
     observation: str | None = None,
     busy: str | None = None,
+    traffic: str | None = None,
+    idle: str | None = None,
+    rewards: str | None = None,
+    team_share: float | None = None,
+    contractor: str | None = None,
     end: str = "both",
     **options: Any,
 ) -> World:
@@ -45,6 +53,17 @@ def make(
             else CybORG tells a blue agent. Not with ``side="red"``, where the defender decides.
         busy: ``"free"`` (the default): choices of a blue agent whose action goes on are legal and discarded,
             as in CybORG, or ``"masked"``: only Sleep is legal then. Not with ``side="red"``.
+        traffic: which Allow and Block are legal for blue: ``"free"`` (the default), as in CybORG;
+            ``"policy"``: Block where the policy wants one and there is none, Allow where there is one;
+            ``"off"``: none. Not with ``side="red"``.
+        idle: ``"free"`` (the default), or ``"off"``: blue may not choose Monitor, nor Sleep unless it is
+            busy. Not with ``side="red"``.
+        rewards: what blue's agents learn from: ``"team"`` (the default), the team's reward; ``"area"``, each
+            what happens in its subnets and its Restores; ``"cause"``, the same, but who blocked the traffic
+            pays for an access that failed. Judges use the team's reward. Only with ``side="blue"``.
+        team_share: with ``"area"`` and ``"cause"`` the part, 0 (the default) to 1, that is the team's reward.
+        contractor: ``"count"`` (the default), or ``"leave_out"``: blue learns from rewards without Impacts in
+            the contractor network. Only with ``side="blue"``.
         end: what the last step of an episode is: ``"both"`` terminated and truncated, as in CybORG (the
             default), ``"terminated"`` or ``"truncated"``.
         **options: fields of :class:`Options`, e.g. ``steps=100``, ``green_phishing=0.05``, ``users=4``.
@@ -55,11 +74,17 @@ def make(
             the side does not have, or a value outside its range.
     """
     _check("side", side, SIDES)
-    _check_fits(side, red=red, blue=blue, observation=observation, busy=busy)
+    own = {"rewards": rewards, "team_share": team_share, "contractor": contractor}
+    _check_fits(
+        side, red=red, blue=blue, observation=observation, busy=busy, traffic=traffic, idle=idle, **own
+    )
     _check("green policy", green, GREEN_POLICIES)
     observation, busy = observation or "stock", busy or "free"
-    _check("observation", observation, OBSERVATIONS)
+    traffic, idle = traffic or "free", idle or "free"
+    _check("observation", observation, PLAYED)
     _check("busy", busy, BUSY)
+    _check("traffic", traffic, restrict.TRAFFIC)
+    _check("idle", idle, restrict.IDLE)
     _check("end", end, tuple(ENDS))
     if side == "blue" and red == "discovery" and "red_probability" in options:
         options.setdefault("red_discovery_probability", options.pop("red_probability"))
@@ -69,6 +94,8 @@ def make(
         "overrides": tuple(sorted((k, _frozen(v)) for k, v in options.items())),
         "observation": observation,
         "busy": busy,
+        "traffic": traffic,
+        "idle": idle,
         "end": end,
     }
     if side == "both":
@@ -76,14 +103,27 @@ def make(
     world = TwoSidedCC4(**settings)
     if side == "red":
         return one_side(world, "red", _opponent("blue", blue or "idle", world))
-    return one_side(world, "blue", _opponent("red", red or "fsm", world))
+    world = one_side(world, "blue", _opponent("red", red or "fsm", world))
+    return _shared(world, rewards or "team", team_share or 0.0, contractor or "count")
 
 
+def _shared(world: World, rewards: str, team_share: float, contractor: str) -> World:
+    """The world with rewards split as asked."""
+    _check("rewards", rewards, REWARDS)
+    _check("contractor", contractor, CONTRACTOR)
+    if not 0 <= team_share <= 1:
+        raise ValueError(f"cc4: team_share is {team_share}; it must be in 0 .. 1")
+    if (rewards, contractor) == ("team", "count"):
+        return world
+    return SharedRewards(world, rewards, float(team_share), contractor)
+
+
+_LEARNING = ("rewards", "team_share", "contractor")
 #: arguments that a side does not have, and who has them
 _FOREIGN = {
     "blue": {"blue": "side='red'"},
-    "red": {"red": "side='blue'", "observation": "side='blue'", "busy": "side='blue'"},
-    "both": {"blue": "side='red'"},
+    "red": dict.fromkeys(("red", "observation", "busy", "traffic", "idle", *_LEARNING), "side='blue'"),
+    "both": {"blue": "side='red'"} | dict.fromkeys(_LEARNING, "side='blue'"),
 }
 
 

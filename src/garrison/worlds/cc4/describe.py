@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from garrison.worlds.cc4 import red_view, rich
+from garrison.worlds.cc4 import red_view, rich, truth
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.events import Events
 
@@ -45,8 +45,10 @@ def blue_observation_labels(agent: int, contract: str = "stock") -> list[str]:
     for other in range(T.NUM_BLUE):
         if other != agent:
             labels += [f"message of {T.BLUE_AGENTS[other]}, bit {bit}" for bit in range(T.MESSAGE_BITS)]
-    if contract == "rich":
-        labels += ["padding"] * (T.MAX_BLUE_OBSERVATION - len(labels)) + rich.labels(agent)
+    if contract != "stock":
+        labels += ["padding"] * (rich.START - len(labels)) + rich.labels(agent)
+    if contract == "true":
+        labels += ["padding"] * (truth.START - len(labels)) + truth.labels(agent)
     return labels
 
 

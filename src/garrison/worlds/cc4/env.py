@@ -11,18 +11,21 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 
+from garrison.core.entities import Entities
 from garrison.core.policy import Policy
 from garrison.core.spaces import check_actions
 from garrison.core.struct import struct
 from garrison.core.world import Step, World
 from garrison.worlds.cc4 import draws as draw
-from garrison.worlds.cc4 import observe, rich, topology
+from garrison.worlds.cc4 import entities, observe, restrict, rich, topology, truth
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue, green, red
 from garrison.worlds.cc4.agents.fsm import FsmMemory
 from garrison.worlds.cc4.behavior import BLUE
 from garrison.worlds.cc4.behavior import Blue as Behavior
+from garrison.worlds.cc4.diagnosis import BLUE as BLUE_DIAGNOSIS
+from garrison.worlds.cc4.diagnosis import Blue as Diagnosis
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.options import Options, default_options
@@ -45,7 +48,7 @@ class Episode:
     red_memory: FsmMemory | None = None  # of scripted reds; None where none plays that remembers
 
 
-OBSERVATIONS = ("stock", "rich")
+OBSERVATIONS = ("stock", "rich", "true")  # the last for critics alone
 BUSY = ("free", "masked")
 #: what the last step of an episode is: terminated, truncated
 ENDS = {"both": (True, True), "terminated": (True, False), "truncated": (False, True)}
@@ -76,24 +79,37 @@ def play(
 
 
 def blue_vectors(contract: str, episode: Episode, messages: jax.Array | None) -> jax.Array:
-    """Blue's observations: stock ``float32[blue, 210]``, rich ``float32[blue, 892]``."""
+    """Blue's observations: stock ``float32[blue, 210]``, rich ``float32[blue, 892]``, and what is true."""
     if messages is None:
         messages = jnp.zeros((T.NUM_BLUE, T.MESSAGE_BITS), jnp.uint8)
     vectors = observe.blue_vectors(episode.topology, episode.state, messages)
     if contract == "stock":
         return vectors
-    return rich.rich_vectors(vectors, episode.topology, episode.options, episode.state, episode.blue_memory)
+    state = episode.state
+    vectors = rich.rich_vectors(vectors, episode.topology, episode.options, state, episode.blue_memory)
+    return vectors if contract == "rich" else truth.true_vectors(vectors, state)
 
 
-def blue_masks(busy: str, episode: Episode) -> jax.Array:
-    """Blue's legal actions ``bool[blue, 242]``; with ``busy="masked"`` the busy may only sleep."""
+def blue_masks(busy: str, traffic: str, idle: str, episode: Episode) -> jax.Array:
+    """Blue's legal actions ``bool[blue, 242]``, by the options of the world."""
+    state = episode.state
     mask = observe.blue_masks(episode.topology)
-    return mask if busy == "free" else observe.sleep_while_busy(mask, episode.state)
+    if (traffic, idle) != ("free", "free"):
+        blocked, wanted = restrict.of_state(state.blocked, state.phase)
+        mask = restrict.restricted(mask, state.blue_ticks > 0, blocked, wanted, traffic, idle)
+    return mask if busy == "free" else observe.sleep_while_busy(mask, state)
+
+
+_SIZES = {
+    "stock": T.BLUE_OBSERVATION_SIZES,
+    "rich": rich.OBSERVATION_SIZES,
+    "true": truth.OBSERVATION_SIZES,
+}
 
 
 def blue_observation_sizes(contract: str) -> tuple[int, ...]:
     """Lengths of blue's observations without padding at their end."""
-    return T.BLUE_OBSERVATION_SIZES if contract == "stock" else rich.OBSERVATION_SIZES
+    return _SIZES[contract]
 
 
 class BlueSide(World):
@@ -104,6 +120,7 @@ class BlueSide(World):
 
     observation: str
     busy: str
+    traffic: str
 
     observations = OBSERVATIONS
     agents = T.BLUE_AGENTS
@@ -159,9 +176,17 @@ class BlueSide(World):
         self.side_agents(side)
         return dict(blue.POLICIES)
 
+    def entities(self, side: str | None = None) -> Entities:
+        self.side_agents(side)
+        return entities.of_blue(self.observation, links=self.traffic != "off")
+
     def behavior(self, side: str | None = None) -> Behavior:
         self.side_agents(side)
         return BLUE
+
+    def diagnosis(self, side: str | None = None) -> Diagnosis | None:
+        self.side_agents(side)
+        return BLUE_DIAGNOSIS
 
     def action_labels(self, agent: int | str) -> list[str]:
         from garrison.worlds.cc4 import describe
@@ -180,8 +205,10 @@ class Simulation(World):
 
     green: str = "enterprise"
     overrides: tuple[tuple[str, Any], ...] = ()  # of Options
-    observation: str = "stock"  # of blue; "rich" adds what CybORG tells beside the vector (§7.6)
+    observation: str = "stock"  # of blue; "rich" adds what CybORG tells beside the vector (§7.6), "true" all
     busy: str = "free"  # "masked" leaves a blue agent Sleep alone while its action is in progress
+    traffic: str = "free"  # which Allow and Block are legal (restrict.TRAFFIC)
+    idle: str = "free"  # "off": no Monitor, and no Sleep unless busy
     end: str = "both"  # what the last step is: "terminated", "truncated", or both, as in CybORG
 
     name = "cc4"
@@ -229,7 +256,7 @@ class Simulation(World):
         """
         check(network)
         options = self.options if options is None else options
-        blue_memory = rich.initial_memory() if self.observation == "rich" else None
+        blue_memory = None if self.observation == "stock" else rich.initial_memory()
         red_memory = red.initial_memory(self.scripts)
         episode = Episode(initial_state(network), network, options, blue_memory, red_memory)
         return jax.tree.map(jnp.asarray, episode)
@@ -332,7 +359,7 @@ class CC4(BlueSide, Simulation):
         return jnp.broadcast_to(team, (T.NUM_BLUE,))
 
     def legal(self, state: Episode) -> jax.Array:
-        return blue_masks(self.busy, state)
+        return blue_masks(self.busy, self.traffic, self.idle, state)
 
     def two_sided(self) -> World:
         """The same game with red as a side too, of which this red is a script."""

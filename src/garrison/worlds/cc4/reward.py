@@ -34,3 +34,32 @@ def reward_parts(options: Options, state: State, events: Events) -> dict[str, ja
         "RIA": jnp.sum(jnp.where(impact, table[subnet, T.Part.RIA], 0.0)),
         "action_cost": restores * jnp.asarray(options.restore_cost, jnp.float32),
     }
+
+
+def losses(options: Options, state: State, events: Events) -> jax.Array:
+    """The team's reward by subnet and part, ``f32[subnet, part]``; parts as :func:`reward_parts` names them.
+
+    A user's failure belongs to the user's subnet, an Impact and a Restore to their target's.
+    """
+    table = jnp.asarray(options.reward)[state.phase]  # [subnet, part]
+    failed = events.green_outcome == T.Outcome.FALSE
+
+    def users(kind: int, part: int) -> jax.Array:
+        failures = (failed & (events.green_kind == kind)).reshape(T.NUM_ZONES, T.MAX_USERS)
+        count = jnp.pad(jnp.sum(failures, axis=1), (0, T.NUM_SUBNETS - T.NUM_ZONES))
+        return count.astype(jnp.float32) * table[:, part]
+
+    def targets(host: jax.Array, cost: jax.Array) -> jax.Array:
+        subnet = jnp.asarray(T.HOST_SUBNET)[jnp.minimum(host, T.NUM_HOSTS - 1)]
+        return jnp.zeros(T.NUM_SUBNETS, jnp.float32).at[subnet].add(cost)
+
+    subnet = jnp.asarray(T.HOST_SUBNET)[jnp.minimum(events.red_host, T.NUM_HOSTS - 1)]
+    impact = (events.red_kind == T.Red.IMPACT) & jnp.any(sessions.live(state), axis=1)
+    restore = (events.blue_submitted == T.Blue.RESTORE) * jnp.asarray(options.restore_cost, jnp.float32)
+    columns = [
+        users(T.Green.WORK, T.Part.LWF),
+        users(T.Green.ACCESS, T.Part.ASF),
+        targets(events.red_host, jnp.where(impact, table[subnet, T.Part.RIA], 0.0)),
+        targets(events.blue_submitted_host, restore),
+    ]
+    return jnp.stack(columns, axis=1)

@@ -158,7 +158,7 @@ SIZE = max(OBSERVATION_SIZES)
 _LONGEST = float(T.BLUE_DURATION.max())
 
 
-def _zone_rows() -> np.ndarray:
+def zone_rows() -> np.ndarray:
     """Zones ``[blue, 3]`` of the agents' hosts; past the end where an agent has fewer."""
     rows = np.full((T.NUM_BLUE, max(len(s) for s in T.BLUE_SUBNETS)), T.NUM_ZONES)
     for agent, subnets in enumerate(T.BLUE_SUBNETS):
@@ -195,7 +195,7 @@ def host_features(topology: Topology, state: State, memory: BlueMemory) -> jax.A
         [zone_hosts(jnp.where(topology.host_exists, column, 0.0)) for column in columns], axis=-1
     )
     table = jnp.pad(table, ((0, 1), (0, 0), (0, 0)))  # the zone past the end
-    return table[_zone_rows()].reshape(T.NUM_BLUE, MAX_AGENT_HOSTS, len(OF_HOST))
+    return table[zone_rows()].reshape(T.NUM_BLUE, MAX_AGENT_HOSTS, len(OF_HOST))
 
 
 def agent_features(options: Options, state: State, memory: BlueMemory) -> jax.Array:

@@ -18,13 +18,16 @@ from typing import Self
 import jax
 import jax.numpy as jnp
 
+from garrison.core.entities import Entities
 from garrison.core.policy import Constant, Policy
 from garrison.core.world import World
-from garrison.worlds.cc4 import red_view
+from garrison.worlds.cc4 import entities, red_view
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue, red
 from garrison.worlds.cc4.behavior import BLUE, RED, Blue, Red
+from garrison.worlds.cc4.diagnosis import BLUE as BLUE_DIAGNOSIS
+from garrison.worlds.cc4.diagnosis import Blue as Diagnosis
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.env import (
     CC4,
@@ -86,7 +89,7 @@ class TwoSidedCC4(Simulation):
         return _stacked(rows, self.observation_size)
 
     def legal(self, state: Episode) -> jax.Array:
-        rows = (blue_masks(self.busy, state), red_view.masks(state.state))
+        rows = (blue_masks(self.busy, self.traffic, self.idle, state), red_view.masks(state.state))
         return _stacked(rows, self.num_actions)
 
     def rewards(self, team: jax.Array) -> jax.Array:
@@ -113,9 +116,17 @@ class TwoSidedCC4(Simulation):
         }
         return {**super().policies("red"), **scripts}
 
+    def entities(self, side: str | None = None) -> Entities | None:
+        self.side_agents(side)
+        return entities.of_blue(self.observation, links=self.traffic != "off") if side == "blue" else None
+
     def behavior(self, side: str | None = None) -> Blue | Red:
         self.side_agents(side)
         return BLUE if side == "blue" else RED
+
+    def diagnosis(self, side: str | None = None) -> Diagnosis | None:
+        self.side_agents(side)
+        return BLUE_DIAGNOSIS if side == "blue" else None
 
     def native_policies(self, side: str) -> tuple[str, ...]:
         self.side_agents(side)

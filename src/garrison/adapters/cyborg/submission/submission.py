@@ -11,10 +11,10 @@ from CybORG.Agents import BaseAgent
 from CybORG.Agents.Wrappers import BlueFlatWrapper
 
 if __package__:  # from a zip file
-    from .garrison_policy import Team, read
+    from .garrison_policy import TEAMS, read
     from .garrison_rich import VECTOR, Tracker
 else:
-    from garrison_policy import Team, read
+    from garrison_policy import TEAMS, read
     from garrison_rich import VECTOR, Tracker
 
 
@@ -23,7 +23,8 @@ def _data(name: str) -> bytes:
 
 
 ABOUT = json.loads(_data("team.json"))
-TEAM = Team(read(_data("weights.safetensors")), ABOUT)
+ARRAYS = read(_data("weights.safetensors"))
+TEAM = TEAMS[ABOUT["network"]](ARRAYS, ABOUT)
 
 
 class TeamWrapper(BlueFlatWrapper):
@@ -52,7 +53,7 @@ class TeamWrapper(BlueFlatWrapper):
 
     def _seen(self, vectors: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
         return {
-            agent: {"observation": self._vector(agent, vector), "action_mask": self._mask(agent)}
+            agent: {"observation": self._vector(agent, vector), "action_mask": self._mask(agent, vector)}
             for agent, vector in vectors.items()
         }
 
@@ -63,10 +64,22 @@ class TeamWrapper(BlueFlatWrapper):
         vector[: len(stock)] = stock
         return vector
 
-    def _mask(self, agent: str) -> np.ndarray:
-        if ABOUT["busy"] == "masked" and self._trackers[agent].busy:
-            return np.array([label == "Sleep" for label in self.action_labels(agent)])
-        return np.array(self.action_mask(agent), bool)
+    def _mask(self, agent: str, stock: np.ndarray) -> np.ndarray:
+        kinds = np.array([label.split()[0] for label in self.action_labels(agent)])
+        busy = self._trackers[agent].busy
+        if ABOUT["busy"] == "masked" and busy:
+            return kinds == "Sleep"
+        mask = np.array(self.action_mask(agent), bool)
+        block, allow = kinds == "BlockTrafficZone", kinds == "AllowTrafficZone"
+        if ABOUT["traffic"] == "off":
+            mask &= ~(block | allow)
+        elif ABOUT["traffic"] == "policy":
+            bits = ARRAYS["blocked_bits"][self.possible_agents.index(agent), : len(mask)]
+            blocked, wanted = stock[bits] > 0, stock[bits + ABOUT["policy_after_blocked"]] > 0
+            mask &= (~block | (wanted & ~blocked)) & (~allow | blocked)
+        if ABOUT["idle"] == "off":
+            mask &= ~((kinds == "Monitor") | ((kinds == "Sleep") & (not busy)))
+        return mask
 
 
 class TeamAgent(BaseAgent):

@@ -1,0 +1,105 @@
+"""CC4's entities for networks: blue's hosts, and its links from other subnets (§7.1, §7.2, §7.6)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from garrison.core.entities import NONE, Entities, Kind
+from garrison.worlds.cc4 import rich, truth
+from garrison.worlds.cc4 import tables as T
+
+_ZONES = [(agent, k, zone) for agent, zones in enumerate(T.BLUE_SUBNETS) for k, zone in enumerate(zones)]
+_SLOTS = T.MAX_SERVERS + T.MAX_USERS
+_HOST_VERBS = (T.Blue.ANALYSE, T.Blue.REMOVE, T.Blue.RESTORE, T.Blue.DECOY)
+_LINK_VERBS = (T.Blue.BLOCK, T.Blue.ALLOW)
+_OWN_VERBS = (T.Blue.SLEEP, T.Blue.MONITOR)
+# Offsets within a subnet's block of the stock vector.
+_BLOCKED, _POLICY, _PROCESS, _NETWORK = 9, 18, 27, 43
+
+
+@lru_cache(maxsize=8)
+def of_blue(observation: str, links: bool = True) -> Entities:
+    """What blue's observations under a contract describe; see :class:`garrison.core.entities.Entities`.
+
+    Hosts: servers, then users of each subnet. Links: from each other subnet into each own one; without
+    ``links`` they are left out, as are Allow and Block.
+    """
+    context = np.zeros((T.NUM_BLUE, 1), np.int32)  # the phase
+    levels = (T.NUM_PHASES,)
+    parts = []
+    if observation != "stock":
+        parts.append(rich.START + np.arange(len(rich.OF_AGENT), dtype=np.int32))
+    if observation == "true":
+        parts.append(np.arange(truth.START, truth.HOSTS, dtype=np.int32))
+    for part in parts:
+        context = np.concatenate([context, np.tile(part, (T.NUM_BLUE, 1))], axis=1)
+        levels += (0,) * len(part)
+    own = np.array([[T.FIRST_BLUE_ACTION[verb][agent] for verb in _OWN_VERBS] for agent in range(T.NUM_BLUE)])
+    return Entities(
+        kinds=(_hosts(observation), _links()) if links else (_hosts(observation),),
+        context=context,
+        levels=levels,
+        actions=own.astype(np.int32),
+        verbs=tuple(verb.name for verb in _OWN_VERBS),
+    )
+
+
+def _hosts(observation: str) -> Kind:
+    features, exists = [], []
+    for _, k, _ in _ZONES:
+        block = 1 + T.BLOCK_SIZE * k
+        flags = block + np.array([_PROCESS, _NETWORK]) + np.arange(_SLOTS)[:, None]
+        if observation == "stock":
+            features.append(flags)
+            exists.append(np.full(_SLOTS, NONE))  # it does not tell
+            continue
+        slots = (_SLOTS * k + np.arange(_SLOTS))[:, None]
+        first = rich.HOSTS + len(rich.OF_HOST) * slots[:, 0]
+        parts = [first[:, None] + np.arange(len(rich.OF_HOST)), flags]
+        if observation == "true":
+            parts.append(truth.HOSTS + len(truth.OF_HOST) * slots + np.arange(len(truth.OF_HOST)))
+        features.append(np.concatenate(parts, axis=1))
+        exists.append(first + rich.HostFeature.EXISTS)
+    server = (np.arange(_SLOTS) < T.MAX_SERVERS)[None, :, None]
+    subnet = np.eye(T.NUM_SUBNETS)[[zone for _, _, zone in _ZONES]][:, None]
+    shape = (len(_ZONES), _SLOTS)
+    constants = [np.broadcast_to(server, (*shape, 1)), np.broadcast_to(subnet, (*shape, T.NUM_SUBNETS))]
+    actions = np.full((*shape, len(_HOST_VERBS)), NONE, np.int32)
+    for group, (agent, k, _) in enumerate(_ZONES):
+        for v, verb in enumerate(_HOST_VERBS):
+            actions[group, :, v] = T.FIRST_BLUE_ACTION[verb][agent] + _SLOTS * k + np.arange(_SLOTS)
+    return Kind(
+        name="host",
+        agents=tuple(agent for agent, _, _ in _ZONES),
+        features=np.array(features, np.int32),
+        constants=np.concatenate(constants, axis=2).astype(np.float32),
+        exists=np.array(exists, np.int32),
+        actions=actions,
+        verbs=tuple(verb.name for verb in _HOST_VERBS),
+    )
+
+
+def _links() -> Kind:
+    """Traffic from another subnet into an own one: whether it is blocked, and whether the policy says so."""
+    others = T.NUM_SUBNETS - 1
+    features = np.zeros((len(_ZONES), others, 2), np.int32)
+    constants = np.zeros((len(_ZONES), others, 2 * T.NUM_SUBNETS), np.float32)
+    actions = np.zeros((len(_ZONES), others, len(_LINK_VERBS)), np.int32)
+    for group, (agent, k, zone) in enumerate(_ZONES):
+        columns = np.flatnonzero(zone != T.ALPHABETICAL)
+        features[group] = 1 + T.BLOCK_SIZE * k + np.array([_BLOCKED, _POLICY]) + columns[:, None]
+        constants[group, :, zone] = 1
+        constants[group, np.arange(others), T.NUM_SUBNETS + T.ALPHABETICAL[columns]] = 1
+        for v, verb in enumerate(_LINK_VERBS):
+            actions[group, :, v] = T.FIRST_BLUE_ACTION[verb][agent] + others * k + np.arange(others)
+    return Kind(
+        name="link",
+        agents=tuple(agent for agent, _, _ in _ZONES),
+        features=features,
+        constants=constants,
+        exists=np.full((len(_ZONES), others), NONE, np.int32),
+        actions=actions,
+        verbs=tuple(verb.name for verb in _LINK_VERBS),
+    )

@@ -1,0 +1,50 @@
+"""What only the simulator knows, for critics: the observation contract ``true`` (§7.6).
+
+It is ``rich`` followed by red's footholds and the state of services. Only training sees it: policies read the
+features of ``rich``, with which it begins.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from garrison.worlds.cc4 import rich, sessions
+from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.observe import zone_hosts
+from garrison.worlds.cc4.state import State
+
+OF_HOST = ("red has a session", "red has root", "worst reliability of a service", "OT service stopped")
+OF_SUBNET = ("hosts with a session of red", "hosts with root")  # of each subnet that has hosts, in sixteenths
+START = rich.SIZE  # index of the first of OF_SUBNET
+HOSTS = START + len(OF_SUBNET) * T.NUM_ZONES  # index of the first host's first feature
+OBSERVATION_SIZES = tuple(HOSTS + len(OF_HOST) * 16 * len(s) for s in T.BLUE_SUBNETS)
+
+
+def footholds(state: State) -> tuple[jax.Array, jax.Array]:
+    """Hosts on which red has a session, and those on which it has root: ``bool[host]`` each."""
+    live = sessions.live(state).reshape(-1)
+    host = jnp.where(live, state.session_host.reshape(-1), T.NUM_HOSTS)
+    root = live & (state.session_user.reshape(-1) == T.User.ROOT)
+    nowhere = jnp.zeros(T.NUM_HOSTS + 1, bool)
+    return nowhere.at[host].max(live)[: T.NUM_HOSTS], nowhere.at[host].max(root)[: T.NUM_HOSTS]
+
+
+def true_vectors(vectors: jax.Array, state: State) -> jax.Array:
+    """Observations ``float32[blue, max(OBSERVATION_SIZES)]``, from the rich ones."""
+    held, rooted = footholds(state)
+    worst = jnp.min(state.host_reliability, axis=1).astype(jnp.float32) / 100
+    columns = [x.astype(jnp.float32) for x in (held, rooted, worst, state.host_ot_stopped)]
+    by_zone = jnp.stack([zone_hosts(column) for column in columns], axis=-1)  # [zone, 16, feature]
+    subnets = (jnp.sum(by_zone[..., :2], axis=1) / 16).reshape(-1)
+    padded = jnp.pad(by_zone, ((0, 1), (0, 0), (0, 0)))  # the zone past the end
+    hosts = padded[rich.zone_rows()].reshape(T.NUM_BLUE, -1)
+    subnets = jnp.broadcast_to(subnets, (T.NUM_BLUE, subnets.size))
+    return jnp.concatenate([vectors, subnets, hosts], axis=1)
+
+
+def labels(agent: int) -> list[str]:
+    """Names of the elements from :data:`START` on, in index order."""
+    hosts = [T.HOST_NAMES[h] for h in T.BLUE_ACTIONS[agent, : 16 * len(T.BLUE_SUBNETS[agent]), 1]]
+    subnets = [f"{T.SUBNETS[zone]}: {name}" for zone in range(T.NUM_ZONES) for name in OF_SUBNET]
+    return subnets + [f"{host}: {name}" for host in hosts for name in OF_HOST]
