@@ -129,7 +129,10 @@ def test_busy_agents_may_be_left_with_sleep():
 def test_the_world_of_cyborg_is_that_of_cc4():
     ours = garrison.make("cc4", red="discovery", observation="rich", busy="masked", steps=60)
     theirs = on_cyborg(ours)
-    assert theirs == CybORGWorld("discovery", "enterprise", "rich", "masked", 60)
+    assert theirs == CybORGWorld("discovery", observation="rich", busy="masked", steps=60)
+    choices = {"traffic": "policy", "idle": "off"}
+    shared = garrison.make("cc4", rewards="cause", **choices)
+    assert on_cyborg(shared) == CybORGWorld(**choices)
     for name in ("agents", "action_counts", "observation_sizes", "max_steps", "score_steps", "idle_actions"):
         assert getattr(theirs, name) == getattr(ours, name)
     assert theirs.action_labels(4) == ours.action_labels(4)

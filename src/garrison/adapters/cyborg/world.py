@@ -166,8 +166,10 @@ class CybORGWorld(BlueSide):
 
     def legal(self, state: CybORGEpisode) -> np.ndarray:
         """``bool[blue, action]``; under ``busy="masked"`` an agent whose action goes on has Sleep alone."""
-        blocked, wanted = restrict.of_vectors(state.stock)
-        mask = restrict.restricted(state.mask, state.busy, blocked, wanted, self.traffic, self.idle)
+        mask = state.mask
+        if (self.traffic, self.idle) != ("free", "free"):
+            blocked, wanted = restrict.of_vectors(state.stock)
+            mask = restrict.restricted(mask, state.busy, blocked, wanted, self.traffic, self.idle)
         if self.busy == "free":
             return mask
         sleep = np.zeros_like(state.mask)
