@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
 import garrison
@@ -61,7 +60,6 @@ def measure(runs: Mapping[str, Run]) -> dict[str, Any]:
     against = {name: name for name in OPPONENTS}
     return {
         "trainings": {name: run.training.to_json() for name, run in runs.items()},
-        "steps_per_second": {name: _speed(run) for name, run in runs.items()},
         "curves": {name: _curve(run) for name, run in runs.items()},
         "blue": garrison.evaluate("cc4", blue | scripted, **at).figures,
         "red": garrison.evaluate(
@@ -72,11 +70,6 @@ def measure(runs: Mapping[str, Run]) -> dict[str, Any]:
             **at,
         ).figures,
     }
-
-
-def _speed(run: Run) -> float:
-    rows = run.metrics()
-    return float(np.median([row["env_steps"] / row["seconds"] for row in rows]))
 
 
 def _curve(run: Run) -> dict[str, list[float]]:
@@ -135,12 +128,6 @@ def _sections(figures: Mapping[str, Any]) -> Iterator[Section]:
         "Red's return against each blue",
         ("red", *against),
         [(name, *(mean(one["policies"][name]["return"]) for one in against.values())) for name in names],
-    )
-    yield Section(
-        "Speed of training",
-        ("run", "environment steps/s"),
-        [(name, f"{speed:,.0f}") for name, speed in figures["steps_per_second"].items()],
-        "Median over iterations, with other jobs on the machine.",
     )
 
 
