@@ -134,7 +134,7 @@ def test_what_it_cannot_train_is_refused_before_there_is_a_run(tmp_path):
     with pytest.raises(SystemExit, match="is not on CybORG"):
         train(tmp_path / "run", "--engine", "cyborg")
     with pytest.raises(SystemExit, match="whole episodes of one length"):
-        train(tmp_path / "run", "--world", "toy/network")
+        cli.main(["parity", "train", "quick", "--world", "toy/network", "--out", str(tmp_path / "run")])
     assert not (tmp_path / "run").exists()
 
 
