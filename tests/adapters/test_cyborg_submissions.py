@@ -16,6 +16,7 @@ from garrison.adapters.cyborg.episodes import play_episode
 from garrison.adapters.cyborg.export import export
 from garrison.adapters.cyborg.submissions import Submission, SubmissionError, is_submission, place
 from garrison.adapters.cyborg.world import CybORGWorld
+from garrison.algos.ippo import Config
 from garrison.cli import evaluate_cyborg
 from garrison.cli.compare import Compare
 from garrison.cli.evaluate import Evaluate
@@ -262,7 +263,7 @@ def cyborg():
 
 def network(features, actions):
     like = jax.eval_shape(
-        lambda key: nets.make(key, (0, 0, 0, 0, 1), features, actions, (16,), "tanh", False),
+        lambda key: nets.make(key, (0, 0, 0, 0, 1), features, actions, Config(hidden_sizes=(16,))),
         jax.random.key(0),
     )
     generator = np.random.default_rng(1)

@@ -29,12 +29,13 @@ from garrison.training.config import Training
 def check(training: Training, world: World) -> None:
     """Raise ``ValueError`` for a training that the PyTorch learner cannot do."""
     torch_ippo.check(training.settings)
-    steps = training.settings.rollout_steps or world.max_steps
-    if not rollout.whole_episodes(world, steps):
+    if not world.fixed_horizon:
         raise ValueError(
-            f"the PyTorch IPPO plays whole episodes of one length: {world.name!r} must have such, and "
-            f"rollout_steps be None, not {training.settings.rollout_steps}"
+            f"the PyTorch IPPO plays whole episodes of one length; those of world {world.name!r} differ"
         )
+    steps = training.settings.rollout_steps
+    if steps is not None and not rollout.whole_episodes(world, steps):
+        raise ValueError(f"the PyTorch IPPO plays whole episodes; rollout_steps is {steps}, it must be None")
 
 
 def init(training: Training, world: World) -> ippo.TrainState:
