@@ -4,7 +4,7 @@
 
 Each submission is ``NAME=FOLDER`` or ``NAME=FOLDER,PYTHON``. Finished episodes are lines of the file
 ``ROWS``; the command goes on where it was stopped. ``--out results/cyborg_submissions`` writes the study's
-folder.
+folder, and goes on from the episodes there where ``ROWS`` does not exist.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from garrison.core.world import observed_by
 from garrison.judge import stats
 from garrison.judge.format import mean, number
 from garrison.parity.scores.episodes_file import append
-from garrison.studies.study import Section, Study, origin, parser, show
+from garrison.studies.study import FIGURES, Section, Study, origin, parser, read_figures, show
 
 PARTS = ("LWF", "ASF", "RIA", "action_cost")
 
@@ -136,6 +136,8 @@ def main() -> None:
         submissions[name] = Submission(str(Path(folder).resolve()), python or sys.executable)
     abouts = {"guard": {}} | {name: one.about() for name, one in submissions.items()}
     guard = garrison.policies("cc4")["guard"]
+    if asked.out is not None and (asked.out / FIGURES).exists() and not asked.rows.exists():
+        append(asked.rows, read_figures(asked.out)["rows"])  # go on from what is published
     if not asked.page_only:
         play({"guard": guard} | submissions, asked.rows, asked.episodes, asked.seed, asked.workers)
     names = " ".join(f"{name}=FOLDER,PYTHON" for name in submissions)
