@@ -44,7 +44,7 @@ def trained(name: str, world, seeds: int, **settings):
 
 @pytest.mark.parametrize("name", ["ippo", "mappo"])
 @pytest.mark.parametrize(
-    ("network", "cell", "chunk"), [("recurrent", "gru", None), ("recurrent", "lstm", 2), ("mlp", "gru", None)]
+    ("network", "cell", "chunk"), [("recurrent", "gru", None), ("recurrent", "lstm", 4), ("mlp", "gru", None)]
 )
 def test_only_a_recurrent_network_remembers(name, network, cell, chunk):
     world = garrison.make("toy/memory", delay=3)
