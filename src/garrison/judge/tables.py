@@ -8,7 +8,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from garrison.judge.format import few_episodes, interval, mean, number
+from garrison.judge.format import NONE, few_episodes, interval, mean, number
 
 #: Width up to which the first column of a table, which holds names, is never made narrower.
 NAME_WIDTH = 20
@@ -98,7 +98,7 @@ def diagnosis_tables(figures: dict[str, Any]) -> list[Table]:
         view.add_column(name, justify="right")
     for name in numbers:
         cells = (one["numbers"][name] for one in found.values())
-        view.add_row(name, *("–" if cell is None else mean(cell) for cell in cells))
+        view.add_row(name, *(NONE if cell is None else mean(cell) for cell in cells))
     return [view, *(_places_table(found, title) for title in first["tables"])]
 
 

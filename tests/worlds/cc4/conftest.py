@@ -49,3 +49,25 @@ def rollout(world: CC4):
         return episode, obs, rewards
 
     return run
+
+
+@pytest.fixture(scope="session")
+def played(world: CC4, blue_actions):
+    """160 steps of three environments with random actions, so that each part of the reward occurs.
+
+    Before, after, the step and the actions, axes [step, env, ...].
+    """
+
+    @jax.jit
+    def run(keys: jax.Array, actions: jax.Array):
+        _, episode = jax.vmap(world.reset)(keys)
+
+        def one(episode, inputs):
+            t, acts = inputs
+            keys_t = jax.vmap(jax.random.fold_in, (0, None))(keys, t)
+            _, after, step = jax.vmap(world.step)(keys_t, episode, acts)
+            return after, (episode, after, step, acts)
+
+        return jax.lax.scan(one, episode, (jnp.arange(len(actions)), actions))[1]
+
+    return run(jax.random.split(jax.random.key(0), 3), blue_actions(0, 160, 3))

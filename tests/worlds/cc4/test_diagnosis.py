@@ -1,7 +1,6 @@
 """Where blue loses: counted as the rewards count it, and as the engine's state shows it."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -11,26 +10,7 @@ from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.diagnosis import BLUE, CAUSES
 from garrison.worlds.cc4.reward import losses
 
-STEPS, ENVS = 160, 3
-
-
-@pytest.fixture(scope="module")
-def played(world, blue_actions):
-    """Steps of three environments with random actions: (before, after, info, reward), [step, env, ...]."""
-
-    @jax.jit
-    def run(keys, actions):
-        _, episode = jax.vmap(world.reset)(keys)
-
-        def one(episode, inputs):
-            t, acts = inputs
-            keys_t = jax.vmap(jax.random.fold_in, (0, None))(keys, t)
-            _, after, step = jax.vmap(world.step)(keys_t, episode, acts)
-            return after, (episode, after, step, acts)
-
-        return jax.lax.scan(one, episode, (jnp.arange(len(actions)), actions))[1]
-
-    return run(jax.random.split(jax.random.key(0), ENVS), blue_actions(0, STEPS, ENVS))
+STEPS, ENVS = 160, 3  # of `played`
 
 
 @pytest.fixture(scope="module")

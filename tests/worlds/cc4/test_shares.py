@@ -9,27 +9,13 @@ import garrison
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.shares import SharedRewards, reward_shares
 
-STEPS, ENVS = 160, 3
-
 
 @pytest.fixture(scope="module")
-def played(world, blue_actions):
-    """Steps of three environments with random actions, so that each part of the reward occurs."""
-
-    @jax.jit
-    def run(keys, actions):
-        _, episode = jax.vmap(world.reset)(keys)
-
-        def one(episode, inputs):
-            t, acts = inputs
-            keys_t = jax.vmap(jax.random.fold_in, (0, None))(keys, t)
-            _, episode, step = jax.vmap(world.step)(keys_t, episode, acts)
-            return episode, (episode, step.info, step.reward[:, 0])
-
-        return jax.lax.scan(one, episode, (jnp.arange(len(actions)), actions))[1]
-
-    episodes, info, reward = run(jax.random.split(jax.random.key(0), ENVS), blue_actions(0, STEPS, ENVS))
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), (episodes, info, reward))
+def played(played):
+    """Episodes after each step, its info, and the reward, [step and env, ...]."""
+    _, after, step, _ = played
+    rows = (after, step.info, step.reward[..., 0])
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rows)
 
 
 def shares(played, by, contractor="count"):

@@ -86,11 +86,18 @@ class Red:
 
 def red_foothold(state: State, host: jax.Array) -> jax.Array:
     """Red's foothold ``int32[n]`` on hosts ``uint8[n]``: CLEAN, USER_SHELL, ROOT; NO_TARGET for NO_HOST."""
-    here = sessions.live(state)[None] & (state.session_host[None] == host[:, None, None])
-    rooted = here & (state.session_user == T.User.ROOT)[None]
-    held = jnp.where(jnp.any(here, axis=(1, 2)), USER_SHELL, CLEAN)
-    held = jnp.where(jnp.any(rooted, axis=(1, 2)), ROOT, held)
-    return jnp.where(host == T.NO_HOST, NO_TARGET, held)
+    held, rooted = (flags[jnp.minimum(host, T.NUM_HOSTS - 1)] for flags in footholds(state))
+    found = jnp.where(rooted, ROOT, jnp.where(held, USER_SHELL, CLEAN))
+    return jnp.where(host == T.NO_HOST, NO_TARGET, found)
+
+
+def footholds(state: State) -> tuple[jax.Array, jax.Array]:
+    """Hosts on which red has a session, and those on which it has root: ``bool[host]`` each."""
+    live = sessions.live(state).reshape(-1)
+    host = jnp.where(live, state.session_host.reshape(-1), T.NUM_HOSTS)
+    root = live & (state.session_user.reshape(-1) == T.User.ROOT)
+    nowhere = jnp.zeros(T.NUM_HOSTS + 1, bool)
+    return nowhere.at[host].max(live)[: T.NUM_HOSTS], nowhere.at[host].max(root)[: T.NUM_HOSTS]
 
 
 BLUE = Blue()

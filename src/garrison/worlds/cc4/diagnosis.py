@@ -14,9 +14,8 @@ import numpy as np
 from garrison.core.struct import struct
 from garrison.core.world import Step
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.behavior import CLEAN, red_foothold
+from garrison.worlds.cc4.behavior import CLEAN, footholds, red_foothold
 from garrison.worlds.cc4.reward import losses
-from garrison.worlds.cc4.truth import footholds
 
 CAUSES = ("LWF", "ASF", "RIA", "action_cost")
 _DEFENDED = T.HOST_BLUE != T.NO_AGENT

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from garrison.core.entities import NONE, Entities, Kind
-from garrison.worlds.cc4 import rich, truth
+from garrison.worlds.cc4 import restrict, rich, truth
 from garrison.worlds.cc4 import tables as T
 
 _ZONES = [(agent, k, zone) for agent, zones in enumerate(T.BLUE_SUBNETS) for k, zone in enumerate(zones)]
@@ -16,7 +16,7 @@ _HOST_VERBS = (T.Blue.ANALYSE, T.Blue.REMOVE, T.Blue.RESTORE, T.Blue.DECOY)
 _LINK_VERBS = (T.Blue.BLOCK, T.Blue.ALLOW)
 _OWN_VERBS = (T.Blue.SLEEP, T.Blue.MONITOR)
 # Offsets within a subnet's block of the stock vector.
-_BLOCKED, _POLICY, _PROCESS, _NETWORK = 9, 18, 27, 43
+_PROCESS, _NETWORK = 27, 43
 
 
 @lru_cache(maxsize=8)
@@ -88,12 +88,13 @@ def _links() -> Kind:
     constants = np.zeros((len(_ZONES), others, 2 * T.NUM_SUBNETS), np.float32)
     actions = np.zeros((len(_ZONES), others, len(_LINK_VERBS)), np.int32)
     for group, (agent, k, zone) in enumerate(_ZONES):
-        columns = np.flatnonzero(zone != T.ALPHABETICAL)
-        features[group] = 1 + T.BLOCK_SIZE * k + np.array([_BLOCKED, _POLICY]) + columns[:, None]
-        constants[group, :, zone] = 1
-        constants[group, np.arange(others), T.NUM_SUBNETS + T.ALPHABETICAL[columns]] = 1
         for v, verb in enumerate(_LINK_VERBS):
             actions[group, :, v] = T.FIRST_BLUE_ACTION[verb][agent] + others * k + np.arange(others)
+        blocked = restrict.BLOCKED_BITS[agent, actions[group, :, 0]]
+        features[group] = blocked[:, None] + np.array([0, restrict.POLICY_AFTER_BLOCKED])
+        source = T.BLUE_ACTIONS[agent, actions[group, :, 0], 2]
+        constants[group, :, zone] = 1
+        constants[group, np.arange(others), T.NUM_SUBNETS + source.astype(int)] = 1
     return Kind(
         name="link",
         agents=tuple(agent for agent, _, _ in _ZONES),

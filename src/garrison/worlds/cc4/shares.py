@@ -14,10 +14,10 @@ import numpy as np
 
 from garrison.core.world import State, Step
 from garrison.core.wrappers import Wrapper
-from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.options import Options
+from garrison.worlds.cc4.reward import losses
 from garrison.worlds.cc4.state import State as EngineState
 
 #: ``"team"``: each agent gets the team's reward. ``"area"``: each pays for what happens in its subnets, and
@@ -45,22 +45,17 @@ def reward_shares(
     Args:
         by: ``"area"`` or ``"cause"``.
     """
-    table = jnp.asarray(options.reward)[state.phase]  # [subnet, part]
-    failed = events.green_outcome == T.Outcome.FALSE
-    work = jnp.where(failed & (events.green_kind == T.Green.WORK), table[_USERS, T.Part.LWF], 0.0)
-    access = jnp.where(failed & (events.green_kind == T.Green.ACCESS), table[_USERS, T.Part.ASF], 0.0)
-    holds = jnp.any(sessions.live(state), axis=1)
-    subnet = jnp.asarray(T.HOST_SUBNET)[jnp.minimum(events.red_host, T.NUM_HOSTS - 1)]
-    impact = jnp.where((events.red_kind == T.Red.IMPACT) & holds, table[subnet, T.Part.RIA], 0.0)
+    loss = losses(options, state, events)
     if contractor == "leave_out":
-        impact = jnp.where(subnet == T.CON, 0.0, impact)
-    restores = (events.blue_submitted == T.Blue.RESTORE) * jnp.asarray(options.restore_cost, jnp.float32)
-
-    user = jnp.asarray(_OWNER)[_USERS]  # [green, blue]
-    payer = user if by == "area" else _who_blocked(state, events)
-    own = work @ user + access @ payer + impact @ jnp.asarray(_OWNER)[subnet] + restores
-    everything = jnp.sum(work) + jnp.sum(access) + jnp.sum(impact) + jnp.sum(restores)
-    return own, everything - jnp.sum(own)
+        loss = loss.at[T.CON, T.Part.RIA].set(0.0)
+    owner = jnp.asarray(_OWNER)
+    own = jnp.sum(loss, axis=1) @ owner
+    if by == "cause":
+        failed = (events.green_outcome == T.Outcome.FALSE) & (events.green_kind == T.Green.ACCESS)
+        price = jnp.asarray(options.reward)[state.phase, _USERS, T.Part.ASF]
+        access = jnp.where(failed, price, 0.0)
+        own = own + access @ _who_blocked(state, events) - loss[:, T.Part.ASF] @ owner
+    return own, jnp.sum(loss) - jnp.sum(own)
 
 
 def _who_blocked(state: EngineState, events: Events) -> jax.Array:

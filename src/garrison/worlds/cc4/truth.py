@@ -9,8 +9,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from garrison.worlds.cc4 import rich, sessions
+from garrison.worlds.cc4 import rich
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.behavior import footholds
 from garrison.worlds.cc4.observe import zone_hosts
 from garrison.worlds.cc4.state import State
 
@@ -19,15 +20,6 @@ OF_SUBNET = ("hosts with a session of red", "hosts with root")  # of each subnet
 START = rich.SIZE  # index of the first of OF_SUBNET
 HOSTS = START + len(OF_SUBNET) * T.NUM_ZONES  # index of the first host's first feature
 OBSERVATION_SIZES = tuple(HOSTS + len(OF_HOST) * 16 * len(s) for s in T.BLUE_SUBNETS)
-
-
-def footholds(state: State) -> tuple[jax.Array, jax.Array]:
-    """Hosts on which red has a session, and those on which it has root: ``bool[host]`` each."""
-    live = sessions.live(state).reshape(-1)
-    host = jnp.where(live, state.session_host.reshape(-1), T.NUM_HOSTS)
-    root = live & (state.session_user.reshape(-1) == T.User.ROOT)
-    nowhere = jnp.zeros(T.NUM_HOSTS + 1, bool)
-    return nowhere.at[host].max(live)[: T.NUM_HOSTS], nowhere.at[host].max(root)[: T.NUM_HOSTS]
 
 
 def true_vectors(vectors: jax.Array, state: State) -> jax.Array:
