@@ -126,9 +126,11 @@ def loss(
     return ppo.loss(logits, value, config, entropy_coef, batch)
 
 
-def samples(config: Config, state: TrainState, batch: Rollout) -> tuple[TrainState, Sample, Metrics]:
+def samples(
+    config: Config, state: TrainState, batch: Rollout, progress: jax.Array | float = 0.0
+) -> tuple[TrainState, Sample, Metrics]:
     """What to learn from a rollout; the value head follows the scale of values."""
-    after, rows, metrics = ppo.samples(config, state, batch)
+    after, rows, metrics = ppo.samples(config, state, batch, progress)
     if config.normalize_values:
         after = after.replace(net=after.net.with_value_head(state.value_scale, after.value_scale))
     return after, rows, metrics
@@ -138,7 +140,7 @@ def update(
     config: Config, state: TrainState, batch: Rollout, progress: jax.Array
 ) -> tuple[TrainState, Metrics]:
     """Learn from one rollout. ``progress`` (f32[], 0 to 1) drives the schedules."""
-    state, rows, explained = samples(config, state, batch)
+    state, rows, explained = samples(config, state, batch, progress)
     if config.decision_share is None:
         plan = ppo.all_rows(
             config,

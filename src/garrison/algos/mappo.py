@@ -123,7 +123,7 @@ def update(
 ) -> tuple[TrainState, Metrics]:
     """Learn from one rollout. ``progress`` (f32[], 0 to 1) drives the schedules."""
     before = state.value_scale
-    state, rows, explained = ppo.samples(config, state, batch)
+    state, rows, explained = ppo.samples(config, state, batch, progress)
     if config.normalize_values:
         critic = state.net["critic"].with_value_head(before, state.value_scale)
         state = state.replace(net={**state.net, "critic": critic})

@@ -40,6 +40,8 @@ class Kind:
     actions: np.ndarray
     #: names of the last axis of ``actions``
     verbs: tuple[str, ...]
+    #: f32[feature]: networks multiply features by it, so that what matters in them is near 1; None: by 1
+    scales: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +104,8 @@ def check(entities: Entities, world: World) -> None:
         taken[agent] += row[row != NONE].tolist()
         _check_places(entities.context[agent], world.observation_sizes[agent], f"context of agent {agent}")
     for kind in entities.kinds:
+        if kind.scales is not None and kind.scales.shape != kind.features.shape[2:]:
+            raise ValueError(f"entities have another number of scales than of features: {kind.name}")
         for group, agent in enumerate(kind.agents):
             own = kind.actions[group]
             taken[agent] += own[own != NONE].tolist()

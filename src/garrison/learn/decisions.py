@@ -77,8 +77,12 @@ def by_class(net: Any, rows: Sample) -> tuple[Sample, ...]:
         logit = np.zeros((len(agents), num_actions), np.int32)
         for place, actions in enumerate(order):
             logit[place, actions[real[place]]] = np.flatnonzero(real[place])
-        action = jnp.asarray(logit)[np.arange(len(agents)), own.action]
-        parts.append(own.replace(obs=packed, mask=mask, action=action))
+        places, rows_of = jnp.asarray(logit), np.arange(len(agents))
+        part = own.replace(obs=packed, mask=mask, action=places[rows_of, own.action])
+        if own.teacher is not None:
+            taught = places[rows_of, jnp.maximum(own.teacher, 0)]
+            part = part.replace(teacher=jnp.where(own.teacher >= 0, taught, own.teacher))
+        parts.append(part)
     return tuple(parts)
 
 

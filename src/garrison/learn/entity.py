@@ -189,6 +189,11 @@ class EntityNet(eqx.Module):
         context = packed.context[..., : sum(level or 1 for level in self.entities.levels)]
         return Packed(features, packed.exists, context)
 
+    def feature_weights(self, kind: int) -> jax.Array:
+        """The first layer's weights ``f32[feature, width]`` of a kind, for features as they are observed."""
+        weights, scales = self.kinds[kind].features, self.entities.kinds[kind].scales
+        return weights if scales is None else weights * jnp.asarray(scales)[:, None]
+
     def row(
         self, packed: Packed, place: jax.Array, agents: tuple[int, ...]
     ) -> tuple[jax.Array, jax.Array | None]:
@@ -199,12 +204,11 @@ class EntityNet(eqx.Module):
         activate = ACTIVATIONS[self.activation]
         added = jnp.tanh(self.contexts[0](packed.context))
         hidden, pooled = [], [added]
-        for layers, kind, features, exists in zip(
-            self.kinds, self.entities.kinds, packed.features, packed.exists, strict=True
-        ):
+        for number, (features, exists) in enumerate(zip(packed.features, packed.exists, strict=True)):
+            layers, kind = self.kinds[number], self.entities.kinds[number]
             constants = _of_class(kind.constants, kind.agents, agents)
             fixed = (constants @ layers.constants)[place] + (layers.bias + added)[None, None]
-            entity = activate(features @ layers.features + fixed)
+            entity = activate(features @ self.feature_weights(number) + fixed)
             there = entity * exists[..., None].astype(entity.dtype)
             pooled.append(jnp.sum(there, axis=(0, 1)) / exists.shape[-1])
             pooled.append(jnp.max(there, axis=(0, 1)))

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from garrison.core.struct import static, struct
 from garrison.core.world import State, World
 from garrison.learn import dists, gae, minibatches, nets, norm, optim, rollout, shard
+from garrison.learn import teacher as teachers
 from garrison.learn.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, Range, check
 from garrison.learn.rollout import Position, Rollout
 
@@ -82,6 +83,17 @@ class Settings:
     reward_memory: float = 1.0
     """With normalize_rewards: weight that earlier rollouts keep in the standard deviation at each new one. 1
     forgets nothing, so that rewards of a team that got much better look small."""
+    teacher: str | None = static(default=None)
+    """Name of a scripted policy of the world whose choices are learned too; None: nobody's. It chooses in the
+    states that the networks reach."""
+    teacher_coef: float = 1.0
+    """Weight of the cross-entropy between the teacher's choices and the policy."""
+    teacher_end: float | None = None
+    """Weight of the teacher at the end of training, reached linearly; None: constant."""
+    teacher_until: float = 1.0
+    """Part of the training after which teacher_end is reached."""
+    policy_coef: float = 1.0
+    """Weight of the clipped policy loss. 0, with a teacher: imitation alone."""
     target_kl: float | None = None
     """Stop the update early when the approximate KL divergence of a minibatch exceeds this; None: never."""
     max_grad_norm: float = 0.5
@@ -94,9 +106,9 @@ RANGES = {
     **dict.fromkeys(("rollout_steps", "chunk"), Range(1, optional=True)),
     **dict.fromkeys(("learning_rate", "clip_eps", "max_grad_norm"), POSITIVE),
     **dict.fromkeys(("gamma", "gae_lambda"), SHARE),
-    **dict.fromkeys(("value_coef", "entropy_coef"), NOT_NEGATIVE),
-    "entropy_end": Range(0, optional=True),
-    "entropy_until": Range(0, 1, above=True),
+    **dict.fromkeys(("value_coef", "entropy_coef", "teacher_coef", "policy_coef"), NOT_NEGATIVE),
+    **dict.fromkeys(("entropy_end", "teacher_end"), Range(0, optional=True)),
+    **dict.fromkeys(("entropy_until", "teacher_until"), Range(0, 1, above=True)),
     "reward_memory": SHARE,
     "target_kl": Range(0, above=True, optional=True),
 }
@@ -116,6 +128,7 @@ class TrainState:
     world: State | None  # likewise
     first: jax.Array | None = None  # bool[env]: an episode begins; None for networks without memory as well
     memory: Any = None  # of the networks, leaves [env, ...]; likewise
+    teacher: Any = None  # memory of the teacher, likewise
 
 
 @struct
@@ -133,6 +146,8 @@ class Sample:
     first: jax.Array | None = None  # bool[step, env]; for recurrent networks
     memory: Any = None  # before the first step: leaves [env, ...]; likewise
     place: jax.Array | None = None  # int32: the agent's place in its class, where classes are learned apart
+    teacher: jax.Array | None = None  # int32: what the teacher would have done
+    teacher_weight: jax.Array | None = None  # f32: of its choice in the loss
 
 
 # ---------------------------------------------------------------- planning
@@ -142,6 +157,7 @@ def check_settings(config: Settings, world: World) -> None:
     """Raise ``ValueError`` for settings out of range, or that do not fit together or to the world."""
     check(config, RANGES)
     nets.check_options(config)
+    teachers.of(config.teacher, world)
     steps = rollout_steps(config, world)
     there, what = steps, "steps of each environment"
     if nets.remembers(config):
@@ -184,15 +200,15 @@ def start(
     value_scale: norm.ValueScale | None = None,
 ) -> TrainState:
     """The first train state. ``memory`` is that of the networks in one environment."""
-    first = obs = state = None
+    first = obs = state = taught = None
     if holds_environments(config, world):
         envs = rollout.envs_of(world, config.num_envs, rollout_steps(config, world))
         obs, state = envs.reset(reset_key)
-    if obs is None or not jax.tree.leaves(memory):
-        memory = None
-    else:
+        if (teacher := teachers.of(config.teacher, world)) is not None:
+            taught = teachers.memory(teacher, reset_key, world, config.num_envs)
+    memory = tile(memory, config.num_envs) if obs is not None and jax.tree.leaves(memory) else None
+    if memory is not None or taught is not None:
         first = jnp.ones(config.num_envs, bool)
-        memory = tile(memory, config.num_envs)
     begun = TrainState(
         net=net,
         opt=opt,
@@ -204,6 +220,7 @@ def start(
         world=state,
         first=first,
         memory=memory,
+        teacher=taught,
     )
     return placed(begun)
 
@@ -215,7 +232,7 @@ def tile(tree: Any, num_envs: int) -> Any:
 
 def placed(state: TrainState) -> TrainState:
     """Shard per-environment arrays over devices, replicate the rest; see :func:`shard.devices`."""
-    own = ("obs", "world", "first", "memory")
+    own = ("obs", "world", "first", "memory", "teacher")
     envs = shard.over_envs({name: getattr(state, name) for name in own})
     return shard.everywhere(state.replace(**dict.fromkeys(own))).replace(**envs)
 
@@ -237,19 +254,30 @@ def collect(
     steps = rollout_steps(config, world)
     envs = rollout.envs_of(world, config.num_envs, steps, global_states)
     key, reset_key, play_key = jax.random.split(state.key, 3)
-    fresh, memory = jnp.ones(config.num_envs, bool), tile(memory, config.num_envs)
+    teacher, taught = teachers.of(config.teacher, world), ()
+    if teacher is not None:
+        taught = teachers.memory(teacher, reset_key, world, config.num_envs)
+    begun = Position(state.obs, state.world, jnp.ones(config.num_envs, bool), tile(memory, config.num_envs))
     if not holds_environments(config, world):
-        begun = Position(*envs.reset(reset_key), fresh, memory)
-    elif state.memory is None:  # nobody asks whether an episode begins
-        begun = Position(state.obs, state.world, fresh, memory)
-    else:
-        begun = Position(state.obs, state.world, state.first, state.memory)
+        obs, envs_state = envs.reset(reset_key)
+        begun = begun.replace(obs=obs, state=envs_state, teacher=taught)
+    elif state.first is not None:  # else nobody asks whether an episode begins
+        begun = begun.replace(first=state.first, teacher=() if state.teacher is None else state.teacher)
+        if state.memory is not None:
+            begun = begun.replace(memory=state.memory)
     begun = shard.over_envs(begun)
-    end, batch = rollout.play(envs, act, value, play_key, begun, steps, global_states, config.chunk, pack)
+    teach = None if teacher is None else teachers.teach(teacher, world)
+    end, batch = rollout.play(
+        envs, act, value, play_key, begun, steps, global_states, config.chunk, pack, teach
+    )
     if holds_environments(config, world):
         state = state.replace(obs=end.obs, world=end.state)
+        if state.first is not None:
+            state = state.replace(first=end.first)
         if state.memory is not None:
-            state = state.replace(first=end.first, memory=end.memory)
+            state = state.replace(memory=end.memory)
+        if state.teacher is not None:
+            state = state.replace(teacher=end.teacher)
     return state.replace(key=key), shard.over_envs(batch, axis=1)
 
 
@@ -260,10 +288,13 @@ def choose(key: jax.Array, logits: jax.Array, mask: jax.Array) -> tuple[jax.Arra
     return action, dists.log_prob(log_probs, action)
 
 
-def samples(config: Settings, state: TrainState, batch: Rollout) -> tuple[TrainState, Sample, Metrics]:
+def samples(
+    config: Settings, state: TrainState, batch: Rollout, progress: jax.Array | float = 0.0
+) -> tuple[TrainState, Sample, Metrics]:
     """What to learn from a rollout: advantages and value targets, by the scales that it updates.
 
-    Where the scale of values changes, the network's value head has to follow (``with_value_head``).
+    ``progress`` (from 0 to 1) drives the schedule of the teacher's weight. Where the scale of values changes,
+    the network's value head has to follow (``with_value_head``).
     """
     reward_scale, reward = norm.scale_rewards(
         state.reward_scale, batch.reward, batch.done, config.gamma, batch.elapsed, config.reward_memory
@@ -302,7 +333,10 @@ def samples(config: Settings, state: TrainState, batch: Rollout) -> tuple[TrainS
         global_state=batch.global_state,
         first=batch.first,
         memory=batch.memory,
+        teacher=batch.teacher,
     )
+    if config.teacher is not None:
+        rows = rows.replace(teacher_weight=teachers.weights(config, rows.teacher, weight, progress))
     return state, rows, metrics
 
 
@@ -350,7 +384,17 @@ def loss_of(
         "approx_kl": mean(ratio - 1 - log_ratio),  # Schulman 2020, estimator k3
         "clip_fraction": mean((jnp.abs(ratio - 1) > config.clip_eps).astype(ratio.dtype)),
     }
-    return policy_loss + config.value_coef * value_loss - entropy_coef * entropy, metrics
+    total = config.policy_coef * policy_loss + config.value_coef * value_loss - entropy_coef * entropy
+    if batch.teacher is None:
+        return total, metrics
+    chosen = dists.log_prob(log_probs, jnp.maximum(batch.teacher, 0))
+    taught = (batch.teacher >= 0).astype(ratio.dtype)
+    agreed = (dists.mode(log_probs) == batch.teacher).astype(ratio.dtype)
+    metrics |= {
+        "teacher_loss": -mean(taught * chosen),
+        "teacher_agreement": mean(taught * agreed),
+    }
+    return total - mean(batch.teacher_weight * chosen), metrics
 
 
 #: net, entropy_coef, rows -> loss, metrics

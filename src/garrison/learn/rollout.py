@@ -32,6 +32,8 @@ class Seen:
 
 #: memory, seen -> next memory, action, log-probability of the action, value
 Act = Callable[[jax.Array, Any, Seen], tuple[Any, jax.Array, jax.Array, jax.Array]]
+#: key, memory of the teacher, seen -> its next memory, its actions
+Teach = Callable[[jax.Array, Any, Seen], tuple[Any, jax.Array]]
 #: memory, seen -> value
 Value = Callable[[Any, Seen], jax.Array]
 
@@ -44,6 +46,7 @@ class Position:
     state: State  # of the vectorized world
     first: jax.Array  # bool[env]: an episode begins here
     memory: Any = ()  # of the policy: leaves [env, ...]; () if it has none
+    teacher: Any = ()  # memory of the teacher, likewise
 
 
 @struct
@@ -64,6 +67,7 @@ class Rollout:
     global_state: jax.Array | None = None  # f32[step, env, feature], where it was asked for
     first: jax.Array | None = None  # bool[step, env]: an episode begins; None for policies without memory
     memory: Any = None  # before steps 0, chunk, 2 * chunk, ...: leaves [chunk, env, ...]; likewise
+    teacher: jax.Array | None = None  # int32[step, env, agent]: what the teacher would have done
 
 
 def whole_episodes(world: World, steps: int) -> bool:
@@ -124,6 +128,7 @@ def play(
     global_states: tuple[str, ...] = (),
     chunk: int | None = None,
     pack: Callable[[jax.Array], Any] | None = None,
+    teach: Teach | None = None,
 ) -> tuple[Position, Rollout]:
     """Play ``steps`` steps from ``start`` on.
 
@@ -133,6 +138,7 @@ def play(
         value: the value of what was seen; the memory that it gets is that after the step before.
         chunk: the policy's memory is kept before each ``chunk``-th step; None keeps that before the first.
         pack: what the rollout keeps of one environment's observations; None keeps them as they are.
+        teach: what a teacher would do, for all environments; it is kept, not done.
 
     Returns:
         Where playing stands afterwards, and the rollout.
@@ -146,6 +152,9 @@ def play(
         act_key, step_key = jax.random.split(key)
         now = _seen(envs, at, global_states)
         memory, action, log_prob, value_now = act(act_key, at.memory, now)
+        teacher, taught = at.teacher, None
+        if teach is not None:
+            teacher, taught = teach(jax.random.fold_in(act_key, 1), teacher, now)
         obs, state, step = envs.step(step_key, at.state, action)
         final = Seen(step.final_obs, step.final_mask, goes_on, step.info.get("final_global_state"))
         row = Rollout(
@@ -163,8 +172,9 @@ def play(
             global_state=now.global_state,
             first=now.first if remembers else None,
             memory=at.memory if remembers and chunk else None,
+            teacher=taught,
         )
-        return Position(obs, state, step.done, memory), row
+        return Position(obs, state, step.done, memory, teacher), row
 
     end, rollout = jax.lax.scan(one, start, jax.random.split(key, steps))
     if not resets:

@@ -21,10 +21,11 @@ from garrison.core.world import World
 from garrison.runs.directory import RunDirectory
 
 #: Version of the JSON format; older ones are upgraded when they are read.
-FORMAT = 3
-#: Hyperparameters that configurations of a format lack; their defaults keep what was there before.
+FORMAT = 4
+#: Hyperparameters that were added after a format; their defaults keep what was there before.
 _ADDED = {
     2: ("decision_share", "pieces", "entropy_until", "reward_memory", "critic_observation"),
+    3: ("teacher", "teacher_coef", "teacher_end", "teacher_until", "policy_coef"),
 }
 #: File of a run directory by which runs of the first format say that PyTorch trains them.
 _TORCH_MARK = "torch.json"
@@ -230,10 +231,11 @@ def _upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
     if version not in (*_ADDED, FORMAT):
         raise ValueError(f"format is {version!r}; this version of Garrison reads the formats 1 to {FORMAT}")
     data = {name: value for name, value in data.items() if name != "format"}
-    return data if version == FORMAT else _with_added(data, _ADDED[version])
+    later = [name for before, names in _ADDED.items() if before >= version for name in names]
+    return _with_added(data, later) if later else data
 
 
-def _with_added(data: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def _with_added(data: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
     """A configuration with hyperparameters that its algorithm got later."""
     if not (isinstance(data.get("algorithm"), str) and isinstance(data.get("settings"), Mapping)):
         return data  # refused by who reads it

@@ -18,7 +18,8 @@ SOURCE, PROCESS = "connection of no user from it", "process with a number"
 SHELL, ROOT = "cmd.sh found", "escalate.sh found"
 AGENT = 0
 
-decide = jax.jit(guard.decide)
+ALL = jnp.ones((T.NUM_BLUE, T.MAX_BLUE_ACTIONS), bool)
+decide = jax.jit(lambda obs, memory, mask=ALL: guard.decide(obs, mask, memory))
 
 
 def sight(time: float = 0.4) -> np.ndarray:

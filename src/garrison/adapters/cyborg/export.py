@@ -96,7 +96,8 @@ def _entity(net: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         weights |= _dense(f"contexts/{number}", layer)
     for number, (layers, kind) in enumerate(zip(net.kinds, net.entities.kinds, strict=True)):
         name = f"kinds/{number}"
-        weights |= {f"{name}/{part}": getattr(layers, part) for part in ("features", "constants", "bias")}
+        weights |= {f"{name}/{part}": getattr(layers, part) for part in ("constants", "bias")}
+        weights |= {f"{name}/features": net.feature_weights(number)}
         weights |= {f"{name}/fixed": kind.constants} | _dense(f"{name}/verbs", layers.verbs)
         for layer_number, layer in enumerate(layers.layers):
             weights |= _dense(f"{name}/layers/{layer_number}", layer)

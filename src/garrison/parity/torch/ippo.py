@@ -53,7 +53,12 @@ FIXED = {
     "separate_critic": False,
     "normalize_values": False,
     "decisions_only": False,
+    "decision_share": None,
+    "critic_observation": None,
+    "reward_memory": 1.0,
     "entropy_end": None,
+    "teacher": None,
+    "policy_coef": 1.0,
     "target_kl": None,
 }
 

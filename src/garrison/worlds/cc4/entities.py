@@ -17,6 +17,9 @@ _LINK_VERBS = (T.Blue.BLOCK, T.Blue.ALLOW)
 _OWN_VERBS = (T.Blue.SLEEP, T.Blue.MONITOR)
 # Offsets within a subnet's block of the stock vector.
 _PROCESS, _NETWORK = 27, 43
+#: Of ages, which are hundredths of steps: a turn through all hosts of an agent takes 30 to 100 steps.
+_AGE_SCALE = 8.0
+_AGES = (rich.HostFeature.ANALYZED_AGE, rich.HostFeature.EVIDENCE_AGE)
 
 
 @lru_cache(maxsize=8)
@@ -70,6 +73,9 @@ def _hosts(observation: str) -> Kind:
     for group, (agent, k, _) in enumerate(_ZONES):
         for v, verb in enumerate(_HOST_VERBS):
             actions[group, :, v] = T.FIRST_BLUE_ACTION[verb][agent] + _SLOTS * k + np.arange(_SLOTS)
+    scales = np.ones(features[0].shape[1], np.float32)
+    if observation != "stock":
+        scales[list(_AGES)] = _AGE_SCALE
     return Kind(
         name="host",
         agents=tuple(agent for agent, _, _ in _ZONES),
@@ -78,6 +84,7 @@ def _hosts(observation: str) -> Kind:
         exists=np.array(exists, np.int32),
         actions=actions,
         verbs=tuple(verb.name for verb in _HOST_VERBS),
+        scales=scales,
     )
 
 

@@ -204,8 +204,8 @@ def urgencies(seen: View, memory: Memory) -> jax.Array:
     return jnp.where(seen.exists[None], jnp.stack(wanted), NEVER)
 
 
-def decide(obs: jax.Array, memory: Memory) -> tuple[jax.Array, Memory]:
-    """Actions ``int32[blue]`` and the memory after them."""
+def decide(obs: jax.Array, mask: jax.Array, memory: Memory) -> tuple[jax.Array, Memory]:
+    """Actions ``int32[blue]`` and the memory after them. What ``mask`` forbids is left out (§7.1)."""
     seen = view(obs, memory)
     urgency = urgencies(seen, memory)
     host = jnp.argmax(urgency, axis=2)  # [kind, blue]
@@ -217,7 +217,8 @@ def decide(obs: jax.Array, memory: Memory) -> tuple[jax.Array, Memory]:
         urgent = jnp.where(jnp.any(wrong, axis=1), jnp.float32(tier), NEVER)
         choices.append((urgent[None], action[None]))
     tiers, actions = (jnp.concatenate(parts) for parts in zip(*choices, strict=True))
-    best = jnp.argmax(tiers, axis=0)
+    legal = jnp.take_along_axis(mask, actions.T, axis=1).T
+    best = jnp.argmax(jnp.where(legal, tiers, NEVER), axis=0)
     action = jnp.take_along_axis(actions, best[None], axis=0)[0]
     action = jnp.where(seen.busy, jnp.asarray(_SLEEP), action)  # a Restore would cost, busy or not (Q2)
 
@@ -256,4 +257,4 @@ class Guard:
     def act(
         self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Memory
     ) -> tuple[jax.Array, Memory]:
-        return decide(obs, memory)
+        return decide(obs, mask, memory)
