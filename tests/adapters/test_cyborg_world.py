@@ -145,6 +145,7 @@ def test_the_world_of_cyborg_is_that_of_cc4():
     [
         ({"side": "red"}, "is not on CybORG; 'cc4' with side=blue is"),
         ({"users": 4, "green_phishing": 0.1}, "CybORG has no option green_phishing, users"),
+        ({"vary": "robust"}, "CybORG has no option vary"),
     ],
 )
 def test_what_cyborg_cannot_play_is_refused(options, message):

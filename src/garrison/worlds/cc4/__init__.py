@@ -6,7 +6,9 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-from garrison.core.policy import Policy
+import numpy as np
+
+from garrison.core.policy import Policy, Pool
 from garrison.core.sides import one_side
 from garrison.core.world import World
 from garrison.worlds.cc4 import restrict
@@ -17,6 +19,7 @@ from garrison.worlds.cc4.env import BUSY, CC4, ENDS, OBSERVATIONS, Episode, play
 from garrison.worlds.cc4.options import Options, default_options
 from garrison.worlds.cc4.shares import CONTRACTOR, REWARDS, SharedRewards
 from garrison.worlds.cc4.two_sided import TwoSidedCC4
+from garrison.worlds.cc4.vary import VARIATIONS
 
 __all__ = ["BLUE_POLICIES", "CC4", "Episode", "Options", "TwoSidedCC4", "default_options", "make", "play"]
 
@@ -37,13 +40,15 @@ def make(
     team_share: float | None = None,
     contractor: str | None = None,
     end: str = "both",
+    vary: str = "none",
     **options: Any,
 ) -> World:
     """The CC4 world.
 
     Args:
         red: with ``side="blue"`` the attacker: ``"fsm"`` (stock, the default), ``"discovery"``,
-            ``"random_select"``, ``"sleep"``, or a policy. With ``side="both"`` the names of those that are
+            ``"random_select"``, ``"sleep"``, or a policy; several names: each episode draws one of them. With
+            ``side="both"`` the names of those that are
             compiled into the world as scripts, so that they can mix with networks; none by default.
         green: ``"enterprise"`` (stock) or ``"sleep"``.
         side: who acts: ``"blue"``, ``"red"``, or ``"both"``.
@@ -66,12 +71,13 @@ def make(
             the contractor network. Only with ``side="blue"``.
         end: what the last step of an episode is: ``"both"`` terminated and truncated, as in CybORG (the
             default), ``"terminated"`` or ``"truncated"``.
+        vary: ``"none"`` (the default): all episodes are of the same game; ``"robust"``: each draws sizes,
+            phishing, scans, false alarms and red's choices around ``options``.
         **options: fields of :class:`Options`, e.g. ``steps=100``, ``green_phishing=0.05``, ``users=4``.
             Where ``"discovery"`` is the attacker, ``red_probability`` is its table.
 
     Raises:
-        ValueError: for an unknown side, red, green, blue, observation, busy, end or option, an argument that
-            the side does not have, or a value outside its range.
+        ValueError: for an unknown name, an argument that the side does not have, or a value out of range.
     """
     _check("side", side, SIDES)
     own = {"rewards": rewards, "team_share": team_share, "contractor": contractor}
@@ -86,6 +92,7 @@ def make(
     _check("traffic", traffic, restrict.TRAFFIC)
     _check("idle", idle, restrict.IDLE)
     _check("end", end, tuple(ENDS))
+    _check("vary", vary, VARIATIONS)
     if side == "blue" and red == "discovery" and "red_probability" in options:
         options.setdefault("red_discovery_probability", options.pop("red_probability"))
     default_options(**options)  # checks
@@ -97,12 +104,16 @@ def make(
         "traffic": traffic,
         "idle": idle,
         "end": end,
+        "vary": vary,
     }
     if side == "both":
         return TwoSidedCC4(**settings, scripts=_scripts(red))
     world = TwoSidedCC4(**settings)
     if side == "red":
         return one_side(world, "red", _opponent("blue", blue or "idle", world))
+    if isinstance(red, (list, tuple)):
+        world = TwoSidedCC4(**settings, scripts=_scripts(red))
+        red = _any_of(world)
     world = one_side(world, "blue", _opponent("red", red or "fsm", world))
     return _shared(world, rewards or "team", team_share or 0.0, contractor or "count")
 
@@ -141,6 +152,14 @@ def _scripts(red: str | Iterable[str] | None) -> tuple[str, ...]:
     for name in names:
         _check("red policy", name, RED_POLICIES)
     return tuple(dict.fromkeys(names))
+
+
+def _any_of(world: TwoSidedCC4) -> Pool:
+    """Each episode draws one of the world's scripted reds."""
+    if not world.scripts:
+        raise ValueError("cc4: red is empty; name at least one")
+    policies = world.policies("red")
+    return Pool(tuple(policies[name] for name in world.scripts), np.ones(len(world.scripts), np.float32))
 
 
 def _opponent(side: str, policy: str | Policy, world: World) -> str | Policy:

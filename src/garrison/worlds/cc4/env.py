@@ -17,7 +17,7 @@ from garrison.core.spaces import check_actions
 from garrison.core.struct import struct
 from garrison.core.world import Step, World
 from garrison.worlds.cc4 import draws as draw
-from garrison.worlds.cc4 import entities, observe, restrict, rich, topology, truth
+from garrison.worlds.cc4 import entities, observe, restrict, rich, topology, truth, vary
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue, green, red
@@ -210,6 +210,7 @@ class Simulation(World):
     traffic: str = "free"  # which Allow and Block are legal (restrict.TRAFFIC)
     idle: str = "free"  # "off": no Monitor, and no Sleep unless busy
     end: str = "both"  # what the last step is: "terminated", "truncated", or both, as in CybORG
+    vary: str = "none"  # how the options of episodes differ (vary.VARIATIONS)
 
     name = "cc4"
     version = "1"
@@ -240,9 +241,14 @@ class Simulation(World):
     ) -> tuple[jax.Array, Episode]:
         """Start an episode on a network drawn from ``key``, or on the given one.
 
-        ``options`` replaces the world's own; its leaves may differ per environment under ``vmap``.
+        ``options`` replaces the world's own, and what would be drawn around them; its leaves may differ per
+        environment under ``vmap``.
         """
-        options = self.options if options is None else options
+        if options is None:
+            options = self.options
+            if self.vary != "none":
+                key, options_key = jax.random.split(key)
+                options = vary.drawn(self.vary, options_key, options)
         if network is None:
             network = topology.generate(key, options)
         episode = self.begin(network, options)
