@@ -70,8 +70,10 @@ def _trial(to: str | None, why: str, options: Mapping[str, Any] | None = None, *
 
 TRIALS = {
     "base": _trial(None, "entities, no firewall, decisions gathered, contractor's Impacts left out"),
-    "cause": _trial("base", "half of an agent's reward is its own share", {"rewards": "cause"}),
-    "cause-only": _trial("base", "an agent's reward is its own share", {"rewards": "cause", "team_share": 0}),
+    "cause": _trial(
+        "base", "half of an agent's reward is its own share", {"rewards": "cause", "team_share": 0.5}
+    ),
+    "cause-only": _trial("base", "an agent's reward is its own share", {"rewards": "cause"}),
     "true-critic": _trial("base", "the critic sees where red is", critic_observation="true"),
     "forgets": _trial("base", "the reward scale forgets", reward_memory=0.9),
     "firewall": _trial("base", "all actions of the challenge", {"traffic": "free"}),
@@ -81,6 +83,12 @@ TRIALS = {
     "wide": _trial("base", "width 64", hidden_sizes=(64, 64)),
     "deep": _trial("base", "three layers", hidden_sizes=(48, 48, 48)),
     "gamma-995": _trial("base", "a longer horizon", gamma=0.995),
+    "half": _trial("base", "half of the steps", total_steps=60 * 48 * 499),
+    "half-small": _trial("half", "16 environments, so three times the updates", num_envs=16),
+    "half-small-critic": _trial("half-small", "the critic sees where red is", critic_observation="true"),
+    "half-small-cause": _trial(
+        "half-small", "half of an agent's reward is its own share", {"rewards": "cause", "team_share": 0.5}
+    ),
     "long": _trial("base", "twice the steps", total_steps=240 * 48 * 499),
 }
 
@@ -226,11 +234,11 @@ def _picture(trials: Mapping[str, Any]) -> bytes:
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("runs", type=Path, help="folder of the runs")
-    arguments.add_argument(
-        "trials", nargs="*", choices=[*TRIALS, []], help="trials, in the order to run them"
-    )
+    arguments.add_argument("trials", nargs="*", help="trials, in the order to run them")
     arguments.add_argument("--seeds", type=int, nargs="+", default=[0], help="training seeds")
     asked = arguments.parse_args()
+    if unknown := [name for name in asked.trials if name not in TRIALS]:
+        arguments.error(f"no trial {', '.join(unknown)}; trials: {', '.join(TRIALS)}")
     command = "python studies/cc4_best.py RUNS TRIAL ... --seeds SEED ... --out results/cc4_best"
     known = asked.out is not None and (asked.out / FIGURES).exists()
     figures = read_figures(asked.out) if known else {"trials": {}, "guard": guard()}
