@@ -84,11 +84,13 @@ TRIALS = {
     "deep": _trial("base", "three layers", hidden_sizes=(48, 48, 48)),
     "gamma-995": _trial("base", "a longer horizon", gamma=0.995),
     "half": _trial("base", "half of the steps", total_steps=60 * 48 * 499),
-    "half-small": _trial("half", "16 environments, so three times the updates", num_envs=16),
-    "half-small-critic": _trial("half-small", "the critic sees where red is", critic_observation="true"),
-    "half-small-cause": _trial(
-        "half-small", "half of an agent's reward is its own share", {"rewards": "cause", "team_share": 0.5}
+    "small": _trial("half", "16 environments, so three times the updates", num_envs=16),
+    "small-forgets": _trial("small", "the reward scale forgets", reward_memory=0.9),
+    "small-cause": _trial(
+        "small-forgets", "half of an agent's reward is its own share", {"rewards": "cause", "team_share": 0.5}
     ),
+    "small-critic": _trial("small-forgets", "the critic sees where red is", critic_observation="true"),
+    "small-fast": _trial("small-forgets", "twice the learning rate", learning_rate=3e-3),
     "long": _trial("base", "twice the steps", total_steps=240 * 48 * 499),
 }
 
