@@ -28,7 +28,7 @@ from garrison.training.run import Run
 EPISODES, SEED = 200, 2_000_000  # validation: for choices, never for claims
 PICTURE = "learning_curves.png"
 SHOWN = 8  #: curves in the picture
-BASE = PRESETS["quick"].changed(
+BASE = PRESETS["mlp"].changed(
     options={"observation": "rich", "busy": "masked", "traffic": "off", "contractor": "leave_out"},
     network="entity",
     activation="relu",

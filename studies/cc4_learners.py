@@ -20,7 +20,7 @@ from garrison.runs import curves
 from garrison.studies.study import Section, Study, origin, parser, png, show
 from garrison.training.run import Run
 
-QUICK = PRESETS["quick"].changed(total_steps=1_000_000)
+QUICK = PRESETS["mlp"].changed(total_steps=1_000_000)
 BLUE = {
     "ippo": QUICK,
     "mappo": QUICK.changed(algorithm="mappo", normalize_values=True),
@@ -95,7 +95,7 @@ def study(figures: Mapping[str, Any]) -> Study:
         ),
         method=(
             "One training seed each: this shows that the learners learn, not which is better. Settings: "
-            "preset `quick` with 1 million steps; `mappo` with normalized values, as is its default; "
+            "preset `mlp` with 1 million steps; `mappo` with normalized values, as is its default; "
             "`recurrent` is IPPO with a GRU; red with `decisions_only` and learning rate 3e-4. Judged with "
             f"sampled actions on {EPISODES} episodes, the same for all, seeds from {SEED:,} on, which were "
             "used for no choice; 95% bootstrap intervals over episodes. Red's return is blue's with the "

@@ -37,7 +37,8 @@ from garrison.presets import PRESETS
 jax.config.update("jax_compilation_cache_dir", sys.argv[1])
 world, made = garrison.make("cc4"), {}
 for name, (what, size) in json.loads(sys.argv[2]).items():
-    program = study.program(what, PRESETS["quick"], world, size, None)
+    training = PRESETS.get("mlp") or PRESETS["quick"]  # by its name before version 0.1
+    program = study.program(what, training, world, size, None)
     arguments = program.start(0)
     made[name] = [program, program.function.lower(*arguments).compile(), arguments]
 

@@ -31,7 +31,7 @@ def seen() -> list[Progress]:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, seen):
     out = tmp_path_factory.mktemp("runs") / "run"
-    return garrison.train("quick", num_seeds=2, seed=3, out=out, on_progress=seen.append, **SMALL)
+    return garrison.train("mlp", num_seeds=2, seed=3, out=out, on_progress=seen.append, **SMALL)
 
 
 def test_training_leaves_a_run_with_a_policy_per_seed(run):
@@ -70,7 +70,7 @@ def test_a_run_is_loaded_and_shown(run):
 
 
 def test_a_run_without_metrics_is_shown_too(tmp_path):
-    training = PRESETS["quick"].changed(**SMALL)
+    training = PRESETS["mlp"].changed(**SMALL)
     run = garrison.load_run(create(training, tmp_path / "run").path)
     assert "0 of 5" in run._repr_html_()
     assert "<svg" not in run._repr_html_()
@@ -88,7 +88,7 @@ def test_a_configuration_is_trained_as_well_as_a_preset(run, tmp_path):
 
 
 def test_a_run_is_resumed_and_extended(run, tmp_path):
-    short = garrison.train("quick", num_seeds=1, out=tmp_path / "run", **SMALL)
+    short = garrison.train("mlp", num_seeds=1, out=tmp_path / "run", **SMALL)
     longer = garrison.resume(short.path, total_steps=120)
     assert longer.iterations_done == 6
     assert garrison.load_run(short.path).training.settings.total_steps == 120
@@ -113,7 +113,7 @@ def test_a_run_is_resumed_and_extended(run, tmp_path):
     ],
 )
 def test_mistakes_are_exceptions_before_anything_is_created(tmp_path, arguments, message):
-    arguments = {"preset": "quick", **SMALL, **arguments}
+    arguments = {"preset": "mlp", **SMALL, **arguments}
     with pytest.raises((ValueError, OSError), match=message):
         garrison.train(arguments.pop("preset"), out=tmp_path / "run", **arguments)
     assert not (tmp_path / "run").exists()
@@ -126,7 +126,7 @@ def test_another_algorithm_keeps_the_hyperparameters_that_both_have():
     changed.check()
     assert Training.from_json(json.loads(json.dumps(changed.to_json()))) == changed
     with pytest.raises(ValueError, match="no algorithm 'mapo'.*did you mean 'mappo'"):
-        PRESETS["quick"].changed(algorithm="mapo")
+        PRESETS["mlp"].changed(algorithm="mapo")
 
 
 def test_numbers_of_numpy_are_taken():

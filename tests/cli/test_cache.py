@@ -30,7 +30,7 @@ for row in rows:
 print(json.dumps({"hits": len(hits), "arrays": hashlib.sha256(arrays.read_bytes()).hexdigest(), "rows": rows,
                   "cache": jax.config.jax_compilation_cache_dir}))
 """
-TRAIN = ["train", "quick", *SMALL]
+TRAIN = ["train", "mlp", *SMALL]
 
 
 def trained(path: Path, cache_home: Path) -> dict:

@@ -70,7 +70,7 @@ def test_ctrl_c_outside_of_training_ends_with_a_line(tmp_path, monkeypatch, caps
         raise KeyboardInterrupt
 
     monkeypatch.setattr(learner, "compiled", interrupt)
-    assert cli.main(["train", "quick", *THREE_ITERATIONS, "--out", str(tmp_path)]) == 130
+    assert cli.main(["train", "mlp", *THREE_ITERATIONS, "--out", str(tmp_path)]) == 130
     assert "Interrupted" in capsys.readouterr().err
 
 
@@ -116,7 +116,7 @@ def test_mistakes_end_with_a_message(arguments, message):
 
 def test_a_run_directory_is_not_overwritten(demo):
     with pytest.raises(SystemExit, match="holds a run already"):
-        cli.main(["train", "quick", *THREE_ITERATIONS, "--out", str(demo.path)])
+        cli.main(["train", "mlp", *THREE_ITERATIONS, "--out", str(demo.path)])
 
 
 def test_unknown_commands_are_refused(capsys):

@@ -17,7 +17,7 @@ from garrison.training import seeds
 from garrison.training.config import Training, make_world
 
 TRAIN = [
-    "quick",
+    "mlp",
     "--world",
     "toy/coordination",
     "--num-envs",

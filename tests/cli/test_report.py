@@ -16,7 +16,7 @@ from garrison.runs import directory as runs
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> runs.RunDirectory:
     path = tmp_path_factory.mktemp("runs") / "some run"
-    assert cli.main(["train", "quick", *THREE_ITERATIONS, "--num-seeds", "2", "--out", str(path)]) == 0
+    assert cli.main(["train", "mlp", *THREE_ITERATIONS, "--num-seeds", "2", "--out", str(path)]) == 0
     return runs.load(path)
 
 

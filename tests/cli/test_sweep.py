@@ -64,7 +64,7 @@ def rows(path, name):
 
 def test_a_sweep_ends_with_a_table_and_a_picture(tmp_path, manners, capsys):
     out = tmp_path / "sweep"
-    assert Sweep("quick", GRID, out=out, jobs=2, json=True).run() == 0
+    assert Sweep("mlp", GRID, out=out, jobs=2, json=True).run() == 0
     report = json.loads(capsys.readouterr().out)
     assert report == json.loads((out / "report" / "sweep.json").read_text())
     assert [trial["trial"] for trial in report["trials"]] == NAMES  # the best first: least negative
@@ -78,7 +78,7 @@ def test_a_sweep_ends_with_a_table_and_a_picture(tmp_path, manners, capsys):
 
 def test_accelerators_are_left_to_the_trials(tmp_path, manners, monkeypatch):
     monkeypatch.delenv("XLA_PYTHON_CLIENT_MEM_FRACTION", raising=False)
-    assert Sweep("quick", out=tmp_path / "sweep").run() == 0
+    assert Sweep("mlp", out=tmp_path / "sweep").run() == 0
     assert jax.config.jax_platforms == "cpu"
     with cli.launcher(ray=False, jobs=3) as (start, jobs):
         job = start(
@@ -91,7 +91,7 @@ def test_accelerators_are_left_to_the_trials(tmp_path, manners, monkeypatch):
 
 
 def test_the_table_has_a_column_per_field(tmp_path, manners, capsys):
-    assert Sweep("quick", GRID, out=tmp_path / "sweep", jobs=4).run() == 0
+    assert Sweep("mlp", GRID, out=tmp_path / "sweep", jobs=4).run() == 0
     printed = capsys.readouterr()
     header = printed.out.splitlines()[0].split()
     assert header[:3] == ["gamma", "entropy_coef", "return"]
@@ -102,7 +102,7 @@ def test_the_table_has_a_column_per_field(tmp_path, manners, capsys):
 def test_a_trial_that_fails_is_told_of_and_the_others_go_on(tmp_path, manners, capsys):
     out = tmp_path / "sweep"
     manners[NAMES[1]] = "fail"
-    assert Sweep("quick", GRID, out=out, json=True).run() == 1
+    assert Sweep("mlp", GRID, out=out, json=True).run() == 1
     printed = capsys.readouterr()
     assert f"failed {NAMES[1]} (exit status 1): garrison: the world has ended" in printed.err
     assert f"--resume {out} --retry" in printed.err
@@ -115,7 +115,7 @@ def test_a_trial_that_fails_is_told_of_and_the_others_go_on(tmp_path, manners, c
 def test_failed_trials_are_tried_again_only_when_asked(tmp_path, manners):
     out = tmp_path / "sweep"
     manners[NAMES[1]] = "fail"
-    Sweep("quick", GRID, out=out).run()
+    Sweep("mlp", GRID, out=out).run()
     del manners[NAMES[1]]
     assert Sweep(resume=out).run() == 1
     assert states(out)[NAMES[1]] == "failed"
@@ -138,31 +138,31 @@ def test_ctrl_c_stops_the_children_and_the_sweep_goes_on_later(tmp_path, manners
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    assert Sweep("quick", GRID, out=out).run() == 130
+    assert Sweep("mlp", GRID, out=out).run() == 130
     thread.join()
     assert list(states(out).values()) == ["finished", "stopped", "waiting", "waiting"]
     assert f"resume with: garrison sweep --resume {out}" in capsys.readouterr().err
     assert len(rows(out, NAMES[1])) == 1
     manners.clear()
-    again = Sweep("quick", GRID, out=out) if same_command else Sweep(resume=out)
+    again = Sweep("mlp", GRID, out=out) if same_command else Sweep(resume=out)
     assert again.run() == 0
     assert set(states(out).values()) == {"finished"}
     assert [len(rows(out, name)) for name in NAMES] == [3, 3, 3, 3]
 
 
 def test_a_trial_that_was_begun_is_resumed(tmp_path):
-    plan = cli.plans.create(tmp_path, "quick", 2, cli.plan_trials(GRID, []))
+    plan = cli.plans.create(tmp_path, "mlp", 2, cli.plan_trials(GRID, []))
     trial = plan.trials[0]
     path = str(tmp_path / "trials" / trial.name)
     arguments = ["--gamma", "0.9", "--entropy-coef", "0", "--num-seeds", "2", "--out", path]
-    assert cli.command(plan, trial) == ["-m", "garrison", "train", "quick", *arguments]
+    assert cli.command(plan, trial) == ["-m", "garrison", "train", "mlp", *arguments]
     runs.create(plan.run(trial).path, {})
     assert cli.command(plan, trial) == ["-m", "garrison", "resume", path]
 
 
 def test_a_run_that_an_earlier_sweep_left_is_not_trained_twice(tmp_path, manners):
     out = tmp_path / "sweep"
-    plan = cli.plans.create(out, "quick", None, cli.plan_trials(GRID, []))
+    plan = cli.plans.create(out, "mlp", None, cli.plan_trials(GRID, []))
     run = runs.create(plan.run(plan.trials[2]).path, {})
     with run.locked(), pytest.raises(SystemExit, match=f"trial {NAMES[2]} is still being trained"):
         Sweep(resume=out).run()
@@ -171,7 +171,7 @@ def test_a_run_that_an_earlier_sweep_left_is_not_trained_twice(tmp_path, manners
 
 def test_two_sweeps_in_one_directory_do_not_run_at_once(tmp_path, manners):
     out = tmp_path / "sweep"
-    cli.plans.create(out, "quick", None, cli.plan_trials(GRID, []))
+    cli.plans.create(out, "mlp", None, cli.plan_trials(GRID, []))
     with runs.RunDirectory(out).locked(), pytest.raises(SystemExit, match="another process"):
         Sweep(resume=out).run()
 
@@ -194,7 +194,7 @@ def test_two_sweeps_in_one_directory_do_not_run_at_once(tmp_path, manners):
     ],
 )
 def test_mistakes_are_found_before_anything_is_started(tmp_path, manners, asked, message):
-    sweep = replace(Sweep("quick", out=tmp_path / "sweep"), **asked)
+    sweep = replace(Sweep("mlp", out=tmp_path / "sweep"), **asked)
     with pytest.raises(SystemExit) as error:
         sweep.run()
     assert message in str(error.value)
@@ -205,7 +205,7 @@ def test_trials_are_taken_from_a_file(tmp_path, manners, capsys):
     listed = tmp_path / "trials.json"
     listed.write_text(json.dumps([{"hidden_sizes": [8, 8]}, {"anneal_lr": False, "learning_rate": 1e-5}]))
     out = tmp_path / "sweep"
-    assert Sweep("quick", ("gamma=0.9",), listed, out=out).run() == 0
+    assert Sweep("mlp", ("gamma=0.9",), listed, out=out).run() == 0
     plan = cli.plans.load(out)
     assert [trial.name for trial in plan.trials] == [
         "hidden_sizes=8x8",
@@ -218,14 +218,14 @@ def test_trials_are_taken_from_a_file(tmp_path, manners, capsys):
 def test_a_file_that_is_no_list_of_trials(tmp_path, text, message):
     (tmp_path / "trials.json").write_text(text)
     with pytest.raises(SystemExit, match=message):
-        Sweep("quick", overrides=tmp_path / "trials.json", out=tmp_path / "sweep").run()
+        Sweep("mlp", overrides=tmp_path / "trials.json", out=tmp_path / "sweep").run()
 
 
 @pytest.mark.slow
 def test_real_trials(tmp_path):
     out = tmp_path / "sweep"
     small = ("world=toy/network", "options=steps=5", "num_envs=4", "hidden_sizes=8", "total_steps=60")
-    assert Sweep("quick", ("gamma=0.9,0.99", *small), num_seeds=2, out=out, jobs=2).run() == 0
+    assert Sweep("mlp", ("gamma=0.9,0.99", *small), num_seeds=2, out=out, jobs=2).run() == 0
     report = json.loads((out / "report" / "sweep.json").read_text())
     assert [trial["iterations"] for trial in report["trials"]] == [3, 3]
     assert [len(trial["seeds"]) for trial in report["trials"]] == [2, 2]

@@ -29,7 +29,7 @@ from garrison.training.config import Training, make_world, read
 
 def train(path: Path, *more: str, num_seeds: int = 2) -> int:
     seeds = [] if "--num-seeds" in more else ["--num-seeds", str(num_seeds)]
-    return cli.main(["train", "quick", *SMALL, *seeds, *more, "--out", str(path)])
+    return cli.main(["train", "mlp", *SMALL, *seeds, *more, "--out", str(path)])
 
 
 def states(run: runs.RunDirectory, which: str = "latest") -> ippo.TrainState:
@@ -146,7 +146,7 @@ def test_a_run_that_was_killed_again_and_again_is_resumed_bit_by_bit(whole, tmp_
     """Killed with SIGKILL at moments that nothing prepares for."""
     path = tmp_path / "run"
     killed(
-        ["train", "quick", *SMALL, "--num-seeds", "2", "--total-steps", "800", "--out", str(path)],
+        ["train", "mlp", *SMALL, "--num-seeds", "2", "--total-steps", "800", "--out", str(path)],
         path,
         after=3,
     )
@@ -239,7 +239,7 @@ def test_training_starts_from_the_networks_of_another_run(whole, tmp_path):
 )
 def test_networks_that_do_not_fit_are_refused(whole, tmp_path, more, num_seeds, message):
     small = [word for word in SMALL if not (more and word in ("--hidden-sizes", "8"))]
-    command = ["train", "quick", *small, *more, "--num-seeds", str(num_seeds), "--from", str(whole.path)]
+    command = ["train", "mlp", *small, *more, "--num-seeds", str(num_seeds), "--from", str(whole.path)]
     with pytest.raises(SystemExit, match=message):
         cli.main([*command, "--out", str(tmp_path / "run")])
     assert not (tmp_path / "run").exists()
@@ -380,7 +380,7 @@ def test_impossible_trainings_are_refused_before_anything_is_written(tmp_path, a
 def test_presets_are_listed_with_their_sources(capsys):
     assert cli.main(["presets", "--json"]) == 0
     table = {row["preset"]: row for row in json.loads(capsys.readouterr().out)}
-    assert {"quick", "cc4-ippo", "cc4-ippo-bigbatch", "cc4-ippo-1024"} <= table.keys()
+    assert {"quick", "mlp", "cc4-ippo", "cc4-ippo-bigbatch", "cc4-ippo-1024"} <= table.keys()
     assert table["cc4-ippo"]["training"]["settings"]["num_envs"] == 48
     assert cli.main(["presets"]) == 0
     assert "The matched baseline" in capsys.readouterr().out

@@ -19,6 +19,7 @@ from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.options import FIELDS
 from garrison.worlds.cc4.restrict import IDLE, TRAFFIC
 from garrison.worlds.cc4.shares import CONTRACTOR, REWARDS
+from garrison.worlds.cc4.vary import VARIATIONS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/worlds/cc4.md").read_text()
@@ -116,6 +117,7 @@ def test_arguments_of_make():
         "rewards": REWARDS,
         "contractor": CONTRACTOR,
         "end": tuple(ENDS),
+        "vary": VARIATIONS,
     }
     rows = {name: tuple(v.strip("`") for v in words(values)) for name, values in table("Quick start")}
     assert rows == known

@@ -12,7 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "policies.md"
 
 def test_programs_of_the_page_run(tmp_path, capsys):
     run = tmp_path / "run"
-    assert cli.main(["train", "quick", *THREE_ITERATIONS, "--num-seeds", "2", "--out", str(run)]) == 0
+    assert cli.main(["train", "mlp", *THREE_ITERATIONS, "--num-seeds", "2", "--out", str(run)]) == 0
     programs = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
     names = {"run_directory": str(run)}
     capsys.readouterr()

@@ -1,6 +1,7 @@
 """Policy specs: which policy a name stands for."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from garrison.core.world import World
 from garrison.core.wrappers import AutoReset
 from garrison.judge import specs
 from garrison.judge.specs import LoadedRun, Source
+from garrison.runs import directory
 from garrison.training.config import Training
 from garrison.worlds.toy.network import Network
 from garrison.worlds.toy.probes import Pursuit
@@ -47,6 +49,23 @@ def test_a_colon_in_a_path_is_part_of_it(base, tmp_path):
     assert specs.run_of(str(odd)) == (odd, None)
     assert specs.run_of(f"{base}:x") is None
     assert specs.run_of("nowhere:1") is None
+
+
+def test_runs_that_come_with_garrison_have_names_and_directories_come_first(base, tmp_path, monkeypatch):
+    packaged = tmp_path / "packaged"
+    (packaged / "best").mkdir(parents=True)
+    (packaged / "best" / "config.json").write_text("{}")
+    monkeypatch.setattr(directory, "PACKAGED", packaged)
+    monkeypatch.chdir(tmp_path)
+    assert specs.run_of("best") == (packaged / "best", None)
+    assert specs.run_of("best:1") == (packaged / "best", 1)
+    assert specs.resolve("best:1", WORLD) == [Constant((1, 0))]
+    assert specs.labels(["best"]) == {"best": "best"}
+    with pytest.raises(ValueError, match="runs that come with Garrison: best"):
+        specs.resolve("worst", WORLD)
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "config.json").write_text("{}")
+    assert specs.run_of("best") == (Path("best"), None)
 
 
 def test_runs_are_called_by_their_directory_where_that_is_unique(base):

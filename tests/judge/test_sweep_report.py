@@ -14,7 +14,7 @@ from garrison.runs.trials import plan
 
 def make(folder, grid, ends, seeds=2):
     """A sweep whose trials end at these returns; a trial without one has not begun."""
-    sweep = plans.create(folder, "quick", None, plan(grid, []))
+    sweep = plans.create(folder, "mlp", None, plan(grid, []))
     for trial, end in zip(sweep.trials, ends, strict=True):
         if end is None:
             continue

@@ -15,7 +15,7 @@ def test_json_and_back(name):
 
 
 def test_what_does_not_fit_is_named():
-    data = PRESETS["quick"].to_json()
+    data = PRESETS["mlp"].to_json()
     with pytest.raises(ValueError, match=r"unexpected: speed"):
         Training.from_json(data | {"speed": 1})
     with pytest.raises(ValueError, match=r"missing: seed"):
@@ -34,15 +34,15 @@ def test_options_are_numbers_or_text():
 
 
 def test_format_2_lacks_hyperparameters_that_came_later():
-    data = PRESETS["quick"].to_json()
+    data = PRESETS["mlp"].to_json()
     between = ("teacher", "teacher_coef", "teacher_end", "teacher_until", "policy_coef")
     later = ("decision_share", "pieces", "entropy_until", "reward_memory", "critic_observation", *between)
     settings = {n: x for n, x in data["settings"].items() if n not in later}
     assert len(settings) == len(data["settings"]) - len(later)
     old = data | {"format": 2, "settings": settings}
-    assert Training.from_json(json.loads(json.dumps(old))) == PRESETS["quick"]
+    assert Training.from_json(json.loads(json.dumps(old))) == PRESETS["mlp"]
     settings_3 = {n: x for n, x in data["settings"].items() if n not in between}
-    assert Training.from_json(data | {"format": 3, "settings": settings_3}) == PRESETS["quick"]
+    assert Training.from_json(data | {"format": 3, "settings": settings_3}) == PRESETS["mlp"]
     with pytest.raises(ValueError, match=r"missing: settings\.gamma"):
         Training.from_json(old | {"settings": {n: x for n, x in settings.items() if n != "gamma"}})
     with pytest.raises(ValueError, match=r"missing: settings\.pieces \(default: 1\)"):

@@ -3,7 +3,8 @@
 A policy spec is one of
 
 - the name of a scripted policy of the world, such as ``guard``,
-- a run directory, for a policy per training seed, or ``RUN:SEED`` for one of them, counted from 0,
+- a run directory, for a policy per training seed, or ``RUN:SEED`` for one of them, counted from 0; the name
+  of a run that comes with Garrison, such as ``best``, stands for its directory,
 - whatever an additional :class:`Source` knows.
 
 The command line, the studies and :mod:`garrison.judge.api` share it.
@@ -58,11 +59,11 @@ class LoadedRun:
 
 def run_of(spec: str) -> tuple[Path, int | None] | None:
     """The run directory and the training seed of ``RUN`` or ``RUN:SEED``; None for other specs."""
-    if _is_run(Path(spec)):
-        return Path(spec), None
-    path, _, number = spec.rpartition(":")
-    if path and number.isdecimal() and _is_run(Path(path)):
-        return Path(path), int(number)
+    if (path := directory.find(spec)) is not None:
+        return path, None
+    name, _, number = spec.rpartition(":")
+    if name and number.isdecimal() and (path := directory.find(name)) is not None:
+        return path, int(number)
     return None
 
 
@@ -165,6 +166,7 @@ def unknown(spec: str, world: World, known: Sequence[str]) -> str:
     return (
         f"{spec} is neither a run directory nor a policy of world {world.name!r}{side}{hint}; its policies: "
         + (", ".join(known) or "none")
+        + f"; runs that come with Garrison: {', '.join(directory.packaged())}"
     )
 
 
@@ -225,10 +227,6 @@ def pooled(policies: Sequence[Policy]) -> Policy:
     if len(policies) == 1:
         return policies[0]
     return Pool(tuple(policies), jnp.ones(len(policies), jnp.float32))
-
-
-def _is_run(path: Path) -> bool:
-    return (path / "config.json").is_file()
 
 
 def _same_actions(world: World, trained_in: World) -> bool:

@@ -28,6 +28,8 @@ from garrison.core.files import parse_object, read_object, to_json, write, write
 from garrison.runs import lock
 from garrison.runs.checkpoint import INDEX, is_sound
 
+#: Run directories that come with Garrison.
+PACKAGED = Path(__file__).with_name("packaged")
 _COPY = "restore it from a copy of the run, or train again"
 
 
@@ -150,6 +152,19 @@ def create(path: Path, config: dict[str, Any], facts: dict[str, Any] | None = No
     run.metrics_file.touch()
     write_json(path / "config.json", config)  # last: it marks a run
     return run
+
+
+def find(name: str) -> Path | None:
+    """A run directory by its path or, where there is none, by the name of a packaged one; else None."""
+    for path in (Path(name), PACKAGED / name):
+        if (path / "config.json").is_file():
+            return path
+    return None
+
+
+def packaged() -> list[str]:
+    """Names of the run directories that come with Garrison."""
+    return sorted(path.parent.name for path in PACKAGED.glob("*/config.json"))
 
 
 def load(path: Path) -> RunDirectory:

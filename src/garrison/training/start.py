@@ -28,10 +28,11 @@ def from_run(text: str, which: str = "latest") -> dict[str, Any]:
     ``FileNotFoundError`` for a run, checkpoint or seed that does not exist.
     """
     path, colon, number = text.rpartition(":")
-    if (Path(text) / "config.json").exists() or not colon:
+    if directory.find(text) is not None or not colon:
         path, number = text, ""
     if number and not number.isdecimal():
         raise ValueError(f"{text!r} is not written RUN or RUN:SEED, as in runs/base:0")
+    path = str(directory.find(path) or path)
     facts = checkpoint.about(directory.load(Path(path)).checkpoint(which))
     seed = int(number) if number else None
     return {"run": path, "checkpoint": which, "iteration": facts.get("iteration"), "seed": seed}

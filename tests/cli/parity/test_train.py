@@ -42,7 +42,7 @@ needs_torch = pytest.mark.skipif(not has_torch(), reason="needs torch, which the
 
 
 def train(path, *more: str) -> int:
-    return cli.main(["parity", "train", "quick", *SMALL, *LEARN, *more, "--out", str(path)])
+    return cli.main(["parity", "train", "mlp", *SMALL, *LEARN, *more, "--out", str(path)])
 
 
 def arrays(path) -> list[np.ndarray]:
@@ -104,7 +104,7 @@ def test_a_run_with_the_mark_of_earlier_releases_is_resumed_by_torch(whole, tmp_
 @needs_torch
 def test_its_metrics_are_those_of_jax(whole, tmp_path):
     ours = tmp_path / "jax"
-    assert cli.main(["train", "quick", *SMALL, *LEARN, "--out", str(ours)]) == 0
+    assert cli.main(["train", "mlp", *SMALL, *LEARN, "--out", str(ours)]) == 0
     mine, theirs = runs.load(ours).metrics()[0], runs.load(whole).metrics()[0]
     assert mine.keys() == theirs.keys()
     assert {k: np.shape(v) for k, v in mine.items()} == {k: np.shape(v) for k, v in theirs.items()}
@@ -134,7 +134,7 @@ def test_what_it_cannot_train_is_refused_before_there_is_a_run(tmp_path):
     with pytest.raises(SystemExit, match="is not on CybORG"):
         train(tmp_path / "run", "--engine", "cyborg")
     with pytest.raises(SystemExit, match="whole episodes of one length"):
-        cli.main(["parity", "train", "quick", "--world", "toy/network", "--out", str(tmp_path / "run")])
+        cli.main(["parity", "train", "mlp", "--world", "toy/network", "--out", str(tmp_path / "run")])
     assert not (tmp_path / "run").exists()
 
 
@@ -142,4 +142,4 @@ def test_what_it_cannot_train_is_refused_before_there_is_a_run(tmp_path):
 def test_without_torch_the_remedy_is_named(command, monkeypatch, tmp_path):
     monkeypatch.setitem(extras.EXTRAS, "parity", ("no_such_package",))
     with pytest.raises(SystemExit, match=r"no_such_package; install with: pip install 'garrison\[parity\]'"):
-        cli.main(["parity", *command, "quick", *SMALL])
+        cli.main(["parity", *command, "mlp", *SMALL])
