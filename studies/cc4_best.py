@@ -22,6 +22,7 @@ from garrison.judge.format import mean, number
 from garrison.presets import PRESETS
 from garrison.runs import curves
 from garrison.studies.study import FIGURES, Section, Study, origin, parser, png, read_figures, save, show
+from garrison.studies.trained import trained
 from garrison.training.config import Training
 from garrison.training.run import Run
 
@@ -69,42 +70,55 @@ def _trial(to: str | None, why: str, options: Mapping[str, Any] | None = None, *
 
 
 TRIALS = {
-    "base": _trial(None, "entities, no firewall, decisions gathered, contractor's Impacts left out"),
+    "first": _trial(None, "entities, no firewall, decisions gathered, contractor's Impacts left out"),
+    "recipe": _trial(
+        "first",
+        "16 environments, so more updates; the reward scale forgets; half of the steps",
+        num_envs=16,
+        reward_memory=0.9,
+        total_steps=180 * 16 * 499,
+    ),
+    # additions
     "cause": _trial(
-        "base", "half of an agent's reward is its own share", {"rewards": "cause", "team_share": 0.5}
+        "recipe", "half of an agent's reward is its own share", {"rewards": "cause", "team_share": 0.5}
     ),
-    "cause-only": _trial("base", "an agent's reward is its own share", {"rewards": "cause"}),
-    "true-critic": _trial("base", "the critic sees where red is", critic_observation="true"),
-    "forgets": _trial("base", "the reward scale forgets", reward_memory=0.9),
-    "firewall": _trial("base", "all actions of the challenge", {"traffic": "free"}),
-    "idle-off": _trial("base", "neither Monitor nor Sleep, unless busy", {"idle": "off"}),
-    "contractor": _trial("base", "the contractor's Impacts count", {"contractor": "count"}),
-    "entropy-none": _trial("base", "no entropy bonus", entropy_coef=0.0),
-    "wide": _trial("base", "width 64", hidden_sizes=(64, 64)),
-    "deep": _trial("base", "three layers", hidden_sizes=(48, 48, 48)),
-    "gamma-995": _trial("base", "a longer horizon", gamma=0.995),
-    "half": _trial("base", "half of the steps", total_steps=60 * 48 * 499),
-    "small": _trial("half", "16 environments, so three times the updates", num_envs=16),
-    "small-forgets": _trial("small", "the reward scale forgets", reward_memory=0.9),
-    "small-cause": _trial(
-        "small-forgets", "half of an agent's reward is its own share", {"rewards": "cause", "team_share": 0.5}
+    "cause-only": _trial("recipe", "an agent's reward is its own share", {"rewards": "cause"}),
+    "true-critic": _trial("recipe", "the critic sees where red is", critic_observation="true"),
+    "fast": _trial("recipe", "twice the learning rate", learning_rate=3e-3),
+    "idle-off": _trial("recipe", "neither Monitor nor Sleep, unless busy", {"idle": "off"}),
+    "wide": _trial("recipe", "width 64", hidden_sizes=(64, 64)),
+    "deep": _trial("recipe", "three layers", hidden_sizes=(48, 48, 48)),
+    "gamma-995": _trial("recipe", "a longer horizon", gamma=0.995),
+    "no-entropy": _trial("recipe", "no entropy bonus", entropy_coef=0.0),
+    "long": _trial("recipe", "three times the steps", total_steps=540 * 16 * 499),
+    "robust": _trial("recipe", "episodes of different games", {"vary": "robust"}),
+    # what a script teaches
+    "imitation": _trial(
+        "recipe",
+        "guard's choices, and no reward",
+        teacher="guard",
+        policy_coef=0.0,
+        entropy_coef=0.0,
+        total_steps=60 * 16 * 499,
     ),
-    "small-critic": _trial("small-forgets", "the critic sees where red is", critic_observation="true"),
-    "small-fast": _trial("small-forgets", "twice the learning rate", learning_rate=3e-3),
-    "long": _trial("base", "twice the steps", total_steps=240 * 48 * 499),
+    "taught": _trial(
+        "recipe",
+        "guard's choices too, less and less, in the first half",
+        teacher="guard",
+        teacher_end=0.0,
+        teacher_until=0.5,
+        entropy_coef=0.0,
+    ),
+    # without one part of the recipe
+    "all-actions": _trial("recipe", "Allow and Block are legal", {"traffic": "free"}),
+    "contractor": _trial("recipe", "the contractor's Impacts count", {"contractor": "count"}),
+    "remembers": _trial("recipe", "the reward scale does not forget", reward_memory=1.0),
+    "large": _trial("recipe", "48 environments", num_envs=48),
+    "all-steps": _trial("recipe", "steps of busy agents count", decisions_only=False, decision_share=None),
+    "mlp": _trial(
+        "recipe", "a plain network", network="mlp", hidden_sizes=(256, 256), activation="tanh", pieces=16
+    ),
 }
-
-
-def train(trial: str, seed: int, folder: Path) -> Run:
-    """A finished run of a trial."""
-    training = TRIALS[trial].training().changed(seed=seed)
-    path = folder / f"{trial}-{seed}"
-    run = garrison.resume(path) if path.exists() else garrison.train(training, out=path)
-    if run.training != training:
-        raise SystemExit(f"{path} was trained with other settings; move it away")
-    if not run.finished:
-        raise SystemExit(f"{path} was stopped; repeat the command to go on")
-    return run
 
 
 def judge(run: Run) -> dict[str, Any]:
@@ -149,11 +163,11 @@ def study(figures: Mapping[str, Any]) -> Study:
             f"{mean(asdict(stats.estimate(np.array(figures['guard']))))} in the same."
         ),
         method=(
-            "Each trial is one change to another one, `base` first; its settings are in `figures.json`. All "
-            f"learn from reward alone. Judged by the true reward on the same {EPISODES} validation episodes, "
-            f"seeds from {SEED:,} on: these figures are for choosing, and too good for what was chosen. "
-            "Intervals are 95%, bootstrapped over training seeds and episodes; of one training seed, over "
-            "episodes alone."
+            "Each trial is one change to another one; its settings are in `figures.json`. All but those with "
+            "a teacher learn from reward alone. Judged by the true reward on the same "
+            f"{EPISODES} validation episodes, seeds from {SEED:,} on: these figures are for choosing, and "
+            "too good for what was chosen. Intervals are 95%, bootstrapped over training seeds and episodes; "
+            "of one training seed, over episodes alone."
         ),
         sections=list(_sections(figures)),
         pictures={PICTURE: _picture(trials)},
@@ -247,10 +261,11 @@ def main() -> None:
     todo = [(trial, seed) for seed in asked.seeds for trial in asked.trials]
     todo = [(trial, seed) for trial, seed in todo if str(seed) not in figures["trials"].get(trial, {})]
     for trial, seed in todo:
-        found = judge(train(trial, seed, asked.runs))
+        training = TRIALS[trial].training().changed(seed=seed)
+        found = judge(trained(training, asked.runs / f"{trial}-{seed}"))
         seeds = figures["trials"].get(trial, {}) | {str(seed): found}
         figures = origin(command) | figures | {"trials": figures["trials"] | {trial: seeds}}
-        figures["settings"] = figures.get("settings", {}) | {trial: TRIALS[trial].training().to_json()}
+        figures["settings"] = figures.get("settings", {}) | {trial: training.to_json()}
         if asked.out is not None:
             save(asked.out, study(figures))
     if not figures["trials"]:

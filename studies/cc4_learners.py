@@ -18,6 +18,7 @@ from garrison.judge.format import mean
 from garrison.presets import PRESETS
 from garrison.runs import curves
 from garrison.studies.study import Section, Study, origin, parser, png, show
+from garrison.studies.trained import trained
 from garrison.training.run import Run
 
 QUICK = PRESETS["mlp"].changed(total_steps=1_000_000)
@@ -33,23 +34,13 @@ RED = {
     )
     for blue in OPPONENTS
 }
-PARTS = ("world", "options", "seed", "num_seeds", "algorithm", "settings")  # that make a training another
 EPISODES, SEED = 200, 2_000_000
 PICTURE = "learning_curves.png"
 
 
-def trained(folder: Path) -> dict[str, Run]:
+def all_trained(folder: Path) -> dict[str, Run]:
     """The runs, each trained to its end."""
-    runs = {}
-    for name, training in {**BLUE, **RED}.items():
-        path = folder / name
-        run = garrison.resume(path) if path.exists() else garrison.train(training, out=path)
-        if any(getattr(run.training, part) != getattr(training, part) for part in PARTS):
-            raise SystemExit(f"{path} was trained with other settings; move it away")
-        if not run.finished:
-            raise SystemExit(f"{path} was stopped; repeat the command to go on")
-        runs[name] = run
-    return runs
+    return {name: trained(training, folder / name) for name, training in {**BLUE, **RED}.items()}
 
 
 def measure(runs: Mapping[str, Run]) -> dict[str, Any]:
@@ -147,7 +138,7 @@ def main() -> None:
     arguments.add_argument("runs", type=Path, help="folder of the runs")
     asked = arguments.parse_args()
     command = f"python studies/cc4_learners.py RUNS{f' --out {asked.out}' if asked.out else ''}"
-    result = study(origin(command) | measure(trained(asked.runs)))
+    result = study(origin(command) | measure(all_trained(asked.runs)))
     show(result, asked.out)
 
 
