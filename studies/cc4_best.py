@@ -73,10 +73,10 @@ TRIALS = {
     "first": _trial(None, "entities, no firewall, decisions gathered, contractor's Impacts left out"),
     "recipe": _trial(
         "first",
-        "16 environments, so more updates; the reward scale forgets; half of the steps",
+        "16 environments, so more updates; the reward scale forgets; a quarter of the steps",
         num_envs=16,
         reward_memory=0.9,
-        total_steps=180 * 16 * 499,
+        total_steps=90 * 16 * 499,
     ),
     # additions
     "cause": _trial(
@@ -90,7 +90,7 @@ TRIALS = {
     "deep": _trial("recipe", "three layers", hidden_sizes=(48, 48, 48)),
     "gamma-995": _trial("recipe", "a longer horizon", gamma=0.995),
     "no-entropy": _trial("recipe", "no entropy bonus", entropy_coef=0.0),
-    "long": _trial("recipe", "three times the steps", total_steps=540 * 16 * 499),
+    "long": _trial("recipe", "twice the steps", total_steps=180 * 16 * 499),
     "robust": _trial("recipe", "episodes of different games", {"vary": "robust"}),
     # what a script teaches
     "imitation": _trial(

@@ -37,7 +37,7 @@ def test_what_is_done_is_not_done_again_and_what_failed_only_when_asked(tmp_path
 @pytest.mark.parametrize(
     ("preset", "num_seeds", "trials", "message"),
     [
-        ("other", None, TRIALS, "with preset quick, not other"),
+        ("other", None, TRIALS, "with preset mlp, not other"),
         ("mlp", 2, TRIALS, "with num_seeds None, not 2"),
         ("mlp", None, TRIALS[:1], r"with trials \['gamma=0.9', .*, not \['gamma=0.9'\]"),
     ],
