@@ -84,6 +84,7 @@ TRIALS = {
     ),
     "cause-only": _trial("recipe", "an agent's reward is its own share", {"rewards": "cause"}),
     "true-critic": _trial("recipe", "the critic sees where red is", critic_observation="true"),
+    "cause-critic": _trial("cause-only", "the critic sees where red is", critic_observation="true"),
     "fast": _trial("recipe", "twice the learning rate", learning_rate=3e-3),
     "idle-off": _trial("recipe", "neither Monitor nor Sleep, unless busy", {"idle": "off"}),
     "wide": _trial("recipe", "width 64", hidden_sizes=(64, 64)),
