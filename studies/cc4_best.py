@@ -207,10 +207,7 @@ def _sections(figures: Mapping[str, Any]) -> Iterator[Section]:
         [
             (
                 name,
-                *(
-                    _average(trials[name], lambda one, p=part: sum(one["parts"][p]))
-                    for part in first["parts"]
-                ),
+                *(_average(trials[name], lambda one, p=part: one["parts"][p]) for part in first["parts"]),
                 *(
                     _average(trials[name], lambda one, q=quantity: (one["diagnosis"][q] or {}).get("mean"))
                     for quantity in first["diagnosis"]
