@@ -71,27 +71,30 @@ def _trial(to: str | None, why: str, options: Mapping[str, Any] | None = None, *
 
 TRIALS = {
     "first": _trial(None, "entities, no firewall, decisions gathered, contractor's Impacts left out"),
-    "recipe": _trial(
+    "small": _trial(
         "first",
-        "16 environments, so more updates; the reward scale forgets; a quarter of the steps",
+        "16 environments, so more updates; the reward scale forgets; half of the steps",
         num_envs=16,
         reward_memory=0.9,
+        total_steps=180 * 16 * 499,
+    ),
+    "recipe": _trial(
+        "small",
+        "an agent's reward is what it is the cause of; half of the steps",
+        {"rewards": "cause"},
         total_steps=90 * 16 * 499,
     ),
     # additions
-    "cause": _trial(
-        "recipe", "half of an agent's reward is its own share", {"rewards": "cause", "team_share": 0.5}
-    ),
-    "cause-only": _trial("recipe", "an agent's reward is its own share", {"rewards": "cause"}),
+    "long": _trial("recipe", "three times the steps", total_steps=270 * 16 * 499),
     "true-critic": _trial("recipe", "the critic sees where red is", critic_observation="true"),
-    "cause-critic": _trial("cause-only", "the critic sees where red is", critic_observation="true"),
+    "half-team": _trial("recipe", "half of an agent's reward is the team's", {"team_share": 0.5}),
+    "area": _trial("recipe", "an agent's reward is what happens in its subnets", {"rewards": "area"}),
     "fast": _trial("recipe", "twice the learning rate", learning_rate=3e-3),
     "idle-off": _trial("recipe", "neither Monitor nor Sleep, unless busy", {"idle": "off"}),
     "wide": _trial("recipe", "width 64", hidden_sizes=(64, 64)),
     "deep": _trial("recipe", "three layers", hidden_sizes=(48, 48, 48)),
     "gamma-995": _trial("recipe", "a longer horizon", gamma=0.995),
     "no-entropy": _trial("recipe", "no entropy bonus", entropy_coef=0.0),
-    "long": _trial("recipe", "twice the steps", total_steps=180 * 16 * 499),
     "robust": _trial("recipe", "episodes of different games", {"vary": "robust"}),
     # what a script teaches
     "imitation": _trial(
@@ -100,7 +103,7 @@ TRIALS = {
         teacher="guard",
         policy_coef=0.0,
         entropy_coef=0.0,
-        total_steps=60 * 16 * 499,
+        total_steps=30 * 16 * 499,
     ),
     "taught": _trial(
         "recipe",
@@ -113,12 +116,11 @@ TRIALS = {
     # without one part of the recipe
     "all-actions": _trial("recipe", "Allow and Block are legal", {"traffic": "free"}),
     "contractor": _trial("recipe", "the contractor's Impacts count", {"contractor": "count"}),
+    "team": _trial("recipe", "an agent's reward is the team's", {"rewards": "team"}),
     "remembers": _trial("recipe", "the reward scale does not forget", reward_memory=1.0),
     "large": _trial("recipe", "48 environments", num_envs=48),
     "all-steps": _trial("recipe", "steps of busy agents count", decisions_only=False, decision_share=None),
-    "mlp": _trial(
-        "recipe", "a plain network", network="mlp", hidden_sizes=(256, 256), activation="tanh", pieces=16
-    ),
+    "mlp": _trial("recipe", "a plain network", network="mlp", hidden_sizes=(256, 256), activation="tanh"),
 }
 
 

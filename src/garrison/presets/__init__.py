@@ -43,6 +43,7 @@ _TASK = {
     "busy": "masked",
     "traffic": "off",
     "contractor": "leave_out",
+    "rewards": "cause",
 }
 _RECIPE = IPPO(
     total_steps=1_440_000,
