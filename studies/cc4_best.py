@@ -3,7 +3,7 @@
 Each trial of :data:`TRIALS` is one change to another trial. ``RUNS`` is a folder of runs, one per trial and
 training seed: runs that it lacks are trained, unfinished ones go on. Each is judged once on the validation
 episodes. ``--out results/cc4_best`` writes the study's folder after each of them, and goes on from what is
-there: what was judged before is neither trained nor judged again. Without names, the page is made anew.
+there: what was judged before is neither trained nor judged again. Without names, the page is made again.
 """
 
 from __future__ import annotations
@@ -78,15 +78,15 @@ TRIALS = {
         reward_memory=0.9,
         total_steps=180 * 16 * 499,
     ),
-    "recipe": _trial(
+    "cause": _trial(
         "small",
         "an agent's reward is what it is the cause of; half of the steps",
         {"rewards": "cause"},
         total_steps=90 * 16 * 499,
     ),
+    "recipe": _trial("cause", "the critic sees where red is", critic_observation="true"),
     # additions
-    "long": _trial("recipe", "three times the steps", total_steps=270 * 16 * 499),
-    "true-critic": _trial("recipe", "the critic sees where red is", critic_observation="true"),
+    "long": _trial("recipe", "twice the steps", total_steps=180 * 16 * 499),
     "half-team": _trial("recipe", "half of an agent's reward is the team's", {"team_share": 0.5}),
     "area": _trial("recipe", "an agent's reward is what happens in its subnets", {"rewards": "area"}),
     "fast": _trial("recipe", "twice the learning rate", learning_rate=3e-3),
@@ -120,7 +120,7 @@ TRIALS = {
     "remembers": _trial("recipe", "the reward scale does not forget", reward_memory=1.0),
     "large": _trial("recipe", "48 environments", num_envs=48),
     "all-steps": _trial("recipe", "steps of busy agents count", decisions_only=False, decision_share=None),
-    "mlp": _trial("recipe", "a plain network", network="mlp", hidden_sizes=(256, 256), activation="tanh"),
+    "mlp": _trial("recipe", "plain networks", network="mlp", hidden_sizes=(256, 256), activation="tanh"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Episodes of different games: options drawn anew at each reset (``docs/worlds/cc4.md``)."""
+"""Episodes of different games: options drawn at each reset (``docs/worlds/cc4.md``)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def robust(key: jax.Array, options: Options) -> Options:
 
 
 def _scans(key: jax.Array, table: jax.Array) -> jax.Array:
-    """``table`` with the weights of both scans divided anew, in the same way in all states."""
+    """``table`` with the weights of both scans divided again, in the same way in all states."""
     both = table[:, T.Red.AGGRESSIVE] + table[:, T.Red.STEALTH]
     share = jax.random.beta(key, 0.5, 0.5)
     table = table.at[:, T.Red.AGGRESSIVE].set(share * both)
