@@ -90,9 +90,9 @@ def resume(
 
 
 def load_run(path: str | Path) -> Run:
-    """Open a run directory.
+    """Open a run directory, or one that comes with Garrison, by its name, such as ``best``.
 
-    Raises ``FileNotFoundError`` if ``path`` is not one, and ``ValueError`` if its configuration is damaged.
+    Raises ``FileNotFoundError`` if ``path`` is neither, and ``ValueError`` if its configuration is damaged.
     """
     return load(path)
 

@@ -1,5 +1,7 @@
 """The entity network: which hosts it reads, that it treats them alike, and what it gives for which action."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -13,6 +15,7 @@ from garrison.algos import mappo
 from garrison.algos.ippo import Config
 from garrison.core import entities
 from garrison.learn import nets
+from garrison.learn.dists import ILLEGAL, masked_categorical
 from garrison.worlds.cc4 import rich
 from garrison.worlds.cc4 import tables as T
 
@@ -162,7 +165,34 @@ def test_numpy_gives_the_logits_of_jax(observation, traffic):
     obs = observed(world)
     logits = np.stack([team.logits(agent, obs[agent]) for agent in range(5)])
     np.testing.assert_allclose(logits, outputs(net, obs)[0], rtol=1e-5, atol=1e-5)
-    assert np.ptp(logits) > 0.1
+    assert np.ptp(logits[logits > ILLEGAL]) > 0.1
+
+
+def test_what_was_never_legal_in_training_is_never_chosen():
+    """Without links in the description, Allow and Block have no logit: a world where they are legal too."""
+    net, world = made("rich", "off")
+    logits = np.asarray(outputs(net, observed(world))[0])
+    kind = T.BLUE_ACTIONS[:, :, 0]
+    traffic = (kind == T.Blue.BLOCK) | (kind == T.Blue.ALLOW)
+    assert (logits[traffic] == ILLEGAL).all()
+    log_probs = masked_categorical(jnp.asarray(logits), jnp.ones(logits.shape, bool))
+    np.testing.assert_array_equal(np.exp(np.asarray(log_probs))[traffic], 0)
+
+
+def test_features_are_scaled_as_the_world_says(rich_net):
+    """An age counts as its scale times what is observed; with a scale of 1 it would need other weights."""
+    net, world = rich_net
+    (kind, _), age = net.entities.kinds, rich.HostFeature.ANALYZED_AGE
+    assert kind.scales[age] > 1
+    assert kind.scales[rich.HostFeature.EXISTS] == 1
+    scaled = np.asarray(net.feature_weights(0))
+    np.testing.assert_allclose(scaled, np.asarray(net.kinds[0].features) * kind.scales[:, None], rtol=1e-6)
+    plain = dataclasses.replace(kind, scales=None)
+    described = dataclasses.replace(net.entities, kinds=(plain, net.entities.kinds[1]))
+    same = eqx.tree_at(lambda net: net.kinds[0].features, net, jnp.asarray(scaled))
+    same = dataclasses.replace(same, entities=described)
+    obs = observed(world)
+    np.testing.assert_allclose(outputs(same, obs)[0], outputs(net, obs)[0], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("network", ["entity", "mlp", "separate"])

@@ -22,6 +22,7 @@ import numpy as np
 
 from garrison.core.entities import NONE, Entities
 from garrison.core.world import World
+from garrison.learn.dists import ILLEGAL
 from garrison.learn.encoders import ACTIVATIONS, Dense, Options, Trunk, orthogonal
 from garrison.learn.norm import ValueScale, rescale_head
 
@@ -140,7 +141,8 @@ class EntityNet(eqx.Module):
             own, value = jax.vmap(rows)(packed, np.arange(len(agents)))
             for place, agent in enumerate(agents):
                 index = _inverse(self.entities, agents, self.num_actions)[place]
-                padded = jnp.append(own[place], jnp.zeros(1, own.dtype))
+                # No logit: never legal where the network learned, so never chosen where it is legal.
+                padded = jnp.append(own[place], jnp.full(1, ILLEGAL, own.dtype))
                 logits[agent] = padded[index]
                 values[agent] = None if value is None else value[place]
         return carry, (jnp.stack(logits), None if self.value is None else jnp.stack(values))

@@ -77,9 +77,9 @@ class Run(RunDirectory):
 
 
 def load(path: str | Path) -> Run:
-    """Open a run directory.
+    """Open a run directory, or one that comes with Garrison, by its name, such as ``best``.
 
     Raises ``FileNotFoundError`` if ``path`` is not one, and ``ValueError`` if its configuration is damaged.
     """
-    found = directory.load(Path(path))
+    found = directory.load(directory.find(str(path)) or Path(path))
     return Run(found.path, read(found))

@@ -126,7 +126,7 @@ class EntityTeam(Team):
             scores.append(self._dense("verbs", whole))
             actions.append(arrays["actions"][agent])
         index = np.concatenate(actions)
-        logits = np.zeros(self._actions, np.float32)
+        logits = np.full(self._actions, ILLEGAL, np.float32)
         logits[index[index >= 0]] = np.concatenate(scores)[index >= 0]
         return logits
 
