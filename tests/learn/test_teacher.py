@@ -128,6 +128,8 @@ def test_teachers_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="reads the observation 'rich', the learners 'stock': train with"):
         ippo.check(ippo.Config(teacher="guard"), garrison.make("cc4"))
     ippo.check(ippo.Config(teacher="guard"), garrison.make("cc4", observation="rich"))
+    with pytest.raises(ValueError, match="policy_coef is 0; without a teacher no policy would be learned"):
+        ippo.check(IMITATE.replace(teacher=None), WORLD)
 
 
 def test_guard_teaches_without_what_the_world_forbids():

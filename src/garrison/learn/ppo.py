@@ -157,7 +157,9 @@ def check_settings(config: Settings, world: World) -> None:
     """Raise ``ValueError`` for settings out of range, or that do not fit together or to the world."""
     check(config, RANGES)
     nets.check_options(config)
-    teachers.of(config.teacher, world)
+    coef = config.policy_coef
+    if teachers.of(config.teacher, world) is None and isinstance(coef, (int, float)) and coef == 0:
+        raise ValueError("policy_coef is 0; without a teacher no policy would be learned")
     steps = rollout_steps(config, world)
     there, what = steps, "steps of each environment"
     if nets.remembers(config):
