@@ -22,9 +22,9 @@ from garrison.judge.format import mean, number
 from garrison.presets import PRESETS
 from garrison.runs import curves
 from garrison.studies.study import FIGURES, Section, Study, origin, parser, png, read_figures, save, show
-from garrison.studies.trained import trained
 from garrison.training.config import Training
 from garrison.training.run import Run
+from garrison.training.trained import trained
 
 EPISODES, SEED = 200, 2_000_000  # validation: for choices, never for claims
 PICTURE = "learning_curves.png"

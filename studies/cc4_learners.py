@@ -18,8 +18,8 @@ from garrison.judge.format import mean
 from garrison.presets import PRESETS
 from garrison.runs import curves
 from garrison.studies.study import Section, Study, origin, parser, png, show
-from garrison.studies.trained import trained
 from garrison.training.run import Run
+from garrison.training.trained import trained
 
 QUICK = PRESETS["mlp"].changed(total_steps=1_000_000)
 BLUE = {

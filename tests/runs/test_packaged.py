@@ -35,7 +35,6 @@ def test_it_plays_and_is_small(name):
 
 @pytest.mark.slow
 def test_the_best_one_is_nearly_as_good_as_the_guard():
-    world = garrison.load_run("best").world()
-    result = garrison.evaluate(world, ["best", "guard"], episodes=100, seed=5_000_000)
+    result = garrison.evaluate("cc4", ["best", "guard"], episodes=100, seed=5_000_000)
     best, guard = (result.figures["policies"][name]["return"]["mean"] for name in ("best", "guard"))
     assert best > guard - 30

@@ -162,7 +162,7 @@ def iteration(config: Config, world: World, state: TrainState) -> tuple[TrainSta
 def policy(state: TrainState, world: World, greedy: bool = False) -> NetworkPolicy:
     """The policy that was learned in ``world``."""
     net = state.net.actor if isinstance(state.net, nets.Asymmetric) else state.net
-    return NetworkPolicy(net, greedy, world.observation, world.observation_size)
+    return NetworkPolicy(net, greedy, world.observation, world.observation_size, world.restriction())
 
 
 def footprint(config: Config, world: World) -> int:

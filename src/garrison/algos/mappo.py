@@ -152,7 +152,9 @@ def iteration(config: Config, world: World, state: TrainState) -> tuple[TrainSta
 
 def policy(state: TrainState, world: World, greedy: bool = False) -> NetworkPolicy:
     """The actors that were trained in ``world``; they see what an agent sees."""
-    return NetworkPolicy(state.net["actor"], greedy, world.observation, world.observation_size)
+    return NetworkPolicy(
+        state.net["actor"], greedy, world.observation, world.observation_size, world.restriction()
+    )
 
 
 def footprint(config: Config, world: World) -> int:

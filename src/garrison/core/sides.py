@@ -21,7 +21,7 @@ from garrison.core.entities import Entities
 from garrison.core.policy import Policy, act
 from garrison.core.spaces import check_actions
 from garrison.core.struct import struct
-from garrison.core.world import State, Step, World, observed_by
+from garrison.core.world import Restriction, State, Step, World, observed_by
 from garrison.core.wrappers import Wrapper
 
 
@@ -172,6 +172,10 @@ class OneSide(Wrapper):
     def entities(self, side: str | None = None) -> Entities | None:
         self.side_agents(side)
         return super().entities(self.side)
+
+    def restriction(self, side: str | None = None) -> Restriction | None:
+        self.side_agents(side)
+        return super().restriction(self.side)
 
     def behavior(self, side: str | None = None) -> Any:
         self.side_agents(side)

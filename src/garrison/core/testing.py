@@ -33,7 +33,7 @@ def check_world(
 
     The clauses: the description is frozen, copied equal and hashable (unless it holds arrays), and fits the
     label lists; sides, contracts, fixed policies, behavior, diagnosis, entities and global states fit it; a
-    wrapper forwards every member of the protocol; shapes and dtypes are the protocol's and stay the same from
+    restriction leaves its masks as they are; a wrapper forwards every member of the protocol; shapes and dtypes are the protocol's and stay the same from
     step to step, without weak types, so that steps can be scanned; actions of wrong dtype, shape or range
     raise ``ValueError`` at the boundary; padding is False or zero; everything is finite, after legal, illegal
     and too late actions; an agent always has a legal action; ``final_obs`` is the observation while the
@@ -145,7 +145,7 @@ def _check_forwarding(world: World) -> None:
         _require(names[0] == names[1], "a wrapper forwards what it does not change", "policies")
         native = wrapped.native_policies(side) == world.native_policies(side)
         _require(native, "a wrapper forwards what it does not change", "native_policies")
-        for member in ("behavior", "diagnosis", "entities"):
+        for member in ("behavior", "diagnosis", "entities", "restriction"):
             none = [getattr(x, member)(side) is None for x in (wrapped, world)]
             _require(none[0] == none[1], "a wrapper forwards what it does not change", member)
     for name in world.observations:
@@ -327,7 +327,21 @@ def _random_actions(rng: np.random.Generator, legal: np.ndarray) -> np.ndarray:
     return np.argmax(rng.random(legal.shape) * legal, axis=-1).astype(np.int32)
 
 
+@partial(jax.jit, static_argnames="restriction")
+def _narrowed(restriction: Any, obs: jax.Array, legal: jax.Array) -> jax.Array:
+    return jax.vmap(restriction)(obs, legal)
+
+
+def _check_restriction(world: World, obs: jax.Array, legal: jax.Array) -> None:
+    restriction = world.restriction() if len(world.sides) == 1 else None
+    if restriction is None:
+        return
+    same = np.asarray(_narrowed(restriction, obs, legal)) == np.asarray(legal)
+    _require(same.all(), "a restriction leaves the world's own masks as they are", np.argwhere(~same))
+
+
 def _check_values(world: World, obs: jax.Array, legal: jax.Array, step: Any = None) -> None:
+    _check_restriction(world, obs, legal)
     legal, obs = np.asarray(legal), np.asarray(obs)
     final_obs = obs if step is None else np.asarray(step.final_obs)
     for agent, (actions, features) in enumerate(

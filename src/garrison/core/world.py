@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from garrison.core.entities import Entities
 
 State = Any
+#: f32[agent, feature], bool[agent, action] -> bool[agent, action]
+Restriction = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 @struct
@@ -184,6 +186,15 @@ class World(ABC):
         """What observations and actions of a side are about; None, the default, where that is not said.
 
         Equal worlds give equal descriptions. Raises ``ValueError`` for an unknown side.
+        """
+        self.side_agents(side)
+        return None
+
+    def restriction(self, side: str | None = None) -> Restriction | None:
+        """How this world narrows a wider mask, by what the agents of a side observe; None: it does not.
+
+        Policies that learn in it keep that, and so play by its rules where more is legal. It is hashable,
+        and leaves the world's own masks as they are. Raises ``ValueError`` for an unknown side.
         """
         self.side_agents(side)
         return None

@@ -24,7 +24,7 @@ from garrison.core.entities import Entities
 from garrison.core.policy import Policy
 from garrison.core.spaces import check_actions
 from garrison.core.struct import struct
-from garrison.core.world import State, Step, World
+from garrison.core.world import Restriction, State, Step, World
 
 
 def _forwarded(name: str) -> Any:
@@ -97,6 +97,9 @@ class Wrapper(World):
 
     def entities(self, side: str | None = None) -> Entities | None:
         return self.world.entities(side)
+
+    def restriction(self, side: str | None = None) -> Restriction | None:
+        return self.world.restriction(side)
 
     def behavior(self, side: str | None = None) -> Any:
         behavior = self.world.behavior(side)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from garrison.core.struct import static, struct
+from garrison.core.world import Restriction
 from garrison.learn import dists
 
 
@@ -22,11 +23,14 @@ class NetworkPolicy:
     greedy: bool = static(default=False)
     observation: str | None = static(default=None)  # contract that it reads; None: what the world gives
     observation_size: int | None = static(default=None)  # features that it reads; None: all
+    restriction: Restriction | None = static(default=None)  # of the world that it learned in
 
     def init(self, key: jax.Array, num_agents: int) -> Any:
         return self.net.initial_carry(num_agents)
 
     def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
+        if self.restriction is not None:
+            mask = self.restriction(obs, mask)
         memory, (logits, _) = self.net(memory, obs, jnp.zeros((), bool))
         # A world with scripts has actions behind those that networks know, which are never legal.
         log_probs = dists.masked_categorical(logits, mask[..., : logits.shape[-1]])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import garrison
+from garrison.algos import ippo
 from garrison.worlds.cc4 import restrict
 from garrison.worlds.cc4 import tables as T
 
@@ -92,3 +93,60 @@ def test_they_are_blues():
         garrison.make("cc4", traffic="of")
     with pytest.raises(ValueError, match="no idle"):
         garrison.make("cc4", idle="never")
+
+
+RESTRICTED = {"observation": "rich", "busy": "masked", "traffic": "policy", "idle": "off"}
+
+
+@pytest.fixture(scope="module")
+def seen_rich():
+    """Rich observations, masks of the usual world and restricted ones, of 30 steps; leaves [step, ...]."""
+    free, narrow = garrison.make("cc4", observation="rich"), garrison.make("cc4", **RESTRICTED)
+
+    @jax.jit
+    def run(key):
+        def one(at, t):
+            obs, state = at
+            masks = free.legal(state), narrow.legal(state)
+            weight = jax.random.uniform(jax.random.fold_in(key, t), masks[0].shape)
+            after, state, _ = free.step(
+                jax.random.fold_in(key, 100 + t), state, jnp.argmax(masks[0] * weight, axis=1)
+            )
+            return (after, state), (obs, *masks)
+
+        return jax.lax.scan(one, free.reset(key), jnp.arange(30))[1]
+
+    return run(jax.random.key(3))
+
+
+def test_a_restriction_narrows_the_usual_mask_to_the_restricted_one(seen_rich):
+    obs, usual, restricted = seen_rich
+    restriction = garrison.make("cc4", **RESTRICTED).restriction()
+    assert (np.asarray(usual) != np.asarray(restricted)).any((0, 2)).all()
+    np.testing.assert_array_equal(jax.vmap(restriction)(obs, usual), restricted)
+    np.testing.assert_array_equal(jax.vmap(restriction)(obs, restricted), restricted)
+
+
+def test_policies_play_by_the_rules_that_they_learned_under(seen_rich):
+    """In a world where more is legal, too."""
+    obs, usual, restricted = seen_rich
+    config = ippo.Config(hidden_sizes=(4,), num_envs=1)
+    world = garrison.make("cc4", **RESTRICTED)
+    policy = ippo.policy(ippo.init(config, world, jax.random.key(0)), world)
+
+    def chosen(policy, t):
+        return policy.act(jax.random.key(1), obs[t], usual[t], ())[0]
+
+    choose = jax.jit(jax.vmap(chosen, in_axes=(None, 0)))
+    own, free = (choose(one, jnp.arange(30)) for one in (policy, policy.replace(restriction=None)))
+    allowed = np.take_along_axis(np.asarray(restricted), np.asarray(own)[..., None], axis=2)
+    assert allowed.all()
+    assert not np.take_along_axis(np.asarray(restricted), np.asarray(free)[..., None], axis=2).all()
+
+
+def test_worlds_without_restrictions_say_so():
+    for options in ({}, {"observation": "rich"}, {"busy": "masked"}, {"side": "red"}):
+        assert garrison.make("cc4", **options).restriction() is None
+    both = garrison.make("cc4", side="both", **RESTRICTED)
+    assert both.restriction("blue") == restrict.Restriction("masked", "policy", "off")
+    assert both.restriction("red") is None

@@ -15,7 +15,7 @@ from garrison.core.entities import Entities
 from garrison.core.policy import Policy
 from garrison.core.spaces import check_actions
 from garrison.core.struct import struct
-from garrison.core.world import Step, World
+from garrison.core.world import Restriction, Step, World
 from garrison.worlds.cc4 import draws as draw
 from garrison.worlds.cc4 import entities, observe, restrict, rich, topology, truth, vary
 from garrison.worlds.cc4 import tables as T
@@ -100,6 +100,13 @@ def blue_masks(busy: str, traffic: str, idle: str, episode: Episode) -> jax.Arra
     return mask if busy == "free" else observe.sleep_while_busy(mask, state)
 
 
+def blue_restriction(observation: str, busy: str, traffic: str, idle: str) -> Restriction | None:
+    """What the options forbid blue, as far as its observations tell."""
+    if observation == "stock" or (busy, traffic, idle) == ("free", "free", "free"):
+        return None
+    return restrict.Restriction(busy, traffic, idle)
+
+
 _SIZES = {
     "stock": T.BLUE_OBSERVATION_SIZES,
     "rich": rich.OBSERVATION_SIZES,
@@ -121,6 +128,7 @@ class BlueSide(World):
     observation: str
     busy: str
     traffic: str
+    idle: str
 
     observations = OBSERVATIONS
     agents = T.BLUE_AGENTS
@@ -179,6 +187,11 @@ class BlueSide(World):
     def entities(self, side: str | None = None) -> Entities:
         self.side_agents(side)
         return entities.of_blue(self.observation, links=self.traffic != "off")
+
+    def restriction(self, side: str | None = None) -> Restriction | None:
+        """None under the stock contract, too: it does not tell who is busy."""
+        self.side_agents(side)
+        return blue_restriction(self.observation, self.busy, self.traffic, self.idle)
 
     def behavior(self, side: str | None = None) -> Behavior:
         self.side_agents(side)

@@ -6,12 +6,13 @@ tasks.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.worlds.cc4 import rich
 from garrison.worlds.cc4 import tables as T
 
 #: ``"policy"``: Block is legal where the policy wants a block and there is none, Allow where there is one;
@@ -68,6 +69,20 @@ def of_state(blocked: jax.Array, phase: jax.Array) -> tuple[jax.Array, jax.Array
 
 
 def of_vectors(vectors: Any) -> tuple[Any, Any]:
-    """The same from stock vectors ``[blue, feature]``, in NumPy."""
+    """The same from stock vectors ``[blue, feature]``, of NumPy or JAX."""
     rows = np.arange(T.NUM_BLUE)[:, None]
     return vectors[rows, BLOCKED_BITS] > 0, vectors[rows, BLOCKED_BITS + POLICY_AFTER_BLOCKED] > 0
+
+
+class Restriction(NamedTuple):
+    """What the options forbid, from rich observations; see :meth:`garrison.core.world.World.restriction`."""
+
+    busy: str
+    traffic: str
+    idle: str
+
+    def __call__(self, obs: jax.Array, mask: jax.Array) -> jax.Array:
+        busy = obs[:, rich.START + rich.AgentFeature.BUSY] > 0
+        blocked, wanted = of_vectors(obs)
+        mask = restricted(mask, busy, blocked, wanted, self.traffic, self.idle)
+        return mask if self.busy == "free" else jnp.where(busy[:, None], mask & _SLEEP, mask)

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 
 from garrison.core.entities import Entities
 from garrison.core.policy import Constant, Policy
-from garrison.core.world import World
+from garrison.core.world import Restriction, World
 from garrison.worlds.cc4 import entities, red_view
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
@@ -36,6 +36,7 @@ from garrison.worlds.cc4.env import (
     Simulation,
     blue_masks,
     blue_observation_sizes,
+    blue_restriction,
     blue_vectors,
 )
 
@@ -119,6 +120,12 @@ class TwoSidedCC4(Simulation):
     def entities(self, side: str | None = None) -> Entities | None:
         self.side_agents(side)
         return entities.of_blue(self.observation, links=self.traffic != "off") if side == "blue" else None
+
+    def restriction(self, side: str | None = None) -> Restriction | None:
+        self.side_agents(side)
+        if side != "blue":
+            return None
+        return blue_restriction(self.observation, self.busy, self.traffic, self.idle)
 
     def behavior(self, side: str | None = None) -> Blue | Red:
         self.side_agents(side)
