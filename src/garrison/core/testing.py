@@ -31,15 +31,15 @@ def check_world(
     fewer, that episodes end is not checked). Compiles reset and step twice each: alone and vectorized.
     ``eager`` False leaves out the step without ``jit``, which takes long in large worlds.
 
-    The clauses: the description is frozen, copied equal and hashable (unless it holds arrays), and fits the
-    label lists; sides, contracts, fixed policies, behavior, diagnosis, entities and global states fit it; a
-    restriction leaves its masks as they are; a wrapper forwards every member of the protocol; shapes and
-    dtypes are the protocol's and stay the same from step to step, without weak types, so that steps can be
-    scanned; actions of wrong dtype, shape or range raise ``ValueError`` at the boundary; padding is False or
-    zero; everything is finite, after legal, illegal and too late actions; an agent always has a legal action; ``final_obs`` is the observation while the
-    episode runs; episodes end by ``max_steps``, and exactly there under ``fixed_horizon``; rewards of a zero-
-    sum world sum to zero; a key gives one trajectory: again, without ``jit``, and among any number of
-    environments.
+    The clauses: the description is frozen, copied equal and hashable (unless it holds arrays), and fits
+    the label lists; sides, contracts, fixed policies, behavior, diagnosis, entities and global states fit
+    it; a restriction leaves its masks as they are; a wrapper forwards every member of the protocol;
+    shapes and dtypes are the protocol's and stay the same from step to step, without weak types, so that
+    steps can be scanned; actions of wrong dtype, shape or range raise ``ValueError`` at the boundary;
+    padding is False or zero; everything is finite, after legal, illegal and too late actions; an agent
+    always has a legal action; ``final_obs`` is the observation while the episode runs; episodes end by
+    ``max_steps``, and exactly there under ``fixed_horizon``; rewards of a zero- sum world sum to zero; a
+    key gives one trajectory: again, without ``jit``, and among any number of environments.
     """
     _check_description(world)
     _check_optional(world)
