@@ -46,7 +46,7 @@ _TASK = {
     "rewards": "cause",
 }
 _RECIPE = IPPO(
-    total_steps=720_000,
+    total_steps=1_440_000,
     num_envs=16,
     epochs=4,
     minibatches=8,
