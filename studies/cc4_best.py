@@ -264,7 +264,7 @@ def main() -> None:
         training = TRIALS[trial].training().changed(seed=seed)
         found = judge(trained(training, asked.runs / f"{trial}-{seed}"))
         seeds = figures["trials"].get(trial, {}) | {str(seed): found}
-        figures = origin(command) | figures | {"trials": figures["trials"] | {trial: seeds}}
+        figures = figures | origin(command) | {"trials": figures["trials"] | {trial: seeds}}
         figures["settings"] = figures.get("settings", {}) | {trial: training.to_json()}
         if asked.out is not None:
             save(asked.out, study(figures))

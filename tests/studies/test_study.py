@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -39,6 +40,16 @@ def test_a_study_is_saved_as_figures_page_and_pictures(tmp_path):
     assert text.startswith("# A title\n\n**One of two.**\n\n`garrison worlds` on ")
     assert "![A title](picture.png)" in text
     assert "| what | n | of |\n| --- | ---: | ---: |\n| a\\|b | 1 | 2 |\n| c | 3 | 4 |\n\nA note." in text
+
+
+def test_a_study_that_goes_on_from_its_figures_has_a_finding_of_its_own(tmp_path):
+    save(tmp_path, a_study(count=1))
+    later = dataclasses.replace(
+        a_study(), figures=read_figures(tmp_path) | {"count": 2}, finding="Two of two."
+    )
+    save(tmp_path, later)
+    figures = read_figures(tmp_path)
+    assert (figures["finding"], figures["count"]) == ("Two of two.", 2)
 
 
 def test_a_terminal_shows_the_columns_and_rows_for_which_it_has_room():

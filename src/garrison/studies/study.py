@@ -73,8 +73,9 @@ class Study:
     pictures: Mapping[str, bytes] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """What ``figures.json`` holds."""
-        return {"title": self.title, "finding": self.finding} | dict(self.figures)
+        """What ``figures.json`` holds. Figures that were read from one have the title and finding of then."""
+        own = {"title": self.title, "finding": self.finding}
+        return own | dict(self.figures) | own
 
 
 def origin(command: str) -> dict[str, Any]:
