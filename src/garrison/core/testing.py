@@ -319,7 +319,7 @@ def _check_step(world: Vectorize, step: Any, legal: jax.Array, fresh: np.ndarray
         sides = [np.asarray(step.reward)[:, list(rows)].mean(-1) for rows in world.sides.values()]
         _require(np.allclose(sides[0], -sides[1], atol=1e-4), "rewards of two sides sum to zero", sides)
     if world.fixed_horizon:
-        early = np.asarray(step.done)[~fresh] & ~last
+        early = np.asarray(step.done)[~fresh] & (not last)
         _require(not early.any(), "no episode of a fixed horizon ends before max_steps", early)
 
 
