@@ -6,7 +6,7 @@ import sys
 
 import jax
 import pytest
-from small_runs import THREE_ITERATIONS
+from small_runs import DEMO, THREE_ITERATIONS
 
 from garrison import cli
 from garrison.cli import cache
@@ -18,7 +18,7 @@ from garrison.training import learner
 def demo(tmp_path_factory) -> runs.RunDirectory:
     """The run directory that the demo leaves."""
     path = tmp_path_factory.mktemp("runs") / "demo"
-    assert cli.main(["demo", *THREE_ITERATIONS, "--episodes", "6", "--out", str(path)]) == 0
+    assert cli.main(["demo", *DEMO, "--episodes", "6", "--out", str(path)]) == 0
     return runs.load(path)
 
 
@@ -41,7 +41,7 @@ def test_demo_leaves_a_run_that_can_be_repeated_and_read(demo):
 
 
 def test_demo_prints_a_table(tmp_path, capsys):
-    assert cli.main(["demo", *THREE_ITERATIONS, "--episodes", "2", "--out", str(tmp_path / "run")]) == 0
+    assert cli.main(["demo", *DEMO, "--episodes", "2", "--out", str(tmp_path / "run")]) == 0
     printed = capsys.readouterr()
     assert "95%" in printed.out
     assert "random" in printed.out
@@ -92,7 +92,7 @@ def test_worlds_and_info(capsys):
         (["demo", "--world", "toy/nowhere"], "no world 'toy/nowhere'"),
         (["demo", "--world", "toy/network", "--options", "speed=3"], "has no option 'speed'"),
         (["demo", "--world", "toy/network", "--options", "steps"], "not written name=value"),
-        (["demo", "--world", "toy/network", "--num-envs", "0"], "num_envs is 0"),
+        (["demo", "--world", "toy/network", "--options", "steps=5", "--num-envs", "0"], "num_envs is 0"),
         (
             ["demo", "--world", "toy/network", "--options", "steps=5", "steps=6"],
             "'steps' is given twice: steps=5",
