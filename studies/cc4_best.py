@@ -59,10 +59,7 @@ class Trial:
 
     def training(self) -> Training:
         before = TRIALS[self.to].training() if self.to else BASE
-        options = {
-            name: value for name, value in (before.options | self.options).items() if value is not None
-        }
-        return before.changed(options=options, **self.settings)
+        return before.changed(options={**before.options, **self.options}, **self.settings)
 
 
 def _trial(to: str | None, why: str, options: Mapping[str, Any] | None = None, **settings: Any) -> Trial:

@@ -38,7 +38,7 @@ def check_world(
     steps can be scanned; actions of wrong dtype, shape or range raise ``ValueError`` at the boundary;
     padding is False or zero; everything is finite, after legal, illegal and too late actions; an agent
     always has a legal action; ``final_obs`` is the observation while the episode runs; episodes end by
-    ``max_steps``, and exactly there under ``fixed_horizon``; rewards of a zero- sum world sum to zero; a
+    ``max_steps``, and exactly there under ``fixed_horizon``; rewards of a zero-sum world sum to zero; a
     key gives one trajectory: again, without ``jit``, and among any number of environments.
     """
     _check_description(world)

@@ -97,7 +97,7 @@ def blue_masks(busy: str, traffic: str, idle: str, episode: Episode) -> jax.Arra
     if (traffic, idle) != ("free", "free"):
         blocked, wanted = restrict.of_state(state.blocked, state.phase)
         mask = restrict.restricted(mask, state.blue_ticks > 0, blocked, wanted, traffic, idle)
-    return mask if busy == "free" else observe.sleep_while_busy(mask, state)
+    return mask if busy == "free" else observe.sleep_while_busy(mask, state.blue_ticks > 0)
 
 
 def blue_restriction(observation: str, busy: str, traffic: str, idle: str) -> Restriction | None:

@@ -88,10 +88,10 @@ def blue_masks(topology: Topology) -> jax.Array:
     return jnp.stack([_mask(agent, exists) for agent in range(T.NUM_BLUE)])
 
 
-def sleep_while_busy(mask: jax.Array, state: State) -> jax.Array:
-    """``mask`` (bool[blue, 242]), with Sleep alone for busy agents, whose choices are discarded."""
+def sleep_while_busy(mask: jax.Array, busy: jax.Array) -> jax.Array:
+    """``mask`` (bool[blue, 242]), with Sleep alone where ``busy`` (bool[blue]): choices are discarded."""
     sleep = jnp.asarray(T.BLUE_ACTIONS[:, :, 0] == T.Blue.SLEEP)
-    return jnp.where((state.blue_ticks > 0)[:, None], mask & sleep, mask)
+    return jnp.where(busy[:, None], mask & sleep, mask)
 
 
 def _mask(agent: int, exists: jax.Array) -> jax.Array:

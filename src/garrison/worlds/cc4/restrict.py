@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.worlds.cc4 import rich
+from garrison.worlds.cc4 import observe, rich
 from garrison.worlds.cc4 import tables as T
 
 #: ``"policy"``: Block is legal where the policy wants a block and there is none, Allow where there is one;
@@ -85,4 +85,4 @@ class Restriction(NamedTuple):
         busy = obs[:, rich.START + rich.AgentFeature.BUSY] > 0
         blocked, wanted = of_vectors(obs)
         mask = restricted(mask, busy, blocked, wanted, self.traffic, self.idle)
-        return mask if self.busy == "free" else jnp.where(busy[:, None], mask & _SLEEP, mask)
+        return mask if self.busy == "free" else observe.sleep_while_busy(mask, busy)
