@@ -8,6 +8,7 @@ import pytest
 
 from garrison.adapters.cyborg import rich
 from garrison.adapters.cyborg.rich import Tracker, plain
+from garrison.worlds.cc4 import recall
 from garrison.worlds.cc4 import rich as ours
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.options import phase_starts
@@ -59,6 +60,7 @@ def do(tracker, label, *, result="TRUE", **hosts):
 
 def test_the_layout_is_that_of_cc4():
     assert (rich.VECTOR, rich.SIZE, rich.OLDEST) == (ours.START, ours.SIZE, ours.OLDEST)
+    assert (rich.RECALL_SIZE, rich.RECALLED) == (recall.SIZE, len(recall.OF_HOST))
     assert (rich.OF_AGENT, rich.OF_HOST) == (len(ours.OF_AGENT), len(ours.OF_HOST))
     assert [f"decoy {name}" for name in rich.DECOYS] == [name for name in ours.OF_HOST if "decoy" in name]
     assert [f"busy with {kind}" for kind in rich.DURATIONS] == [n for n in ours.OF_AGENT if "with" in n]
@@ -137,6 +139,29 @@ def test_analyse_shows_files_that_stay_known_until_restore(tracker):
     assert "escalate.sh found" in host(tracker, ONE)
     do(tracker, f"Restore {ONE}")
     assert {"looked at"} == host(tracker, ONE).keys() & {"looked at", "cmd.sh found", "escalate.sh found"}
+
+
+def test_restores_and_removes_are_recalled(tracker):
+    """With what the last Analyse had found before it; the rich observation has none of it."""
+    place = tracker.hosts.index(ONE)
+    never = [0, 0, 1, 1]
+    assert tracker.recalled_features()[place].tolist() == never
+    do(tracker, f"Analyse {ONE}", **{ONE: {"Files": [{"File Name": "escalate.sh"}]}})
+    do(tracker, f"Remove {ONE}")
+    assert tracker.recalled_features()[place].tolist() == [0, 0, 1, 0]
+    do(tracker, f"Restore {ONE}")
+    expected = [1, 1, 0, rich.DURATIONS["Restore"] / rich.OLDEST]
+    assert tracker.recalled_features()[place] == pytest.approx(expected)
+    do(tracker, f"Restore {ONE}", result="FALSE")
+    assert tracker.recalled_features()[place][:2].tolist() == [1, 1]
+    do(tracker, f"Restore {ONE}")
+    assert tracker.recalled_features()[place][:2].tolist() == [1, 0]
+    assert tracker.recalled_features()[tracker.hosts.index(TWO)].tolist() == never
+    assert not tracker.recalled_features()[tracker.hosts.index(ABSENT)].any()
+    stock = np.zeros(5, np.float32)
+    vector = tracker.vector(stock, "recall")
+    assert (vector[: rich.SIZE] == tracker.vector(stock)).all()
+    assert (vector[rich.SIZE :][: rich.RECALLED] == tracker.recalled_features()[0]).all()
 
 
 def test_decoys_are_known_until_restore(tracker):

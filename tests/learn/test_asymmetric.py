@@ -65,13 +65,13 @@ def test_what_is_learned_plays_with_the_policys_observation():
 def test_what_makes_no_sense_is_refused():
     for changes, world, message in (
         ({"critic_observation": "stock"}, WORLD, "the policy sees as much: 'rich'"),
-        ({"critic_observation": "all"}, WORLD, "observation contracts stock, rich, true"),
+        ({"critic_observation": "all"}, WORLD, "observation contracts stock, rich, recall, true"),
         ({"network": "recurrent"}, WORLD, "for networks without memory"),
         ({"network": "mlp"}, garrison.make("toy/network"), "of a single kind"),
     ):
         with pytest.raises(ValueError, match=message):
             ippo.check(SMALL.replace(**changes), world)
-    with pytest.raises(ValueError, match="no observation 'true'; there are: stock, rich"):
+    with pytest.raises(ValueError, match="no observation 'true'; there are: stock, rich, recall"):
         garrison.make("cc4", observation="true")
 
 

@@ -39,7 +39,7 @@ _MATCHED = IPPO(
 
 #: What a team of cc4-best sees and may do, and what it learns from (docs/learned-defence.md).
 _TASK = {
-    "observation": "rich",
+    "observation": "recall",
     "busy": "masked",
     "traffic": "off",
     "contractor": "leave_out",

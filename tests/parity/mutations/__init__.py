@@ -136,5 +136,5 @@ def _engine(change: Change, red: str) -> ReplayEngine:
     if change.options is None:
         return ReplayEngine(cc4.make(red=red))
     other = copy.copy(engine(red))  # options are data: the true engine plays them
-    other.world = cc4.make(red=red, observation="rich", **change.options)
+    other.world = cc4.make(red=red, observation="recall", **change.options)
     return other

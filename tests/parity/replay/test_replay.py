@@ -69,7 +69,7 @@ def test_all_recordings_are_exact():
 )
 def test_a_wrong_number_is_found(option, value, where):
     other = copy.copy(engine("fsm"))  # options are data: nothing is compiled
-    other.world = cc4.make(red="fsm", observation="rich", **{option: value})
+    other.world = cc4.make(red="fsm", observation="recall", **{option: value})
     report = replay(HEAVY, other)
     assert any(where in difference.path for difference in report.differences)
     assert report.steps < 499
@@ -217,7 +217,7 @@ def test_a_replay_ends_at_a_difference_or_goes_on(write_recording, lines):
     short = write_recording([lines[0] | {"steps": 20}, *lines[1:21]])
     assert (replay(short).steps, replay(short).differences) == (20, [])
     other = copy.copy(engine("fsm"))
-    other.world = cc4.make(red="fsm", observation="rich", restore_cost=-2.0)
+    other.world = cc4.make(red="fsm", observation="recall", restore_cost=-2.0)
     assert replay(short, other).steps == 1
     report = replay(short, other, keep_going=True)
     assert report.steps == 20
@@ -294,7 +294,7 @@ def test_recordings_of_what_blue_was_told_cover_it():
             for label, value in values.items():
                 name = label.partition(": ")[2] or label
                 seen.setdefault((agent == "blue_agent_4", name), set()).add(value > 0)
-    assert len(seen) == 2 * 24
+    assert len(seen) == 2 * 28
     assert {name for (_, name), values in seen.items() if values == {True, False}} >= set(BITS)
 
 
@@ -302,12 +302,13 @@ BITS = (
     "last action succeeded", "last action failed", "busy", "busy with Analyse", "busy with Remove",
     "busy with Restore", "busy with DeployDecoy", "exists", "looked at", "cmd.sh found", "escalate.sh found",
     "process with a number", "connection of no user to it", "connection of no user from it",
-    "decoy apache2", "decoy tomcat", "decoy haraka", "decoy vsftpd",
+    "decoy apache2", "decoy tomcat", "decoy haraka", "decoy vsftpd", "restored",
+    "had root when it was restored",
 )  # fmt: skip
 
 
 def _rich(path):
-    """The rich observations of a recording with ``raw``, of every tenth step, by agent and label."""
+    """The observations ``recall`` of a recording with ``raw``, of every tenth step, by agent and label."""
     recording = read(path)
     if "raw" not in recording.header:
         return
@@ -315,7 +316,7 @@ def _rich(path):
     for step in recording.steps():
         observer.update(step.raw, actions_of(step))
         if step.t % 10 == 0:
-            yield from garrison_side.rich(observer.observe(step.observations)).items()
+            yield from garrison_side.rich(observer.observe(step.observations, "recall")).items()
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,8 @@ def test_rows_sides_and_sizes(both):
     assert both.action_counts == (82, 82, 82, 82, 242, 188, 188, 188, 188, 188, 430)  # two scripts
     assert both.observation_sizes == (92, 92, 92, 92, 210, 273, 273, 273, 273, 273, 603)
     assert both.observe_as("rich").observation_size == 892
-    assert (both.observations_of("blue"), both.observations_of("red")) == (("stock", "rich", "true"), ())
+    assert both.observations_of("blue") == ("stock", "rich", "recall", "true")
+    assert both.observations_of("red") == ()
     assert both.action_labels("red_agent_0")[-2:] == ["Script fsm", "Script discovery"]
     assert both.action_labels("blue_agent_1") == CC4().action_labels("blue_agent_1")
 

@@ -1,4 +1,4 @@
-"""The rich observation of an agent from CybORG's raw ones (``docs/worlds/cc4.md`` §7.6), in NumPy alone.
+"""The observations ``rich`` and ``recall`` of an agent from CybORG's raw ones (``docs/worlds/cc4.md`` §7.6).
 
 A :class:`Tracker` follows one agent through an episode. It reads the agent's raw observations, its own action
 indices, and the labels and mask that came with the reset; it never asks CybORG for anything. This file needs
@@ -17,6 +17,8 @@ OLDEST = 100  # ages in steps count up to here, which is also the age of what ne
 VECTOR = 210  # elements of the padded vector, which come first
 OF_AGENT, OF_HOST, MAX_HOSTS = 10, 14, 48  # features of an agent and of a host; hosts of the largest agent
 SIZE = VECTOR + OF_AGENT + OF_HOST * MAX_HOSTS
+RECALLED = 4  # features of a host that "recall" adds
+RECALL_SIZE = SIZE + RECALLED * MAX_HOSTS
 
 #: Steps that actions take; those that are not named take one.
 DURATIONS = {"Analyse": 2, "Remove": 3, "Restore": 5, "DeployDecoy": 2}
@@ -88,6 +90,8 @@ class Tracker:
         self._evidence = np.zeros((count, 3), bool)  # process, connection to it, connection from it
         self._evidence_age = np.full(count, OLDEST)
         self._decoys = np.zeros((count, len(DECOYS)), bool)
+        self._restored = np.zeros((count, 2), bool)  # ever; with root, the last time
+        self._act_age = np.full((count, 2), OLDEST)  # of the last Restore, of the last Remove
         self._doing, self._left = ("Sleep", None), 0
         self._success, self._step = "UNKNOWN", 0
 
@@ -104,6 +108,7 @@ class Tracker:
         self._success = _name(raw["success"])
         self._told_age = np.minimum(self._told_age + 1, OLDEST)
         self._evidence_age = np.minimum(self._evidence_age + 1, OLDEST)
+        self._act_age = np.minimum(self._act_age + 1, OLDEST)
         if self._left == 0 and self._success == "TRUE" and self._doing[1] is not None:
             self._done(*self._doing, raw)
         self._monitor(raw)
@@ -112,6 +117,11 @@ class Tracker:
         """An action on a host has been carried out."""
         place = self._place[host]
         about = raw.get(host, {})
+        if kind == "Restore":
+            self._restored[place] = (True, self._told[place, 2])
+            self._act_age[place, 0] = 0
+        if kind == "Remove":
+            self._act_age[place, 1] = 0
         if kind in ("Analyse", "Restore"):
             self._told[place] = (True, False, False)
             self._told_age[place] = 0
@@ -178,15 +188,28 @@ class Tracker:
             *self._decoys.T,
             left / LONGEST,
         ]
+        return self._of_existing(columns)
+
+    def recalled_features(self) -> np.ndarray:
+        """``float32[host, 4]``, zero for hosts that do not exist."""
+        return self._of_existing([*self._restored.T, *(self._act_age.T / OLDEST)])
+
+    def _of_existing(self, columns: Sequence[np.ndarray]) -> np.ndarray:
         return (np.stack(columns, axis=1) * self.exists[:, None]).astype(np.float32)
 
-    def vector(self, stock: np.ndarray) -> np.ndarray:
-        """The rich observation ``float32[892]``, after ``stock``, the vector of CybORG's wrapper."""
-        vector = np.zeros(SIZE, np.float32)
+    def vector(self, stock: np.ndarray, contract: str = "rich") -> np.ndarray:
+        """The observation ``float32[892]``, or ``[1084]`` under the contract "recall".
+
+        It begins with ``stock``, the vector of CybORG's wrapper.
+        """
+        vector = np.zeros(RECALL_SIZE if contract == "recall" else SIZE, np.float32)
         vector[: len(stock)] = stock
         vector[VECTOR : VECTOR + OF_AGENT] = self.agent_features(int(stock[0]))
         hosts = self.host_features().ravel()
         vector[VECTOR + OF_AGENT : VECTOR + OF_AGENT + len(hosts)] = hosts
+        if contract == "recall":
+            recalled = self.recalled_features().ravel()
+            vector[SIZE : SIZE + len(recalled)] = recalled
         return vector
 
 

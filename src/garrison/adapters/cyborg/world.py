@@ -40,7 +40,7 @@ class CybORGEpisode:
 
     engine: CybORGSession
     mask: np.ndarray  # bool[blue, action]: on hosts that exist
-    trackers: tuple[Tracker, ...]  # one per agent, under the rich contract
+    trackers: tuple[Tracker, ...]  # one per agent; none under the stock contract
     step: int = 0  # done so far
     phase: int = 0  # of the last step
     done: bool = False
@@ -72,7 +72,7 @@ class CybORGWorld(BlueSide):
 
     red: str = "fsm"
     green: str = "enterprise"
-    observation: str = "stock"  # or "rich"
+    observation: str = "stock"  # or "rich", "recall"
     busy: str = "free"  # or "masked"
     traffic: str = "free"  # or "policy", "off"
     idle: str = "free"  # or "off"
@@ -194,7 +194,7 @@ class CybORGWorld(BlueSide):
         if not state.trackers:
             return state.stock
         pairs = zip(T.BLUE_AGENTS, state.trackers, strict=True)
-        return np.stack([tracker.vector(vectors[agent]) for agent, tracker in pairs])
+        return np.stack([tracker.vector(vectors[agent], self.observation) for agent, tracker in pairs])
 
     def _places(self, state: CybORGEpisode, chosen: Mapping[str, int]) -> tuple[np.ndarray, ...]:
         """Kind, subnet and red's hold of the actions, ``int[blue]`` each; before they are carried out."""

@@ -25,7 +25,7 @@ class BlueView:
     """What a policy may look at before a step; NumPy arrays."""
 
     t: int
-    obs: np.ndarray  # float32[blue, 210]; for policies that read the rich observation [blue, 892]
+    obs: np.ndarray  # float32[blue, 210], [blue, 892] or [blue, 1084], as the policy reads them
     mask: np.ndarray  # bool[blue, action]
     held: np.ndarray  # bool[host]: red has a session there; for privileged policies
     busy: np.ndarray  # bool[blue]: an action is in progress
@@ -34,7 +34,7 @@ class BlueView:
 class BluePlayer(Protocol):
     """A policy that plays: ``begin`` at reset, then ``act`` before each step gives ``int[blue]`` indices."""
 
-    observation: str  # "stock" or "rich"
+    observation: str  # "stock", "rich" or "recall"
 
     def begin(self, seed: int, episode: int) -> None: ...
 

@@ -83,11 +83,12 @@ class RecordingSession:
         before = snapshot(self._engine.controller)
         header = self._header(vectors, before) | {"episode": number, "generator": start}
         yield header
-        observer = RichObserver(header) if self._blue.observation == "rich" else None
+        observer = RichObserver(header) if self._blue.observation != "stock" else None
         self._blue.begin(self._seed, number)
         done, t = False, 0
         while not done:
-            obs = _padded(vectors) if observer is None else observer.observe(vectors)
+            contract = self._blue.observation
+            obs = _padded(vectors) if observer is None else observer.observe(vectors, contract)
             view = BlueView(t, obs, _mask(header), *_known(before))
             actions = {a: int(i) for a, i in zip(T.BLUE_AGENTS, self._blue.act(view), strict=True)}
             vectors, _, done = self._engine.step(actions)

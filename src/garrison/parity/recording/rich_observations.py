@@ -29,7 +29,10 @@ class RichObserver:
         for (agent, tracker), action in zip(self._trackers.items(), actions, strict=True):
             tracker.update(raw[agent], int(action))
 
-    def observe(self, vectors: Mapping[str, Sequence[int]]) -> np.ndarray:
-        """The observations ``float32[blue, 892]``; ``vectors`` are those of CybORG's wrapper, by agent."""
-        rows = [tracker.vector(np.asarray(vectors[agent])) for agent, tracker in self._trackers.items()]
-        return np.stack(rows)
+    def observe(self, vectors: Mapping[str, Sequence[int]], contract: str = "rich") -> np.ndarray:
+        """The observations ``float32[blue, 892]``, or ``[blue, 1084]`` under the contract "recall".
+
+        ``vectors`` are those of CybORG's wrapper, by agent.
+        """
+        pairs = self._trackers.items()
+        return np.stack([tracker.vector(np.asarray(vectors[agent]), contract) for agent, tracker in pairs])

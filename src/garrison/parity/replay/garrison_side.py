@@ -8,6 +8,7 @@ import numpy as np
 
 from garrison.core.world import Step
 from garrison.parity.recording.network import Names
+from garrison.worlds.cc4 import recall
 from garrison.worlds.cc4 import rich as contract
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.events import Events
@@ -80,19 +81,26 @@ def _stock(obs: np.ndarray) -> list[list[float]]:
 
 
 def rich(obs: np.ndarray) -> dict[str, dict[str, float]]:
-    """What rich observations ``float32[blue, 892]`` add to the vectors, by agent and label.
+    """What observations ``float32[blue, 1084]`` under ``recall`` add to the vectors, by agent and label.
 
     To six places: a compiled division by a constant may be off by the last bit, and the values are fractions
     with denominators up to 500.
     """
-    values = np.round(obs[:, contract.START :].astype(float), 6).tolist()
+    values = np.round(obs.astype(float), 6)
     return {
-        agent: dict(zip(_RICH_LABELS[b], values[b], strict=False))  # the rest is padding
-        for b, agent in enumerate(T.BLUE_AGENTS)
+        agent: dict(zip(names, values[b, places].tolist(), strict=True))
+        for b, (agent, (names, places)) in enumerate(zip(T.BLUE_AGENTS, _ADDED, strict=True))
     }
 
 
-_RICH_LABELS = [contract.labels(b) for b in range(T.NUM_BLUE)]
+def _added(blue: int) -> tuple[list[str], np.ndarray]:
+    """Labels of what an agent's observation adds to the vector, and their indices."""
+    parts = [(contract.START, contract.labels(blue)), (recall.START, recall.labels(blue))]
+    places = [start + np.arange(len(labels)) for start, labels in parts]
+    return [label for _, labels in parts for label in labels], np.concatenate(places)
+
+
+_ADDED = [_added(b) for b in range(T.NUM_BLUE)]
 
 
 def _labels(blue: int, legal: np.ndarray, names: Names) -> list[str]:

@@ -32,7 +32,8 @@ class ReplayReport:
     """The result of a replay.
 
     ``steps`` were compared and ``draws`` laid out; ``differences`` is empty iff the episode is exact.
-    ``rich``: whether rich observations were compared too, which needs a recording with raw observations.
+    ``rich``: whether rich observations, and what ``recall`` adds, were compared too, which needs a recording
+    with raw observations.
     ``overflow`` has the bits of ``tables.Overflow``; a set bit is among the differences too. ``largest`` is
     the largest use of each bounded list, by the names in ``capacity.CAPACITY``. ``around`` has the events of
     both sides up to the first difference, in lines.
@@ -82,7 +83,7 @@ class ReplayEngine:
 @cache
 def engine(red: str) -> ReplayEngine:
     """The engine that plays CC4 as it is, compiled once per red."""
-    return ReplayEngine(cc4.make(red=red, observation="rich"))
+    return ReplayEngine(cc4.make(red=red, observation="recall"))
 
 
 def replay(
@@ -140,7 +141,8 @@ class _Run:
         self._renderer = Renderer(self._network, self._names)
         self._recorded = cyborg_side.Recorded(self._red)
         self._before = header["snapshot"]
-        self._observer = RichObserver(header) if use.world.observation == "rich" and "raw" in header else None
+        recalls = use.world.observation == "recall"
+        self._observer = RichObserver(header) if recalls and "raw" in header else None
         self._largest = np.zeros(len(capacity.CAPACITY), int)
         self._lately: deque[tuple] = deque(maxlen=_AROUND)
         self.overflow = 0
@@ -192,7 +194,9 @@ class _Run:
         return {} if self._observer is None else {"rich": garrison_side.rich(obs)}
 
     def _cyborg_rich(self, vectors: dict[str, list]) -> dict[str, Any]:
-        return {} if self._observer is None else {"rich": garrison_side.rich(self._observer.observe(vectors))}
+        if self._observer is None:
+            return {}
+        return {"rich": garrison_side.rich(self._observer.observe(vectors, "recall"))}
 
     def around(self, failed: trace.TraceStep | None = None) -> list[str]:
         """The latest events of both sides, in lines; ``failed`` is a step that Garrison could not do."""

@@ -54,8 +54,9 @@ def make(
         side: who acts: ``"blue"``, ``"red"``, or ``"both"``.
         blue: with ``side="red"`` the defender: ``"idle"`` (the default), ``"random"``, ``"reactive"``,
             ``"firewall"``, ``"guard"``, or a policy.
-        observation: of blue: ``"stock"`` (the default), the wrapper's vector, or ``"rich"``, which adds what
-            else CybORG tells a blue agent. Not with ``side="red"``, where the defender decides.
+        observation: of blue: ``"stock"`` (the default), the wrapper's vector; ``"rich"``, which adds what
+            else CybORG tells a blue agent; or ``"recall"``, which adds the last Restore and Remove of each
+            host to that. Not with ``side="red"``, where the defender decides.
         busy: ``"free"`` (the default): choices of a blue agent whose action goes on are legal and discarded,
             as in CybORG, or ``"masked"``: only Sleep is legal then. Not with ``side="red"``.
         traffic: which Allow and Block are legal for blue: ``"free"`` (the default), as in CybORG;

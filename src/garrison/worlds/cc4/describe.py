@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from garrison.worlds.cc4 import red_view, rich, truth
+from garrison.worlds.cc4 import recall, red_view, rich, truth
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.events import Events
 
@@ -47,6 +47,8 @@ def blue_observation_labels(agent: int, contract: str = "stock") -> list[str]:
             labels += [f"message of {T.BLUE_AGENTS[other]}, bit {bit}" for bit in range(T.MESSAGE_BITS)]
     if contract != "stock":
         labels += ["padding"] * (rich.START - len(labels)) + rich.labels(agent)
+    if contract in ("recall", "true"):
+        labels += ["padding"] * (recall.START - len(labels)) + recall.labels(agent)
     if contract == "true":
         labels += ["padding"] * (truth.START - len(labels)) + truth.labels(agent)
     return labels

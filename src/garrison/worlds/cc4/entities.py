@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from garrison.core.entities import NONE, Entities, Kind
-from garrison.worlds.cc4 import restrict, rich, truth
+from garrison.worlds.cc4 import recall, restrict, rich, truth
 from garrison.worlds.cc4 import tables as T
 
 _ZONES = [(agent, k, zone) for agent, zones in enumerate(T.BLUE_SUBNETS) for k, zone in enumerate(zones)]
@@ -61,6 +61,8 @@ def _hosts(observation: str) -> Kind:
         slots = (_SLOTS * k + np.arange(_SLOTS))[:, None]
         first = rich.HOSTS + len(rich.OF_HOST) * slots[:, 0]
         parts = [first[:, None] + np.arange(len(rich.OF_HOST)), flags]
+        if observation in ("recall", "true"):
+            parts.append(recall.START + len(recall.OF_HOST) * slots + np.arange(len(recall.OF_HOST)))
         if observation == "true":
             parts.append(truth.HOSTS + len(truth.OF_HOST) * slots + np.arange(len(truth.OF_HOST)))
         features.append(np.concatenate(parts, axis=1))
@@ -76,6 +78,9 @@ def _hosts(observation: str) -> Kind:
     scales = np.ones(features[0].shape[1], np.float32)
     if observation != "stock":
         scales[list(_AGES)] = _AGE_SCALE
+    if observation in ("recall", "true"):
+        own = len(rich.OF_HOST) + flags.shape[1]
+        scales[[own + age for age in recall.AGES]] = _AGE_SCALE
     return Kind(
         name="host",
         agents=tuple(agent for agent, _, _ in _ZONES),

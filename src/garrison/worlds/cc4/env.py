@@ -17,7 +17,7 @@ from garrison.core.spaces import check_actions
 from garrison.core.struct import struct
 from garrison.core.world import Restriction, Step, World
 from garrison.worlds.cc4 import draws as draw
-from garrison.worlds.cc4 import entities, observe, restrict, rich, topology, truth, vary
+from garrison.worlds.cc4 import entities, observe, recall, restrict, rich, topology, truth, vary
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue, green, red
@@ -29,6 +29,7 @@ from garrison.worlds.cc4.diagnosis import Blue as Diagnosis
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.options import Options, default_options
+from garrison.worlds.cc4.recall import Recall
 from garrison.worlds.cc4.reward import reward_parts
 from garrison.worlds.cc4.rich import BlueMemory
 from garrison.worlds.cc4.state import State, initial_state
@@ -46,9 +47,11 @@ class Episode:
     options: Options
     blue_memory: BlueMemory | None = None  # what the rich observation adds; None under stock
     red_memory: FsmMemory | None = None  # of scripted reds; None where none plays that remembers
+    recall: Recall | None = None  # what the contract recall adds; None below it
 
 
-OBSERVATIONS = ("stock", "rich", "true")  # the last for critics alone
+#: each begins with the features of those before it; the last is for critics alone
+OBSERVATIONS = ("stock", "rich", "recall", "true")
 BUSY = ("free", "masked")
 #: what the last step of an episode is: terminated, truncated
 ENDS = {"both": (True, True), "terminated": (True, False), "truncated": (False, True)}
@@ -70,16 +73,18 @@ def play(
     options = episode.options
     state, events = turn(draws, episode.topology, options, episode.state, blue, red_action, green_kind)
     done = state.step >= jnp.asarray(options.steps) - 1
-    memory = episode.blue_memory
+    memory, recalled = episode.blue_memory, episode.recall
+    if recalled is not None:
+        recalled = recall.remember(recalled, memory, events)
     if memory is not None:
         memory = rich.remember(memory, episode.state, events, state)
     with jax.named_scope("reward"):
         parts = reward_parts(options, state, events)
-    return episode.replace(state=state, blue_memory=memory), events, parts, done
+    return episode.replace(state=state, blue_memory=memory, recall=recalled), events, parts, done
 
 
 def blue_vectors(contract: str, episode: Episode, messages: jax.Array | None) -> jax.Array:
-    """Blue's observations: stock ``float32[blue, 210]``, rich ``float32[blue, 892]``, and what is true."""
+    """Blue's observations ``float32[blue, feature]``: 210 features of stock, 892 of rich, 1,084 of recall."""
     if messages is None:
         messages = jnp.zeros((T.NUM_BLUE, T.MESSAGE_BITS), jnp.uint8)
     vectors = observe.blue_vectors(episode.topology, episode.state, messages)
@@ -87,7 +92,10 @@ def blue_vectors(contract: str, episode: Episode, messages: jax.Array | None) ->
         return vectors
     state = episode.state
     vectors = rich.rich_vectors(vectors, episode.topology, episode.options, state, episode.blue_memory)
-    return vectors if contract == "rich" else truth.true_vectors(vectors, state)
+    if contract == "rich":
+        return vectors
+    vectors = recall.recall_vectors(vectors, episode.topology, episode.recall)
+    return vectors if contract == "recall" else truth.true_vectors(vectors, state)
 
 
 def blue_masks(busy: str, traffic: str, idle: str, episode: Episode) -> jax.Array:
@@ -110,6 +118,7 @@ def blue_restriction(observation: str, busy: str, traffic: str, idle: str) -> Re
 _SIZES = {
     "stock": T.BLUE_OBSERVATION_SIZES,
     "rich": rich.OBSERVATION_SIZES,
+    "recall": recall.OBSERVATION_SIZES,
     "true": truth.OBSERVATION_SIZES,
 }
 
@@ -218,7 +227,7 @@ class Simulation(World):
 
     green: str = "enterprise"
     overrides: tuple[tuple[str, Any], ...] = ()  # of Options
-    observation: str = "stock"  # of blue; "rich" adds what CybORG tells beside the vector (§7.6), "true" all
+    observation: str = "stock"  # of blue; "rich" and "recall" add to the vector (§7.6), "true" is all
     busy: str = "free"  # "masked" leaves a blue agent Sleep alone while its action is in progress
     traffic: str = "free"  # which Allow and Block are legal (restrict.TRAFFIC)
     idle: str = "free"  # "off": no Monitor, and no Sleep unless busy
@@ -276,8 +285,9 @@ class Simulation(World):
         check(network)
         options = self.options if options is None else options
         blue_memory = None if self.observation == "stock" else rich.initial_memory()
+        recalled = recall.initial() if self.observation in ("recall", "true") else None
         red_memory = red.initial_memory(self.scripts)
-        episode = Episode(initial_state(network), network, options, blue_memory, red_memory)
+        episode = Episode(initial_state(network), network, options, blue_memory, red_memory, recalled)
         return jax.tree.map(jnp.asarray, episode)
 
     def step(

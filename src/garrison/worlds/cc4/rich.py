@@ -10,6 +10,7 @@ Each host belongs to at most one blue agent, so one entry per host holds what it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 import jax
@@ -62,32 +63,36 @@ def remember(memory: BlueMemory, before: State, events: Events, after: State) ->
     Blue acts first in a step: Analyse shows the files of ``before``, and Remove and Restore clear the
     evidence before that of this step's Monitor is added.
     """
-    done = is_index(events.blue_host, T.NUM_HOSTS)
-
-    def did(kind: int) -> jax.Array:
-        return jnp.any(done & (events.blue_kind == kind)[:, None], axis=0)
-
-    analyzed, restored = did(T.Blue.ANALYSE), did(T.Blue.RESTORE)
+    analyzed, restored, removed = (
+        carried_out(events, kind) for kind in (T.Blue.ANALYSE, T.Blue.RESTORE, T.Blue.REMOVE)
+    )
     found = ANALYZED + SHELL * (before.host_cmd_files > 0) + ROOT * (before.host_escalate_files > 0)
     analysis = jnp.where(analyzed, found, memory.analysis)
     analysis = jnp.where(
         restored, ANALYZED, analysis
     )  # back to the backup: as after an Analyse that found nothing
 
-    kept = jnp.where(restored | did(T.Blue.REMOVE), 0, memory.evidence)
+    kept = jnp.where(restored | removed, 0, memory.evidence)
     fresh = _reported(events)
     return BlueMemory(
         analysis=analysis.astype(jnp.uint8),
-        analysis_age=_age(memory.analysis_age, analyzed | restored),
+        analysis_age=aged(memory.analysis_age, analyzed | restored),
         evidence=(kept | fresh).astype(jnp.uint8),
         evidence_age=jnp.where(
-            (kept | fresh) > 0, _age(memory.evidence_age, fresh > 0), jnp.uint8(OLDEST)
+            (kept | fresh) > 0, aged(memory.evidence_age, fresh > 0), jnp.uint8(OLDEST)
         ).astype(jnp.uint8),
         outcome=events.blue_outcome,
     )
 
 
-def _age(age: jax.Array, now: jax.Array) -> jax.Array:
+def carried_out(events: Events, kind: int) -> jax.Array:
+    """Hosts ``bool[host]`` on which an action of that kind was carried out in a step."""
+    done = is_index(events.blue_host, T.NUM_HOSTS)
+    return jnp.any(done & (events.blue_kind == kind)[:, None], axis=0)
+
+
+def aged(age: jax.Array, now: jax.Array) -> jax.Array:
+    """Ages ``uint8`` after a step: 0 where it is ``now``."""
     return jnp.where(now, 0, jnp.minimum(age + 1, OLDEST)).astype(jnp.uint8)
 
 
@@ -191,11 +196,16 @@ def host_features(topology: Topology, state: State, memory: BlueMemory) -> jax.A
         *(jnp.any(state.host_decoy == kind, axis=1).astype(jnp.float32) for kind in list(T.Decoy)[1:]),
         left.astype(jnp.float32) / _LONGEST,
     ]
+    return by_agent(topology, columns)
+
+
+def by_agent(topology: Topology, columns: Sequence[jax.Array]) -> jax.Array:
+    """Features ``[host]`` of all hosts as ``float32[blue, 48, feature]``; see :func:`host_features`."""
     table = jnp.stack(
         [zone_hosts(jnp.where(topology.host_exists, column, 0.0)) for column in columns], axis=-1
     )
     table = jnp.pad(table, ((0, 1), (0, 0), (0, 0)))  # the zone past the end
-    return table[zone_rows()].reshape(T.NUM_BLUE, MAX_AGENT_HOSTS, len(OF_HOST))
+    return table[zone_rows()].reshape(T.NUM_BLUE, MAX_AGENT_HOSTS, len(columns))
 
 
 def agent_features(options: Options, state: State, memory: BlueMemory) -> jax.Array:
@@ -230,5 +240,10 @@ def rich_vectors(
 
 def labels(agent: int) -> list[str]:
     """Names of the elements from :data:`START` on, in index order."""
+    return list(OF_AGENT) + host_labels(agent, OF_HOST)
+
+
+def host_labels(agent: int, features: Sequence[str]) -> list[str]:
+    """Names of the features of an agent's hosts, in the order of :func:`host_features`."""
     hosts = [T.HOST_NAMES[h] for h in T.BLUE_ACTIONS[agent, : 16 * len(T.BLUE_SUBNETS[agent]), 1]]
-    return list(OF_AGENT) + [f"{host}: {name}" for host in hosts for name in OF_HOST]
+    return [f"{host}: {name}" for host in hosts for name in features]

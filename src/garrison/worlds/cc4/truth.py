@@ -1,7 +1,7 @@
 """What only the simulator knows, for critics: the observation contract ``true`` (§7.6).
 
-It is ``rich`` followed by red's footholds and the state of services. Only training sees it: policies read the
-features of ``rich``, with which it begins.
+It is ``recall`` followed by red's footholds and the state of services. Only training sees it: policies read
+the features of ``recall``, or of ``rich``, with which it begins.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from garrison.worlds.cc4 import rich
+from garrison.worlds.cc4 import recall, rich
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.behavior import footholds
 from garrison.worlds.cc4.observe import zone_hosts
@@ -17,13 +17,13 @@ from garrison.worlds.cc4.state import State
 
 OF_HOST = ("red has a session", "red has root", "worst reliability of a service", "OT service stopped")
 OF_SUBNET = ("hosts with a session of red", "hosts with root")  # of each subnet that has hosts, in sixteenths
-START = rich.SIZE  # index of the first of OF_SUBNET
+START = recall.SIZE  # index of the first of OF_SUBNET
 HOSTS = START + len(OF_SUBNET) * T.NUM_ZONES  # index of the first host's first feature
 OBSERVATION_SIZES = tuple(HOSTS + len(OF_HOST) * 16 * len(s) for s in T.BLUE_SUBNETS)
 
 
 def true_vectors(vectors: jax.Array, state: State) -> jax.Array:
-    """Observations ``float32[blue, max(OBSERVATION_SIZES)]``, from the rich ones."""
+    """Observations ``float32[blue, max(OBSERVATION_SIZES)]``, from those of ``recall``."""
     held, rooted = footholds(state)
     worst = jnp.min(state.host_reliability, axis=1).astype(jnp.float32) / 100
     columns = [x.astype(jnp.float32) for x in (held, rooted, worst, state.host_ot_stopped)]
@@ -37,6 +37,5 @@ def true_vectors(vectors: jax.Array, state: State) -> jax.Array:
 
 def labels(agent: int) -> list[str]:
     """Names of the elements from :data:`START` on, in index order."""
-    hosts = [T.HOST_NAMES[h] for h in T.BLUE_ACTIONS[agent, : 16 * len(T.BLUE_SUBNETS[agent]), 1]]
     subnets = [f"{T.SUBNETS[zone]}: {name}" for zone in range(T.NUM_ZONES) for name in OF_SUBNET]
-    return subnets + [f"{host}: {name}" for host in hosts for name in OF_HOST]
+    return subnets + rich.host_labels(agent, OF_HOST)

@@ -58,8 +58,8 @@ class TeamWrapper(BlueFlatWrapper):
         }
 
     def _vector(self, agent: str, stock: np.ndarray) -> np.ndarray:
-        if ABOUT["observation"] == "rich":
-            return self._trackers[agent].vector(stock)
+        if ABOUT["observation"] != "stock":
+            return self._trackers[agent].vector(stock, ABOUT["observation"])
         vector = np.zeros(VECTOR, np.float32)
         vector[: len(stock)] = stock
         return vector

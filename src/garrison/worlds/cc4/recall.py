@@ -1,0 +1,68 @@
+"""What blue agents can remember of their own acts: the observation contract ``recall`` (§7.6).
+
+It is ``rich`` followed by each host's last Restore and Remove. An agent of the challenge can keep that by
+itself. A red agent that lost its last session to a Restore still believes that it holds the host (Q1), so
+what is worth doing about a new session there depends on it.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from garrison.core.struct import struct
+from garrison.worlds.cc4 import rich
+from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.events import Events
+from garrison.worlds.cc4.topology import Topology
+
+OF_HOST = (
+    "restored",
+    "had root when it was restored",
+    "age of the last Restore",
+    "age of the last Remove",
+)
+START = rich.SIZE  # index of the first host's first feature
+OBSERVATION_SIZES = tuple(START + len(OF_HOST) * 16 * len(s) for s in T.BLUE_SUBNETS)
+SIZE = max(OBSERVATION_SIZES)
+AGES = (2, 3)  #: indices of ages in :data:`OF_HOST`
+
+
+@struct
+class Recall:
+    """What the blue agents remember of their acts, one entry per host: each has at most one owner."""
+
+    restored: jax.Array  # bool[host]
+    had_root: jax.Array  # bool[host]: an Analyse had found root when it was restored last
+    restored_age: jax.Array  # uint8[host]: steps since, 0..OLDEST
+    removed_age: jax.Array  # uint8[host]: steps since the last Remove, 0..OLDEST
+
+
+def initial() -> Recall:
+    """Before any act."""
+    never, old = jnp.zeros(T.NUM_HOSTS, bool), jnp.full(T.NUM_HOSTS, rich.OLDEST, jnp.uint8)
+    return Recall(restored=never, had_root=never, restored_age=old, removed_age=old)
+
+
+def remember(recall: Recall, before: rich.BlueMemory, events: Events) -> Recall:
+    """After a step; ``before`` is what the agents knew before it."""
+    restored = rich.carried_out(events, T.Blue.RESTORE)
+    return Recall(
+        restored=recall.restored | restored,
+        had_root=jnp.where(restored, (before.analysis & rich.ROOT) > 0, recall.had_root),
+        restored_age=rich.aged(recall.restored_age, restored),
+        removed_age=rich.aged(recall.removed_age, rich.carried_out(events, T.Blue.REMOVE)),
+    )
+
+
+def recall_vectors(vectors: jax.Array, topology: Topology, recall: Recall) -> jax.Array:
+    """Observations ``float32[blue, 1084]``, from the rich ones."""
+    ages = (recall.restored_age, recall.removed_age)
+    columns = [recall.restored, recall.had_root, *(age.astype(jnp.float32) / rich.OLDEST for age in ages)]
+    hosts = rich.by_agent(topology, columns).reshape(T.NUM_BLUE, -1)
+    return jnp.concatenate([vectors, hosts], axis=1)
+
+
+def labels(agent: int) -> list[str]:
+    """Names of the elements from :data:`START` on, in index order."""
+    return rich.host_labels(agent, OF_HOST)
