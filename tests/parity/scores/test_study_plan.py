@@ -5,7 +5,7 @@ import pytest
 
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.episodes import play_episode
-from garrison.adapters.cyborg.world import CybORGWorld
+from garrison.adapters.cyborg.world import CybORGWorld, on_cyborg
 from garrison.core import processes
 from garrison.judge.evaluate import Episodes
 from garrison.parity.scores import episodes_file, study_plan
@@ -35,7 +35,7 @@ def asked(monkeypatch):
     asked = {"here": [], "there": [], "stop": 99, "about": dict(ABOUT)}
 
     def here(world, players, n, seed):
-        asked["here"].append((world.red, sorted(players), n, seed - APART))
+        asked["here"].append((on_cyborg(world).red, sorted(players), n, seed - APART))
         return {name: episodes(n, -10.0) for name in players}, None
 
     def there(function, tasks, workers):
@@ -96,6 +96,15 @@ def test_cyborg_plays_what_the_player_reads_in_the_same_world(tmp_path, asked):
     row = episodes_file.read(tmp_path / "guard-discovery.jsonl")[0]
     assert row["world"] == "green=enterprise busy=masked steps=100"
     assert (row["cc4"], row["version"]) == (cc4.make().version, cc4.make().version)
+
+
+def test_teams_play_by_the_rules_of_their_training(tmp_path, asked):
+    """Their rewards are for learning alone; CybORG's world has none of that."""
+    play(tmp_path, subjects("idle", traffic="off", rewards="cause", contractor="leave_out"), 2, 2)
+    assert asked["here"] == [("fsm", ["idle"], 2, 0)]
+    assert asked["there"][-1][0] == CybORGWorld(traffic="off")
+    row = episodes_file.read(tmp_path / "idle-fsm.jsonl")[0]
+    assert row["world"] == "green=enterprise busy=free steps=500 traffic=off"
 
 
 def test_another_cyborg_world_or_policy_is_refused(tmp_path, asked):

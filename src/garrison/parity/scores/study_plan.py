@@ -26,7 +26,15 @@ class StudiedPolicy:
 
     name: str
     policy: Policy
-    world: World  # cc4; :func:`on_cyborg` gives its counterpart
+    world: World  # cc4
+
+    @property
+    def there(self) -> CybORGWorld:
+        """The counterpart of the world on CybORG.
+
+        Raises ``ValueError`` when CybORG has no such world.
+        """
+        return on_cyborg(self.world)
 
     def origin(self, engine: str) -> dict[str, Any]:
         """What all its lines of an engine have in common.
@@ -34,19 +42,21 @@ class StudiedPolicy:
         Raises:
             ValueError: when CybORG has no such world, or is missing.
         """
-        other = on_cyborg(self.world)
+        other = self.there
+        limits = {"traffic": other.traffic, "idle": other.idle}
+        limited = "".join(f" {name}={value}" for name, value in limits.items() if value != "free")
         return {
             "policy": self.name,
             "player": episodes_file.fingerprint(self.policy),
-            "red": self.world.red,
-            "world": f"green={other.green} busy={other.busy} steps={other.steps}",
+            "red": other.red,
+            "world": f"green={other.green} busy={other.busy} steps={other.steps}{limited}",
             "cc4": self.world.version,
             "engine": engine,
             "version": self.world.version if engine == "garrison" else other.version,
         }
 
     def file(self, folder: Path) -> Path:
-        return episodes_file.file_of(folder, self.name, self.world.red)
+        return episodes_file.file_of(folder, self.name, self.there.red)
 
 
 class Plan:
@@ -99,7 +109,8 @@ class Plan:
             if missing:
                 groups.setdefault((subject.world, tuple(missing)), []).append(subject)
         for (world, missing), subjects in groups.items():
-            yield f"{len(missing)} episodes against {world.red}: {', '.join(s.name for s in subjects)}"
+            names = ', '.join(s.name for s in subjects)
+            yield f"{len(missing)} episodes against {subjects[0].there.red}: {names}"
             self._together(world, missing, subjects)
 
     def _together(self, world: World, missing: Sequence[int], subjects: Sequence[StudiedPolicy]) -> None:
@@ -115,7 +126,7 @@ class Plan:
             WorkerError: when a process fails.
         """
         worlds: dict[StudiedPolicy, CybORGWorld] = {
-            s: observed_by(on_cyborg(s.world), [s.policy]) for s in dict.fromkeys(s for s, _ in self.there)
+            s: observed_by(s.there, [s.policy]) for s in dict.fromkeys(s for s, _ in self.there)
         }
         tasks = [(worlds[subject], subject.policy, seed) for subject, seed in self.there]
         for number, played in processes.finished(play_episode, tasks, workers):
