@@ -11,5 +11,5 @@ POLICIES = ["best", "guard", "reactive"]  # "best" is a trained team that comes 
 result = garrison.evaluate(WORLD, POLICIES, episodes=EPISODES, record=POLICIES[0])
 print(result)
 print(result.compare(POLICIES[0], POLICIES[-1]))  # paired, with the probability of improvement
-print(result.episodes(POLICIES[0])["returns"].shape)  # figures of each episode, as NumPy arrays
+print(result.episodes(POLICIES[0]).returns.shape)  # NumPy figures of each episode: [seed, episode]
 result.report("report.html")  # with a recorded episode of the first policy

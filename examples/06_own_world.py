@@ -22,7 +22,7 @@ class ServerState:
 
 @dataclass(frozen=True)
 class Server(World):
-    """The intruder gains a level with probability ``skill``; each level costs 1 per step, a cleanup ``price``."""
+    """The intruder gains a level with probability ``skill``; each costs 1 per step, a cleanup ``price``."""
 
     skill: float = 0.3
     price: float = 2.0
@@ -46,8 +46,8 @@ class Server(World):
         depth = jnp.minimum(jnp.where(clean, 0, state.depth) + deeper, 3)
         after = ServerState(time=state.time + 1, depth=depth)
         parts = {"intruder": -depth.astype(jnp.float32), "cleanup": -self.price * clean.astype(jnp.float32)}
-        obs, over = self._see(depth), after.time >= self.max_steps
-        return obs, after, Step(sum(parts.values())[None], jnp.zeros((), bool), over, obs, {"reward_parts": parts})
+        obs, never, over = self._see(depth), jnp.zeros((), bool), after.time >= self.max_steps
+        return obs, after, Step(sum(parts.values())[None], never, over, obs, {"reward_parts": parts})
 
     def legal(self, state):
         return jnp.ones((1, 2), bool)

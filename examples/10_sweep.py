@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import garrison
 from garrison import algos
 
-RATES = jnp.array([1e-4, 1e-3, 1e-2])
+RATES, STEPS = jnp.array([1e-4, 1e-3, 1e-2]), 40_000
 
 world = garrison.make("toy/network")
 ippo = algos.get("ippo")
-config = ippo.Config(total_steps=40_000, hidden_sizes=(32,), anneal_lr=False)
+config = ippo.Config(total_steps=STEPS, hidden_sizes=(32,), anneal_lr=False)
 configs = jax.vmap(lambda rate: config.replace(learning_rate=rate))(RATES)
 
 states = jax.vmap(lambda config: ippo.init(config, world, jax.random.key(0)))(configs)

@@ -11,7 +11,7 @@ from garrison.core.struct import static, struct
 
 @struct
 class Config:
-    """Hyperparameters. Static ones shape the program; the others are arrays, so that ``vmap`` can sweep them."""
+    """Hyperparameters. Static ones shape the program; the others are arrays, which ``vmap`` can sweep."""
 
     total_steps: int = static(default=200_000)
     num_envs: int = static(default=64)  # candidates, each in an environment of its own; even
@@ -27,14 +27,16 @@ class TrainState:
 
 @struct
 class Linear(Memoryless):
+    """Takes the legal action with the largest linear score."""
+
     weights: jax.Array
-    greedy: bool = static(default=True)
+    observation: str | None = static(default=None)  # the contract that it reads
+    observation_size: int | None = static(default=None)  # and its number of features
 
     def act(self, key, obs, mask, memory):
-        logits = jnp.einsum("af,afx->ax", jnp.pad(obs, ((0, 0), (0, 1)), constant_values=1.0), self.weights)
-        logits = jnp.where(mask, logits, -jnp.inf)
-        actions = jnp.argmax(logits, axis=1) if self.greedy else jax.random.categorical(key, logits)
-        return actions.astype(jnp.int32), memory
+        seen = jnp.pad(obs, ((0, 0), (0, 1)), constant_values=1.0)
+        scores = jnp.einsum("af,afx->ax", seen, self.weights)
+        return jnp.argmax(jnp.where(mask, scores, -jnp.inf), axis=1).astype(jnp.int32), memory
 
 
 def check(config, world):
@@ -48,14 +50,15 @@ def init(config, world, key):
 
 
 def episode(world, weights, key):
-    """The return of one episode, and how many rewards were not finite."""
+    """The return of one episode."""
     reset_key, play_key = jax.random.split(key)
     obs, state = world.reset(reset_key)
 
     def one(carry, key):
         obs, state, alive = carry
-        actions, _ = Linear(weights).act(key, obs, world.legal(state), ())
-        obs, state, step = world.step(key, state, actions)
+        act_key, step_key = jax.random.split(key)
+        actions, _ = Linear(weights).act(act_key, obs, world.legal(state), ())
+        obs, state, step = world.step(step_key, state, actions)
         return (obs, state, alive & ~step.done), jnp.where(alive, step.team_reward, 0.0)
 
     keys = jax.random.split(play_key, world.max_steps)
@@ -67,7 +70,7 @@ def iteration(config, world, state):
     noise = jax.random.normal(noise_key, (config.num_envs // 2, *state.weights.shape))
     noise = jnp.concatenate([noise, -noise])  # mirrored: the pair plays the same episode
     keys = jnp.tile(jax.random.split(play_key, config.num_envs // 2), 2)
-    returns = jax.vmap(partial(episode, world))(state.weights + config.sigma * noise, keys)
+    returns = jax.vmap(partial(episode, world))(state.weights[None] + config.sigma * noise, keys)
     rank = jnp.argsort(jnp.argsort(returns)) / (config.num_envs - 1) - 0.5
     gradient = jnp.einsum("n,nafx->afx", rank, noise) / (config.num_envs * config.sigma)
     metrics = {
@@ -82,7 +85,7 @@ def iteration(config, world, state):
 
 
 def policy(state, world, greedy=False):
-    return Linear(state.weights)  # deterministic in any case
+    return Linear(state.weights, world.observation, world.observation_size)  # greedy in any case
 
 
 def steps_per_iteration(config, world):
