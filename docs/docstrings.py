@@ -1,7 +1,7 @@
 """Docstrings as the site shows them: an extension of Griffe, which reads the source for the API reference.
 
-The comments beside fields (``reward: jax.Array  # f32[agent]``) and above them (``#: registered name``) become their
-docstrings, and Sphinx roles, such as ``:func:`make```, become links.
+Comments beside fields (``reward: jax.Array  # f32[agent]``) and above them (``#: registered name``) become
+their docstrings, and Sphinx roles, such as ``:func:`make```, become links.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Gathers the pages of the site in ``build``, where ``zensical build`` makes it: see ``make docs``.
 
 The pages in this repository link to each other and to files, so that they can be read where they are. A site
-has pages alone. So this copies README, documentation, results and examples into one folder, makes a page of each
-other text file that a page links to, and corrects the links. Links to what has no page, such as a folder of
-data, become plain text.
+has pages alone. So this copies README, documentation, results and examples into one folder, makes a page of
+each other text file that a page links to, and corrects the links. Links to what has no page, such as a folder
+of data, become plain text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,8 +22,8 @@ LANGUAGES = {".py": "python", ".toml": "toml", ".json": "json", ".cff": "yaml", 
 LONGEST = 200_000  #: bytes of a file that becomes a page
 
 FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
-INLINE = re.compile(r"`[^`\n]+`")
-LINK = re.compile(r"(?P<image>!?)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])*)\]\((?P<target>[^()\s]+)\)")
+#: A link or picture; or inline code, which is left alone.
+LINK = re.compile(r"(?P<image>!?)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])*)\]\((?P<target>[^()\s]+)\)|`[^`\n]+`")
 PICTURE = re.compile(
     r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="(?P<dark>[^"]+)">\s*'
     r'<img alt="(?P<alt>[^"]*)" src="(?P<light>[^"]+)">\s*</picture>'
@@ -62,17 +62,30 @@ def _is_text(path: Path) -> bool:
         return False
 
 
-def outside_code(text: str, change: Callable[[str], str]) -> str:
-    """``text`` with ``change`` applied to all but programs and inline code."""
+def outside_programs(text: str, change: Callable[[str], str]) -> str:
+    """``text`` with ``change`` applied to all but its programs."""
     parts, end = [], 0
-    for match in _code(text):
+    for match in FENCE.finditer(text):
         parts += [change(text[end : match.start()]), match[0]]
         end = match.end()
     return "".join([*parts, change(text[end:])])
 
 
-def _code(text: str) -> Iterator[re.Match[str]]:
-    return FENCE.finditer(text)
+def relinked(text: str, moved: Callable[[str], str | None]) -> str:
+    """``text`` with other targets of its links and pictures; links without one become their text."""
+
+    def link(match: re.Match[str]) -> str:
+        if match["target"] is None:
+            return match[0]
+        target = moved(match["target"])
+        return match["text"] if target is None else f"{match['image']}[{match['text']}]({target})"
+
+    def picture(match: re.Match[str]) -> str:
+        return "\n".join(
+            f"![{match['alt']}]({moved(match[scheme])}#only-{scheme})" for scheme in ("light", "dark")
+        )
+
+    return outside_programs(text, lambda part: PICTURE.sub(picture, LINK.sub(link, part)))
 
 
 def page(path: Path, linked: set[Path]) -> str:
@@ -93,17 +106,7 @@ def page(path: Path, linked: set[Path]) -> str:
         linked.add(source)
         return os.path.relpath(there, here.parent) + (f"#{anchor}" if anchor else "")
 
-    def link(match: re.Match[str]) -> str:
-        target = relative(match["target"])
-        if target is None:
-            return match["text"]
-        return f"{match['image']}[{match['text']}]({target})"
-
-    def picture(match: re.Match[str]) -> str:
-        light, dark = relative(match["light"]), relative(match["dark"])
-        return f"![{match['alt']}]({light}#only-light)\n![{match['alt']}]({dark}#only-dark)"
-
-    return outside_code((ROOT / path).read_text(), lambda text: PICTURE.sub(picture, LINK.sub(link, text)))
+    return relinked((ROOT / path).read_text(), relative)
 
 
 def listing(path: Path) -> str:

@@ -128,7 +128,7 @@ PLACES = {
 
 def network(theme: Theme) -> str:
     """CC4's subnets, who defends and who attacks them, and the hosts of one network."""
-    drawn = jax.tree.map(np.asarray, topology.generate(jax.random.key(SEED), default_options()))
+    drawn = jax.tree.map(np.asarray, jax.jit(topology.generate)(jax.random.key(SEED), default_options()))
     picture = Canvas(952, 488, "The network of CAGE Challenge 4: eight subnets and the internet", theme)
     for a, b in _links():
         _link(picture, a, b)

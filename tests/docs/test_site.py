@@ -1,6 +1,6 @@
 """The pages of the site: gathered with links that hold there, and all of them in the navigation."""
 
-import importlib.util
+import importlib
 import os
 import re
 import shutil
@@ -8,11 +8,9 @@ import subprocess
 import tomllib
 
 import pytest
-from doc_pages import ROOT, links, name, written
+from doc_pages import ROOT, links, name, script, written
 
-spec = importlib.util.spec_from_file_location("gather", ROOT / "docs/gather.py")
-gather = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(gather)
+gather = script("docs/gather.py")
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +64,9 @@ def test_pictures_follow_the_scheme(folder):
 
 
 def test_code_keeps_its_links():
-    text = "[a](b.md) `[a](b.md)`\n```md\n[a](b.md)\n```\n[a](b.md)"
-    assert gather.outside_code(text, lambda part: part.replace("b.md", "c.md")) == (
-        "[a](c.md) `[a](b.md)`\n```md\n[a](b.md)\n```\n[a](c.md)"
-    )
+    text = "[`a`](b.md) `[a](b.md)`\n```md\n[a](b.md)\n```\n![a](b.md) [gone](d)"
+    moved = gather.relinked(text, {"b.md": "c.md"}.get)
+    assert moved == "[`a`](c.md) `[a](b.md)`\n```md\n[a](b.md)\n```\n![a](c.md) gone"
 
 
 def test_pages_of_the_reference_name_what_exists():

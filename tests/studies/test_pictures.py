@@ -1,15 +1,11 @@
 """The pictures of the documentation are those that the script draws now."""
 
-import importlib.util
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from doc_pages import script
 
-ROOT = Path(__file__).parents[2]
-spec = importlib.util.spec_from_file_location("pictures", ROOT / "studies/pictures.py")
-pictures = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(pictures)
+pictures = script("studies/pictures.py")
 
 
 @pytest.mark.parametrize("theme", pictures.THEMES, ids=lambda theme: theme.name)
