@@ -83,19 +83,40 @@ class Canvas:
     theme: Theme
     parts: list[str] = field(default_factory=list)
 
-    def rect(self, x, y, w, h, fill, stroke="none", r=0.0, extra="") -> None:
+    def rect(
+        self,
+        x: float,
+        y: float,
+        w: float,
+        h: float,
+        fill: str,
+        stroke: str = "none",
+        r: float = 0.0,
+        extra: str = "",
+    ) -> None:
         self.parts.append(
             f'<rect x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}" rx="{r:g}" fill="{fill}" '
             f'stroke="{stroke}"{extra}/>'
         )
 
-    def circle(self, x, y, r, fill, stroke="none") -> None:
+    def circle(self, x: float, y: float, r: float, fill: str, stroke: str = "none") -> None:
         self.parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="{r:g}" fill="{fill}" stroke="{stroke}"/>')
 
-    def path(self, d, stroke="none", fill="none", width=1.5, extra="") -> None:
+    def path(
+        self, d: str, stroke: str = "none", fill: str = "none", width: float = 1.5, extra: str = ""
+    ) -> None:
         self.parts.append(f'<path d="{d}" fill="{fill}" stroke="{stroke}" stroke-width="{width:g}"{extra}/>')
 
-    def text(self, x, y, text, size=12.0, color=None, anchor="start", weight=400) -> None:
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        size: float = 12.0,
+        color: str | None = None,
+        anchor: str = "start",
+        weight: int = 400,
+    ) -> None:
         self.parts.append(
             f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" fill="{color or self.theme.ink}" '
             f'text-anchor="{anchor}" font-weight="{weight}">{escape(text)}</text>'
@@ -156,38 +177,41 @@ def _link(picture: Canvas, a: int, b: int) -> None:
     )
 
 
-def _card(picture: Canvas, subnet: int, x: float, y: float, drawn) -> None:
+def _card(picture: Canvas, subnet: int, x: float, y: float, drawn: topology.Topology) -> None:
+    """A subnet's name, hosts and agents; ``drawn`` is the network in NumPy arrays."""
     theme = picture.theme
     picture.rect(x, y, CARD_W, CARD_H, theme.card, theme.line, 8)
     picture.text(x + 12, y + 24, SHORT[subnet], 14, weight=700)
     picture.text(x + CARD_W - 10, y + 24, NAMES[subnet], 11, theme.soft, "end")
-    servers = [T.server_host(subnet, i) for i in range(T.MAX_SERVERS)]
-    users = [T.user_host(subnet, i) for i in range(T.MAX_USERS)]
-    for i, host in enumerate(servers):
-        px, py, there = x + 12 + 24 * i, y + 38, bool(drawn.host_exists[host])
-        fill = theme.soft if there else theme.empty
-        picture.rect(px, py, 16, 12, fill, theme.line, 2)
-        if there and T.HAS_OT[host]:
-            picture.path(f"M{px:g} {py + 15:g}h16", theme.green, width=2.5)
-    starts = {int(host) for host in drawn.red_start}
-    for i, host in enumerate(users):
-        cx, cy, there = x + 19 + 14.5 * i, y + 66, bool(drawn.host_exists[host])
-        picture.circle(cx, cy, 5, theme.ink if there else theme.empty, theme.line)
-        if there and T.HAS_OT[host]:
-            picture.path(f"M{cx - 5:g} {cy + 8.5:g}h10", theme.green, width=2.5)
-    if int(drawn.red_start[0]) in starts & set(users + servers):
-        at = int(drawn.red_start[0])
-        row = users if at in users else servers
-        i = row.index(at)
-        cx, cy = (x + 19 + 14.5 * i, y + 66) if row is users else (x + 20 + 24 * i, y + 44)
-        picture.circle(cx, cy, 9, "none", theme.root)
-        picture.circle(cx, cy, 5, theme.root)
+    centers = {T.server_host(subnet, i): (x + 20 + 24 * i, y + 44) for i in range(T.MAX_SERVERS)}
+    centers |= {T.user_host(subnet, i): (x + 19 + 14.5 * i, y + 66) for i in range(T.MAX_USERS)}
+    for host, center in centers.items():
+        _host(picture, host, *center, exists=bool(drawn.host_exists[host]))
+    if (start := int(drawn.red_start[0])) in centers:
+        _start(picture, *centers[start], 9)
     blue, red = int(T.SUBNET_BLUE[subnet]), int(T.SUBNET_RED[subnet])
     if blue == T.NO_AGENT:
         picture.text(x + 12, y + 101, "no defender", 11.5, theme.soft)
     else:
         _chip(picture, x + 12, y + 87, T.BLUE_AGENTS[blue], theme.blue, theme.tint)
     _chip(picture, x + 12, y + 107, T.RED_AGENTS[red], theme.root, theme.warm)
+
+
+def _host(picture: Canvas, host: int, x: float, y: float, exists: bool) -> None:
+    """A square for a server, a circle for a user; a line below means operational technology."""
+    theme, server = picture.theme, bool(T.IS_SERVER[host])
+    if server:
+        picture.rect(x - 8, y - 6, 16, 12, theme.soft if exists else theme.empty, theme.line, 2)
+    else:
+        picture.circle(x, y, 5, theme.ink if exists else theme.empty, theme.line)
+    if exists and T.HAS_OT[host]:
+        half = 8 if server else 5
+        picture.path(f"M{x - half:g} {y + (9 if server else 8.5):g}h{2 * half}", theme.green, width=2.5)
+
+
+def _start(picture: Canvas, x: float, y: float, radius: float) -> None:
+    picture.circle(x, y, radius, "none", picture.theme.root)
+    picture.circle(x, y, radius - 4, picture.theme.root)
 
 
 def _chip(picture: Canvas, x: float, y: float, text: str, color: str, fill: str) -> None:
@@ -205,8 +229,7 @@ def _legend(picture: Canvas, x: float, y: float) -> None:
     picture.text(x + 257, y, "not in this episode", 12, theme.soft)
     picture.path(f"M{x + 390:g} {y - 4:g}h16", theme.green, width=2.5)
     picture.text(x + 414, y, "operational technology", 12, theme.soft)
-    picture.circle(x + 573, y - 4, 8, "none", theme.root)
-    picture.circle(x + 573, y - 4, 4.5, theme.root)
+    _start(picture, x + 573, y - 4, 8)
     picture.text(x + 588, y, "where red starts", 12, theme.soft)
     picture.path(f"M{x + 700:g} {y - 4:g}h16", theme.soft)
     picture.text(x + 724, y, "link between routers", 12, theme.soft)
@@ -389,13 +412,15 @@ def ideas(theme: Theme) -> str:
     return picture.svg()
 
 
-def _box(picture: Canvas, x, y, w, h, title, note, color, fill) -> None:
+def _box(
+    picture: Canvas, x: float, y: float, w: float, h: float, title: str, note: str, color: str, fill: str
+) -> None:
     picture.rect(x, y, w, h, fill, color, 8, ' stroke-width="1.5"')
     picture.text(x + w / 2, y + h / 2 - 2, title, 14, color, "middle", 700)
     picture.text(x + w / 2, y + h / 2 + 17, note, 11.5, picture.theme.soft, "middle")
 
 
-def _arrow(picture: Canvas, x1, y1, x2, y2) -> None:
+def _arrow(picture: Canvas, x1: float, y1: float, x2: float, y2: float) -> None:
     step = 9 if x2 > x1 else -9
     picture.path(f"M{x1:g} {y1:g}H{x2 - step:g}", picture.theme.soft)
     picture.path(f"M{x2:g} {y2:g}l{-step:g} -5v10Z", fill=picture.theme.soft, width=0)
