@@ -1,4 +1,4 @@
-"""The rich observation of an agent from CybORG's raw ones, in NumPy (``docs/worlds/cc4-rules.md`` §7.6).
+"""The rich observation of an agent from CybORG's raw ones (``docs/worlds/cc4.md`` §7.6), in NumPy alone.
 
 A :class:`Tracker` follows one agent through an episode. It reads the agent's raw observations, its own action
 indices, and the labels and mask that came with the reset; it never asks CybORG for anything. This file needs
