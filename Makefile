@@ -11,7 +11,7 @@ PYTEST_MARKERS := not slow and not gpu and not cyborg
 LANE_TESTS := tests/core tests/parity/replay/test_replay.py
 LOWEST := jax==0.10.0 jaxlib==0.10.0
 
-.PHONY: help demo test test-lowest test-newest lint format clean
+.PHONY: help demo test test-lowest test-newest lint format docs clean
 
 help:
 	@echo "make demo    train a blue team on CAGE Challenge 4, judge it, and show what it does"
@@ -20,6 +20,7 @@ help:
 	@echo "             the same for the protocol and the replays, with the lowest and the newest JAX"
 	@echo "make lint    check style and format"
 	@echo "make format  mend what of that can be mended"
+	@echo "make docs    build the documentation's site in build/site"
 	@echo "make clean   remove the environment and all caches"
 
 demo: $(INSTALLED)
@@ -43,8 +44,14 @@ format: $(INSTALLED)
 	$(VENV)/bin/python -m ruff check --fix
 	$(VENV)/bin/python -m ruff format
 
+docs: $(INSTALLED)
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(VENV)/bin/python docs/gather.py
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" zensical build --strict --clean --config-file build/zensical.toml
+	@echo "To read it: $(VENV)/bin/python -m http.server --directory build/site"
+
 clean:
-	rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache
+	rm -rf $(VENV) .cache build .hypothesis .pytest_cache .ruff_cache
 
 # PYTHON=/path/to/python chooses one by hand.
 $(INSTALLED): pyproject.toml constraints.txt

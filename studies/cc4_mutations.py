@@ -63,7 +63,7 @@ def study(figures: Mapping[str, Any]) -> Study:
         method=(
             "Recorded CybORG episodes were replayed under each wrong rule; the table has the first "
             "difference that the replay reports (step -1 is the reset). figures.json has the change of the "
-            "code. Sections and quirks refer to [docs/worlds/cc4.md](../../docs/worlds/cc4.md)."
+            "code. Sections and quirks refer to [docs/worlds/cc4-rules.md](../../docs/worlds/cc4-rules.md)."
         ),
         sections=[
             Section("Rules that replays notice", HEADER, [_cells(row) for row in rows]),

@@ -2,28 +2,23 @@
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
+from doc_pages import all_pages, name, prose
 
 from garrison.cli import commands
-
-ROOT = Path(__file__).parents[2]
-PAGES = [
-    ROOT / "README.md",
-    *sorted((ROOT / "docs").rglob("*.md")),
-    *sorted((ROOT / "results").rglob("*.md")),
-]
 
 
 def documented() -> list[tuple[str, str]]:
     """Page and command, from programs and from lines of text."""
     found = []
-    for page in PAGES:
+    for page in all_pages():
+        if page.name == "CHANGELOG.md":
+            continue  # names commands without their arguments
         text = page.read_text()
-        inline = re.findall(r"`(garrison [^`]*)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+        inline = re.findall(r"`(garrison [^`]*)`", prose(text))
         blocks = re.findall(r"^(garrison [^#\n]*)", text, flags=re.MULTILINE)
-        found += [(page.name, command.strip()) for command in inline + blocks]
+        found += [(name(page), command.strip()) for command in inline + blocks]
     return sorted(set(found))
 
 

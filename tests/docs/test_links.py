@@ -1,16 +1,27 @@
-"""Links between the pages of this repository lead to files that exist."""
-
-import re
-from pathlib import Path
+"""Links between the pages of this repository lead to files and headings that exist."""
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "results").rglob("*.md")]
+from doc_pages import all_pages, anchors, links, name
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_to_files(page):
-    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text())
-    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+@pytest.mark.parametrize("page", all_pages(), ids=name)
+def test_links_lead_somewhere(page):
+    missing = []
+    for link in links(page.read_text()):
+        if "://" in link:
+            continue
+        file, _, anchor = link.partition("#")
+        target = page.parent / file if file else page
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text())):
+            missing.append(link)
     assert missing == []
+
+
+def test_anchors_are_those_of_github():
+    text = "# `toy/network`\n```sh\n# no heading\n```\n## Options of `make`\n### 4.4 Red\n## A\n## A\n"
+    assert anchors(text) == {"toynetwork", "options-of-make", "44-red", "a", "a-1"}
+
+
+def test_links_are_found():
+    text = '[a](b.md#c) `[no](no.md)` ![p](p.svg)\n<img src="q.svg">\n```md\n[no](no.md)\n```\n[`x`](y.py)'
+    assert links(text) == ["b.md#c", "p.svg", "y.py", "q.svg"]

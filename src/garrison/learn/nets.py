@@ -342,7 +342,8 @@ def make(
     """A network for agents in ``groups``, as :func:`groups_of` gives them.
 
     Args:
-        features, actions: sizes of the padded axes.
+        features: size of the padded observation axis.
+        actions: size of the padded action axis.
         options: a configuration with ``network``, the encoder's name, and :class:`encoders.Options`.
         values: whether it gives values as well as logits.
         separate_critic: whether values have an encoder of their own.

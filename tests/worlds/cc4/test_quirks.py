@@ -1,4 +1,4 @@
-"""The rules of CC4 that look like bugs, quirks Q1 to Q30 of ``docs/worlds/cc4.md``, one situation each.
+"""The rules of CC4 that look like bugs, quirks Q1 to Q30 of ``docs/worlds/cc4-rules.md``, one situation each.
 
 After them the rules on durations, queues, validity, the filter and sessions (§3, §4). What is expected is
 taken from the text of the specification. Situations are edited into the first state of one network; every

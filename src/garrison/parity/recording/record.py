@@ -1,7 +1,7 @@
 """Episodes recorded from CybORG (format ``cc4-trace/1``, see :mod:`garrison.parity.recording.trace`).
 
 In addition to that format, a recording holds CybORG's raw observations of its blue agents (``raw``), from
-which the rich observation is made (``docs/worlds/cc4.md`` §7.6).
+which the rich observation is made (``docs/worlds/cc4-rules.md`` §7.6).
 """
 
 from __future__ import annotations

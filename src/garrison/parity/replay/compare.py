@@ -9,7 +9,7 @@ host states (order), known sessions (order), subnets, addresses, host names; exe
 target, session, result, dropped, exploit, false alarms, phishing, traps); observations and their padding;
 masks; reward and its parts; done; and that no bounded list of Garrison overflowed.
 
-Not compared, because nothing in CybORG reads it (``cc4.md`` §12), or because the recording cannot tell:
+Not compared, because nothing in CybORG reads it (``cc4-rules.md`` §12), or because the recording cannot tell:
 
 - order of subnets in ``blocks``, of a scan's ports, of red's known subnets, addresses, host names:
   only membership counts, or the order is that of generation;

@@ -1,4 +1,4 @@
-"""The rich observation: what CybORG reports to blue agents beyond the vector (``docs/worlds/cc4.md`` §7.6).
+"""The rich observation: what CybORG reports to blue beyond the vector (``docs/worlds/cc4-rules.md`` §7.6).
 
 A wrapped CybORG agent gets the vector of §7.2. Its raw observations, its actions and their outcomes contain
 more: what Analyse found, which process events carry a pid and which connections are no user's, where those

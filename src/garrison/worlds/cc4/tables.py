@@ -1,4 +1,4 @@
-"""The facts of CAGE Challenge 4 as data. Section numbers (§) and quirks (Q) refer to ``docs/worlds/cc4.md``.
+"""The facts of CAGE Challenge 4 as data. Sections (§) and quirks (Q) refer to ``docs/worlds/cc4-rules.md``.
 
 Everything here is a NumPy constant or a Python int: nothing is traced, nothing depends on an environment.
 
