@@ -37,15 +37,15 @@ def candidates(command: dict[str, Any], words: list[str]) -> Iterator[str]:
     expected = None  # the flag whose values come next
     for word in words[:-1]:
         if word.startswith("-"):
-            expected = command["flags"].get(word.replace("_", "-"))
-        elif expected and expected["values"] is not None:
+            flag = command["flags"].get(word.replace("_", "-"))
+            expected = flag if flag and flag["values"] is not None else None
+        elif expected:
             expected = expected if expected["many"] else None
         elif word in command["commands"]:
             command = command["commands"][word]
-    takes_values = expected is not None and expected["values"] is not None
     if current.startswith("-"):
         found = {name: flag["about"] for name, flag in command["flags"].items()}
-    elif takes_values and expected:
+    elif expected:
         found = values_of(expected["values"])
     else:
         found = {name: one["about"] for name, one in command["commands"].items()}

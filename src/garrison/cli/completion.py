@@ -206,12 +206,10 @@ def _flags(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     for option in options:
         about = _sentence(option["description"].rpartition(" • ")[2].partition(" (default")[0])
-        for flag in option["flags"]:
-            values = names.get(flag, option.get("choices", [FILES] if option["type"] == "path" else []))
-            if option["type"] in ("flag", "boolean"):
-                values = None
-            if flag not in hidden:
-                yield flag, {"about": about, "values": values, "many": option.get("nargs") == "*"}
+        of_type = {"choice": option.get("choices"), "path": [FILES], "value": []}  # None for the others
+        for flag in (flag for flag in option["flags"] if flag not in hidden):
+            values = names.get(flag, of_type.get(option["type"]))
+            yield flag, {"about": about, "values": values, "many": option.get("nargs") == "*"}
 
 
 def _flag(field: str) -> str:
