@@ -5,13 +5,13 @@ INSTALLED := $(VENV)/.installed
 CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
 # A found name may be a shim that cannot run, or lack what makes virtual environments: so each is tried.
 SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
-PYTEST_MARKERS := not slow and not gpu and not cyborg
+PYTEST_MARKERS := not slow and not gpu and not cyborg and not dist
 
 # Tests that show whether another version of JAX does the same: the protocol, and exact replays of CybORG.
 LANE_TESTS := tests/core tests/parity/replay/test_replay.py
 LOWEST := jax==0.10.0 jaxlib==0.10.0
 
-.PHONY: help demo test test-lowest test-newest lint format docs clean
+.PHONY: help demo test test-lowest test-newest lint format docs dist clean
 
 help:
 	@echo "make demo    train a blue team on CAGE Challenge 4, judge it, and show what it does"
@@ -21,6 +21,7 @@ help:
 	@echo "make lint    check style and format"
 	@echo "make format  mend what of that can be mended"
 	@echo "make docs    build the documentation's site in build/site"
+	@echo "make dist    build the wheel and the sdist into dist/, install the wheel elsewhere, and use it"
 	@echo "make clean   remove the environment and all caches"
 
 demo: $(INSTALLED)
@@ -50,8 +51,13 @@ docs: $(INSTALLED)
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" zensical build --strict --clean --config-file build/zensical.toml
 	@echo "To read it: $(VENV)/bin/python -m http.server --directory build/site"
 
+dist: $(INSTALLED)
+	rm -rf dist
+	$(VENV)/bin/python -m build --no-isolation --outdir dist
+	GARRISON_DIST=dist $(VENV)/bin/python -m pytest tests/distribution
+
 clean:
-	rm -rf $(VENV) .cache build .hypothesis .pytest_cache .ruff_cache
+	rm -rf $(VENV) .cache build dist .hypothesis .pytest_cache .ruff_cache
 
 # PYTHON=/path/to/python chooses one by hand.
 $(INSTALLED): pyproject.toml constraints.txt

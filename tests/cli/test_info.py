@@ -7,6 +7,7 @@ import jax
 import pytest
 
 import garrison
+from garrison import cli
 from garrison.cli.info import Info
 from garrison.cli.worlds import Worlds
 from garrison.core import extras, registry
@@ -25,6 +26,11 @@ def test_versions_and_devices(capsys):
     assert facts["packages"]["jax"] == jax.__version__
     assert facts["devices"] == [device.device_kind for device in jax.devices()]
     assert facts["extras"]["train"]["installed"]
+
+
+def test_the_version_alone(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"garrison {garrison.__version__}\n"
 
 
 def test_a_missing_extra_comes_with_its_remedy(capsys, monkeypatch):

@@ -5,12 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+import garrison
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, from ``sys.argv`` if no arguments are given. Returns the exit status.
 
     Raises ``SystemExit`` with a message for wrong arguments.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if list(arguments) == ["--version"]:  # needs no extra, and does not wait for JAX
+        print(f"garrison {garrison.__version__}")
+        return 0
     try:
         from garrison.cli.commands import run
     except ModuleNotFoundError as error:
@@ -22,4 +28,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    return run(sys.argv[1:] if arguments is None else arguments)
+    return run(arguments)

@@ -11,6 +11,7 @@ from garrison.cli.bench import Bench
 from garrison.cli.cache import use_compilation_cache
 from garrison.cli.common import INTERRUPTED, log, print_in_any_encoding
 from garrison.cli.compare import Compare
+from garrison.cli.completion import Completion
 from garrison.cli.demo import Demo
 from garrison.cli.evaluate import Evaluate
 from garrison.cli.export import Export
@@ -53,6 +54,7 @@ Command = (
     | Annotated[Presets, tyro.conf.subcommand("presets")]
     | Annotated[Worlds, tyro.conf.subcommand("worlds")]
     | Annotated[Info, tyro.conf.subcommand("info")]
+    | Annotated[Completion, tyro.conf.subcommand("completion")]
 )
 
 #: Flags that may be given several times.
@@ -77,7 +79,8 @@ def parse(arguments: Sequence[str]) -> Any:
     return tyro.cli(
         Command,
         prog="garrison",
-        description="Train, evaluate and compare policies that defend networks.",
+        description="Train, evaluate and compare policies that defend networks. "
+        "`garrison --version` prints the version.",
         args=arguments,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.CascadeSubcommandArgs),
     )

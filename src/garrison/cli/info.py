@@ -48,10 +48,12 @@ def collect() -> dict[str, Any]:
 
 def _table(facts: dict[str, Any]) -> Table:
     view = Table(show_header=False, box=None)
+    packages = dict(facts["packages"])
+    for name in ("garrison", "jax"):
+        view.add_row(name, packages.pop(name))
     for name in ("python", "platform", "cpu_count", "devices", "compilation_cache"):
         value = facts[name]
         view.add_row(name.replace("_", " "), ", ".join(value) if isinstance(value, list) else str(value))
-    packages = dict(facts["packages"])
     for one in facts["extras"].values():
         packages |= {name: version for name, version in one["packages"].items() if version is not None}
     for name, version in packages.items():

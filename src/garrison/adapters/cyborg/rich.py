@@ -1,4 +1,6 @@
-"""The observations ``rich`` and ``recall`` of an agent from CybORG's raw ones (``docs/worlds/cc4-rules.md`` §7.6).
+"""The observations ``rich`` and ``recall`` of an agent from CybORG's raw ones.
+
+They are those of ``docs/worlds/cc4-rules.md`` §7.6.
 
 A :class:`Tracker` follows one agent through an episode. It reads the agent's raw observations, its own action
 indices, and the labels and mask that came with the reset; it never asks CybORG for anything. This file needs
