@@ -13,6 +13,10 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "ray": ("ray",),
     "parity": ("torch",),
     "cyborg": ("gym", "gymnasium", "networkx", "prettytable", "yaml"),
+    "gymnasium": ("gymnasium",),
+    "pettingzoo": ("pettingzoo",),
+    "jaxmarl": ("jaxmarl",),
+    "rllib": ("ray", "torch"),
 }
 #: Packages that are installed by another name than they are imported by.
 INSTALLED_AS = {"yaml": "PyYAML"}
