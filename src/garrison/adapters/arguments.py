@@ -27,27 +27,6 @@ def world_of(world: str | World, options: Mapping[str, Any]) -> World:
     return world
 
 
-def joint_actions(world: World, actions: Mapping[str, Any]) -> np.ndarray:
-    """Actions by agent as ``int[agent]``.
-
-    Raises ``ValueError`` for agents that are missing or unknown, and for what is not an integer.
-    """
-    if missing := [agent for agent in world.agents if agent not in actions]:
-        raise ValueError(f"no action of {', '.join(missing)} of world {world.name!r}; every agent acts")
-    if unknown := [str(agent) for agent in actions if agent not in world.agents]:
-        raise ValueError(
-            f"no agent {', '.join(unknown)} in world {world.name!r}; agents: {', '.join(world.agents)}"
-        )
-    for agent, count in zip(world.agents, world.action_counts, strict=True):
-        value = np.asarray(actions[agent])
-        if value.shape or not np.issubdtype(value.dtype, np.integer):
-            raise ValueError(
-                f"action {actions[agent]!r} of agent {agent!r} of world {world.name!r} is not an integer; "
-                f"it must be in 0 .. {count - 1}"
-            )
-    return np.array([int(actions[agent]) for agent in world.agents])
-
-
 def checked_seed(seed: Any) -> int:
     """The seed as an ``int``; raises ``ValueError`` for one that is not in 0 .. 2**32 - 1."""
     if not isinstance(seed, (int, np.integer)) or not 0 <= seed <= MAX_SEED:

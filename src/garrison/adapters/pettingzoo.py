@@ -9,12 +9,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 
-from garrison.adapters.arguments import joint_actions, world_of
-from garrison.adapters.stepping import Episodes
+from garrison.adapters.arguments import world_of
+from garrison.adapters.by_agent import ByAgent
 from garrison.core import extras
 from garrison.core.world import World
 
@@ -59,11 +60,9 @@ class GarrisonParallelEnv(pettingzoo.ParallelEnv):
         self.render_mode, self._state_kind = render_mode, state_kind
         self.state_space = _box(world.global_state_size(state_kind))
         self.possible_agents, self.agents = list(world.agents), []
-        sizes = zip(world.agents, world.observation_sizes, strict=True)
-        self.observation_spaces = {agent: _box(size) for agent, size in sizes}
-        counts = zip(world.agents, world.action_counts, strict=True)
-        self.action_spaces = {agent: spaces.Discrete(count) for agent, count in counts}
-        self._episodes = Episodes(world)
+        self._play = ByAgent(world)
+        self.observation_spaces = {agent: _box(size) for agent, size in self._play.sizes.items()}
+        self.action_spaces = {agent: spaces.Discrete(count) for agent, count in self._play.counts.items()}
 
     def observation_space(self, agent: str) -> spaces.Box:
         return self.observation_spaces[agent]
@@ -75,40 +74,32 @@ class GarrisonParallelEnv(pettingzoo.ParallelEnv):
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
         """Start an episode; ``options`` are not used."""
-        self._episodes.reset(seed)
+        self._play.episodes.reset(seed)
         self.agents = list(self.possible_agents)
-        return self._observations(), self._infos({})
+        return self._play.obs(), self._infos({})
 
     def step(self, actions: dict[str, Any]) -> tuple[dict[str, Any], ...]:
-        outcome = self._episodes.step(joint_actions(self.world, actions))
-        rewards = dict(zip(self.world.agents, outcome.reward.tolist(), strict=True))
-        terminations = dict.fromkeys(self.world.agents, bool(outcome.terminated))
-        truncations = dict.fromkeys(self.world.agents, bool(outcome.truncated))
-        self.agents = list(self.world.agents) if self._episodes.running else []
-        infos = self._infos(outcome.reward_parts())
-        return self._observations(), rewards, terminations, truncations, infos
+        outcome, rewards = self._play.step(actions)
+        terminations = dict.fromkeys(self.agents, bool(outcome.terminated))
+        truncations = dict.fromkeys(self.agents, bool(outcome.truncated))
+        if outcome.done:
+            self.agents = []
+        return self._play.obs(), rewards, terminations, truncations, self._infos(outcome.reward_parts())
 
     def state(self) -> np.ndarray:
         """The world's global state, ``float32[feature]``."""
-        return self._episodes.global_state(self._state_kind)
+        return self._play.episodes.global_state(self._state_kind)
 
     def render(self) -> str | None:
         """The events of the last step under ``render_mode="ansi"``, else None.
 
         Raises ``NotImplementedError`` where the world does not narrate its steps.
         """
-        return self._episodes.text() if self.render_mode == "ansi" else None
+        return self._play.episodes.text() if self.render_mode == "ansi" else None
 
-    def _observations(self) -> dict[str, np.ndarray]:
-        rows = zip(self.world.agents, self.world.observation_sizes, self._episodes.obs, strict=True)
-        return {agent: row[:size].copy() for agent, size, row in rows}
-
-    def _infos(self, parts: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        rows = zip(self.world.agents, self.world.action_counts, self._episodes.mask, strict=True)
-        return {
-            agent: {"action_mask": row[:count].astype(np.int8)} | {key: dict(parts[key]) for key in parts}
-            for agent, count, row in rows
-        }
+    def _infos(self, parts: dict[str, dict[str, float]]) -> dict[str, dict[str, Any]]:
+        masks = self._play.masks(np.int8)
+        return {agent: {"action_mask": masks[agent], **copy.deepcopy(parts)} for agent in masks}
 
 
 def _box(size: int) -> spaces.Box:

@@ -18,8 +18,8 @@ class GarrisonVectorEnv(VectorEnv):
     """Many copies of a :class:`GarrisonEnv` in one compiled program.
 
     An episode that ends starts again in the same step (``AutoresetMode.SAME_STEP``): its last observation and
-    info are ``infos["final_obs"]`` and ``infos["final_info"]``. Environment ``i`` does what a single one would
-    do with the seed ``seed + i``.
+    info are ``infos["final_obs"]`` and ``infos["final_info"]``. Environment ``i`` does what a single one
+    would do with the seed ``seed + i``.
 
     Args:
         num_envs: number of environments.
@@ -83,7 +83,7 @@ def _parts(parts: dict[str, np.ndarray], where: np.ndarray) -> dict[str, Any]:
 
 
 def _batched(info: dict[str, np.ndarray], where: np.ndarray) -> dict[str, Any]:
-    """Infos of many environments as Gymnasium has them: zero outside ``where``, which is ``_NAME`` of each."""
+    """Infos of many environments as Gymnasium has them: zero outside ``where``, which is their ``_NAME``."""
     infos: dict[str, Any] = {}
     for name, values in info.items():
         outside = ~where.reshape(-1, *[1] * (values.ndim - 1))

@@ -15,7 +15,7 @@ from garrison.core.world import World
 
 
 class View:
-    """A world for one learner, with its spaces, and NumPy arrays ``[..., agent, x]`` as the learner has them."""
+    """A world for one learner: its spaces, and NumPy arrays ``[..., agent, x]`` as the learner has them."""
 
     def __init__(
         self,
