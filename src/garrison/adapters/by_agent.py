@@ -15,7 +15,8 @@ class ByAgent:
     """Episodes of one environment, with NumPy arrays by agent.
 
     Args:
-        pad: whether all agents get the sizes of the largest.
+        pad: whether all agents get the sizes of the largest. An action in the padding does what the world
+            defines for one out of range.
 
     Attributes:
         sizes: features of each agent.
@@ -64,4 +65,4 @@ class ByAgent:
                     f"action {actions[agent]!r} of agent {agent!r} of world {world.name!r} is not an integer "
                     f"in 0 .. {count - 1}"
                 )
-        return np.array([int(actions[agent]) for agent in world.agents])
+        return np.array([int(actions[agent]) for agent in world.agents], np.int32)

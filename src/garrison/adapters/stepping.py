@@ -13,7 +13,6 @@ import jax
 import numpy as np
 
 from garrison.adapters.arguments import checked_seed
-from garrison.core.spaces import check_actions
 from garrison.core.world import State, Step, World
 
 
@@ -29,6 +28,10 @@ class Outcome(NamedTuple):
     @property
     def done(self) -> Any:
         return self.terminated | self.truncated
+
+    def of(self, index: int) -> Outcome:
+        """The outcome of one environment of many."""
+        return jax.tree.map(lambda x: x[index], self)
 
     def reward_parts(self) -> dict[str, dict[str, float]]:
         """``{"reward_parts": {name: part}}`` of one environment; empty where the world reports none."""
@@ -84,13 +87,13 @@ class Episodes:
         self.running, self.time, self._last = True, 0, None
 
     def step(self, actions: Any) -> Outcome:
-        """One step with actions ``int[agent]``; the outcome has read-only NumPy arrays.
+        """One step with actions ``int32[agent]``, checked already; the outcome has read-only NumPy arrays.
 
-        Raises ``ValueError`` for wrong actions, naming the agent, and where no episode runs.
+        Raises ``ValueError`` where no episode runs.
         """
         if not self.running:
             raise ValueError(f"no episode of world {self.world.name!r} is running; call reset first")
-        actions, before = check_actions(self.world, actions), self._state
+        before = self._state
         self._key, obs, self._state, mask, outcome, brought = step(self.world, self._key, before, actions)
         self.obs, self.mask = np.asarray(obs), np.asarray(mask)
         self.time, self._last = self.time + 1, (before, actions, brought)

@@ -17,9 +17,10 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "pettingzoo": ("pettingzoo",),
     "jaxmarl": ("jaxmarl",),
     "rllib": ("ray", "torch"),
+    "sb3": ("sb3_contrib",),
 }
 #: Packages that are installed by another name than they are imported by.
-INSTALLED_AS = {"yaml": "PyYAML"}
+INSTALLED_AS = {"yaml": "PyYAML", "sb3_contrib": "sb3-contrib"}
 
 
 def remedy(extra: str) -> str:

@@ -17,6 +17,12 @@ extras.require("gymnasium")
 
 import gymnasium  # noqa: E402
 
+if not hasattr(gymnasium.vector, "AutoresetMode"):
+    raise ValueError(
+        f"gymnasium {gymnasium.__version__} is installed, but this adapter needs 1.1; CybORG needs 0.28.1, "
+        "so use an environment without the extra cyborg"
+    )
+
 from garrison.adapters.gymnasium.env import GarrisonEnv  # noqa: E402
 from garrison.adapters.gymnasium.vector import GarrisonVectorEnv  # noqa: E402
 

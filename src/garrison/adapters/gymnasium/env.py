@@ -10,6 +10,7 @@ import numpy as np
 from garrison.adapters.gymnasium.view import View
 from garrison.adapters.stepping import Episodes
 from garrison.core.policy import Policy
+from garrison.core.spaces import check_actions
 from garrison.core.world import World
 
 
@@ -65,7 +66,7 @@ class GarrisonEnv(gymnasium.Env):
         return self._view.obs(self._episodes.obs), self._info()
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        outcome = self._episodes.step(np.atleast_1d(action))
+        outcome = self._episodes.step(check_actions(self.world, np.atleast_1d(action)))
         ends = bool(outcome.terminated), bool(outcome.truncated)
         info = self._info() | outcome.reward_parts()
         return self._view.obs(self._episodes.obs), float(self._view.reward(outcome)), *ends, info
