@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-ray = pytest.importorskip("ray", minversion="2.50")
+ray = pytest.importorskip("ray", minversion="2.60")
 pytest.importorskip("ray.rllib")
 from ray.rllib.algorithms.ppo import PPOConfig  # noqa: E402
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModuleSpec  # noqa: E402
