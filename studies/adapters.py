@@ -315,13 +315,13 @@ def study(figures: Mapping[str, Any]) -> Study:
             f"{fastest['steps_per_second']:,.0f} environment steps per second of CPU time."
         ),
         method=(
-            "Each library ran in an interpreter of its own on `cc4`, in trainings without Allow and Block. A "
-            "step is one of an environment, whatever the number of its agents. Speeds are steps per second of "
-            "CPU time of all threads, as other programs ran on the machine. Those of checks are of play with a "
-            "fixed action: the median of five parts, without compilation; those of trainings are of the whole "
-            "training after compilation. Returns are of whole episodes, with standard errors "
-            "where 32 episodes of fixed seeds were played; those of JaxMARL are what its scripts log, in the "
-            "first and the last tenth of all updates. One training seed each: the trainings show that the "
+            "Each library ran in an interpreter of its own on `cc4`, in trainings without Allow and Block. "
+            "A step is one of an environment, whatever the number of its agents. Speeds are steps per second "
+            "of CPU time of all threads, as other programs ran on the machine. Those of checks are of play "
+            "with a fixed action: the median of five parts, without compilation; those of trainings are of "
+            "the whole training after compilation. Returns are of whole episodes, with standard errors where "
+            "32 episodes of fixed seeds were played; those of JaxMARL are what its scripts log, in the first "
+            "and the last tenth of all updates. One training seed each: the trainings show that the "
             "libraries run, not how good they are."
         ),
         sections=[
