@@ -1,5 +1,6 @@
 """The Gymnasium adapter, by Gymnasium's own checks and against its own vector environment."""
 
+import copy
 import importlib
 
 import numpy as np
@@ -88,6 +89,16 @@ def test_one_learner_for_all_agents_sees_and_masks_them_one_after_another():
     assert reward == pytest.approx(sum(info["reward_parts"].values()))
 
 
+def test_a_copy_plays_on_alone():
+    env = GarrisonEnv("toy/network")
+    env.reset(seed=0)
+    env.step(np.array([1, 1]))
+    copied = copy.deepcopy(env)
+    same(env.step(np.array([0, 2])), copied.step(np.array([0, 2])))
+    env.step(np.array([0, 0]))
+    assert (env._episodes.time, copied._episodes.time) == (3, 2)
+
+
 def test_the_others_play_their_policy():
     env = GarrisonEnv("toy/network", agent="blue_0", others=Constant((0, 2)), render_mode="ansi")
     env.reset(seed=0)
@@ -138,8 +149,9 @@ def test_wrong_actions_name_agent_value_and_range():
     with pytest.raises(ValueError, match="dtype float64; they must be integers"):
         env.step(1.0)
     many = GarrisonVectorEnv("toy/network", num_envs=2)
-    with pytest.raises(ValueError, match="call reset first"):
-        many.step(np.zeros((2, 2), int))
+    for early in (many.action_masks, lambda: many.step(np.zeros((2, 2), int))):
+        with pytest.raises(ValueError, match="call reset first"):
+            early()
     many.reset(seed=0)
     with pytest.raises(ValueError, match="action 3 of agent 'blue_0' in environment 1"):
         many.step(np.array([[0, 0], [3, 0]]))

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.adapters.arguments import checked_seed
-from garrison.adapters.stepping import Outcome, advance, start
+from garrison.adapters.stepping import Outcome, Playing, advance, start
 from garrison.core.spaces import check_actions
 from garrison.core.world import World
 
@@ -32,13 +32,11 @@ _step_all = jax.jit(jax.vmap(lambda *arguments: advance(*arguments)[:-1], (None,
 _key_all = jax.jit(jax.vmap(jax.random.key))
 
 
-class Batch:
+class Batch(Playing):
     """Many environments of one world, in which episodes that end start again in the same step.
 
     Attributes:
-        obs: ``float32[env, agent, feature]``, read-only.
-        mask: legal actions, ``bool[env, agent, action]``, read-only.
-        final_obs, final_mask: the same after the last step, before any episode started again.
+        final_obs, final_mask: what was seen after the last step, before any episode started again.
     """
 
     def __init__(self, world: World, num_envs: int):
@@ -52,15 +50,14 @@ class Batch:
         if seed is not None or self._key is None:
             self._key = _key_all(np.array(self._seeds(seed), np.uint32))
         self._key, obs, self._state, mask = _reset_all(self.world, self._key)
-        self.obs, self.mask = np.asarray(obs), np.asarray(mask)
+        self._seen = np.asarray(obs), np.asarray(mask)
 
     def step(self, actions: Any) -> Outcome:
         """One step with actions ``int[env, agent]``; the outcome has read-only NumPy arrays.
 
         Raises ``ValueError`` for wrong actions, naming agent and environment, and before the first reset.
         """
-        if self._key is None:
-            raise ValueError(f"world {self.world.name!r} has no episode yet; call reset first")
+        self._now()  # raises before the first reset
         actions = check_actions(self.world, actions, lead=(self.num_envs,))
         *after, outcome = _step_all(self.world, self._key, self._state, actions)
         outcome = jax.tree.map(np.asarray, outcome)
@@ -68,7 +65,7 @@ class Batch:
         if outcome.done.any():
             after = _restart(self.world, outcome.done, *after)
         self._key, obs, self._state, mask = after
-        self.obs, self.mask = np.asarray(obs), np.asarray(mask)
+        self._seen = np.asarray(obs), np.asarray(mask)
         return outcome
 
     def _seeds(self, seed: int | Sequence[int] | None) -> list[int]:

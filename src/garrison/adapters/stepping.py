@@ -58,12 +58,32 @@ def advance(
 reset, step = jax.jit(start), jax.jit(advance)
 
 
-class Episodes:
+class Playing:
+    """What agents see now, once there is an episode."""
+
+    world: World
+    _seen: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def obs(self) -> np.ndarray:
+        """``float32[..., agent, feature]``, read-only. Raises ``ValueError`` before the first reset."""
+        return self._now()[0]
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Legal actions, ``bool[..., agent, action]``, read-only. Raises ``ValueError`` as ``obs`` does."""
+        return self._now()[1]
+
+    def _now(self) -> tuple[np.ndarray, np.ndarray]:
+        if self._seen is None:
+            raise ValueError(f"world {self.world.name!r} has no episode yet; call reset first")
+        return self._seen
+
+
+class Episodes(Playing):
     """Episodes of one environment, one after the other, with NumPy arrays outside.
 
     Attributes:
-        obs: ``float32[agent, feature]``, read-only.
-        mask: legal actions, ``bool[agent, action]``, read-only.
         time: steps done in this episode.
         running: whether :meth:`step` may be called.
     """
@@ -83,7 +103,7 @@ class Episodes:
         if seed is not None or self._key is None:
             self._key = jax.random.key(checked_seed(secrets.randbits(32) if seed is None else seed))
         self._key, obs, self._state, mask = reset(self.world, self._key)
-        self.obs, self.mask = np.asarray(obs), np.asarray(mask)
+        self._seen = np.asarray(obs), np.asarray(mask)
         self.running, self.time, self._last = True, 0, None
 
     def step(self, actions: Any) -> Outcome:
@@ -95,14 +115,11 @@ class Episodes:
             raise ValueError(f"no episode of world {self.world.name!r} is running; call reset first")
         before = self._state
         self._key, obs, self._state, mask, outcome, brought = step(self.world, self._key, before, actions)
-        self.obs, self.mask = np.asarray(obs), np.asarray(mask)
+        self._seen = np.asarray(obs), np.asarray(mask)
         self.time, self._last = self.time + 1, (before, actions, brought)
         outcome = jax.tree.map(np.asarray, outcome)
         self.running = not outcome.done
         return outcome
-
-    def __getattr__(self, name: str) -> Any:  # of what a reset sets
-        raise ValueError(f"world {self.world.name!r} has no episode yet; call reset first")
 
     def global_state(self, kind: str) -> np.ndarray:
         """What a centralized critic sees now, ``float32[feature]``."""
