@@ -57,11 +57,16 @@ def test_it_plays_what_the_world_plays_and_starts_again(world):
         key = jax.random.fold_in(KEY, number)
         for i, agent in enumerate(world.agents):
             np.testing.assert_array_equal(seen[agent], obs[i, : world.observation_sizes[i]])
+            np.testing.assert_array_equal(
+                env.get_avail_actions(mine)[agent], world.legal(state)[i, : world.action_counts[i]]
+            )
         np.testing.assert_array_equal(seen["world_state"], world.global_state(state, obs))
         jax.tree.map(np.testing.assert_array_equal, env.get_obs(mine), seen)
-        seen, mine, rewards, dones, infos = env.step(key, mine, dict.fromkeys(world.agents, 1))
+        last = np.array(world.action_counts, np.int32) - 1  # in the network a restore: agents are busy then
+        actions = dict(zip(world.agents, last, strict=True))
+        seen, mine, rewards, dones, infos = env.step(key, mine, actions)
         step_key, reset_key = jax.random.split(key)
-        obs, state, step = world.step(step_key, state, np.ones(world.num_agents, np.int32))
+        obs, state, step = world.step(step_key, state, last)
         assert [float(rewards[agent]) for agent in world.agents] == step.reward.tolist()
         assert bool(dones["__all__"]) == bool(step.done) == ((number + 1) % 3 == 0)
         assert infos["truncated"].tolist() == [bool(step.truncated)] * world.num_agents
