@@ -127,6 +127,7 @@ def test_registered_worlds_are_made_by_their_ids():
         ({"agent": 0}, r"name a policy for the other agents .* others=... is a policy or one of random"),
         ({"others": "random"}, "name it with agent=..."),
         ({"agent": 2, "others": "random"}, "no agent 2 in world 'toy/network'"),
+        ({"world": "toy/value", "agent": 1}, "no agent 1 in world 'toy/value'"),
         ({"world": Pursuit()}, r"has the sides chaser, evader; choose one with .*one_side"),
         ({"render_mode": "human"}, "render_mode is 'human'"),
         ({"length": 3}, "has no option 'length'"),

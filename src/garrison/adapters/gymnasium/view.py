@@ -47,12 +47,15 @@ def _of_one_learner(world: World, agent: int | str | None, others: str | Policy 
         if others is not None:
             raise ValueError("others decide for the agents beside a learning agent; name it with agent=...")
         return world
-    if others is None and world.num_agents > 1:
+    if world.num_agents == 1:
+        world.agent_index(agent)  # raises for an unknown one
+        return world
+    if others is None:
         raise ValueError(
             f"name a policy for the other agents of world {world.name!r}: others=... is a policy or one of "
             f"{', '.join(world.policies())}"
         )
-    return world if world.num_agents == 1 else one_agent(world, agent, others)
+    return one_agent(world, agent, others)
 
 
 def _joined(rows: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:

@@ -25,8 +25,8 @@ class GarrisonEnv(MultiAgentEnv):
 
     Args:
         world: a world, or the name of one.
-        pad: whether all agents get the sizes of the largest, as JaxMARL's scripts expect. Features are padded
-            with zeros, actions with ones that are never available, and do what the world defines.
+        pad: whether all agents get the sizes of the largest, as JaxMARL's scripts expect. Added features are
+            0; added actions are never available, and do what the world defines for an action out of range.
         state_kind: which of the world's global states ``"world_state"`` is.
         **options: of the world, where it is given by name.
 
