@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/.installed
 CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
 # A found name may be a shim that cannot run, or lack what makes virtual environments: so each is tried.
 SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
-PYTEST_MARKERS := not slow and not gpu and not cyborg and not dist
+PYTEST_MARKERS := not slow and not gpu and not cyborg and not dist and not integration
 
 # Tests that show whether another version of JAX does the same: the protocol, and exact replays of CybORG.
 LANE_TESTS := tests/core tests/parity/replay/test_replay.py
@@ -74,5 +74,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	    echo "Creating $(VENV) with $$("$$found" --version)"; \
 	    "$$found" -m venv --clear $(VENV); \
 	fi
-	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[train,test,dev]'
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[train,test,test-adapters,dev]'
 	@touch $@

@@ -64,8 +64,7 @@ def study(figures: Mapping[str, Any]) -> Study:
             "Returns over all 499 rewards, with 95% confidence intervals of the mean; seeds from "
             f"{figures['seed']:,} on. Every policy plays the same episodes, the others the first of the "
             "guard's. [docs/worlds/cc4-rules.md](../../docs/worlds/cc4-rules.md) §13 describes how the guard "
-            "decides."
-            + figures.get("note", "")
+            "decides." + figures.get("note", "")
         ),
         sections=[section for red, players in figures["reds"].items() for section in sections(red, players)],
     )

@@ -34,7 +34,8 @@ WITH_CORE_DEPENDENCIES = {"core", "worlds"}
 # Who may import what others must not.
 PLACES = {
     "CybORG": ("parity", "adapters/cyborg"),
-    "gymnasium": ("adapters/gymnasium", "adapters/pettingzoo"),  # PettingZoo's spaces are Gymnasium's
+    # the spaces of PettingZoo and RLlib are Gymnasium's
+    "gymnasium": ("adapters/gymnasium", "adapters/pettingzoo", "adapters/rllib"),
     "pettingzoo": ("adapters/pettingzoo",),
     "jaxmarl": ("adapters/jaxmarl",),
     "torch": ("parity", "llm"),

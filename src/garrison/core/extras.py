@@ -13,9 +13,14 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "ray": ("ray",),
     "parity": ("torch",),
     "cyborg": ("gym", "gymnasium", "networkx", "prettytable", "yaml"),
+    "gymnasium": ("gymnasium",),
+    "pettingzoo": ("pettingzoo",),
+    "jaxmarl": ("jaxmarl",),
+    "rllib": ("ray", "torch"),
+    "sb3": ("sb3_contrib",),
 }
 #: Packages that are installed by another name than they are imported by.
-INSTALLED_AS = {"yaml": "PyYAML"}
+INSTALLED_AS = {"yaml": "PyYAML", "sb3_contrib": "sb3-contrib"}
 
 
 def remedy(extra: str) -> str:

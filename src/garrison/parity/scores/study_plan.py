@@ -109,7 +109,7 @@ class Plan:
             if missing:
                 groups.setdefault((subject.world, tuple(missing)), []).append(subject)
         for (world, missing), subjects in groups.items():
-            names = ', '.join(s.name for s in subjects)
+            names = ", ".join(s.name for s in subjects)
             yield f"{len(missing)} episodes against {subjects[0].there.red}: {names}"
             self._together(world, missing, subjects)
 
