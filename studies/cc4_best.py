@@ -82,6 +82,23 @@ TRIALS = {
         total_steps=90 * 16 * 499,
     ),
     "critic": _trial("cause", "the critic sees where red is", critic_observation="true"),
+    # before agents remembered
+    "critic-long": _trial("critic", "twice the steps", total_steps=180 * 16 * 499),
+    "critic-half-team": _trial("critic", "half of an agent's reward is the team's", {"team_share": 0.5}),
+    "critic-lambda-90": _trial("critic", "the critic's word sooner", gae_lambda=0.9),
+    "critic-lambda-99": _trial("critic", "the critic's word later", gae_lambda=0.99),
+    "critic-taught": _trial(
+        "critic",
+        "guard's choices too, less and less, in the first half",
+        teacher="guard",
+        teacher_end=0.0,
+        teacher_until=0.5,
+        entropy_coef=0.0,
+    ),
+    "critic-taught-half-team": _trial(
+        "critic-taught", "half of an agent's reward is the team's", {"team_share": 0.5}
+    ),
+    # what became of it
     "recipe": _trial("critic", "agents remember their Restores and Removes", {"observation": "recall"}),
     # more of the same
     "long": _trial("recipe", "four times the steps", total_steps=360 * 16 * 499),
