@@ -12,9 +12,10 @@ from garrison.runs import launch
 from garrison.runs.launch import Local, last_lines, work
 
 SLEEP = "import time; time.sleep(60)"
-#: Says that it is there, then sleeps until SIGINT, and ends in order.
+#: Says that it is there, then sleeps until SIGINT, and ends in order, as a training does.
 ORDERLY = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored: where tests run in the background
 print("ready", flush=True)
 try:
     time.sleep(60)
