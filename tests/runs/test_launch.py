@@ -15,7 +15,7 @@ SLEEP = "import time; time.sleep(60)"
 #: Says that it is there, then sleeps until SIGINT, and ends in order, as a training does.
 ORDERLY = """
 import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored: where tests run in the background
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
 print("ready", flush=True)
 try:
     time.sleep(60)
