@@ -1,12 +1,12 @@
 # The command `garrison` in a container:
 #
 #   docker build --tag garrison .
-#   docker run --rm --volume "$PWD/runs:/work/runs" garrison train quick
+#   docker run --rm --volume "$PWD/runs:/data/runs" garrison train quick
 #
 # For an NVIDIA GPU, with CUDA's libraries from JAX's packages:
 #
 #   docker build --build-arg JAX_EXTRA=cuda12 --tag garrison:cuda12 .
-#   docker run --rm --gpus all --volume "$PWD/runs:/work/runs" garrison:cuda12 info
+#   docker run --rm --gpus all --volume "$PWD/runs:/data/runs" garrison:cuda12 info
 #
 # docs/install.md says what of this was tested.
 
@@ -24,12 +24,12 @@ FROM ${PYTHON_IMAGE}
 COPY --from=build /opt/garrison /opt/garrison
 # The cache of compiled programs is open to every user, so that `docker run --user` works too.
 RUN useradd --uid 1000 garrison \
-    && install --directory --owner garrison /work /work/runs \
+    && install --directory --owner garrison /data /data/runs \
     && install --directory --mode 1777 /var/cache/garrison
 ENV PATH=/opt/garrison/bin:$PATH \
     XDG_CACHE_HOME=/var/cache/garrison \
     MPLCONFIGDIR=/var/cache/garrison/matplotlib
 USER 1000
-WORKDIR /work
+WORKDIR /data
 ENTRYPOINT ["garrison"]
 CMD ["--help"]
