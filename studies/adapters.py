@@ -234,7 +234,7 @@ def script_row(root: Path, script: str, total: int) -> Row:
             subprocess.run(
                 [sys.executable, "-c", SCRIPT, str(log), str(changed), *overrides, "WANDB_MODE=offline"],
                 cwd=folder,
-                env=os.environ | {"WANDB_ENTITY": "none"},
+                env=os.environ | {"WANDB_ENTITY": "none", "PYTHONPATH": str(SRC)},
                 check=True,
                 stdout=subprocess.DEVNULL,
             )
