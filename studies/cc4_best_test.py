@@ -191,7 +191,7 @@ def _rows(simulators: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         yield (name, str(len(next(iter(engines.values())))), *cells, *_gap(pooled))
 
 
-def _cells(found: Mapping[str, Any] | None) -> tuple[str, str]:
+def _cells(found: dict[str, Any] | None) -> tuple[str, str]:
     return (mean(found), f"{found['n']:,}") if found else ("-", "-")
 
 

@@ -1,4 +1,4 @@
-"""Settings of all tests: strict shapes, and compiled programs kept from one run to the next.
+"""Settings of all tests: strict shapes, checked calls, and compiled programs kept from one run to the next.
 
 JAX writes entries of its compilation cache in place, so that processes which share a folder can read half
 of one, and a run that is killed leaves half of one behind. Here each process has a folder of its own, filled
@@ -15,9 +15,11 @@ sys.path.append(str(Path(__file__).parent))  # for modules that tests share
 
 import jax
 import pytest
+from array_types import check_calls
 from quick_xla import compile_quickly
 
 compile_quickly()
+check_calls()
 
 CACHE = Path(__file__).parents[1] / ".cache" / "jax"
 own_cache = pytest.StashKey[tempfile.TemporaryDirectory]()

@@ -39,7 +39,10 @@ PLACES = {
     "pettingzoo": ("adapters/pettingzoo",),
     "jaxmarl": ("adapters/jaxmarl",),
     "torch": ("parity", "llm"),
+    "jaxtyping": ("core/typing",),
 }
+# What type checkers alone import.
+FOR_TYPE_CHECKERS = {("core/typing.py", "jaxtyping")}
 
 
 def imported(module: str, source: str) -> Iterator[str]:
@@ -63,7 +66,11 @@ def violations(module: str, source: str) -> list[str]:
         top, *rest = name.split(".")
         if top == "garrison":
             found += wrong_layer(package, rest[0] if rest else "core")
-        elif package in WITH_CORE_DEPENDENCIES and top not in CORE_DEPENDENCIES | sys.stdlib_module_names:
+        elif (
+            package in WITH_CORE_DEPENDENCIES
+            and top not in CORE_DEPENDENCIES | sys.stdlib_module_names
+            and (module, top) not in FOR_TYPE_CHECKERS
+        ):
             found.append(f"{package} needs {top}, which a bare installation lacks")
         if top in PLACES and not module.startswith(PLACES[top]):
             found.append(f"{top} outside {' and '.join(PLACES[top])}")
@@ -120,6 +127,7 @@ def test_every_package_has_a_layer():
         ("adapters/jaxmarl.py", "import gymnasium", "gymnasium outside"),
         ("view/replay.py", "from CybORG import env", "CybORG outside"),
         ("learn/optim.py", "from jax._src import core", "private to JAX"),
+        ("learn/optim.py", "from jaxtyping import Float32", "jaxtyping outside"),
     ],
 )
 def test_the_rules_find(module, source, reason):

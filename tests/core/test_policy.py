@@ -32,7 +32,7 @@ def test_constant_does_the_same_always():
 
 def test_policy_samples_or_takes_the_most_probable():
     net = nets.make(jax.random.key(2), (0, 0), 3, 4, Config(hidden_sizes=(8,)))
-    best = np.argmax(np.where(MASK, net((), OBS, False)[1][0], -np.inf), axis=1)
+    best = np.argmax(np.where(MASK, net((), OBS, np.array(False))[1][0], -np.inf), axis=1)
     assert (actions_of(NetworkPolicy(net, greedy=True)) == best).all()
     sampled = actions_of(NetworkPolicy(net))
     assert set(sampled[:, 0]) == {0, 2}  # nearly uniform when new

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from garrison.core.struct import static, struct
+from garrison.core.struct import Struct, static, struct
 
 
 @struct
@@ -44,3 +44,20 @@ def test_records_of_two_classes_have_two_structures():
     assert [bool(name(record)) for record in (Left(), Right())] == [True, False]
     paths = jax.tree_util.tree_leaves_with_path(Left())
     assert [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in paths] == ["x"]
+
+
+def test_subclasses_of_struct_are_records_and_may_add_fields():
+    class Base(Struct):
+        x: jax.Array
+
+    class Derived(Base):
+        name: str = static(default="p")
+
+    assert struct(Derived) is Derived
+    derived = Derived(jnp.ones(2), name="q")
+    doubled = jax.jit(lambda d: jax.tree.map(lambda leaf: 2 * leaf, d))(derived)
+    assert (type(doubled), doubled.x.tolist(), doubled.name) == (Derived, [2, 2], "q")
+    assert derived.replace(name="r").name == "r"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        derived.x = jnp.zeros(2)
+    assert jax.tree.structure(Base(jnp.ones(2))) != jax.tree.structure(Derived(jnp.ones(2)))

@@ -127,7 +127,8 @@ def test_rollouts_hold_what_was_known_before_the_action(chunk):
 
 def rows_of(steps: int, memory) -> ppo.Sample:
     number = jnp.asarray(np.arange(steps)[:, None] * 10.0 + np.arange(ENVS), jnp.float32)
-    other = dict.fromkeys(("obs", "mask", "action", "log_prob", "advantage", "target"), number)
+    other = dict.fromkeys(("obs", "log_prob", "advantage", "target"), number)
+    other |= {"mask": number[..., None] > 0, "action": number.astype(jnp.int32)}
     return ppo.Sample(**other, weight=jnp.ones((steps, ENVS)), first=number == 0, memory=memory)
 
 

@@ -83,30 +83,38 @@ class Algorithm(Protocol):
 
     def init(self, config: Any, world: World, key: jax.Array) -> Any:
         """The first train state: a pytree of all that changes during training, saved whole."""
+        ...
 
     def iteration(self, config: Any, world: World, state: Any) -> tuple[Any, dict[str, jax.Array]]:
         """Collect experience and learn from it. Returns the next state and metrics."""
+        ...
 
     def policy(self, state: Any, world: World, greedy: bool = False) -> Policy:
         """The policy that was learned. ``greedy`` takes the most probable action instead of sampling."""
+        ...
 
     def steps_per_iteration(self, config: Any, world: World) -> int:
         """Environment steps of one iteration, over all environments."""
+        ...
 
     def num_iterations(self, config: Any, world: World) -> int:
         """Iterations that make up ``total_steps``, rounded up."""
+        ...
 
     def footprint(self, config: Any, world: World) -> int:
         """Bytes of what one iteration keeps, such as its rollout. Nothing is computed."""
+        ...
 
     def placed(self, state: Any) -> Any:
         """``state`` with per-environment arrays spread over the devices, and the rest on each of them.
 
         Does nothing outside :func:`garrison.learn.shard.devices`.
         """
+        ...
 
     def holds_environments(self, config: Any, world: World) -> bool:
         """Whether the train state holds the environments between iterations.
 
         It does not where rollouts are whole episodes; only then can several hosts share a training.
         """
+        ...

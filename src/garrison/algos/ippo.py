@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from garrison.core.struct import static, struct
+from garrison.core.struct import static
 from garrison.core.world import World
 from garrison.learn import decisions, nets, optim, ppo
 from garrison.learn.policy import NetworkPolicy
@@ -21,7 +21,6 @@ from garrison.learn.ranges import check as check_ranges
 from garrison.learn.rollout import Rollout, Seen
 
 
-@struct
 class Config(ppo.Settings):
     """Hyperparameters of IPPO."""
 
@@ -61,7 +60,8 @@ def _check_decisions(config: Config, world: World) -> None:
         raise ValueError(f"{asked}; it needs decisions_only")
     if nets.remembers(config):
         raise ValueError(f"{asked}; it is for networks without memory, not for {config.network!r}")
-    if not decisions.room(steps, config.minibatches, config.decision_share, config.pieces):
+    share = config.decision_share
+    if share is not None and not decisions.room(steps, config.minibatches, share, config.pieces):
         raise ValueError(
             f"{asked}; {config.minibatches} minibatches in {config.pieces} pieces leave no step of an "
             f"environment's {steps} for some"
@@ -106,6 +106,7 @@ def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState
     net = state.net
 
     def act(key: jax.Array, memory: Any, seen: Seen) -> tuple[Any, jax.Array, jax.Array, jax.Array]:
+        assert seen.mask is not None  # as an action is asked for
         memory, (logits, value) = jax.vmap(net)(memory, seen.obs, seen.first)
         return memory, *ppo.choose(key, logits, seen.mask), value
 
@@ -123,6 +124,7 @@ def loss(
 ) -> tuple[jax.Array, Metrics]:
     """PPO's loss of a minibatch."""
     logits, value = nets.unroll(net, batch.memory, batch.obs, batch.first)
+    assert value is not None  # as init made the network
     return ppo.loss(logits, value, config, entropy_coef, batch)
 
 

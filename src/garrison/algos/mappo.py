@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 
-from garrison.core.struct import static, struct
+from garrison.core.struct import static
 from garrison.core.world import World
 from garrison.learn import nets, optim, ppo
 from garrison.learn.policy import NetworkPolicy
@@ -27,7 +27,6 @@ from garrison.learn.rollout import Rollout, Seen
 Nets = dict[str, Any]
 
 
-@struct
 class Config(ppo.Settings):
     """Hyperparameters of MAPPO."""
 
@@ -98,6 +97,7 @@ def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState
     actor, critic = state.net["actor"], state.net["critic"]
 
     def act(key: jax.Array, memory: Any, seen: Seen) -> tuple[Any, jax.Array, jax.Array, jax.Array]:
+        assert seen.mask is not None  # as an action is asked for
         own, (logits, _) = jax.vmap(actor)(memory["actor"], seen.obs, seen.first)
         central, values = jax.vmap(critic)(memory["critic"], seen.global_state, seen.first)
         return {"actor": own, "critic": central}, *ppo.choose(key, logits, seen.mask), values
@@ -114,6 +114,7 @@ def loss(
     """PPO's loss of a minibatch: its gradients reach the actor by the policy, the critic by the value."""
     memory = batch.memory or {"actor": None, "critic": None}
     logits, _ = nets.unroll(both["actor"], memory["actor"], batch.obs, batch.first)
+    assert batch.global_state is not None  # as collect asked for it
     values = nets.unroll_critic(both["critic"], memory["critic"], batch.global_state, batch.first)
     return ppo.loss(logits, values, config, entropy_coef, batch)
 

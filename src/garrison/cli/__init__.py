@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import garrison
 
+__all__ = ["main"]
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, from ``sys.argv`` if no arguments are given. Returns the exit status.

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from garrison.core.typing import Float32, Int32
+
 if TYPE_CHECKING:
     from garrison.core.world import World
 
@@ -30,18 +32,18 @@ class Kind:
     name: str
     #: agent of each group
     agents: tuple[int, ...]
-    #: int32[group, slot, feature]: places in the agent's observation; :data:`NONE` reads as 0
-    features: np.ndarray
-    #: f32[group, slot, constant]: what never changes, such as the one-hot number of a subnet
-    constants: np.ndarray
-    #: int32[group, slot]: place of the feature that is above 0 where the entity exists; NONE: it always does
-    exists: np.ndarray
-    #: int32[group, slot, verb]: the agent's action on the entity; NONE where there is none
-    actions: np.ndarray
+    #: places in the agent's observation; :data:`NONE` reads as 0
+    features: Int32[np.ndarray, "group slot feature"]
+    #: what never changes, such as the one-hot number of a subnet
+    constants: Float32[np.ndarray, "group slot constant"]
+    #: place of the feature that is above 0 where the entity exists; NONE: it always does
+    exists: Int32[np.ndarray, "group slot"]
+    #: the agent's action on the entity; NONE where there is none
+    actions: Int32[np.ndarray, "group slot verb"]
     #: names of the last axis of ``actions``
     verbs: tuple[str, ...]
-    #: f32[feature]: networks multiply features by it, so that what matters in them is near 1; None: by 1
-    scales: np.ndarray | None = None
+    #: networks multiply features by it, so that what matters in them is near 1; None: by 1
+    scales: Float32[np.ndarray, "feature"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +51,12 @@ class Entities:
     """The entities of a world, kind by kind, and what belongs to no entity."""
 
     kinds: tuple[Kind, ...]
-    #: int32[agent, feature]: places of the features of the agent itself; NONE reads as 0
-    context: np.ndarray
+    #: places of the features of the agent itself; NONE reads as 0
+    context: Int32[np.ndarray, "agent feature"]
     #: for each context feature: 0, or the number of values 0, 1, ... that it takes, to be read one-hot
     levels: tuple[int, ...]
-    #: int32[agent, verb]: actions on no entity; NONE where there is none
-    actions: np.ndarray
+    #: actions on no entity; NONE where there is none
+    actions: Int32[np.ndarray, "agent verb"]
     #: names of the last axis of ``actions``
     verbs: tuple[str, ...]
 

@@ -5,10 +5,10 @@ A policy has two functions, and is a pytree or hashable:
     memory = policy.init(key, num_agents)
     actions, memory = policy.act(key, obs, mask, memory)
 
-Both are for one environment; use ``jax.vmap`` for many. ``obs`` is f32[agent, feature], ``mask``
-bool[agent, action], ``actions`` int32[agent]; ``memory`` is a pytree of arrays, ``()`` if there is none.
-Whoever runs episodes calls ``init`` where an episode begins. Scripted, neural, recurrent, recorded and human
-policies of every side have this form.
+Both are for one environment; use ``jax.vmap`` for many. :data:`Obs`, :data:`Mask` and :data:`Actions` tell
+dtypes and axes; ``memory`` is a pytree of arrays, ``()`` if there is none. Whoever runs episodes calls
+``init`` where an episode begins. Scripted, neural, recurrent, recorded and human policies of every side have
+this form.
 
 A policy may say what it reads, so that policies of several kinds can be judged in one world:
 
@@ -24,7 +24,15 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 
-from garrison.core.struct import static, struct
+from garrison.core.struct import Struct, static
+from garrison.core.typing import Array, Bool, Float32, Int32, PRNGKeyArray
+
+#: What the agents of one side observe.
+Obs = Float32[Array, "agent feature"]
+#: Which actions they may choose; False in the padding.
+Mask = Bool[Array, "agent action"]
+#: What they choose, by index.
+Actions = Int32[Array, "agent"]
 
 #: The ``observation`` of privileged policies: they get the world's state in place of the observation.
 STATE = "state"
@@ -33,11 +41,13 @@ STATE = "state"
 class Policy(Protocol):
     """What every policy offers; see the module's docstring."""
 
-    def init(self, key: jax.Array, num_agents: int) -> Any:
+    def init(self, key: PRNGKeyArray, num_agents: int) -> Any:
         """The memory at the start of an episode."""
+        ...
 
-    def act(self, key: jax.Array, obs: Any, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
-        """Actions ``int32[agent]`` and the next memory."""
+    def act(self, key: PRNGKeyArray, obs: Any, mask: Mask, memory: Any) -> tuple[Actions, Any]:
+        """Actions and the next memory."""
+        ...
 
 
 def observation_of(policy: Any) -> str | None:
@@ -56,8 +66,8 @@ def is_privileged(policy: Any) -> bool:
 
 
 def act(
-    policy: Policy, key: jax.Array, obs: jax.Array, state: Any, mask: jax.Array, memory: Any
-) -> tuple[jax.Array, Any]:
+    policy: Policy, key: PRNGKeyArray, obs: Obs, state: Any, mask: Mask, memory: Any
+) -> tuple[Actions, Any]:
     """``policy.act`` on what the policy reads: the state if it is privileged, else features of ``obs``."""
     if isinstance(policy, Pool):
         return policy.act_on(key, obs, state, mask, memory)
@@ -76,32 +86,29 @@ def members_of(policy: Any) -> tuple[Any, ...]:
 class Memoryless:
     """Base class of policies without memory."""
 
-    def init(self, key: jax.Array, num_agents: int) -> tuple[()]:
+    def init(self, key: PRNGKeyArray, num_agents: int) -> tuple[()]:
         return ()
 
 
-@struct
-class Random(Memoryless):
+class Random(Memoryless, Struct):
     """Uniform over the legal actions of each agent; over all actions where none is legal."""
 
-    def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
+    def act(self, key: PRNGKeyArray, obs: Obs, mask: Mask, memory: Any) -> tuple[Actions, Any]:
         possible = mask | ~jnp.any(mask, axis=-1, keepdims=True)
         logits = jnp.where(possible, 0.0, -jnp.inf).astype(jnp.float32)
         return jax.random.categorical(key, logits).astype(jnp.int32), memory
 
 
-@struct
-class Constant(Memoryless):
+class Constant(Memoryless, Struct):
     """Each agent always takes the same action."""
 
     actions: tuple[int, ...] = static()
 
-    def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
+    def act(self, key: PRNGKeyArray, obs: Obs, mask: Mask, memory: Any) -> tuple[Actions, Any]:
         return jnp.asarray(self.actions, jnp.int32), memory
 
 
-@struct
-class Pool:
+class Pool(Struct):
     """Plays one of its members, drawn again for each episode and environment.
 
     All members decide in each step and the drawn one's actions are taken, so that one compiled program holds
@@ -109,25 +116,23 @@ class Pool:
     """
 
     members: tuple[Any, ...]
-    weights: jax.Array  # f32[member]: not negative, not all zero
+    weights: Float32[Array, "member"]  # not negative, not all zero
 
-    def init(self, key: jax.Array, num_agents: int) -> tuple[jax.Array, tuple[Any, ...]]:
-        """The index of the drawn member ``int32[]``, and the memories of all."""
+    def init(self, key: PRNGKeyArray, num_agents: int) -> tuple[Int32[Array, ""], tuple[Any, ...]]:
+        """The index of the drawn member, and the memories of all."""
         index_key, *keys = jax.random.split(key, 1 + len(self.members))
         index = jax.random.categorical(index_key, jnp.log(self.weights)).astype(jnp.int32)
         pairs = zip(self.members, keys, strict=True)
         return index, tuple(member.init(own, num_agents) for member, own in pairs)
 
-    def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
+    def act(self, key: PRNGKeyArray, obs: Obs, mask: Mask, memory: Any) -> tuple[Actions, Any]:
         """For pools without privileged members; :func:`act` serves all."""
         if any(map(is_privileged, members_of(self))):
             raise ValueError("a pool with privileged members needs the state: use garrison.core.policy.act")
         return self.act_on(key, obs, None, mask, memory)
 
-    def act_on(
-        self, key: jax.Array, obs: jax.Array, state: Any, mask: jax.Array, memory: Any
-    ) -> tuple[jax.Array, Any]:
-        """Actions ``int32[agent]`` of the drawn member, and the next memory."""
+    def act_on(self, key: PRNGKeyArray, obs: Obs, state: Any, mask: Mask, memory: Any) -> tuple[Actions, Any]:
+        """Actions of the drawn member, and the next memory."""
         index, memories = memory
         # The same key for all, so that a member acts here as it does alone.
         acted = [

@@ -60,13 +60,13 @@ def finished(
     waiting = iter(enumerate(tasks))
     with worker_pool(function, min(workers, len(tasks)), begin) as pool:
         assigned = {worker: _assign(worker, next(waiting, None)) for worker in pool}
-        while busy := [worker for worker, number in assigned.items() if number is not None]:
-            for worker in connection.wait(busy):
-                number = assigned[worker]
+        while busy := {worker: number for worker, number in assigned.items() if number is not None}:
+            for worker in connection.wait(list(busy)):
+                number = busy[worker]
                 result = answer_of(worker, number)
                 following = follow_up(number, result)
-                following = next(waiting, None) if following is None else (number, following)
-                assigned[worker] = _assign(worker, following)
+                task = next(waiting, None) if following is None else (number, following)
+                assigned[worker] = _assign(worker, task)
                 yield number, result
 
 
@@ -106,7 +106,7 @@ def worker_pool(
     context = get_context("spawn")
     workers, processes = [], []
     try:
-        with ignore_sigint():
+        with _ignore_sigint():
             for _ in range(size):
                 here, there = context.Pipe()
                 process = context.Process(target=_serve, args=(there, function, begin), daemon=True)
@@ -123,7 +123,7 @@ def worker_pool(
 
 
 @contextmanager
-def ignore_sigint() -> Iterator[None]:
+def _ignore_sigint() -> Iterator[None]:
     """Processes started in the block ignore SIGINT; the parent terminates them."""
     if threading.current_thread() is not threading.main_thread():
         yield

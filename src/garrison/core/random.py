@@ -10,12 +10,14 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from garrison.core.typing import Array, PRNGKeyArray, UInt32
+
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA  # of the key schedule: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"
 
 
-def bits(key: jax.Array, size: int) -> jax.Array:
-    """``uint32[size]``, what ``jax.random.bits(key, (size,))`` gives.
+def bits(key: PRNGKeyArray, size: int) -> UInt32[Array, "{size}"]:
+    """What ``jax.random.bits(key, (size,))`` gives.
 
     Args:
         key: one typed key, of any of JAX's generators.
@@ -25,22 +27,26 @@ def bits(key: jax.Array, size: int) -> jax.Array:
     words = jax.random.key_data(key)
     width = -(-size // 2)
 
-    def half(i: jax.Array, out: jax.Array) -> jax.Array:
+    def half(i: Array, out: Array) -> Array:
         place = i.astype(jnp.uint32) * jnp.uint32(width) + jnp.arange(width, dtype=jnp.uint32)
-        high, low = threefry(words[0], words[1], jnp.zeros(width, jnp.uint32), place)
+        high, low = _threefry(words[0], words[1], jnp.zeros(width, jnp.uint32), place)
         return jax.lax.dynamic_update_slice(out, high ^ low, (i * width,))
 
     # in a loop, because XLA would else compute the words again for each of their uses
     return jax.lax.fori_loop(0, 2, half, jnp.zeros(2 * width, jnp.uint32))[:size]
 
 
-def _is_threefry(key: jax.Array) -> bool:
+def _is_threefry(key: PRNGKeyArray) -> bool:
     """Whether the words are a function of the key and their place, by the generator that is JAX's default."""
-    return bool(jax.config.jax_threefry_partitionable) and jax.random.key_impl(key) == "threefry2x32"
+    # jax.config makes its attributes at run time.
+    partitionable = jax.config.jax_threefry_partitionable  # pyright: ignore[reportAttributeAccessIssue]
+    return bool(partitionable) and jax.random.key_impl(key) == "threefry2x32"
 
 
-def threefry(key0: jax.Array, key1: jax.Array, x0: jax.Array, x1: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Threefry-2x32 with 20 rounds: ``uint32`` key (scalars) and counters to two random words."""
+def _threefry(
+    key0: UInt32[Array, ""], key1: UInt32[Array, ""], x0: UInt32[Array, "number"], x1: UInt32[Array, "number"]
+) -> tuple[UInt32[Array, "number"], UInt32[Array, "number"]]:
+    """Threefry-2x32 with 20 rounds: key and counters to two random words each."""
     keys = (key0, key1, key0 ^ key1 ^ jnp.uint32(_PARITY))
     x0, x1 = x0 + keys[0], x1 + keys[1]
     for group in range(5):

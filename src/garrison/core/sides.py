@@ -18,19 +18,19 @@ import jax
 import numpy as np
 
 from garrison.core.entities import Entities
-from garrison.core.policy import Policy, act
+from garrison.core.policy import Mask, Obs, Policy, act
 from garrison.core.spaces import check_actions
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Float32, PRNGKeyArray
 from garrison.core.world import Restriction, State, Step, World, observed_by
 from garrison.core.wrappers import Wrapper
 
 
-@struct
-class OneSideState:
+class OneSideState(Struct):
     """The state of a world in which one side acts."""
 
     world: State  # of the two-sided world
-    obs: jax.Array  # f32[agent, feature]: what all agents of both sides saw last
+    obs: Float32[Array, "*env agent feature"]  # what all agents of both sides saw last
     memory: Any  # of the opponent
 
 
@@ -91,51 +91,49 @@ class OneSide(Wrapper):
         return np.array(self.world.side_agents(other_side(self.world, self.side)))
 
     @property
-    def sides(self) -> Mapping[str, tuple[int, ...]]:  # type: ignore[override]
+    def sides(self) -> Mapping[str, tuple[int, ...]]:
         return {self.side: tuple(range(len(self._own)))}
 
     @property
-    def agents(self) -> tuple[str, ...]:  # type: ignore[override]
+    def agents(self) -> tuple[str, ...]:
         return tuple(self.world.agents[i] for i in self._own)
 
     @property
-    def action_counts(self) -> tuple[int, ...]:  # type: ignore[override]
+    def action_counts(self) -> tuple[int, ...]:
         return tuple(self.world.action_counts[i] for i in self._own)
 
     @property
-    def observation_sizes(self) -> tuple[int, ...]:  # type: ignore[override]
+    def observation_sizes(self) -> tuple[int, ...]:
         return tuple(self.world.observation_sizes[i] for i in self._own)
 
     @property
-    def idle_actions(self) -> tuple[int, ...] | None:  # type: ignore[override]
+    def idle_actions(self) -> tuple[int, ...] | None:
         idle = self.world.idle_actions
         return None if idle is None else tuple(idle[i] for i in self._own)
 
     @property
-    def observations(self) -> tuple[str, ...]:  # type: ignore[override]
+    def observations(self) -> tuple[str, ...]:
         return self.world.observations_of(self.side)
 
     @property
-    def observation(self) -> str | None:  # type: ignore[override]
+    def observation(self) -> str | None:
         return self.world.observation if self.world.observation in self.observations else None
 
     @property
-    def zero_sum(self) -> bool:  # type: ignore[override]
+    def zero_sum(self) -> bool:
         return False  # there is one side only
 
     def inner(self, state: OneSideState) -> State:
         return state.world
 
-    def reset(self, key: jax.Array, **more: Any) -> tuple[jax.Array, OneSideState]:
+    def reset(self, key: PRNGKeyArray, **more: Any) -> tuple[Obs, OneSideState]:
         """Start an episode; ``more`` goes to the two-sided world's ``reset``."""
         key, memory_key = jax.random.split(key)
         obs, state = self.world.reset(key, **more)
         memory = self.opponent.init(memory_key, len(self._other))
         return self._seen(obs), OneSideState(state, obs, memory)
 
-    def step(
-        self, key: jax.Array, state: OneSideState, actions: jax.Array
-    ) -> tuple[jax.Array, OneSideState, Step]:
+    def step(self, key: PRNGKeyArray, state: OneSideState, actions: Array) -> tuple[Obs, OneSideState, Step]:
         actions = check_actions(self, actions)
         key, opponent_key = jax.random.split(key)
         other, legal = self._other, self.world.legal(state.world)
@@ -147,7 +145,7 @@ class OneSide(Wrapper):
         obs, after, step = self.world.step(key, state.world, joint)
         return self._seen(obs), OneSideState(after, obs, memory), self._step_of(step)
 
-    def legal(self, state: OneSideState) -> jax.Array:
+    def legal(self, state: OneSideState) -> Mask:
         return self.world.legal(state.world)[self._own, : self.num_actions]
 
     def action_labels(self, agent: int | str) -> list[str]:
@@ -159,7 +157,7 @@ class OneSide(Wrapper):
     def global_state_size(self, kind: str = "concat") -> int:
         return World.global_state_size(self) if kind == "concat" else self.world.global_state_size(kind)
 
-    def global_state(self, state: OneSideState, obs: jax.Array, kind: str = "concat") -> jax.Array:
+    def global_state(self, state: OneSideState, obs: Obs, kind: str = "concat") -> Float32[Array, "number"]:
         """``"concat"`` holds the observations of this side alone; other kinds are the two-sided world's."""
         if kind == "concat":
             return World.global_state(self, state, obs)
@@ -187,7 +185,7 @@ class OneSide(Wrapper):
 
     def observe_as(self, name: str) -> Self:
         if name not in self.observations:
-            return World.observe_as(self, name)
+            return super(Wrapper, self).observe_as(name)
         world = self.world.observe_as(name)
         return replace(self, world=observed_by(world, [self.opponent]))
 
@@ -203,7 +201,7 @@ class OneSide(Wrapper):
     def narrate(self, state: OneSideState, actions: Any, after: OneSideState, step: Step) -> list[str]:
         return self.world.narrate(state.world, actions, after.world, step)
 
-    def _seen(self, obs: jax.Array) -> jax.Array:
+    def _seen(self, obs: Float32[Array, "both feature"]) -> Float32[Array, "agent own"]:
         return obs[self._own, : self.observation_size]
 
     def _step_of(self, step: Step) -> Step:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core.typing import Array, Int32
 from garrison.core.world import World
 
 
@@ -62,12 +63,12 @@ def joint_action_space(world: World) -> MultiDiscrete:
 
 
 def observation_space(world: World, agent: int | str) -> Box:
-    """The observation of one agent, without padding: ``f32[feature]``."""
+    """The observation of one agent, without padding."""
     return Box((world.observation_sizes[world.agent_index(agent)],))
 
 
-def check_actions(world: World, actions: Any, lead: tuple[int, ...] = ()) -> jax.Array:
-    """Return ``actions`` as ``int32[*lead, agent]``, or raise ``ValueError`` if they cannot be that.
+def check_actions(world: World, actions: Any, lead: tuple[int, ...] = ()) -> Int32[Array, "*lead agent"]:
+    """Return ``actions`` with the axes ``lead`` and agent, or raise ``ValueError`` if they cannot be that.
 
     Every ``World.step`` calls this first. Dtype and shape are always checked, which costs nothing when
     compiled. Values are looked at only where there are any: inside ``jit`` or ``vmap`` there are none yet,

@@ -16,14 +16,15 @@ import numpy as np
 
 from garrison.core import entities
 from garrison.core.policy import act
+from garrison.core.typing import Array, PRNGKeyArray
 from garrison.core.world import State, World, observed_by
 from garrison.core.wrappers import Vectorize, Wrapper, env_keys, env_slice
 
-REPLAYED_STEPS = 8  # how far environments of many are compared with single ones
+_REPLAYED_STEPS = 8  # how far environments of many are compared with single ones
 
 
 def check_world(
-    world: World, key: jax.Array, *, steps: int | None = None, num_envs: int = 2, eager: bool = True
+    world: World, key: PRNGKeyArray, *, steps: int | None = None, num_envs: int = 2, eager: bool = True
 ) -> None:
     """Raise ``AssertionError``, naming the clause that failed, unless ``world`` keeps the contract.
 
@@ -49,7 +50,7 @@ def check_world(
     _check_accounts(world, key, shapes)
     played = _play(Vectorize(world, num_envs), key, steps)
     _check_end(world, played[-1]["over"], steps)
-    replayed = played[:REPLAYED_STEPS]
+    replayed = played[:_REPLAYED_STEPS]
     _check_repeat(Vectorize(world, num_envs), key, replayed)
     if eager:
         _check_eager(world, key, replayed[0]["actions"][0])
@@ -164,7 +165,7 @@ class _Shapes(NamedTuple):
     step: Any
 
 
-def _shapes(world: World, key: jax.Array) -> _Shapes:
+def _shapes(world: World, key: Array) -> _Shapes:
     obs, state = jax.eval_shape(world.reset, key)
     actions = jax.ShapeDtypeStruct((world.num_agents,), jnp.int32)
     return _Shapes(
@@ -172,7 +173,7 @@ def _shapes(world: World, key: jax.Array) -> _Shapes:
     )
 
 
-def _check_accounts(world: World, key: jax.Array, shapes: _Shapes) -> None:
+def _check_accounts(world: World, key: Array, shapes: _Shapes) -> None:
     """Global states, fixed policies and the counting of decisions, by shapes alone."""
     seen = {world.observation: (shapes.obs, shapes.state)}  # by observation contract
     for kind in world.global_state_kinds:
@@ -196,9 +197,9 @@ def _check_accounts(world: World, key: jax.Array, shapes: _Shapes) -> None:
 
 
 def _check_policy(
-    key: jax.Array, rows: tuple[int, ...], who: str, policy: Any, obs: Any, state: Any, legal: Any
+    key: Array, rows: tuple[int, ...], who: str, policy: Any, obs: Any, state: Any, legal: Any
 ) -> None:
-    def decide(key: jax.Array, obs: jax.Array, state: State, legal: jax.Array) -> tuple[Any, Any, Any]:
+    def decide(key: Array, obs: Array, state: State, legal: Array) -> tuple[Any, Any, Any]:
         memory = policy.init(key, len(rows))
         return memory, *act(policy, key, obs[np.array(rows)], state, legal[np.array(rows)], memory)
 
@@ -242,7 +243,7 @@ def _check_entities(described: Any, world: World) -> None:
 def _check_structure(world: World, shapes: _Shapes) -> None:
     agents, features = world.num_agents, world.observation_size
     obs, state, legal, next_obs, next_state, step = shapes
-    for what, value, shape, dtype in (
+    clauses: tuple[tuple[str, Any, tuple[int, ...], Any], ...] = (
         ("observation of reset", obs, (agents, features), jnp.float32),
         ("observation of step", next_obs, (agents, features), jnp.float32),
         ("final_obs", step.final_obs, (agents, features), jnp.float32),
@@ -252,8 +253,9 @@ def _check_structure(world: World, shapes: _Shapes) -> None:
         ("legal", legal, (agents, world.num_actions), jnp.bool_),
         ("elapsed", step.elapsed, (), jnp.float32),
         ("final_mask", step.final_mask, (agents, world.num_actions), jnp.bool_),
-    ):
-        if value is None and what in ("elapsed", "final_mask"):
+    )
+    for what, value, shape, dtype in clauses:
+        if what in ("elapsed", "final_mask") and value is None:
             continue
         right = value.shape == shape and value.dtype == dtype
         _require(right, f"{what} is {jnp.dtype(dtype).name}{shape}", f"{value.dtype}{value.shape}")
@@ -276,18 +278,18 @@ def _check_structure(world: World, shapes: _Shapes) -> None:
 
 
 @jax.jit
-def _reset(world: World, key: jax.Array) -> tuple[jax.Array, State, jax.Array]:
+def _reset(world: World, key: Array) -> tuple[Array, State, Array]:
     obs, state = world.reset(key)
     return obs, state, world.legal(state)
 
 
 @jax.jit
-def _step(world: World, key: jax.Array, state: State, actions: jax.Array) -> tuple[Any, ...]:
+def _step(world: World, key: Array, state: State, actions: Array) -> tuple[Any, ...]:
     obs, state, step = world.step(key, state, actions)
     return obs, state, step, world.legal(state)
 
 
-def _play(world: Vectorize, key: jax.Array, steps: int | None) -> list[dict[str, Any]]:
+def _play(world: Vectorize, key: Array, steps: int | None) -> list[dict[str, Any]]:
     """Play random legal actions; one record per step, the first ones with all that the step returned."""
     rng = np.random.default_rng(0)
     obs, state, legal = _reset(world, key)
@@ -301,12 +303,12 @@ def _play(world: Vectorize, key: jax.Array, steps: int | None) -> list[dict[str,
         _check_step(world, step, legal, fresh=over, last=time == world.max_steps - 1)
         over |= np.asarray(step.done)
         played.append({"actions": actions, "over": over.copy()})
-        if time < REPLAYED_STEPS:
+        if time < _REPLAYED_STEPS:
             played[-1] |= {"before": before, "result": (obs, state, step, legal)}
     return played
 
 
-def _check_step(world: Vectorize, step: Any, legal: jax.Array, fresh: np.ndarray, last: bool) -> None:
+def _check_step(world: Vectorize, step: Any, legal: Array, fresh: np.ndarray, last: bool) -> None:
     """Clauses on what a step of several environments returns; ``fresh`` is False in their first episodes."""
     if step.elapsed is not None:
         _require((np.asarray(step.elapsed) > 0).all(), "elapsed is above 0", step.elapsed)
@@ -328,11 +330,11 @@ def _random_actions(rng: np.random.Generator, legal: np.ndarray) -> np.ndarray:
 
 
 @partial(jax.jit, static_argnames="restriction")
-def _narrowed(restriction: Any, obs: jax.Array, legal: jax.Array) -> jax.Array:
+def _narrowed(restriction: Any, obs: Array, legal: Array) -> Array:
     return jax.vmap(restriction)(obs, legal)
 
 
-def _check_restriction(world: World, obs: jax.Array, legal: jax.Array) -> None:
+def _check_restriction(world: World, obs: Array, legal: Array) -> None:
     restriction = world.restriction() if len(world.sides) == 1 else None
     if restriction is None:
         return
@@ -340,7 +342,7 @@ def _check_restriction(world: World, obs: jax.Array, legal: jax.Array) -> None:
     _require(same.all(), "a restriction leaves the world's own masks as they are", np.argwhere(~same))
 
 
-def _check_values(world: World, obs: jax.Array, legal: jax.Array, step: Any = None) -> None:
+def _check_values(world: World, obs: Any, legal: Any, step: Any = None) -> None:
     _check_restriction(world, obs, legal)
     legal, obs = np.asarray(legal), np.asarray(obs)
     final_obs = obs if step is None else np.asarray(step.final_obs)
@@ -376,13 +378,13 @@ def _check_end(world: World, over: np.ndarray, steps: int | None) -> None:
         )
 
 
-def _check_repeat(world: Vectorize, key: jax.Array, replayed: list[dict[str, Any]]) -> None:
+def _check_repeat(world: Vectorize, key: Array, replayed: list[dict[str, Any]]) -> None:
     for time, record in enumerate(replayed):
         again = _step(world, jax.random.fold_in(key, time), record["before"], record["actions"])
         _require_same(again, record["result"], "the same key gives the same step", exact=True)
 
 
-def _check_eager(world: World, key: jax.Array, actions: np.ndarray) -> None:
+def _check_eager(world: World, key: Array, actions: Any) -> None:
     obs, state = world.reset(key)
     _require_same((obs, state, world.legal(state)), _reset(world, key), "reset is the same without jit")
     obs, after, step = world.step(key, state, actions)
@@ -390,7 +392,7 @@ def _check_eager(world: World, key: jax.Array, actions: np.ndarray) -> None:
     _require_same(eager, _step(world, key, state, actions), "step is the same without jit")
 
 
-def _check_environments(world: World, key: jax.Array, replayed: list[dict[str, Any]], num_envs: int) -> None:
+def _check_environments(world: World, key: Array, replayed: list[dict[str, Any]], num_envs: int) -> None:
     together = _reset(Vectorize(world, num_envs), key)
     for index, env_key in enumerate(env_keys(key, num_envs)):
         alone = _reset(world, env_key)
@@ -407,7 +409,7 @@ def _check_environments(world: World, key: jax.Array, replayed: list[dict[str, A
             )
 
 
-def _check_bad_actions(world: World, key: jax.Array) -> None:
+def _check_bad_actions(world: World, key: Array) -> None:
     _, state, legal = _reset(world, key)
     illegal = np.argmin(legal, axis=-1).astype(np.int32)  # of an agent that may do anything, the first action
     beyond = np.asarray(world.action_counts, np.int32)
@@ -427,7 +429,7 @@ def _check_bad_actions(world: World, key: jax.Array) -> None:
 
 
 def _require_error(
-    world: World, key: jax.Array, state: State, actions: Any, clause: str, naming: str = ""
+    world: World, key: Array, state: State, actions: Any, clause: str, naming: str = ""
 ) -> None:
     try:
         world.step(key, state, actions)

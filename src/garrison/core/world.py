@@ -26,41 +26,51 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import jax
 import jax.numpy as jnp
 
-from garrison.core.policy import STATE, Constant, Policy, Random, members_of, observation_of
-from garrison.core.struct import struct
+from garrison.core.policy import (
+    STATE,
+    Actions,
+    Constant,
+    Mask,
+    Obs,
+    Policy,
+    Random,
+    members_of,
+    observation_of,
+)
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Bool, Float32, PRNGKeyArray
 
 if TYPE_CHECKING:
     from garrison.core.entities import Entities
 
 State = Any
-#: f32[agent, feature], bool[agent, action] -> bool[agent, action]
-Restriction = Callable[[jax.Array, jax.Array], jax.Array]
+#: observations and legal actions -> those of them that are left
+Restriction = Callable[[Obs, Mask], Mask]
 
 
-@struct
-class Step:
+class Step(Struct):
     """What a step returns beside the observation and the next state."""
 
-    reward: jax.Array  # f32[agent]
-    terminated: jax.Array  # bool[]: the episode is over by the rules of the world
-    truncated: jax.Array  # bool[]: the episode was cut by its time limit
-    final_obs: jax.Array  # f32[agent, feature]: the observation before any automatic reset
-    #: what else the world reports: ``reward_parts``, ``events``; ``team_reward`` f32[] where the rewards of
-    #: agents are split or shaped
+    reward: Float32[Array, "*env agent"]
+    terminated: Bool[Array, "*env"]  # the episode is over by the rules of the world
+    truncated: Bool[Array, "*env"]  # the episode was cut by its time limit
+    final_obs: Float32[Array, "*env agent feature"]  # the observation before any automatic reset
+    #: what else the world reports: ``reward_parts``, ``events``; ``team_reward`` where the rewards of agents
+    #: are split or shaped
     info: dict[str, Any]
-    #: f32[]: time that passed, in the world's ``time_unit``; None where each step takes 1
-    elapsed: jax.Array | None = None
-    #: bool[agent, action]: legal actions at ``final_obs``; None where nothing resets within the step, so that
-    #: they are ``legal(state)``
-    final_mask: jax.Array | None = None
+    #: time that passed, in the world's ``time_unit``; None where each step takes 1
+    elapsed: Float32[Array, "*env"] | None = None
+    #: legal actions at ``final_obs``; None where nothing resets within the step, so that they are
+    #: ``legal(state)``
+    final_mask: Bool[Array, "*env agent action"] | None = None
 
     @property
-    def done(self) -> jax.Array:
+    def done(self) -> Bool[Array, "*env"]:
         return self.terminated | self.truncated
 
     @property
-    def team_reward(self) -> jax.Array:
-        """f32[]: the reward that judges count; the mean over agents where the world reports no other."""
+    def team_reward(self) -> Float32[Array, "*env"]:
+        """The reward that judges count; the mean over agents where the world reports no other."""
         if "team_reward" in self.info:
             return self.info["team_reward"]
         return jnp.mean(self.reward, axis=-1)
@@ -132,16 +142,20 @@ class World(ABC):
         return {"agents": tuple(range(self.num_agents))}
 
     @abstractmethod
-    def reset(self, key: jax.Array) -> tuple[jax.Array, State]:
-        """Start an episode. Returns observations ``f32[agent, feature]`` and the state."""
+    def reset(self, key: PRNGKeyArray) -> tuple[Obs, State]:
+        """Start an episode."""
 
     @abstractmethod
-    def step(self, key: jax.Array, state: State, actions: jax.Array) -> tuple[jax.Array, State, Step]:
-        """Advance one step with ``actions`` (``int32[agent]``)."""
+    def step(self, key: PRNGKeyArray, state: State, actions: Actions) -> tuple[Obs, State, Step]:
+        """Advance one step.
+
+        Implementations take any ``actions`` and begin with
+        :func:`~garrison.core.spaces.check_actions`, which raises ``ValueError`` for what is not these.
+        """
 
     @abstractmethod
-    def legal(self, state: State) -> jax.Array:
-        """Which actions may be chosen: ``bool[agent, action]``, False in the padding."""
+    def legal(self, state: State) -> Mask:
+        """Which actions may be chosen; False in the padding."""
 
     @abstractmethod
     def action_labels(self, agent: int | str) -> list[str]:
@@ -156,12 +170,12 @@ class World(ABC):
         self._check_kind(kind)
         return sum(self.observation_sizes)
 
-    def global_state(self, state: State, obs: jax.Array, kind: str = "concat") -> jax.Array:
-        """What a centralized critic sees: ``f32[global_state_size(kind)]``.
+    def global_state(self, state: State, obs: Obs, kind: str = "concat") -> Float32[Array, "number"]:
+        """What a centralized critic sees: :meth:`global_state_size` numbers.
 
         Args:
             state: the state of one environment.
-            obs: the observations of all agents in that state, ``f32[agent, feature]``.
+            obs: the observations of all agents in that state.
             kind: one of ``global_state_kinds``. ``"concat"``: the unpadded observations, one after another.
 
         Raises:
@@ -287,7 +301,7 @@ class World(ABC):
         sides = self.sides
         if side is None and len(sides) == 1:
             return next(iter(sides.values()))
-        if side not in sides:
+        if side is None or side not in sides:
             asked = f"no side {side!r} in world {self.name!r}" if side else f"name a side of {self.name!r}"
             raise ValueError(f"{asked}; sides: {', '.join(sides)}")
         return sides[side]
@@ -306,7 +320,8 @@ def observed_by(world: World, policies: Iterable[Any]) -> World:
     Contracts begin with the features of those before them, so a policy of an earlier one reads the first
     features. Raises ``ValueError`` for a policy whose contract the world does not have.
     """
-    read = {observation_of(one) for policy in policies for one in members_of(policy)} - {None, STATE}
+    contracts = {observation_of(one) for policy in policies for one in members_of(policy)}
+    read = {name for name in contracts if name is not None and name != STATE}
     if unknown := read - set(world.observations):
         world.observe_as(min(unknown))
     if not read:
@@ -318,9 +333,10 @@ def observed_by(world: World, policies: Iterable[Any]) -> World:
 def _flatten(world: World) -> tuple[tuple[Any, ...], Any]:
     if not world.leaf_fields:
         return (), world
+    made: Any = world  # a dataclass, as all worlds are that have fields
     static = tuple(
         (field.name, getattr(world, field.name))
-        for field in dataclasses.fields(world)  # type: ignore[arg-type]
+        for field in dataclasses.fields(made)
         if field.name not in world.leaf_fields
     )
     return tuple(getattr(world, name) for name in world.leaf_fields), static

@@ -21,9 +21,10 @@ import jax
 import jax.numpy as jnp
 
 from garrison.core.entities import Entities
-from garrison.core.policy import Policy
+from garrison.core.policy import Mask, Obs, Policy
 from garrison.core.spaces import check_actions
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Bool, Float32, Int32, Key, PRNGKeyArray
 from garrison.core.world import Restriction, State, Step, World
 
 
@@ -71,13 +72,13 @@ class Wrapper(World):
     global_state_kinds = _forwarded("global_state_kinds")
     sides = _forwarded("sides")
 
-    def reset(self, key: jax.Array) -> tuple[jax.Array, State]:
+    def reset(self, key: PRNGKeyArray) -> tuple[Obs, State]:
         return self.world.reset(key)
 
-    def step(self, key: jax.Array, state: State, actions: jax.Array) -> tuple[jax.Array, State, Step]:
+    def step(self, key: PRNGKeyArray, state: State, actions: Array) -> tuple[Obs, State, Step]:
         return self.world.step(key, state, actions)
 
-    def legal(self, state: State) -> jax.Array:
+    def legal(self, state: State) -> Mask:
         return self.world.legal(self.inner(state))
 
     def action_labels(self, agent: int | str) -> list[str]:
@@ -89,7 +90,7 @@ class Wrapper(World):
     def global_state_size(self, kind: str = "concat") -> int:
         return self.world.global_state_size(kind)
 
-    def global_state(self, state: State, obs: jax.Array, kind: str = "concat") -> jax.Array:
+    def global_state(self, state: State, obs: Obs, kind: str = "concat") -> Float32[Array, "number"]:
         return self.world.global_state(self.inner(state), obs, kind)
 
     def policies(self, side: str | None = None) -> dict[str, Policy]:
@@ -142,10 +143,10 @@ class _InnerBehavior:
         self.axes, self.phases = behavior.axes, behavior.phases
         self._behavior, self._inner = behavior, inner
 
-    def decisions(self, state: State, actions: jax.Array, after: State, step: Step) -> Any:
+    def decisions(self, state: State, actions: Array, after: State, step: Step) -> Any:
         return self._behavior.decisions(self._inner(state), actions, self._inner(after), step)
 
-    def phase(self, state: State, after: State) -> jax.Array:
+    def phase(self, state: State, after: State) -> Array:
         return self._behavior.phase(self._inner(state), self._inner(after))
 
 
@@ -159,7 +160,7 @@ class _InnerDiagnosis:
     def start(self, state: State) -> Any:
         return self._diagnosis.start(self._inner(state))
 
-    def add(self, counters: Any, state: State, actions: jax.Array, after: State, step: Step) -> Any:
+    def add(self, counters: Any, state: State, actions: Array, after: State, step: Step) -> Any:
         return self._diagnosis.add(counters, self._inner(state), actions, self._inner(after), step)
 
 
@@ -172,7 +173,7 @@ class AutoReset(Wrapper):
     and ``info`` are the old one's.
     """
 
-    def step(self, key: jax.Array, state: State, actions: jax.Array) -> tuple[jax.Array, State, Step]:
+    def step(self, key: PRNGKeyArray, state: State, actions: Array) -> tuple[Obs, State, Step]:
         step_key, reset_key = jax.random.split(key)
         obs, state, step = self.world.step(step_key, state, actions)
         final_mask = self.world.legal(state) if step.final_mask is None else step.final_mask
@@ -180,20 +181,19 @@ class AutoReset(Wrapper):
         return obs, state, step.replace(final_mask=final_mask)
 
 
-@struct
-class EpisodeStatsState:
+class EpisodeStatsState(Struct):
     world: State  # state of the wrapped world
-    episode_return: jax.Array  # f32[agent]: sum of rewards of the running episode
-    episode_length: jax.Array  # int32[]: its steps
-    last_return: jax.Array  # f32[agent]: the same of the last finished episode, 0 before there is one
-    last_length: jax.Array  # int32[]
+    episode_return: Float32[Array, "*env agent"]  # sum of rewards of the running episode
+    episode_length: Int32[Array, "*env"]  # its steps
+    last_return: Float32[Array, "*env agent"]  # the same of the last finished episode, 0 before there is one
+    last_length: Int32[Array, "*env"]
 
 
 @dataclass(frozen=True)
 class EpisodeStats(Wrapper):
     """Adds return and length of episodes to ``info``; goes around ``AutoReset``, where there is one.
 
-    ``episode_return`` (f32[agent], undiscounted) and ``episode_length`` (int32) are those of the episode that
+    ``episode_return`` (undiscounted) and ``episode_length`` are those of the episode that
     the step belongs to, this step included: where ``step.done``, they are the whole episode's.
     ``last_return`` and ``last_length`` are those of the last finished episode; ``last_length`` is 0 before
     there is one. A call of ``reset`` forgets all.
@@ -202,14 +202,14 @@ class EpisodeStats(Wrapper):
     def inner(self, state: EpisodeStatsState) -> State:
         return state.world
 
-    def reset(self, key: jax.Array) -> tuple[jax.Array, EpisodeStatsState]:
+    def reset(self, key: PRNGKeyArray) -> tuple[Obs, EpisodeStatsState]:
         obs, state = self.world.reset(key)
         no_return, no_length = jnp.zeros(self.num_agents, jnp.float32), jnp.zeros((), jnp.int32)
         return obs, EpisodeStatsState(state, no_return, no_length, no_return, no_length)
 
     def step(
-        self, key: jax.Array, state: EpisodeStatsState, actions: jax.Array
-    ) -> tuple[jax.Array, EpisodeStatsState, Step]:
+        self, key: PRNGKeyArray, state: EpisodeStatsState, actions: Array
+    ) -> tuple[Obs, EpisodeStatsState, Step]:
         obs, world, step = self.world.step(key, state.world, actions)
         running = (state.episode_return + step.reward, state.episode_length + 1)
         last = _select(step.done, running, (state.last_return, state.last_length))
@@ -239,22 +239,25 @@ class Vectorize(Wrapper):
             "one environment at a time: ask the inner world, e.g. world.world.describe(env_slice(state, 0))"
         )
 
-    def reset(self, key: jax.Array) -> tuple[jax.Array, State]:
+    def reset(self, key: PRNGKeyArray) -> tuple[Float32[Array, "env agent feature"], State]:
         return jax.vmap(self.world.reset)(env_keys(key, self.num_envs))
 
-    def step(self, key: jax.Array, state: State, actions: jax.Array) -> tuple[jax.Array, State, Step]:
+    def step(
+        self, key: PRNGKeyArray, state: State, actions: Array
+    ) -> tuple[Float32[Array, "env agent feature"], State, Step]:
         actions = check_actions(self, actions, lead=(self.num_envs,))
         return jax.vmap(self.world.step)(env_keys(key, self.num_envs), state, actions)
 
-    def legal(self, state: State) -> jax.Array:
+    def legal(self, state: State) -> Bool[Array, "env agent action"]:
         return jax.vmap(self.world.legal)(state)
 
-    def global_state(self, state: State, obs: jax.Array, kind: str = "concat") -> jax.Array:
-        """``f32[env, global_state_size(kind)]``."""
+    def global_state(
+        self, state: State, obs: Float32[Array, "env agent feature"], kind: str = "concat"
+    ) -> Float32[Array, "env number"]:
         return jax.vmap(partial(self.world.global_state, kind=kind))(state, obs)
 
 
-def env_keys(key: jax.Array, num_envs: int) -> jax.Array:
+def env_keys(key: PRNGKeyArray, num_envs: int) -> Key[Array, "{num_envs}"]:
     """One key per environment; the key of an environment does not depend on how many there are."""
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jnp.arange(num_envs))
 
@@ -264,6 +267,6 @@ def env_slice(tree: Any, index: int) -> Any:
     return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
-def _select(condition: jax.Array, yes: Any, no: Any) -> Any:
+def _select(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:
     """``yes`` where the scalar ``condition`` holds, else ``no``, leaf by leaf."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)

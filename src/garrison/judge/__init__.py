@@ -1,1 +1,3 @@
 """Evaluation of policies: the same episodes for all, and an interval for every figure."""
+
+__all__ = ["api", "behavior", "diagnosis", "evaluate", "evaluation", "lineup", "match", "stats"]

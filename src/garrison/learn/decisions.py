@@ -13,25 +13,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core.typing import Array, Bool, Float, Float32, Int, PRNGKeyArray
 from garrison.learn import norm, ppo, rollout
 from garrison.learn.ppo import Metrics, Plan, Sample, Settings
 
 
-def plan(config: Settings, key: jax.Array, net: Any, rows: Sample, share: float, pieces: int) -> Plan:
+def plan(config: Settings, key: PRNGKeyArray, net: Any, rows: Sample, share: float, pieces: int) -> Plan:
     """Minibatches of the decisions among ``rows``, whose observations ``net`` packed.
 
     Args:
         share: room for decisions, as a share of all rows; see :func:`order_of`.
         pieces: of a minibatch; its gradient is computed one after the other.
     """
-    classes = by_class(net, rows)
+    classes = _by_class(net, rows)
     orders = []
     for own in classes:
         key, order = order_of(key, own.weight > 0, config.epochs, config.minibatches, share, pieces)
         orders.append(order)
     one = jax.grad(partial(loss, config, rows.mask.shape[2]), has_aux=True)
 
-    def gradient(net: Any, entropy_coef: jax.Array, index: tuple[jax.Array, ...]) -> tuple[Any, Metrics]:
+    def gradient(net: Any, entropy_coef: Array, index: tuple[Array, ...]) -> tuple[Any, Metrics]:
         parts = tuple(map(_picked, classes, index))
         return _in_pieces(partial(one, net, entropy_coef), pieces, standardized(parts))
 
@@ -39,16 +40,18 @@ def plan(config: Settings, key: jax.Array, net: Any, rows: Sample, share: float,
 
 
 def order_of(
-    key: jax.Array, decides: jax.Array, epochs: int, minibatches: int, share: float, pieces: int
-) -> tuple[jax.Array, jax.Array]:
-    """The next key, and the rows ``int32[update, row, env]`` of each minibatch that are decisions.
+    key: PRNGKeyArray,
+    decides: Bool[Array, "step env agent"],
+    epochs: int,
+    minibatches: int,
+    share: float,
+    pieces: int,
+) -> tuple[PRNGKeyArray, Int[Array, "update row env"]]:
+    """The next key, and the rows of each minibatch that are decisions.
 
     A row is ``step * agents + agent``. There is room for ``share`` of all rows: further decisions are left
     out at random, and where there are fewer, rows that are no decisions fill up. Each minibatch gets equally
     many of both from each environment. Its rows divide by ``pieces``.
-
-    Args:
-        decides: bool[step, env, agent].
     """
     steps, num_envs, agents = decides.shape
     size = room(steps * agents, minibatches, share, pieces)
@@ -65,7 +68,7 @@ def room(rows: int, minibatches: int, share: float, pieces: int) -> int:
     return int(rows * share) // (minibatches * pieces) * pieces
 
 
-def by_class(net: Any, rows: Sample) -> tuple[Sample, ...]:
+def _by_class(net: Any, rows: Sample) -> tuple[Sample, ...]:
     """Rows of each class of agents, with actions in the order of the class; ``rows.obs`` is packed."""
     num_agents, num_actions = rows.mask.shape[2:]
     parts = []
@@ -86,7 +89,7 @@ def by_class(net: Any, rows: Sample) -> tuple[Sample, ...]:
     return tuple(parts)
 
 
-def _picked(rows: Sample, index: jax.Array) -> Sample:
+def _picked(rows: Sample, index: Int[Array, "row env"]) -> Sample:
     """Rows [row, env, ...], each with the place of its agent in the class."""
     taken = jax.tree.map(lambda x: rollout.pick_agents(x, index), rows)
     return taken.replace(place=index % rows.weight.shape[2])
@@ -110,9 +113,9 @@ def loss(
     config: Settings,
     num_agents: int,
     net: Any,
-    entropy_coef: jax.Array | float,
+    entropy_coef: Float[Array, ""] | float,
     parts: tuple[Sample, ...],
-) -> tuple[jax.Array, Metrics]:
+) -> tuple[Float32[Array, ""], Metrics]:
     """:func:`ppo.loss` of standardized rows [row, env, ...] of each class: sums, so that pieces add up."""
     total: Any = 0.0
     metrics: Metrics = {}
@@ -126,7 +129,7 @@ def loss(
     return total, metrics
 
 
-def _weighted(weight: jax.Array, x: jax.Array) -> jax.Array:
+def _weighted(weight: Array, x: Array) -> Array:
     return jnp.sum(weight * x)
 
 

@@ -1,6 +1,6 @@
 """The categorical distribution over legal actions.
 
-A distribution is its array of log-probabilities ``f32[..., action]``. Illegal actions have probability
+A distribution is its array of log-probabilities. Illegal actions have probability
 exactly 0 and are never sampled. Where nothing is legal, the distribution is uniform over all actions.
 """
 
@@ -9,17 +9,21 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from garrison.core.typing import Array, Bool, Float32, Int32, PRNGKeyArray
+
 # Far below any logit, so that exp() gives exactly 0, yet finite, so that 0 * log-probability is 0, not NaN.
 ILLEGAL = -1e9
 
 
-def masked_categorical(logits: jax.Array, mask: jax.Array) -> jax.Array:
-    """Log-probabilities ``f32[..., action]`` from logits and ``mask`` (bool, True where legal)."""
+def masked_categorical(
+    logits: Float32[Array, "*batch action"], mask: Bool[Array, "*batch action"]
+) -> Float32[Array, "*batch action"]:
+    """Log-probabilities from logits and ``mask`` (True where legal)."""
     return jax.nn.log_softmax(jnp.where(mask, logits, ILLEGAL))
 
 
-def sample(key: jax.Array, log_probs: jax.Array) -> jax.Array:
-    """One action per distribution, ``int32[...]``.
+def sample(key: PRNGKeyArray, log_probs: Float32[Array, "*batch action"]) -> Int32[Array, "*batch"]:
+    """One action per distribution.
 
     Inverts the cumulative distribution: one random number per distribution where the Gumbel trick needs one
     per action, which is 5 times faster on a CPU.
@@ -36,16 +40,18 @@ def sample(key: jax.Array, log_probs: jax.Array) -> jax.Array:
     return jnp.min(jnp.where(reached, index, log_probs.shape[last] - 1), axis=last)
 
 
-def mode(log_probs: jax.Array) -> jax.Array:
-    """The most probable action of each distribution, ``int32[...]``; the first of equals."""
+def mode(log_probs: Float32[Array, "*batch action"]) -> Int32[Array, "*batch"]:
+    """The most probable action of each distribution; the first of equals."""
     return jnp.argmax(log_probs, axis=-1).astype(jnp.int32)
 
 
-def log_prob(log_probs: jax.Array, action: jax.Array) -> jax.Array:
-    """Log-probability ``f32[...]`` of ``action`` (int32[...])."""
+def log_prob(
+    log_probs: Float32[Array, "*batch action"], action: Int32[Array, "*batch"]
+) -> Float32[Array, "*batch"]:
+    """Log-probability of ``action``."""
     return jnp.take_along_axis(log_probs, action[..., None], axis=-1)[..., 0]
 
 
-def entropy(log_probs: jax.Array) -> jax.Array:
-    """Entropy ``f32[...]`` in nats."""
+def entropy(log_probs: Float32[Array, "*batch action"]) -> Float32[Array, "*batch"]:
+    """Entropy in nats."""
     return -jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)

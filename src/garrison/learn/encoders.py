@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from garrison.core.plugins import Plugins
+from garrison.core.typing import Array, Bool, Float32, Int, PRNGKeyArray
 from garrison.core.world import World
 from garrison.learn.cells import CELLS, GRU, LSTM
 from garrison.learn.ranges import COUNT, check, check_choice
@@ -50,46 +51,54 @@ class Encoder(Protocol):
     @classmethod
     def check(cls, options: Options) -> None:
         """Raise ``ValueError`` for options that make no sense."""
+        ...
 
     @classmethod
     def make(
-        cls, key: jax.Array, features: int, agents: int, options: Options, world: World | None
+        cls, key: PRNGKeyArray, features: int, agents: int, options: Options, world: World | None
     ) -> Encoder:
-        """An encoder of ``f32[feature]`` for agents ``0 .. agents - 1``.
+        """An encoder of observations for agents ``0 .. agents - 1``.
 
         ``agents`` is 0 where the input is not an agent's. ``world`` may tell what the features mean.
         """
+        ...
 
     @property
     def width(self) -> int:
         """Length of the vector."""
+        ...
 
     def initial_carry(self) -> Any:
         """The memory at the start of an episode; ``()`` if there is none."""
+        ...
 
-    def embed(self, obs: jax.Array, agent: jax.Array) -> jax.Array:
-        """The part that needs no memory; ``agent`` is the agent's number (int32[])."""
+    def embed(self, obs: Float32[Array, "feature"], agent: Int[Array, ""]) -> Float32[Array, "embedded"]:
+        """The part that needs no memory; ``agent`` is the agent's number."""
+        ...
 
-    def advance(self, carry: Any, embedded: jax.Array, first: jax.Array) -> tuple[Any, jax.Array]:
-        """The next memory, and the vector ``f32[width]``. ``first`` empties the memory before it is used."""
+    def advance(
+        self, carry: Any, embedded: Float32[Array, "embedded"], first: Bool[Array, ""] | bool
+    ) -> tuple[Any, Float32[Array, "width"]]:
+        """The next memory, and the vector. ``first`` empties the memory before it is used."""
+        ...
 
 
-def orthogonal(key: jax.Array, shape: tuple[int, int], scale: float) -> jax.Array:
-    """An orthogonal matrix ``f32[in, out]`` times ``scale`` (Saxe et al. 2014)."""
+def orthogonal(key: PRNGKeyArray, shape: tuple[int, int], scale: float) -> Float32[Array, "input output"]:
+    """An orthogonal matrix times ``scale`` (Saxe et al. 2014)."""
     return jax.nn.initializers.orthogonal(scale)(key, shape, jnp.float32)
 
 
 class Dense(eqx.Module):
     """``x @ weight + bias`` for one vector; ``vmap`` it over more."""
 
-    weight: jax.Array  # f32[in, out]
-    bias: jax.Array  # f32[out]
+    weight: Float32[Array, "input output"]
+    bias: Float32[Array, "output"]
 
-    def __init__(self, key: jax.Array, inputs: int, outputs: int, scale: float):
+    def __init__(self, key: PRNGKeyArray, inputs: int, outputs: int, scale: float):
         self.weight = orthogonal(key, (inputs, outputs), scale)
         self.bias = jnp.zeros(outputs, jnp.float32)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float32[Array, "input"]) -> Float32[Array, "output"]:
         return x @ self.weight + self.bias
 
 
@@ -102,12 +111,12 @@ class Trunk(eqx.Module):
 
     remembers: ClassVar[bool] = False
 
-    agent: jax.Array | None  # f32[agent, width]: the rows of the first layer that the one-hot index selects
+    agent: Float32[Array, "agent width"] | None  # the rows of the first layer that the one-hot index selects
     layers: tuple[Dense, ...]
     activation: str = eqx.field(static=True)
 
     def __init__(
-        self, key: jax.Array, features: int, agents: int, hidden_sizes: tuple[int, ...], activation: str
+        self, key: PRNGKeyArray, features: int, agents: int, hidden_sizes: tuple[int, ...], activation: str
     ):
         keys = jax.random.split(key, len(hidden_sizes))
         first = Dense(keys[0], features + agents, hidden_sizes[0], math.sqrt(2))
@@ -127,7 +136,9 @@ class Trunk(eqx.Module):
         check_choice(options, "activation", ACTIVATIONS)
 
     @classmethod
-    def make(cls, key: jax.Array, features: int, agents: int, options: Options, world: World | None) -> Trunk:
+    def make(
+        cls, key: PRNGKeyArray, features: int, agents: int, options: Options, world: World | None
+    ) -> Trunk:
         cls.check(options)
         return cls(key, features, agents, options.hidden_sizes, options.activation)
 
@@ -143,7 +154,7 @@ class Trunk(eqx.Module):
     def initial_carry(self) -> tuple[()]:
         return ()
 
-    def embed(self, obs: jax.Array, agent: jax.Array) -> jax.Array:
+    def embed(self, obs: Float32[Array, "feature"], agent: Int[Array, ""]) -> Float32[Array, "width"]:
         activate = ACTIVATIONS[self.activation]
         first, *others = self.layers
         hidden = first(obs) if self.agent is None else first(obs) + self.agent[agent]
@@ -152,7 +163,9 @@ class Trunk(eqx.Module):
             hidden = activate(layer(hidden))
         return hidden
 
-    def advance(self, carry: tuple[()], embedded: jax.Array, first: jax.Array) -> tuple[tuple[()], jax.Array]:
+    def advance(
+        self, carry: tuple[()], embedded: Float32[Array, "width"], first: Bool[Array, ""] | bool
+    ) -> tuple[tuple[()], Float32[Array, "width"]]:
         return carry, embedded
 
 
@@ -172,7 +185,7 @@ class RecurrentTrunk(eqx.Module):
 
     @classmethod
     def make(
-        cls, key: jax.Array, features: int, agents: int, options: Options, world: World | None
+        cls, key: PRNGKeyArray, features: int, agents: int, options: Options, world: World | None
     ) -> RecurrentTrunk:
         cls.check(options)
         layers_key, cell_key = jax.random.split(key)
@@ -186,16 +199,24 @@ class RecurrentTrunk(eqx.Module):
     def initial_carry(self) -> Any:
         return self.cell.initial_carry()
 
-    def embed(self, obs: jax.Array, agent: jax.Array) -> jax.Array:
+    def embed(self, obs: Float32[Array, "feature"], agent: Int[Array, ""]) -> Float32[Array, "embedded"]:
         return self.embedding.embed(obs, agent)
 
-    def advance(self, carry: Any, embedded: jax.Array, first: jax.Array) -> tuple[Any, jax.Array]:
+    def advance(
+        self, carry: Any, embedded: Float32[Array, "embedded"], first: Bool[Array, ""] | bool
+    ) -> tuple[Any, Float32[Array, "width"]]:
         carry = jax.tree.map(lambda x: jnp.where(first, jnp.zeros_like(x), x), carry)
         return self.cell(carry, embedded)
 
 
-def unroll(encoder: Encoder, carry: Any, obs: jax.Array, first: jax.Array, agent: jax.Array) -> jax.Array:
-    """The vectors ``f32[step, width]`` of a sequence of inputs (f32[step, feature])."""
+def unroll(
+    encoder: Encoder,
+    carry: Any,
+    obs: Float32[Array, "step feature"],
+    first: Bool[Array, "step"],
+    agent: Int[Array, ""],
+) -> Float32[Array, "step width"]:
+    """The vectors of a sequence of inputs."""
     embedded = jax.vmap(encoder.embed, in_axes=(0, None))(obs, agent)
     if not jax.tree.leaves(carry):
         return embedded

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.core.entities import NONE, Entities
+from garrison.core.typing import Array, Bool, Float32, Int, PRNGKeyArray
 from garrison.core.world import World
 from garrison.learn.dists import ILLEGAL
 from garrison.learn.encoders import ACTIVATIONS, Dense, Options, Trunk, orthogonal
@@ -30,17 +31,17 @@ from garrison.learn.norm import ValueScale, rescale_head
 class Packed(NamedTuple):
     """What an agent of a class observes, entity by entity; axes [...] in front of each."""
 
-    features: tuple[jax.Array, ...]  # per kind f32[group, slot, feature]
-    exists: tuple[jax.Array, ...]  # per kind bool[group, slot]
-    context: jax.Array  # f32[feature]
+    features: tuple[Float32[Array, "*batch group slot feature"], ...]
+    exists: tuple[Bool[Array, "*batch group slot"], ...]
+    context: Float32[Array, "*batch feature"]
 
 
 class KindLayers(eqx.Module):
     """The weights of one kind of entity."""
 
-    features: jax.Array  # f32[feature, width]: of the first layer
-    constants: jax.Array  # f32[constant, width]: of the first layer too
-    bias: jax.Array  # f32[width]
+    features: Float32[Array, "feature width"]  # of the first layer
+    constants: Float32[Array, "constant width"]  # of the first layer too
+    bias: Float32[Array, "width"]
     layers: tuple[Dense, ...]  # the others
     verbs: Dense
 
@@ -68,7 +69,13 @@ class EntityNet(eqx.Module):
 
     @classmethod
     def for_world(
-        cls, key: jax.Array, world: World, options: Any, *, values: bool = True, separate_critic: bool = False
+        cls,
+        key: PRNGKeyArray,
+        world: World,
+        options: Any,
+        *,
+        values: bool = True,
+        separate_critic: bool = False,
     ) -> EntityNet:
         """The network of all agents of ``world``.
 
@@ -89,7 +96,7 @@ class EntityNet(eqx.Module):
 
     @classmethod
     def _made(
-        cls, key: jax.Array, entities: Entities, num_actions: int, options: Any, values: bool
+        cls, key: PRNGKeyArray, entities: Entities, num_actions: int, options: Any, values: bool
     ) -> EntityNet:
         sizes, gain = options.hidden_sizes, math.sqrt(2)
         keys = iter(jax.random.split(key, 64))
@@ -128,16 +135,13 @@ class EntityNet(eqx.Module):
     # ------------------------------------------------------------ as every network
 
     def __call__(
-        self, carry: Any, obs: jax.Array, first: jax.Array
-    ) -> tuple[Any, tuple[jax.Array, jax.Array | None]]:
-        """The carry, logits ``f32[agent, action]`` and values ``f32[agent]`` of one step.
-
-        ``obs`` is f32[agent, feature]. Values are None without a head.
-        """
+        self, carry: Any, obs: Float32[Array, "agent feature"], first: Bool[Array, ""] | bool
+    ) -> tuple[Any, tuple[Float32[Array, "agent action"], Float32[Array, "agent"] | None]]:
+        """The carry, logits and values of one step. Values are None without a head."""
         logits: list[Any] = [None] * len(obs)
         values: list[Any] = [None] * len(obs)
         for agents, packed in zip(self.entities.classes, self.pack(obs), strict=True):
-            rows = partial(self.row, agents=agents)
+            rows: Any = partial(self.row, agents=agents)
             own, value = jax.vmap(rows)(packed, np.arange(len(agents)))
             for place, agent in enumerate(agents):
                 index = _inverse(self.entities, agents, self.num_actions)[place]
@@ -152,7 +156,8 @@ class EntityNet(eqx.Module):
 
     def with_value_head(self, old: ValueScale, new: ValueScale) -> Self:
         """The network whose values under the scale ``new`` are those of this one under ``old``."""
-        changed = rescale_head(self.value.weight, self.value.bias, old, new)
+        value: Any = self.value  # there, as values have a scale
+        changed = rescale_head(value.weight, value.bias, old, new)
         return eqx.tree_at(lambda net: (net.value.weight, net.value.bias), self, changed)
 
     # ------------------------------------------------------------ class by class
@@ -162,14 +167,14 @@ class EntityNet(eqx.Module):
         return self.entities.classes
 
     def order(self, agents: tuple[int, ...]) -> np.ndarray:
-        """The action of each logit of a class: ``int32[agent of the class, logit]``."""
+        """The action of each logit of a class, by place of the agent in it."""
         return _order(self.entities, agents)
 
-    def pack(self, obs: jax.Array) -> tuple[Packed, ...]:
-        """What the classes observe, axes [agent of the class, ...], from ``f32[agent, feature]``."""
+    def pack(self, obs: Float32[Array, "agent feature"]) -> tuple[Packed, ...]:
+        """What the classes observe, axes [agent of the class, ...]."""
         padded = jnp.pad(obs, ((0, 0), (0, 1)))  # NONE reads the zero at the end
 
-        def read(agent: int, places: np.ndarray) -> jax.Array:
+        def read(agent: int, places: np.ndarray) -> Array:
             return padded[agent][places]
 
         packed = []
@@ -191,15 +196,15 @@ class EntityNet(eqx.Module):
         context = packed.context[..., : sum(level or 1 for level in self.entities.levels)]
         return Packed(features, packed.exists, context)
 
-    def feature_weights(self, kind: int) -> jax.Array:
-        """The first layer's weights ``f32[feature, width]`` of a kind, for features as they are observed."""
+    def feature_weights(self, kind: int) -> Float32[Array, "feature width"]:
+        """The first layer's weights of a kind, for features as they are observed."""
         weights, scales = self.kinds[kind].features, self.entities.kinds[kind].scales
         return weights if scales is None else weights * jnp.asarray(scales)[:, None]
 
     def row(
-        self, packed: Packed, place: jax.Array, agents: tuple[int, ...]
-    ) -> tuple[jax.Array, jax.Array | None]:
-        """Logits ``f32[logit]`` in the order of the class ``agents``, and the value ``f32[]``, of one agent.
+        self, packed: Packed, place: Int[Array, ""], agents: tuple[int, ...]
+    ) -> tuple[Float32[Array, "logit"], Float32[Array, ""] | None]:
+        """Logits in the order of the class ``agents``, and the value, of one agent.
 
         ``place`` is the agent's position in the class.
         """
@@ -224,12 +229,12 @@ class EntityNet(eqx.Module):
         if self.verbs is not None:
             logits.append(self.verbs(agent))
         value = None
-        if self.value is not None:
+        if self.value is not None and self.value_hidden is not None:
             value = self.value(jnp.tanh(self.value_hidden(agent)))[0]
         return jnp.concatenate(logits), value
 
 
-def _context(entities: Entities, features: jax.Array) -> jax.Array:
+def _context(entities: Entities, features: Float32[Array, "feature"]) -> Float32[Array, "context"]:
     """Context features, with those that have levels read one-hot."""
     columns = [
         jax.nn.one_hot(features[i].astype(jnp.int32), level, dtype=features.dtype)
@@ -253,7 +258,7 @@ def _order(entities: Entities, agents: tuple[int, ...]) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def _inverse(entities: Entities, agents: tuple[int, ...], num_actions: int) -> np.ndarray:
-    """The logit of each action, ``int[agent of the class, action]``; past the last where there is none."""
+    """The logit of each action, by place of the agent in its class; past the last where there is none."""
     order = _order(entities, agents)
     inverse = np.full((len(agents), num_actions), order.shape[1])
     for place, row in enumerate(order):

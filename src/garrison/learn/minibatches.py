@@ -13,16 +13,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from garrison.core.typing import Array, Int, PRNGKeyArray
 from garrison.learn import rollout
 
 #: index of a minibatch -> its rows
-Pick = Callable[[jax.Array], Any]
+Pick = Callable[[Array], Any]
 
 
 def order_of_steps(
-    key: jax.Array, steps: int, num_envs: int, epochs: int, minibatches: int
-) -> tuple[jax.Array, jax.Array]:
-    """The next key, and the steps ``int32[update, step, env]`` of each minibatch: each epoch shuffles again.
+    key: PRNGKeyArray, steps: int, num_envs: int, epochs: int, minibatches: int
+) -> tuple[PRNGKeyArray, Int[Array, "update step env"]]:
+    """The next key, and the steps of each minibatch: each epoch shuffles again.
 
     A minibatch holds as many steps of one environment as of another, so that no row has to move between
     devices. Each epoch leaves out what does not divide.
@@ -34,10 +35,10 @@ def order_of_steps(
     return key, order.reshape(-1, size, num_envs)
 
 
-def order_of_sequences(
-    key: jax.Array, sequences: int, epochs: int, minibatches: int
-) -> tuple[jax.Array, jax.Array]:
-    """The next key, and the sequences ``int32[update, sequence]`` of each minibatch, likewise."""
+def _order_of_sequences(
+    key: PRNGKeyArray, sequences: int, epochs: int, minibatches: int
+) -> tuple[PRNGKeyArray, Int[Array, "update sequence"]]:
+    """The next key, and the sequences of each minibatch, likewise."""
     size = sequences // minibatches
     key, order_key = jax.random.split(key)
     numbers = jax.random.uniform(order_key, (epochs, sequences), jnp.float32)
@@ -60,7 +61,7 @@ def sequences(rows: Any, chunk: int | None) -> Any:
     steps, num_envs = rows.weight.shape[:2]
     chunks = -(-steps // chunk)
 
-    def cut(x: jax.Array) -> jax.Array:
+    def cut(x: Array) -> Array:
         filled = jnp.pad(x, [(0, chunks * chunk - steps), *[(0, 0)] * (x.ndim - 1)])
         apart = filled.reshape(chunks, chunk, *x.shape[1:])
         return jnp.swapaxes(apart, 0, 1).reshape(chunk, chunks * num_envs, *x.shape[2:])
@@ -70,16 +71,17 @@ def sequences(rows: Any, chunk: int | None) -> Any:
 
 
 def split(
-    key: jax.Array, rows: Any, epochs: int, minibatches: int, chunk: int | None
-) -> tuple[jax.Array, jax.Array, Pick]:
-    """The next key, an index per minibatch [update, ...], and a function from an index to its rows."""
+    key: PRNGKeyArray, rows: Any, epochs: int, minibatches: int, chunk: int | None
+) -> tuple[PRNGKeyArray, Int[Array, "update ..."], Pick]:
+    """The next key, an index per minibatch, and a function from an index to its rows."""
     if rows.memory is None:
-        key, order = order_of_steps(key, *rows.weight.shape[:2], epochs, minibatches)
+        steps, num_envs = rows.weight.shape[:2]
+        key, order = order_of_steps(key, steps, num_envs, epochs, minibatches)
         return key, order, lambda index: jax.tree.map(lambda x: rollout.pick(x, index), rows)
     whole = sequences(rows, chunk)
-    key, order = order_of_sequences(key, whole.weight.shape[1], epochs, minibatches)
+    key, order = _order_of_sequences(key, whole.weight.shape[1], epochs, minibatches)
 
-    def pick(index: jax.Array) -> Any:
+    def pick(index: Array) -> Any:
         memory = jax.tree.map(lambda x: x[index], whole.memory)
         return jax.tree.map(lambda x: x[:, index], whole.replace(memory=None)).replace(memory=memory)
 

@@ -5,7 +5,7 @@ All networks have one interface, for one environment and one step:
     carry = net.initial_carry(num_agents)
     carry, (logits, value) = net(carry, obs, first)
 
-``carry`` is the memory of a recurrent network and ``()`` for others; ``first`` (bool[]) says that an episode
+``carry`` is the memory of a recurrent network and ``()`` for others; ``first`` says that an episode
 begins, and empties it before it is used. :func:`unroll` evaluates whole sequences.
 
 Networks without memory also evaluate single agents, so that steps in which an agent decides nothing cost
@@ -32,6 +32,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core.typing import Array, Bool, Float32, Int, PRNGKeyArray
 from garrison.core.world import World
 from garrison.learn import encoders
 from garrison.learn.encoders import ENCODERS, Dense, Encoder
@@ -39,7 +40,7 @@ from garrison.learn.entity import EntityNet
 from garrison.learn.norm import ValueScale, rescale_head
 from garrison.learn.ranges import check_choice
 
-SHARING = ("shared", "grouped", "separate")
+_SHARING = ("shared", "grouped", "separate")
 
 
 # ---------------------------------------------------------------- heads
@@ -54,21 +55,20 @@ class ActorCritic(eqx.Module):
     value: Dense | None  # None in a network that is a policy alone
 
     def __call__(
-        self, carry: Any, obs: jax.Array, first: jax.Array
-    ) -> tuple[Any, tuple[jax.Array, jax.Array | None]]:
-        """The next carry, logits ``f32[agent, action]`` and values ``f32[agent]``.
+        self, carry: Any, obs: Float32[Array, "agent feature"], first: Bool[Array, ""] | bool
+    ) -> tuple[Any, tuple[Float32[Array, "agent action"], Float32[Array, "agent"] | None]]:
+        """The next carry, logits and values.
 
-        ``obs`` is f32[agent, feature]; leaves of ``carry`` are [agent, ...]. Values are None without a head.
+        Leaves of ``carry`` are [agent, ...]. Values are None without a head.
         """
         return jax.vmap(lambda carry, obs, agent: self.one(carry, obs, first, agent))(
             carry, obs, jnp.arange(len(obs))
         )
 
-    def unroll(self, carry: Any, obs: jax.Array, first: jax.Array) -> tuple[jax.Array, jax.Array | None]:
-        """Logits ``f32[step, agent, action]`` and values ``f32[step, agent]`` of a sequence.
-
-        ``obs`` is f32[step, agent, feature], ``first`` bool[step]; ``carry`` is that before the first step.
-        """
+    def unroll(
+        self, carry: Any, obs: Float32[Array, "step agent feature"], first: Bool[Array, "step"]
+    ) -> tuple[Float32[Array, "step agent action"], Float32[Array, "step agent"] | None]:
+        """Logits and values of a sequence; ``carry`` is that before its first step."""
         sequence = jax.vmap(
             lambda carry, obs, agent: self.sequence(carry, obs, first, agent), in_axes=(0, 1, 0), out_axes=1
         )
@@ -82,9 +82,9 @@ class ActorCritic(eqx.Module):
         return jax.tree.map(lambda x: jnp.broadcast_to(x, (num_agents, *x.shape)), carries)
 
     def one(
-        self, carry: Any, obs: jax.Array, first: jax.Array, agent: jax.Array
-    ) -> tuple[Any, tuple[jax.Array, jax.Array | None]]:
-        """One step of one agent: the next carry, logits ``f32[action]`` and value ``f32[]``."""
+        self, carry: Any, obs: Float32[Array, "feature"], first: Bool[Array, ""] | bool, agent: Int[Array, ""]
+    ) -> tuple[Any, tuple[Float32[Array, "action"], Float32[Array, ""] | None]]:
+        """One step of one agent: the next carry, logits and value."""
         stepped = [
             encoder.advance(own, encoder.embed(obs, agent), first)
             for encoder, own in zip(self._encoders, self._split(carry), strict=True)
@@ -93,8 +93,12 @@ class ActorCritic(eqx.Module):
         return after, self.heads(*(hidden for _, hidden in stepped))
 
     def sequence(
-        self, carry: Any, obs: jax.Array, first: jax.Array, agent: jax.Array
-    ) -> tuple[jax.Array, jax.Array | None]:
+        self,
+        carry: Any,
+        obs: Float32[Array, "step feature"],
+        first: Bool[Array, "step"],
+        agent: Int[Array, ""],
+    ) -> tuple[Float32[Array, "step action"], Float32[Array, "step"] | None]:
         """Logits and values of one agent over a sequence."""
         hidden = [
             encoders.unroll(encoder, own, obs, first, agent)
@@ -102,7 +106,9 @@ class ActorCritic(eqx.Module):
         ]
         return jax.vmap(self.heads)(*hidden)
 
-    def heads(self, hidden: jax.Array, seen: jax.Array | None = None) -> tuple[jax.Array, jax.Array | None]:
+    def heads(
+        self, hidden: Float32[Array, "width"], seen: Float32[Array, "critic_width"] | None = None
+    ) -> tuple[Float32[Array, "action"], Float32[Array, ""] | None]:
         """Logits and value; ``seen`` is what the value's own encoder gives, where there is one."""
         logits = self.policy(hidden)
         if self.value is None:
@@ -116,20 +122,21 @@ class ActorCritic(eqx.Module):
     def classes(self, num_agents: int) -> tuple[tuple[int, ...], ...]:
         return (tuple(range(num_agents)),)
 
-    def order(self, agents: tuple[int, ...]) -> np.ndarray:
+    def order(self, agents: tuple[int, ...]) -> Int[np.ndarray, "place logit"]:
         return np.tile(np.arange(self.policy.bias.shape[-1]), (len(agents), 1))
 
-    def pack(self, obs: jax.Array) -> tuple[jax.Array, ...]:
+    def pack(self, obs: Float32[Array, "agent feature"]) -> tuple[Float32[Array, "agent feature"], ...]:
         return (obs,)
 
     def row(
-        self, packed: jax.Array, place: jax.Array, agents: tuple[int, ...]
-    ) -> tuple[jax.Array, jax.Array | None]:
-        return self.one((), packed, NOT_FIRST, jnp.asarray(agents)[place])[1]
+        self, packed: Float32[Array, "feature"], place: Int[Array, ""], agents: tuple[int, ...]
+    ) -> tuple[Float32[Array, "action"], Float32[Array, ""] | None]:
+        return self.one((), packed, _NOT_FIRST, jnp.asarray(agents)[place])[1]
 
-    def narrowed(self, packed: jax.Array) -> jax.Array:
+    def narrowed(self, packed: Float32[Array, "*batch all"]) -> Float32[Array, "*batch feature"]:
         """What this network reads of a class, packed from observations with more features behind its own."""
-        return packed[..., : self.trunk.features]
+        trunk: Any = self.trunk  # without memory: those know it
+        return packed[..., : trunk.features]
 
     @property
     def _encoders(self) -> tuple[Encoder, ...]:
@@ -146,14 +153,18 @@ class CentralCritic(eqx.Module):
     trunk: Encoder
     value: Dense
 
-    def __call__(self, carry: Any, state: jax.Array, first: jax.Array) -> tuple[Any, jax.Array]:
-        """The next carry, and values ``f32[agent]`` of a global state (f32[feature])."""
-        carry, hidden = self.trunk.advance(carry, self.trunk.embed(state, NOBODY), first)
+    def __call__(
+        self, carry: Any, state: Float32[Array, "number"], first: Bool[Array, ""] | bool
+    ) -> tuple[Any, Float32[Array, "agent"]]:
+        """The next carry, and values of a global state."""
+        carry, hidden = self.trunk.advance(carry, self.trunk.embed(state, _NOBODY), first)
         return carry, self.value(hidden)
 
-    def unroll(self, carry: Any, state: jax.Array, first: jax.Array) -> jax.Array:
-        """Values ``f32[step, agent]`` of a sequence of states (f32[step, feature])."""
-        return jax.vmap(self.value)(encoders.unroll(self.trunk, carry, state, first, NOBODY))
+    def unroll(
+        self, carry: Any, state: Float32[Array, "step number"], first: Bool[Array, "step"]
+    ) -> Float32[Array, "step agent"]:
+        """Values of a sequence of states."""
+        return jax.vmap(self.value)(encoders.unroll(self.trunk, carry, state, first, _NOBODY))
 
     def initial_carry(self) -> Any:
         return self.trunk.initial_carry()
@@ -163,8 +174,8 @@ class CentralCritic(eqx.Module):
         return _with_value_head(self, old, new)
 
 
-NOBODY = np.int32(0)  # the agent's number where the input is no agent's
-NOT_FIRST = np.zeros((), bool)  # for networks without memory, which do not ask
+_NOBODY: Any = np.int32(0)  # the agent's number where the input is no agent's
+_NOT_FIRST: Any = np.zeros((), bool)  # for networks without memory, which do not ask
 
 
 def _with_value_head(net: Any, old: ValueScale, new: ValueScale) -> Any:
@@ -182,13 +193,15 @@ class Grouped(eqx.Module):
     groups: tuple[int, ...] = eqx.field(static=True)  # group of each agent
 
     def __call__(
-        self, carry: Any, obs: jax.Array, first: jax.Array
-    ) -> tuple[Any, tuple[jax.Array, jax.Array | None]]:
+        self, carry: Any, obs: Float32[Array, "agent feature"], first: Bool[Array, ""] | bool
+    ) -> tuple[Any, tuple[Float32[Array, "agent action"], Float32[Array, "agent"] | None]]:
         return jax.vmap(lambda net, carry, obs, agent: net.one(carry, obs, first, agent))(
             self._own, carry, obs, jnp.arange(len(obs))
         )
 
-    def unroll(self, carry: Any, obs: jax.Array, first: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+    def unroll(
+        self, carry: Any, obs: Float32[Array, "step agent feature"], first: Bool[Array, "step"]
+    ) -> tuple[Float32[Array, "step agent action"], Float32[Array, "step agent"] | None]:
         sequence = jax.vmap(
             lambda net, carry, obs, agent: net.sequence(carry, obs, first, agent),
             in_axes=(0, 0, 1, 0),
@@ -207,18 +220,18 @@ class Grouped(eqx.Module):
         members = [np.flatnonzero(np.array(self.groups) == group) for group in range(max(self.groups) + 1)]
         return tuple(tuple(own.tolist()) for own in members)
 
-    def order(self, agents: tuple[int, ...]) -> np.ndarray:
+    def order(self, agents: tuple[int, ...]) -> Int[np.ndarray, "place logit"]:
         return self.nets.order(agents)
 
-    def pack(self, obs: jax.Array) -> tuple[jax.Array, ...]:
+    def pack(self, obs: Float32[Array, "agent feature"]) -> tuple[Float32[Array, "member feature"], ...]:
         return tuple(obs[np.array(agents)] for agents in self.classes(len(obs)))
 
-    def narrowed(self, packed: jax.Array) -> jax.Array:
+    def narrowed(self, packed: Float32[Array, "*batch all"]) -> Float32[Array, "*batch feature"]:
         return self.nets.narrowed(packed)
 
     def row(
-        self, packed: jax.Array, place: jax.Array, agents: tuple[int, ...]
-    ) -> tuple[jax.Array, jax.Array | None]:
+        self, packed: Float32[Array, "feature"], place: Int[Array, ""], agents: tuple[int, ...]
+    ) -> tuple[Float32[Array, "action"], Float32[Array, ""] | None]:
         net = jax.tree.map(lambda leaf: leaf[self.groups[agents[0]]], self.nets)
         return net.row(packed, place, agents)
 
@@ -241,8 +254,8 @@ class Asymmetric(eqx.Module):
     features: int = eqx.field(static=True)  # of the policy
 
     def __call__(
-        self, carry: Any, obs: jax.Array, first: jax.Array
-    ) -> tuple[Any, tuple[jax.Array, jax.Array]]:
+        self, carry: Any, obs: Float32[Array, "agent feature"], first: Bool[Array, ""] | bool
+    ) -> tuple[Any, tuple[Float32[Array, "agent action"], Float32[Array, "agent"]]]:
         _, (logits, _) = self.actor((), obs[:, : self.features], first)
         _, (_, values) = self.critic((), obs, first)
         return carry, (logits, values)
@@ -257,13 +270,15 @@ class Asymmetric(eqx.Module):
     def classes(self, num_agents: int) -> tuple[tuple[int, ...], ...]:
         return self.actor.classes(num_agents)
 
-    def order(self, agents: tuple[int, ...]) -> np.ndarray:
+    def order(self, agents: tuple[int, ...]) -> Int[np.ndarray, "place logit"]:
         return self.actor.order(agents)
 
-    def pack(self, obs: jax.Array) -> tuple[Any, ...]:
+    def pack(self, obs: Float32[Array, "agent feature"]) -> tuple[Any, ...]:
         return self.critic.pack(obs)
 
-    def row(self, packed: Any, place: jax.Array, agents: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
+    def row(
+        self, packed: Any, place: Int[Array, ""], agents: tuple[int, ...]
+    ) -> tuple[Float32[Array, "logit"], Float32[Array, ""]]:
         logits, _ = self.actor.row(self.actor.narrowed(packed), place, agents)
         return logits, self.critic.row(packed, place, agents)[1]
 
@@ -288,24 +303,29 @@ def groups_of(sharing: str, kinds: Sequence[Any]) -> tuple[int, ...]:
 
 
 def unroll(
-    net: Net, carry: Any, obs: jax.Array, first: jax.Array | None
-) -> tuple[jax.Array, jax.Array | None]:
-    """Logits ``f32[step, env, agent, action]`` and values ``f32[step, env, agent]`` of sequences.
+    net: Net, carry: Any, obs: Float32[Array, "step env agent feature"], first: Bool[Array, "step env"] | None
+) -> tuple[Float32[Array, "step env agent action"], Float32[Array, "step env agent"] | None]:
+    """Logits and values of sequences.
 
     Args:
         carry: of each environment before the first step, leaves [env, ...]; None for networks without memory.
-        obs: f32[step, env, agent, feature].
-        first: bool[step, env]; None likewise.
+        first: whether an episode begins; None likewise.
     """
+    recurrent: Any = net
     if carry is None:
-        return jax.vmap(jax.vmap(lambda obs: net((), obs, NOT_FIRST)[1]))(obs)
-    return jax.vmap(net.unroll, in_axes=(0, 1, 1), out_axes=1)(carry, obs, first)
+        return jax.vmap(jax.vmap(lambda obs: net((), obs, _NOT_FIRST)[1]))(obs)
+    return jax.vmap(recurrent.unroll, in_axes=(0, 1, 1), out_axes=1)(carry, obs, first)
 
 
-def unroll_critic(critic: CentralCritic, carry: Any, state: jax.Array, first: jax.Array | None) -> jax.Array:
-    """Values ``f32[step, env, agent]`` of sequences of global states (f32[step, env, feature])."""
-    if carry is None:
-        return jax.vmap(jax.vmap(lambda state: critic((), state, NOT_FIRST)[1]))(state)
+def unroll_critic(
+    critic: CentralCritic,
+    carry: Any,
+    state: Float32[Array, "step env number"],
+    first: Bool[Array, "step env"] | None,
+) -> Float32[Array, "step env agent"]:
+    """Values of sequences of global states."""
+    if carry is None or first is None:
+        return jax.vmap(jax.vmap(lambda state: critic((), state, _NOT_FIRST)[1]))(state)
     return jax.vmap(critic.unroll, in_axes=(0, 1, 1), out_axes=1)(carry, state, first)
 
 
@@ -314,7 +334,7 @@ def unroll_critic(critic: CentralCritic, carry: Any, state: jax.Array, first: ja
 
 def check_options(options: Any) -> None:
     """Raise ``ValueError`` for network options that make no sense: ``network``, ``sharing``, and its own."""
-    check_choice(options, "sharing", SHARING)
+    check_choice(options, "sharing", _SHARING)
     ENCODERS.get(options.network).check(options)
 
 
@@ -329,7 +349,7 @@ def remembers(options: Any) -> bool:
 
 
 def make(
-    key: jax.Array,
+    key: PRNGKeyArray,
     groups: tuple[int, ...],
     features: int,
     actions: int,
@@ -351,7 +371,7 @@ def make(
     """
     encoder = ENCODERS.get(options.network)
 
-    def one(key: jax.Array) -> ActorCritic:
+    def one(key: Array) -> ActorCritic:
         policy_key, value_key, trunk_key, critic_key = jax.random.split(key, 4)
         trunk, critic = encoder.make(trunk_key, features, len(groups), options, world), None
         if separate_critic:
@@ -366,7 +386,7 @@ def make(
 
 
 def of_world(
-    key: jax.Array, world: World, options: Any, *, values: bool = True, separate_critic: bool = False
+    key: PRNGKeyArray, world: World, options: Any, *, values: bool = True, separate_critic: bool = False
 ) -> Net:
     """The network of the agents of ``world``; ``options.sharing`` says which agents share parameters."""
     if not is_encoder(options):  # a whole network, with heads of its own
@@ -387,7 +407,7 @@ def of_world(
     )
 
 
-def asymmetric(key: jax.Array, world: World, seen: World, options: Any) -> Asymmetric:
+def asymmetric(key: PRNGKeyArray, world: World, seen: World, options: Any) -> Asymmetric:
     """A policy of the agents of ``world``, and a critic that observes as in ``seen``."""
     actor_key, critic_key = jax.random.split(key)
     return Asymmetric(
@@ -397,7 +417,7 @@ def asymmetric(key: jax.Array, world: World, seen: World, options: Any) -> Asymm
     )
 
 
-def make_critic(key: jax.Array, features: int, num_agents: int, options: Any) -> CentralCritic:
+def make_critic(key: PRNGKeyArray, features: int, num_agents: int, options: Any) -> CentralCritic:
     """A centralized critic that reads a global state of ``features`` numbers."""
     trunk_key, value_key = jax.random.split(key)
     trunk = ENCODERS.get(options.network).make(trunk_key, features, 0, options, None)

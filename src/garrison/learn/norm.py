@@ -7,33 +7,33 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Bool, Float, Float32
 
 
-def mean(values: jax.Array, weight: jax.Array) -> jax.Array:
-    """Mean ``f32[]`` of ``values`` by ``weight`` (both of one shape); 0 if nothing has a weight."""
+def mean(values: Float32[Array, "*shape"], weight: Float32[Array, "*shape"]) -> Float32[Array, ""]:
+    """Mean of ``values`` by ``weight``; 0 if nothing has a weight."""
     return jnp.sum(weight * values) / jnp.maximum(jnp.sum(weight), 1e-8)
 
 
-def variance(values: jax.Array, weight: jax.Array) -> jax.Array:
-    """Variance ``f32[]`` likewise, of the population."""
+def variance(values: Float32[Array, "*shape"], weight: Float32[Array, "*shape"]) -> Float32[Array, ""]:
+    """Variance likewise, of the population."""
     return mean((values - mean(values, weight)) ** 2, weight)
 
 
-@struct
-class Moments:
+class Moments(Struct):
     """Mean and variance of all numbers seen so far."""
 
-    mean: jax.Array  # f32[]
-    variance: jax.Array  # f32[]: population variance
-    count: jax.Array  # f32[]: numbers seen
+    mean: Float32[Array, ""]
+    variance: Float32[Array, ""]  # population variance
+    count: Float32[Array, ""]  # numbers seen
 
     @staticmethod
     def zero() -> Moments:
         return Moments(*(jnp.zeros((), jnp.float32) for _ in range(3)))
 
 
-def add(moments: Moments, values: jax.Array, memory: jax.Array | float = 1.0) -> Moments:
+def add(moments: Moments, values: Float32[Array, "..."], memory: Float[Array, ""] | float = 1.0) -> Moments:
     """Take in more numbers, of any shape (Chan et al. 1983); earlier ones keep the weight ``memory``."""
     count = memory * moments.count + values.size
     delta = jnp.mean(values) - moments.mean
@@ -42,8 +42,7 @@ def add(moments: Moments, values: jax.Array, memory: jax.Array | float = 1.0) ->
     return Moments(moments.mean + delta * share, spread, count)
 
 
-@struct
-class RewardScale:
+class RewardScale(Struct):
     """Divides rewards by the standard deviation of the running discounted return.
 
     That return is ``R_t = gamma * R_(t-1) + r_t`` within an episode (Engstrom et al. 2020, "reward scaling").
@@ -51,9 +50,9 @@ class RewardScale:
     """
 
     moments: Moments  # of R
-    #: f32[env, agent]: R so far, in episodes that go on; where steps differ in duration, R discounted to the
+    #: R so far, in episodes that go on; where steps differ in duration, R discounted to the
     #: next step
-    running: jax.Array
+    running: Float32[Array, "env agent"]
 
     @staticmethod
     def zero(num_envs: int, agents: int) -> RewardScale:
@@ -62,24 +61,22 @@ class RewardScale:
 
 def scale_rewards(
     scale: RewardScale,
-    reward: jax.Array,
-    done: jax.Array,
-    gamma: jax.Array | float,
-    elapsed: jax.Array | None = None,
-    memory: jax.Array | float = 1.0,
-) -> tuple[RewardScale, jax.Array]:
+    reward: Float32[Array, "step env agent"],
+    done: Bool[Array, "step env"],
+    gamma: Float[Array, ""] | float,
+    elapsed: Float32[Array, "step env"] | None = None,
+    memory: Float[Array, ""] | float = 1.0,
+) -> tuple[RewardScale, Float32[Array, "step env agent"]]:
     """Update the scale with a rollout, and return its rewards scaled.
 
     Args:
-        reward: f32[step, env, agent].
-        done: bool[step, env].
         gamma: discount per unit of time.
-        elapsed: f32[step, env], duration of each step: ``gamma ** elapsed`` discounts what follows it. None:
+        elapsed: duration of each step: ``gamma ** elapsed`` discounts what follows it. None:
             each takes 1.
         memory: weight that earlier rollouts keep.
     """
 
-    def forward(running: jax.Array, step: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
+    def forward(running: Array, step: tuple[Any, ...]) -> tuple[Array, Array]:
         reward_t, done_t, elapsed_t = step
         if elapsed_t is None:
             total = after = gamma * running + reward_t
@@ -94,50 +91,54 @@ def scale_rewards(
     return RewardScale(moments, running), reward / deviation
 
 
-@struct
-class ValueScale:
+class ValueScale(Struct):
     """Running mean and deviation of value targets, older ones forgotten."""
 
-    mean: jax.Array  # f32[]
-    square: jax.Array  # f32[]: mean of squares
-    weight: jax.Array  # f32[]: how much of the averages is not yet the zeros that they began with
+    mean: Float32[Array, ""]
+    square: Float32[Array, ""]  # mean of squares
+    weight: Float32[Array, ""]  # how much of the averages is not yet the zeros that they began with
 
     @staticmethod
     def zero() -> ValueScale:
         return ValueScale(*(jnp.zeros((), jnp.float32) for _ in range(3)))
 
     @property
-    def shift(self) -> jax.Array:
+    def shift(self) -> Float32[Array, ""]:
         return self.mean / jnp.maximum(self.weight, 1e-8)
 
     @property
-    def deviation(self) -> jax.Array:
+    def deviation(self) -> Float32[Array, ""]:
         """Standard deviation; 1 as long as nothing was taken in."""
         variance = self.square / jnp.maximum(self.weight, 1e-8) - self.shift**2
         return jnp.where(self.weight > 0, jnp.sqrt(jnp.maximum(variance, 1e-4)), 1.0)
 
-    def denormalize(self, value: jax.Array) -> jax.Array:
+    def denormalize(self, value: Float32[Array, "*shape"]) -> Float32[Array, "*shape"]:
         """Values in units of the reward, from values as the network gives them."""
         return self.shift + self.deviation * value
 
-    def normalize(self, value: jax.Array) -> jax.Array:
+    def normalize(self, value: Float32[Array, "*shape"]) -> Float32[Array, "*shape"]:
         """The inverse of :meth:`denormalize`."""
         return (value - self.shift) / self.deviation
 
 
-VALUE_DECAY = 0.9  # weight of the previous averages
+_VALUE_DECAY = 0.9  # weight of the previous averages
 
 
-def update_popart(scale: ValueScale, targets: jax.Array, weight: jax.Array) -> ValueScale:
-    """The scale after one more rollout: its value targets and their weights, both of one shape."""
+def update_popart(
+    scale: ValueScale, targets: Float32[Array, "*shape"], weight: Float32[Array, "*shape"]
+) -> ValueScale:
+    """The scale after one more rollout: its value targets and their weights."""
     new = (mean(targets, weight), mean(targets**2, weight), 1.0)
     old = (scale.mean, scale.square, scale.weight)
-    return ValueScale(*(VALUE_DECAY * o + (1 - VALUE_DECAY) * n for o, n in zip(old, new, strict=True)))
+    return ValueScale(*(_VALUE_DECAY * o + (1 - _VALUE_DECAY) * n for o, n in zip(old, new, strict=True)))
 
 
 def rescale_head(
-    weight: jax.Array, bias: jax.Array, old: ValueScale, new: ValueScale
-) -> tuple[jax.Array, jax.Array]:
+    weight: Float32[Array, "*group input output"],
+    bias: Float32[Array, "*group output"],
+    old: ValueScale,
+    new: ValueScale,
+) -> tuple[Float32[Array, "*group input output"], Float32[Array, "*group output"]]:
     """Rescale the last layer so that its outputs, in units of the reward, stay the same.
 
     Van Hasselt et al. 2016, "Learning values across many orders of magnitude", equation 3 (Pop-Art).

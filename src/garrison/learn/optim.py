@@ -7,7 +7,9 @@ from typing import Any
 import jax
 import optax
 
-Number = jax.Array | float
+from garrison.core.typing import Array, Float32
+
+Number = Array | float
 
 # Adam as PPO implementations use it (Huang et al. 2022, "The 37 implementation details of PPO", detail 3).
 _ADAM = optax.scale_by_adam(eps=1e-5)
@@ -20,10 +22,10 @@ def init(params: Any) -> Any:
 
 def apply(
     grads: Any, state: Any, params: Any, learning_rate: Number, max_grad_norm: Number
-) -> tuple[tuple[Any, Any], jax.Array]:
+) -> tuple[tuple[Any, Any], Float32[Array, ""]]:
     """One Adam step on gradients clipped by their global norm.
 
-    Returns the new parameters and state, and the norm of the gradients before clipping (f32[]).
+    Returns the new parameters and state, and the norm of the gradients before clipping.
     """
     norm = optax.tree.norm(grads)
     factor = max_grad_norm / jax.numpy.maximum(norm, max_grad_norm)
@@ -39,7 +41,7 @@ def apply_each(
     params: dict[str, Any],
     learning_rates: dict[str, Number],
     max_grad_norm: Number,
-) -> tuple[tuple[dict[str, Any], dict[str, Any]], jax.Array]:
+) -> tuple[tuple[dict[str, Any], dict[str, Any]], Float32[Array, ""]]:
     """:func:`apply` for several networks, each with its own optimizer state, learning rate and clipping.
 
     Returns the same; the norm is that of all gradients together.
@@ -53,6 +55,6 @@ def apply_each(
     return (new_params, new_states), optax.tree.norm([norm for _, norm in applied.values()])
 
 
-def linear(start: Number, end: Number, progress: Number) -> jax.Array:
-    """A schedule ``f32[]`` from ``start`` to ``end`` as ``progress`` goes from 0 to 1."""
+def linear(start: Number, end: Number, progress: Number) -> Float32[Array, ""]:
+    """A schedule from ``start`` to ``end`` as ``progress`` goes from 0 to 1."""
     return jax.numpy.asarray(start + (end - start) * progress, jax.numpy.float32)

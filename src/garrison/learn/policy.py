@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
-from garrison.core.struct import static, struct
+from garrison.core.policy import Actions, Mask, Obs
+from garrison.core.struct import Struct, static
+from garrison.core.typing import PRNGKeyArray
 from garrison.core.world import Restriction
 from garrison.learn import dists
 
 
-@struct
-class NetworkPolicy:
+class NetworkPolicy(Struct):
     """Samples from the distribution that a network of :mod:`garrison.learn.nets` gives, or takes its mode.
 
     Its memory is the network's carry.
@@ -25,10 +25,10 @@ class NetworkPolicy:
     observation_size: int | None = static(default=None)  # features that it reads; None: all
     restriction: Restriction | None = static(default=None)  # of the world that it learned in
 
-    def init(self, key: jax.Array, num_agents: int) -> Any:
+    def init(self, key: PRNGKeyArray, num_agents: int) -> Any:
         return self.net.initial_carry(num_agents)
 
-    def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
+    def act(self, key: PRNGKeyArray, obs: Obs, mask: Mask, memory: Any) -> tuple[Actions, Any]:
         if self.restriction is not None:
             mask = self.restriction(obs, mask)
         memory, (logits, _) = self.net(memory, obs, jnp.zeros((), bool))

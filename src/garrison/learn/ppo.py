@@ -13,18 +13,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from garrison.core.struct import static, struct
+from garrison.core.struct import Struct, static
+from garrison.core.typing import Array, Bool, Float, Float32, Int, Int32, PRNGKeyArray
 from garrison.core.world import State, World
 from garrison.learn import dists, gae, minibatches, nets, norm, optim, rollout, shard
 from garrison.learn import teacher as teachers
 from garrison.learn.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, Range, check
 from garrison.learn.rollout import Position, Rollout
 
-Metrics = dict[str, jax.Array]
+Metrics = dict[str, Array]
 
 
-@struct
-class Settings:
+class Settings(Struct):
     """Hyperparameters. Numbers that are not ``static`` are leaves: ``vmap`` over them is a sweep."""
 
     total_steps: int = static(default=1_000_000)
@@ -114,40 +114,38 @@ RANGES = {
 }
 
 
-@struct
-class TrainState:
+class TrainState(Struct):
     """All that changes during training. A saved one continues bit by bit."""
 
     net: Any  # the networks
     opt: Any  # state of the optimizer
     reward_scale: norm.RewardScale
     value_scale: norm.ValueScale
-    key: jax.Array
-    iteration: jax.Array  # int32[]: completed iterations
-    obs: jax.Array | None  # f32[env, agent, feature]; None where rollouts are whole episodes
+    key: PRNGKeyArray
+    iteration: Int32[Array, ""]  # completed iterations
+    obs: Float32[Array, "env agent feature"] | None  # None where rollouts are whole episodes
     world: State | None  # likewise
-    first: jax.Array | None = None  # bool[env]: an episode begins; None for networks without memory as well
+    first: Bool[Array, "env"] | None = None  # an episode begins; None for networks without memory as well
     memory: Any = None  # of the networks, leaves [env, ...]; likewise
     teacher: Any = None  # memory of the teacher, likewise
 
 
-@struct
-class Sample:
+class Sample(Struct):
     """What the loss needs of a rollout; axes [step, env, agent, ...]."""
 
     obs: Any
-    mask: jax.Array
-    action: jax.Array
-    log_prob: jax.Array
-    advantage: jax.Array
-    target: jax.Array  # what the network should have given as the value
-    weight: jax.Array  # f32: 1 for rows that count, 0 for others
-    global_state: jax.Array | None = None  # [step, env, feature]; for centralized critics
-    first: jax.Array | None = None  # bool[step, env]; for recurrent networks
+    mask: Bool[Array, "*rows action"]
+    action: Int32[Array, "*rows"]
+    log_prob: Float32[Array, "*rows"]
+    advantage: Float32[Array, "*rows"]
+    target: Float32[Array, "*rows"]  # what the network should have given as the value
+    weight: Float32[Array, "*rows"]  # 1 for rows that count, 0 for others
+    global_state: Float32[Array, "step env number"] | None = None  # for centralized critics
+    first: Bool[Array, "step env"] | None = None  # for recurrent networks
     memory: Any = None  # before the first step: leaves [env, ...]; likewise
-    place: jax.Array | None = None  # int32: the agent's place in its class, where classes are learned apart
-    teacher: jax.Array | None = None  # int32: what the teacher would have done
-    teacher_weight: jax.Array | None = None  # f32: of its choice in the loss
+    place: Int[Array, "*rows"] | None = None  # of the agent in its class, where classes are learned apart
+    teacher: Int32[Array, "*rows"] | None = None  # what the teacher would have done
+    teacher_weight: Float32[Array, "*rows"] | None = None  # of its choice in the loss
 
 
 # ---------------------------------------------------------------- planning
@@ -197,8 +195,8 @@ def start(
     net: Any,
     opt: Any,
     memory: Any,
-    key: jax.Array,
-    reset_key: jax.Array,
+    key: PRNGKeyArray,
+    reset_key: PRNGKeyArray,
     value_scale: norm.ValueScale | None = None,
 ) -> TrainState:
     """The first train state. ``memory`` is that of the networks in one environment."""
@@ -250,7 +248,7 @@ def collect(
     value: rollout.Value,
     memory: Any,
     global_states: tuple[str, ...] = (),
-    pack: Callable[[jax.Array], Any] | None = None,
+    pack: Callable[[Float32[Array, "agent feature"]], Any] | None = None,
 ) -> tuple[TrainState, Rollout]:
     """Play one rollout. ``memory`` is that of the networks at the start of an episode of one environment."""
     steps = rollout_steps(config, world)
@@ -259,10 +257,13 @@ def collect(
     teacher, taught = teachers.of(config.teacher, world), ()
     if teacher is not None:
         taught = teachers.memory(teacher, reset_key, world, config.num_envs)
-    begun = Position(state.obs, state.world, jnp.ones(config.num_envs, bool), tile(memory, config.num_envs))
-    if not holds_environments(config, world):
+    first, own = jnp.ones(config.num_envs, bool), tile(memory, config.num_envs)
+    obs, envs_state, holds = state.obs, state.world, holds_environments(config, world)
+    if obs is None or not holds:
         obs, envs_state = envs.reset(reset_key)
-        begun = begun.replace(obs=obs, state=envs_state, teacher=taught)
+    begun = Position(obs, envs_state, first, own)
+    if not holds:
+        begun = begun.replace(teacher=taught)
     elif state.first is not None:  # else nobody asks whether an episode begins
         begun = begun.replace(first=state.first, teacher=() if state.teacher is None else state.teacher)
         if state.memory is not None:
@@ -272,7 +273,7 @@ def collect(
     end, batch = rollout.play(
         envs, act, value, play_key, begun, steps, global_states, config.chunk, pack, teach
     )
-    if holds_environments(config, world):
+    if holds:
         state = state.replace(obs=end.obs, world=end.state)
         if state.first is not None:
             state = state.replace(first=end.first)
@@ -283,15 +284,17 @@ def collect(
     return state.replace(key=key), shard.over_envs(batch, axis=1)
 
 
-def choose(key: jax.Array, logits: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Sampled actions ``int32[...]``, and their log-probabilities."""
+def choose(
+    key: PRNGKeyArray, logits: Float32[Array, "*batch action"], mask: Bool[Array, "*batch action"]
+) -> tuple[Int32[Array, "*batch"], Float32[Array, "*batch"]]:
+    """Sampled actions, and their log-probabilities."""
     log_probs = dists.masked_categorical(logits, mask)
     action = dists.sample(key, log_probs)
     return action, dists.log_prob(log_probs, action)
 
 
 def samples(
-    config: Settings, state: TrainState, batch: Rollout, progress: jax.Array | float = 0.0
+    config: Settings, state: TrainState, batch: Rollout, progress: Float[Array, ""] | float = 0.0
 ) -> tuple[TrainState, Sample, Metrics]:
     """What to learn from a rollout: advantages and value targets, by the scales that it updates.
 
@@ -306,6 +309,7 @@ def samples(
     decides = jnp.ones(reward.shape, bool)
     if config.decisions_only:
         decides = jnp.sum(batch.mask, axis=-1) > 1
+    assert batch.next_value is not None  # as it is in what rollout.play returns
     value, next_value = (state.value_scale.denormalize(x) for x in (batch.value, batch.next_value))
     advantage = gae.advantages(
         reward,
@@ -337,7 +341,7 @@ def samples(
         memory=batch.memory,
         teacher=batch.teacher,
     )
-    if config.teacher is not None:
+    if config.teacher is not None and rows.teacher is not None:
         rows = rows.replace(teacher_weight=teachers.weights(config, rows.teacher, weight, progress))
     return state, rows, metrics
 
@@ -346,15 +350,15 @@ def samples(
 
 
 def loss(
-    logits: jax.Array,
-    value: jax.Array,
+    logits: Float32[Array, "*rows action"],
+    value: Float32[Array, "*rows"],
     config: Settings,
-    entropy_coef: jax.Array | float,
+    entropy_coef: Float[Array, ""] | float,
     batch: Sample,
-) -> tuple[jax.Array, Metrics]:
+) -> tuple[Float32[Array, ""], Metrics]:
     """Clipped policy loss, squared value error and entropy bonus; means over rows and agents by weight."""
 
-    def mean(x: jax.Array) -> jax.Array:
+    def mean(x: Array) -> Array:
         return norm.mean(x, batch.weight)
 
     deviation = jnp.sqrt(norm.variance(batch.advantage, batch.weight))
@@ -363,14 +367,14 @@ def loss(
 
 
 def loss_of(
-    logits: jax.Array,
-    value: jax.Array,
+    logits: Float32[Array, "*rows action"],
+    value: Float32[Array, "*rows"],
     config: Settings,
-    entropy_coef: jax.Array | float,
+    entropy_coef: Float[Array, ""] | float,
     batch: Sample,
-    advantage: jax.Array,
-    mean: Callable[[jax.Array], jax.Array],
-) -> tuple[jax.Array, Metrics]:
+    advantage: Float32[Array, "*rows"],
+    mean: Callable[[Array], Array],
+) -> tuple[Float32[Array, ""], Metrics]:
     """:func:`loss` with advantages as they are given, and ``mean`` for means over rows."""
     log_probs = dists.masked_categorical(logits, batch.mask)
     log_ratio = dists.log_prob(log_probs, batch.action) - batch.log_prob
@@ -387,7 +391,7 @@ def loss_of(
         "clip_fraction": mean((jnp.abs(ratio - 1) > config.clip_eps).astype(ratio.dtype)),
     }
     total = config.policy_coef * policy_loss + config.value_coef * value_loss - entropy_coef * entropy
-    if batch.teacher is None:
+    if batch.teacher is None or batch.teacher_weight is None:
         return total, metrics
     chosen = dists.log_prob(log_probs, jnp.maximum(batch.teacher, 0))
     taught = (batch.teacher >= 0).astype(ratio.dtype)
@@ -400,22 +404,22 @@ def loss_of(
 
 
 #: net, entropy_coef, rows -> loss, metrics
-Loss = Callable[[Any, jax.Array, Sample], tuple[jax.Array, Metrics]]
+Loss = Callable[[Any, Array, Sample], tuple[Array, Metrics]]
 #: grads, opt, net, learning rate, largest norm -> (net, opt), norm
-Apply = Callable[[Any, Any, Any, Any, Any], tuple[tuple[Any, Any], jax.Array]]
+Apply = Callable[[Any, Any, Any, Any, Any], tuple[tuple[Any, Any], Array]]
 
 
 @dataclass(frozen=True)
 class Plan:
     """The minibatches of an update, and how to get the gradient of one."""
 
-    key: jax.Array  # of the train state, once the minibatches are drawn
+    key: PRNGKeyArray  # of the train state, once the minibatches are drawn
     order: Any  # what each minibatch takes: leaves [update, ...]
     #: net, entropy_coef, what a minibatch takes -> grads, metrics
-    gradient: Callable[[Any, jax.Array, Any], tuple[Any, Metrics]]
+    gradient: Callable[[Any, Array, Any], tuple[Any, Metrics]]
 
 
-def all_rows(config: Settings, key: jax.Array, rows: Sample, loss: Loss) -> Plan:
+def all_rows(config: Settings, key: PRNGKeyArray, rows: Sample, loss: Loss) -> Plan:
     """Minibatches of all rows, whether they count or not."""
     key, order, pick = minibatches.split(key, rows, config.epochs, config.minibatches, config.chunk)
     gradient = jax.grad(loss, has_aux=True)
@@ -423,15 +427,15 @@ def all_rows(config: Settings, key: jax.Array, rows: Sample, loss: Loss) -> Plan
 
 
 def update(
-    config: Settings, state: TrainState, plan: Plan, progress: jax.Array, apply: Apply = optim.apply
+    config: Settings, state: TrainState, plan: Plan, progress: Float[Array, ""], apply: Apply = optim.apply
 ) -> tuple[TrainState, Metrics]:
-    """Several epochs of minibatch gradient steps. ``progress`` (f32[], 0 to 1) drives the schedules."""
+    """Several epochs of minibatch gradient steps. ``progress`` (0 to 1) drives the schedules."""
     rate = optim.linear(config.learning_rate, 0.0 if config.anneal_lr else config.learning_rate, progress)
     entropy_end = config.entropy_coef if config.entropy_end is None else config.entropy_end
     entropy_progress = jnp.minimum(progress / config.entropy_until, 1.0)
     entropy_coef = optim.linear(config.entropy_coef, entropy_end, entropy_progress)
 
-    def minibatch(carry: tuple[Any, Any, jax.Array], index: Any) -> tuple[Any, tuple[Metrics, jax.Array]]:
+    def minibatch(carry: tuple[Any, Any, Array], index: Any) -> tuple[Any, tuple[Metrics, Array]]:
         net, opt, going_on = carry
         grads, metrics = plan.gradient(net, entropy_coef, index)
         if config.target_kl is not None:
@@ -454,7 +458,7 @@ def update(
 
 def iteration(
     collect: Callable[[Any, World, TrainState], tuple[TrainState, Rollout]],
-    update: Callable[[Any, TrainState, Rollout, jax.Array], tuple[TrainState, Metrics]],
+    update: Callable[[Any, TrainState, Rollout, Array], tuple[TrainState, Metrics]],
     config: Settings,
     world: World,
     state: TrainState,
@@ -473,13 +477,13 @@ def iteration(
 
 def footprint(
     collect: Callable[[Any, World, TrainState], tuple[TrainState, Rollout]],
-    init: Callable[[Any, World, jax.Array], TrainState],
+    init: Callable[[Any, World, Array], TrainState],
     config: Any,
     world: World,
 ) -> int:
     """Bytes of one rollout."""
 
-    def played(config: Any, world: World, key: jax.Array) -> Rollout:
+    def played(config: Any, world: World, key: Array) -> Rollout:
         return collect(config, world, init(config, world, key))[1]
 
     batch = jax.eval_shape(played, config, world, jax.random.key(0))

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
+from jax.core import Tracer
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def check(config: Any, ranges: Mapping[str, Range]) -> None:
     """Raise ``ValueError`` for a field of ``config`` outside its range. Traced values are not checked."""
     for name, allowed in ranges.items():
         value = getattr(config, name)
-        if not isinstance(value, jax.core.Tracer) and value not in allowed:
+        if not isinstance(value, Tracer) and value not in allowed:
             raise ValueError(f"{name} is {value}; it must be {allowed}")
 
 

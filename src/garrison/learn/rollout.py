@@ -15,59 +15,64 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from garrison.core.struct import struct
+from garrison.core.policy import Obs
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Bool, Float32, Int, Int32, PRNGKeyArray, Shaped
 from garrison.core.world import State, Step, World
 from garrison.core.wrappers import AutoReset, EpisodeStats, Vectorize, Wrapper
 
 
-@struct
-class Seen:
+class Seen(Struct):
     """What is known before an action; axes [env, agent, ...]."""
 
-    obs: jax.Array  # f32[env, agent, feature]
-    mask: jax.Array | None  # bool[env, agent, action]: legal actions; None where a value alone is asked for
-    first: jax.Array  # bool[env]: an episode begins
-    global_state: jax.Array | None = None  # f32[env, feature], where the rollout holds global states
+    obs: Float32[Array, "env agent feature"]
+    mask: Bool[Array, "env agent action"] | None  # legal actions; None where a value alone is asked for
+    first: Bool[Array, "env"]  # an episode begins
+    global_state: Float32[Array, "env number"] | None = None  # where the rollout holds global states
 
 
-#: memory, seen -> next memory, action, log-probability of the action, value
-Act = Callable[[jax.Array, Any, Seen], tuple[Any, jax.Array, jax.Array, jax.Array]]
+#: key, memory, seen -> next memory, action, log-probability of the action, value
+Act = Callable[
+    [PRNGKeyArray, Any, Seen],
+    tuple[Any, Int32[Array, "env agent"], Float32[Array, "env agent"], Float32[Array, "env agent"]],
+]
 #: key, memory of the teacher, seen -> its next memory, its actions
-Teach = Callable[[jax.Array, Any, Seen], tuple[Any, jax.Array]]
+Teach = Callable[[PRNGKeyArray, Any, Seen], tuple[Any, Int32[Array, "env agent"]]]
 #: memory, seen -> value
-Value = Callable[[Any, Seen], jax.Array]
+Value = Callable[[Any, Seen], Float32[Array, "env agent"]]
 
 
-@struct
-class Position:
+class Position(Struct):
     """Where playing stands: what changes from one step to the next."""
 
-    obs: jax.Array  # f32[env, agent, feature]
+    obs: Float32[Array, "env agent feature"]
     state: State  # of the vectorized world
-    first: jax.Array  # bool[env]: an episode begins here
+    first: Bool[Array, "env"]  # an episode begins here
     memory: Any = ()  # of the policy: leaves [env, ...]; () if it has none
     teacher: Any = ()  # memory of the teacher, likewise
 
 
-@struct
-class Rollout:
-    """Axes are [step, env, agent, ...], without the agent where the world as a whole is meant."""
+class Rollout(Struct):
+    """What was played; :func:`play` makes it step by step, and returns it with the axis step.
+
+    ``next_value`` is None within :func:`play` alone, where it is the value of the next step.
+    """
 
     obs: Any  # f32[step, env, agent, feature], or what was packed of it: leaves [step, env, ...]
-    mask: jax.Array  # bool[step, env, agent, action]: legal actions
-    action: jax.Array  # int32[step, env, agent]
-    log_prob: jax.Array  # f32[step, env, agent]: of the action, when it was chosen
-    value: jax.Array  # f32[step, env, agent]: of obs
-    next_value: jax.Array  # f32[step, env, agent]: of what followed, before any reset
-    reward: jax.Array  # f32[step, env, agent]
-    terminated: jax.Array  # bool[step, env]
-    done: jax.Array  # bool[step, env]: terminated or truncated
-    episode_return: jax.Array  # f32[step, env, agent]: of the running episode, this step included; the team's
-    elapsed: jax.Array | None = None  # f32[step, env]: duration of the step; None where each takes 1
-    global_state: jax.Array | None = None  # f32[step, env, feature], where it was asked for
-    first: jax.Array | None = None  # bool[step, env]: an episode begins; None for policies without memory
+    mask: Bool[Array, "*step env agent action"]  # legal actions
+    action: Int32[Array, "*step env agent"]
+    log_prob: Float32[Array, "*step env agent"]  # of the action, when it was chosen
+    value: Float32[Array, "*step env agent"]  # of obs
+    next_value: Float32[Array, "*step env agent"] | None  # of what followed, before any reset
+    reward: Float32[Array, "*step env agent"]
+    terminated: Bool[Array, "*step env"]
+    done: Bool[Array, "*step env"]  # terminated or truncated
+    episode_return: Float32[Array, "*step env agent"]  # of the running episode, with this step; the team's
+    elapsed: Float32[Array, "*step env"] | None = None  # duration of the step; None where each takes 1
+    global_state: Float32[Array, "*step env number"] | None = None  # where it was asked for
+    first: Bool[Array, "*step env"] | None = None  # an episode begins; None for policies without memory
     memory: Any = None  # before steps 0, chunk, 2 * chunk, ...: leaves [chunk, env, ...]; likewise
-    teacher: jax.Array | None = None  # int32[step, env, agent]: what the teacher would have done
+    teacher: Int32[Array, "*step env agent"] | None = None  # what the teacher would have done
 
 
 def whole_episodes(world: World, steps: int) -> bool:
@@ -101,7 +106,7 @@ class _Reported(Wrapper):
 
     global_states: tuple[str, ...]
 
-    def step(self, key: jax.Array, state: State, actions: jax.Array) -> tuple[jax.Array, State, Step]:
+    def step(self, key: PRNGKeyArray, state: State, actions: Array) -> tuple[Obs, State, Step]:
         obs, state, step = self.world.step(key, state, actions)
         info = dict(step.info)
         if self.global_states:
@@ -113,8 +118,10 @@ class _Reported(Wrapper):
         return obs, state, step.replace(info=info)
 
 
-def global_state(world: World, state: State, obs: jax.Array, kinds: tuple[str, ...]) -> jax.Array:
-    """Global states of several kinds, one after another: ``f32[..., feature]``."""
+def global_state(
+    world: World, state: State, obs: Float32[Array, "*env agent feature"], kinds: tuple[str, ...]
+) -> Float32[Array, "*env number"]:
+    """Global states of several kinds, one after another."""
     return jnp.concatenate([world.global_state(state, obs, kind) for kind in kinds], axis=-1)
 
 
@@ -122,12 +129,12 @@ def play(
     envs: Vectorize,
     act: Act,
     value: Value,
-    key: jax.Array,
+    key: PRNGKeyArray,
     start: Position,
     steps: int,
     global_states: tuple[str, ...] = (),
     chunk: int | None = None,
-    pack: Callable[[jax.Array], Any] | None = None,
+    pack: Callable[[Obs], Any] | None = None,
     teach: Teach | None = None,
 ) -> tuple[Position, Rollout]:
     """Play ``steps`` steps from ``start`` on.
@@ -148,10 +155,11 @@ def play(
     remembers = bool(jax.tree.leaves(start.memory))
     goes_on = jnp.zeros_like(start.first)
 
-    def one(at: Position, key: jax.Array) -> tuple[Position, Rollout]:
+    def one(at: Position, key: Array) -> tuple[Position, Rollout]:
         act_key, step_key = jax.random.split(key)
         now = _seen(envs, at, global_states)
         memory, action, log_prob, value_now = act(act_key, at.memory, now)
+        assert now.mask is not None  # as an action is asked for
         teacher, taught = at.teacher, None
         if teach is not None:
             teacher, taught = teach(jax.random.fold_in(act_key, 1), teacher, now)
@@ -192,8 +200,10 @@ def _seen(envs: Vectorize, at: Position, global_states: tuple[str, ...]) -> Seen
     return Seen(at.obs, envs.legal(at.state), at.first, state)
 
 
-def pick(rows: jax.Array, index: jax.Array) -> jax.Array:
-    """The ``rows`` [step, env, ...] of the steps ``index`` (int32[row, env]) of each environment.
+def pick(
+    rows: Shaped[Array, "step env *rest"], index: Int[Array, "row env"]
+) -> Shaped[Array, "row env *rest"]:
+    """The ``rows`` of the steps ``index`` of each environment.
 
     One gather that keeps the order of axes: a ``vmap`` over environments would hold a second, transposed
     rollout.
@@ -209,8 +219,10 @@ def pick(rows: jax.Array, index: jax.Array) -> jax.Array:
     return jax.lax.gather(rows, index[..., None], dims, slice_sizes=(1, 1, *rows.shape[2:]), mode="clip")
 
 
-def pick_agents(rows: jax.Array, index: jax.Array) -> jax.Array:
-    """The same for ``rows`` [step, env, agent, ...] and the pairs ``step * agents + agent`` of ``index``."""
+def pick_agents(
+    rows: Shaped[Array, "step env agent *rest"], index: Int[Array, "row env"]
+) -> Shaped[Array, "row env *rest"]:
+    """The same for rows of single agents and the pairs ``step * agents + agent`` of ``index``."""
     agents = rows.shape[2]
     dims = jax.lax.GatherDimensionNumbers(
         offset_dims=tuple(range(2, rows.ndim - 1)),
@@ -223,19 +235,19 @@ def pick_agents(rows: jax.Array, index: jax.Array) -> jax.Array:
     return jax.lax.gather(rows, pairs, dims, slice_sizes=(1, 1, 1, *rows.shape[3:]), mode="clip")
 
 
-def count(what: Callable[[jax.Array], jax.Array], rows: jax.Array) -> jax.Array:
-    """Number of entries of ``rows`` [step, env, ...] that are ``what``, ``int32[]``.
+def count(what: Callable[[Array], Array], rows: Shaped[Array, "step env ..."]) -> Int32[Array, ""]:
+    """Number of entries of ``rows`` that are ``what``.
 
     Step by step, which needs no memory, and per environment, as they may be on different devices.
     """
 
-    def per_env(row: jax.Array) -> jax.Array:
+    def per_env(row: Array) -> Array:
         return jnp.sum(what(row), axis=tuple(range(1, row.ndim)), dtype=jnp.int32)
 
     return jnp.sum(jax.lax.map(per_env, rows))
 
 
-def mean_return(rollout: Rollout) -> tuple[jax.Array, jax.Array]:
+def mean_return(rollout: Rollout) -> tuple[Float32[Array, ""], Int[Array, ""]]:
     """Mean return of the episodes that ended in the rollout, over environments and agents, and their number.
 
     The mean is NaN if there are none.

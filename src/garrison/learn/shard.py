@@ -24,7 +24,7 @@ from jax.sharding import AxisType, PartitionSpec
 
 Tree = TypeVar("Tree")
 
-AXIS = "envs"
+_AXIS = "envs"
 
 
 def cores_as_devices(count: int) -> None:
@@ -50,7 +50,7 @@ def devices(num_envs: int, most: int | None = None) -> AbstractContextManager[ob
     if count == 1:
         return nullcontext()
     chosen = jax.devices()[:count]
-    return jax.set_mesh(jax.make_mesh((count,), (AXIS,), axis_types=(AxisType.Auto,), devices=chosen))
+    return jax.set_mesh(jax.make_mesh((count,), (_AXIS,), axis_types=(AxisType.Auto,), devices=chosen))
 
 
 def usable(num_envs: int, most: int | None = None) -> int:
@@ -67,9 +67,9 @@ def map_envs(function: Callable[..., Tree]) -> Callable[..., Tree]:
     """
 
     def mapped(*envs: Any) -> Tree:
-        if AXIS not in jax.sharding.get_abstract_mesh().axis_names:
+        if _AXIS not in jax.sharding.get_abstract_mesh().axis_names:
             return function(*envs)
-        share = PartitionSpec(AXIS)
+        share = PartitionSpec(_AXIS)
         # Nothing is the same on all devices, so there is nothing for the check of replication to find.
         return jax.shard_map(function, in_specs=share, out_specs=share, check_vma=False)(*envs)
 
@@ -78,7 +78,7 @@ def map_envs(function: Callable[..., Tree]) -> Callable[..., Tree]:
 
 def over_envs(tree: Tree, axis: int = 0) -> Tree:
     """Spread each leaf's ``axis`` over the devices of the block; does nothing outside of one."""
-    return _placed(tree, PartitionSpec(*(None,) * axis, AXIS))
+    return _placed(tree, PartitionSpec(*(None,) * axis, _AXIS))
 
 
 def everywhere(tree: Tree) -> Tree:
@@ -87,6 +87,6 @@ def everywhere(tree: Tree) -> Tree:
 
 
 def _placed(tree: Tree, spec: PartitionSpec) -> Tree:
-    if AXIS not in jax.sharding.get_abstract_mesh().axis_names:
+    if _AXIS not in jax.sharding.get_abstract_mesh().axis_names:
         return tree
     return jax.tree.map(lambda leaf: jax.lax.with_sharding_constraint(leaf, spec), tree)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from garrison.core import policy
 from garrison.core.policy import Policy
+from garrison.core.typing import Array, Float, Float32, Int32, PRNGKeyArray
 from garrison.core.world import World
 from garrison.learn import optim
 from garrison.learn.rollout import Seen, Teach
@@ -46,15 +47,16 @@ def of(name: str | None, world: World) -> Policy | None:
     return teacher
 
 
-def memory(teacher: Policy, key: jax.Array, world: World, num_envs: int) -> Any:
+def memory(teacher: Policy, key: PRNGKeyArray, world: World, num_envs: int) -> Any:
     """The teacher's memory where episodes begin: leaves [env, ...]."""
     return jax.vmap(lambda key: teacher.init(key, world.num_agents))(jax.random.split(key, num_envs))
 
 
 def teach(teacher: Policy, world: World) -> Teach:
-    """What the teacher would do: ``int32[env, agent]``, :data:`NOTHING` where that is not legal."""
+    """What the teacher would do; :data:`NOTHING` where that is not legal."""
 
-    def choose(key: jax.Array, before: Any, seen: Seen) -> tuple[Any, jax.Array]:
+    def choose(key: Array, before: Any, seen: Seen) -> tuple[Any, Array]:
+        assert seen.mask is not None  # as an action is asked for
         start_key, act_key = jax.random.split(key)
         num_envs = len(seen.first)
         fresh = memory(teacher, start_key, world, num_envs)
@@ -68,8 +70,13 @@ def teach(teacher: Policy, world: World) -> Teach:
     return choose
 
 
-def weights(config: Any, actions: jax.Array, decides: jax.Array, progress: jax.Array) -> jax.Array:
-    """How much each of the teacher's actions counts, ``f32`` of their shape; ``progress`` is from 0 to 1."""
+def weights(
+    config: Any,
+    actions: Int32[Array, "*rows"],
+    decides: Float32[Array, "*rows"],
+    progress: Float[Array, ""] | float,
+) -> Float32[Array, "*rows"]:
+    """How much each of the teacher's actions counts; ``progress`` is from 0 to 1."""
     end = config.teacher_coef if config.teacher_end is None else config.teacher_end
     coef = optim.linear(config.teacher_coef, end, jnp.minimum(progress / config.teacher_until, 1.0))
     return jnp.where(actions >= 0, decides * coef, 0.0)

@@ -1,1 +1,3 @@
 """Results for people: figures, the page that shows them, and the index of all pages."""
+
+__all__ = ["study"]

@@ -1,1 +1,3 @@
 """Training: configurations, seeds, learners, the loop, and runs with their policies."""
+
+__all__ = ["config", "loop", "run", "train"]

@@ -173,6 +173,9 @@ def quiet():
     kinds["blue_host"][:] = kinds["red_host"][:] = T.NO_HOST
     kinds["green_kind"][:] = T.Green.SLEEP
     kinds["red_ran"][:] = 1
+    flags = ("green_alarm", "green_phished", "red_ran", "red_trapped", "red_alert")
+    kinds |= {name: kinds[name] > 0 for name in flags}
+    kinds["red_noticed"] = np.zeros((T.NUM_RED, T.NUM_HOSTS), bool)
     return Events(**kinds)
 
 

@@ -260,7 +260,7 @@ def test_people_can_read_what_both_do(both, step, start):
     assert any(line.startswith("red_agent_0: ") for line in lines)
     assert both.describe(state)["step"] == 6
     learner = one_side(both, "red", "idle")
-    of_learner = OneSideState(state, None, ())
+    of_learner = OneSideState(state, np.zeros((both.num_agents, 1), np.float32), ())
     assert learner.describe(of_learner) == both.describe(state)
     assert learner.narrate(of_learner, actions[RED_ROWS], of_learner, result)
 

@@ -1,1 +1,3 @@
 """``garrison parity``: commands that compare Garrison with CybORG."""
+
+__all__: list[str] = []

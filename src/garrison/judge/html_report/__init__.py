@@ -1,1 +1,3 @@
 """The report page of a run."""
+
+__all__ = ["page"]

@@ -1,1 +1,3 @@
 """Scores on both simulators, compared."""
+
+__all__ = ["equivalence", "evaluate_on_cyborg", "study_plan"]

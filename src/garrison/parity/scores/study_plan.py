@@ -26,7 +26,7 @@ class StudiedPolicy:
 
     name: str
     policy: Policy
-    world: World  # cc4
+    world: Any  # cc4
 
     @property
     def there(self) -> CybORGWorld:
@@ -104,7 +104,7 @@ class Plan:
 
         Yields a description of what is played next.
         """
-        groups: dict[tuple[World, tuple[int, ...]], list[StudiedPolicy]] = {}
+        groups: dict[tuple[Any, tuple[int, ...]], list[StudiedPolicy]] = {}
         for subject, missing in self.here.items():
             if missing:
                 groups.setdefault((subject.world, tuple(missing)), []).append(subject)
@@ -125,7 +125,7 @@ class Plan:
         Raises:
             WorkerError: when a process fails.
         """
-        worlds: dict[StudiedPolicy, CybORGWorld] = {
+        worlds: dict[StudiedPolicy, Any] = {
             s: observed_by(s.there, [s.policy]) for s in dict.fromkeys(s for s, _ in self.there)
         }
         tasks = [(worlds[subject], subject.policy, seed) for subject, seed in self.there]
@@ -170,12 +170,13 @@ def studied_policies(
         world, policies = opened(path if alone else name)
         ((shown, policy),) = policies.items()
         seeds = policy if isinstance(policy, list) else None
+        single: Any = policy
         if seeds is None:
             if alone:
                 raise ValueError(
                     f"{path} is a single policy and has no seed {number}; name it without ':{number}'"
                 )
-            found.append(StudiedPolicy(shown, policy, world))
+            found.append(StudiedPolicy(shown, single, world))
             continue
         wanted = [int(number)] if alone else range(len(seeds))
         if wanted[-1] >= len(seeds):

@@ -23,7 +23,7 @@ from garrison.worlds.cc4.vary import VARIATIONS
 
 __all__ = ["BLUE_POLICIES", "CC4", "Episode", "Options", "TwoSidedCC4", "default_options", "make", "play"]
 
-SIDES = ("blue", "red", "both")
+_SIDES = ("blue", "red", "both")
 PLAYED = tuple(name for name in OBSERVATIONS if name != "true")  #: contracts that policies may read
 
 
@@ -80,7 +80,7 @@ def make(
     Raises:
         ValueError: for an unknown name, an argument that the side does not have, or a value out of range.
     """
-    _check("side", side, SIDES)
+    _check("side", side, _SIDES)
     own = {"rewards": rewards, "team_share": team_share, "contractor": contractor}
     _check_fits(
         side, red=red, blue=blue, observation=observation, busy=busy, traffic=traffic, idle=idle, **own
@@ -147,7 +147,7 @@ def _check_fits(side: str, **given: Any) -> None:
             )
 
 
-def _scripts(red: str | Iterable[str] | None) -> tuple[str, ...]:
+def _scripts(red: Any) -> tuple[str, ...]:
     """Names of scripted reds, each once."""
     names = (red,) if isinstance(red, str) else tuple(red or ())
     for name in names:
@@ -160,10 +160,11 @@ def _any_of(world: TwoSidedCC4) -> Pool:
     if not world.scripts:
         raise ValueError("cc4: red is empty; name at least one")
     policies = world.policies("red")
-    return Pool(tuple(policies[name] for name in world.scripts), np.ones(len(world.scripts), np.float32))
+    weights: Any = np.ones(len(world.scripts), np.float32)  # not JAX's, which would start a device
+    return Pool(tuple(policies[name] for name in world.scripts), weights)
 
 
-def _opponent(side: str, policy: str | Policy, world: World) -> str | Policy:
+def _opponent(side: str, policy: Any, world: World) -> str | Policy:
     if isinstance(policy, str):
         names = dict.fromkeys((*world.native_policies(side), *world.policies(side)))
         _check(f"{side} policy", policy, tuple(names))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core.policy import Actions
+from garrison.core.typing import Array, Bool, Int32, Integer, UInt8
 from garrison.core.world import Step
 from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
@@ -36,9 +37,9 @@ class Blue:
     phases = tuple(f"phase {number}" for number in range(T.NUM_PHASES))
 
     def decisions(
-        self, state: Any, actions: jax.Array, after: Any, result: Step
-    ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-        """Which agents decided, ``bool[blue]``, and the kind, subnet and foothold, ``int[blue]`` each."""
+        self, state: Any, actions: Actions, after: Any, result: Step
+    ) -> tuple[Bool[Array, "blue"], tuple[Integer[Array, "blue"], ...]]:
+        """Which agents decided, and the kind, subnet and foothold of each."""
         events = result.info["events"]
         host = events.blue_submitted_host
         zone = jnp.asarray(T.HOST_SUBNET)[jnp.minimum(host, T.NUM_HOSTS - 1)]
@@ -47,7 +48,7 @@ class Blue:
         places = (events.blue_submitted, jnp.asarray(_PLACE)[subnet], foothold)
         return state.state.blue_ticks == 0, places
 
-    def phase(self, state: Any, after: Any) -> jax.Array:
+    def phase(self, state: Any, after: Any) -> UInt8[Array, ""]:
         """The phase in which the step was played: a step raises the phase before anything else (§6.1)."""
         return after.state.phase
 
@@ -67,9 +68,9 @@ class Red:
     phases = Blue.phases
 
     def decisions(
-        self, state: Any, actions: jax.Array, after: Any, result: Step
-    ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-        """Who decided ``bool[red]``, and kind, subnet and red's foothold, ``int[red]`` each."""
+        self, state: Any, actions: Actions, after: Any, result: Step
+    ) -> tuple[Bool[Array, "red"], tuple[Integer[Array, "red"], ...]]:
+        """Who decided, and the kind, subnet and red's foothold of each."""
         before, begun = state.state, after.state
         kind = begun.red_kind
         on_host = (kind >= T.Red.AGGRESSIVE) & (kind <= T.Red.WITHDRAW)
@@ -79,20 +80,20 @@ class Red:
         places = (kind, jnp.where(on_host, zone, subnet).astype(jnp.int32), red_foothold(before, host))
         return before.red_active & (before.red_ticks == 0), places
 
-    def phase(self, state: Any, after: Any) -> jax.Array:
+    def phase(self, state: Any, after: Any) -> UInt8[Array, ""]:
         """As of :class:`Blue`."""
         return after.state.phase
 
 
-def red_foothold(state: State, host: jax.Array) -> jax.Array:
-    """Red's foothold ``int32[n]`` on hosts ``uint8[n]``: CLEAN, USER_SHELL, ROOT; NO_TARGET for NO_HOST."""
+def red_foothold(state: State, host: UInt8[Array, "which"]) -> Int32[Array, "which"]:
+    """Red's foothold on hosts: CLEAN, USER_SHELL, ROOT; NO_TARGET for NO_HOST."""
     held, rooted = (flags[jnp.minimum(host, T.NUM_HOSTS - 1)] for flags in footholds(state))
     found = jnp.where(rooted, ROOT, jnp.where(held, USER_SHELL, CLEAN))
     return jnp.where(host == T.NO_HOST, NO_TARGET, found)
 
 
-def footholds(state: State) -> tuple[jax.Array, jax.Array]:
-    """Hosts on which red has a session, and those on which it has root: ``bool[host]`` each."""
+def footholds(state: State) -> tuple[Bool[Array, "host"], Bool[Array, "host"]]:
+    """Hosts on which red has a session, and those on which it has root."""
     live = sessions.live(state).reshape(-1)
     host = jnp.where(live, state.session_host.reshape(-1), T.NUM_HOSTS)
     root = live & (state.session_user.reshape(-1) == T.User.ROOT)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core.typing import Array, Int16, Int32
 from garrison.worlds.cc4 import draws as D
 from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
@@ -27,11 +27,11 @@ CAPACITY = {
 }
 
 
-def used(tickets: jax.Array, state: State) -> jax.Array:
-    """Entries in use of each bounded list, ``int32[len(CAPACITY)]`` in the order of :data:`CAPACITY`.
+def used(tickets: Int16[Array, "red"], state: State) -> Int32[Array, "list"]:
+    """Entries in use of each bounded list, in the order of :data:`CAPACITY`.
 
     Args:
-        tickets: ``red_next_order`` of the state one step earlier, ``int16[red]``.
+        tickets: ``red_next_order`` of the state one step earlier.
         state: of one environment.
     """
     live = sessions.live(state)

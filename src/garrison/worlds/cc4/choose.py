@@ -10,31 +10,32 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core.typing import Array, Bool, Float32, Int32, Integer, Num, Shaped, UInt8, UInt16
 from garrison.worlds.cc4 import tables as T
 
 
-def is_index(index: jax.Array, size: int) -> jax.Array:
-    """``bool[..., size]``: True where the new last axis equals ``index``. Beyond the end: nowhere."""
+def is_index(index: Integer[Array, "*batch"], size: int) -> Bool[Array, "*batch {size}"]:
+    """True where the new last axis equals ``index``. Beyond the end: nowhere."""
     return index[..., None] == jnp.arange(size).reshape((1,) * index.ndim + (size,))
 
 
-def pick(u: jax.Array, count: jax.Array) -> jax.Array:
+def pick(u: Float32[Array, "*shape"], count: Integer[Array, "*#shape"]) -> Int32[Array, "*shape"]:
     """Rank in 0..count-1 that the uniform ``u`` chooses (0 where there is nothing to choose)."""
     count = jnp.asarray(count, jnp.int32)
     rank = jnp.floor(u * count).astype(jnp.int32)
     return jnp.clip(rank, 0, jnp.maximum(count - 1, 0))
 
 
-def running_sum(values: jax.Array) -> jax.Array:
-    """Inclusive cumulative sum on the last axis (a short one), ``float32`` or ``int32``."""
+def running_sum(values: Shaped[Array, "*batch entry"]) -> Num[Array, "*batch entry"]:
+    """Inclusive cumulative sum on the last axis (a short one), as ``float32`` or ``int32``."""
     size = values.shape[-1]
     upto = np.tril(np.ones((size, size), bool)).reshape((1,) * (values.ndim - 1) + (size, size))
     kind = jnp.float32 if jnp.issubdtype(values.dtype, jnp.floating) else jnp.int32
     return jnp.sum(jnp.where(upto, values[..., None, :], 0), axis=-1, dtype=kind)
 
 
-def rank(values: jax.Array) -> jax.Array:
-    """Number of lower entries on the last axis (a short one) for each entry, ``uint8``.
+def rank(values: Num[Array, "*batch entry"]) -> UInt8[Array, "*batch entry"]:
+    """Number of lower entries on the last axis (a short one) for each entry.
 
     Unrolled by entry: one fused loop, where comparing all pairs at once would go through memory.
     """
@@ -44,8 +45,8 @@ def rank(values: jax.Array) -> jax.Array:
     return lower
 
 
-def first(mask: jax.Array) -> jax.Array:
-    """Index of the first True on the last axis, ``int32``; 0 where there is none.
+def first(mask: Bool[Array, "*batch entry"]) -> Int32[Array, "*batch"]:
+    """Index of the first True on the last axis; 0 where there is none.
 
     Equal to ``argmax``, but a minimum over bytes, which CPUs vectorize.
     """
@@ -55,7 +56,9 @@ def first(mask: jax.Array) -> jax.Array:
     return jnp.where(least == 255, 0, least).astype(jnp.int32)
 
 
-def nth_by_order(mask: jax.Array, order: jax.Array, u: jax.Array) -> jax.Array:
+def nth_by_order(
+    mask: Bool[Array, "*batch entry"], order: Integer[Array, "*batch entry"], u: Float32[Array, "*batch"]
+) -> Bool[Array, "*batch entry"]:
     """One of the True entries of ``mask``, as a mask: the one that ``u`` picks in ascending ``order``.
 
     The last axis is the axis of entries; ``u`` lacks it.
@@ -65,12 +68,14 @@ def nth_by_order(mask: jax.Array, order: jax.Array, u: jax.Array) -> jax.Array:
     return mask & is_index(chosen, mask.shape[-1])  # by its index: the ranks are needed once, not per use
 
 
-def value_at(mask: jax.Array, values: jax.Array) -> jax.Array:
-    """The value ``int32[...]`` under a one-hot mask on the last axis; 0 where nothing is marked."""
+def value_at(
+    mask: Bool[Array, "*batch entry"], values: Integer[Array, "*#batch entry"]
+) -> Int32[Array, "*batch"]:
+    """The value under a one-hot mask on the last axis; 0 where nothing is marked."""
     return jnp.sum(jnp.where(mask, values, 0), axis=-1, dtype=jnp.int32)
 
 
-def bit_at(mask: jax.Array, index: jax.Array) -> jax.Array:
+def bit_at(mask: Bool[Array, "row place"], index: Integer[Array, "row entry"]) -> Bool[Array, "row entry"]:
     """``mask[r, index[r, k]]``, by packed words instead of a gather; False for indices past the end."""
     pad = -mask.shape[1] % 32
     words = jnp.pad(mask, ((0, 0), (0, pad))).reshape(mask.shape[0], -1, 32).astype(jnp.uint32)
@@ -82,8 +87,8 @@ def bit_at(mask: jax.Array, index: jax.Array) -> jax.Array:
     return (word >> (index & 31)) & 1 > 0
 
 
-def bounded(index: jax.Array, size: int) -> jax.Array:
-    """Indices of any integer dtype as ``int32``, with those outside 0..size-1 as ``size``.
+def bounded(index: Integer[Array, "*shape"], size: int) -> Int32[Array, "*shape"]:
+    """Indices of any integer dtype, with those outside 0..size-1 as ``size``.
 
     A narrower dtype would wrap a large index around to a valid one.
     """
@@ -94,8 +99,8 @@ def bounded(index: jax.Array, size: int) -> jax.Array:
     return jnp.where(inside, index, size).astype(jnp.int32)
 
 
-def has(kinds: jax.Array, flags: np.ndarray) -> jax.Array:
-    """Look up the flag of each kind: ``bool[...]`` for ``uint8[...]``.
+def has(kinds: Integer[Array, "*shape"], flags: np.ndarray) -> Bool[Array, "*shape"]:
+    """Look up the flag of each kind.
 
     A comparison per kind with the flag, as XLA makes loops over hosts slower by a lookup in a table.
     """
@@ -113,13 +118,13 @@ for _bits in range(1 << _SHORT):
     _PLACE[_bits, : len(_places)] = _places
 
 
-def packed(mask: jax.Array) -> jax.Array:
-    """The last axis (at most 16 entries) as bits of a ``uint16``, the first entry as the lowest bit."""
+def packed(mask: Bool[Array, "*batch entry"]) -> UInt16[Array, "*batch"]:
+    """The last axis (at most 16 entries) as bits, the first entry as the lowest bit."""
     place = jnp.arange(mask.shape[-1], dtype=jnp.uint16).reshape((1,) * (mask.ndim - 1) + (-1,))
     return jnp.sum(mask.astype(jnp.uint16) << place, axis=-1, dtype=jnp.uint16)
 
 
-def nth(mask: jax.Array, u: jax.Array) -> jax.Array:
+def nth(mask: Bool[Array, "*batch entry"], u: Float32[Array, "*batch"]) -> Int32[Array, "*batch"]:
     """Index on the last axis (at most 10 entries) of the True that ``u`` picks; 0 where there is none."""
     if mask.shape[-1] > _SHORT:
         raise ValueError(f"nth picks among at most {_SHORT} entries, not {mask.shape[-1]}; see nth_host")
@@ -128,13 +133,13 @@ def nth(mask: jax.Array, u: jax.Array) -> jax.Array:
     return jnp.asarray(_PLACE)[bits, pick(u, count)].astype(jnp.int32)
 
 
-def weighted(weight: jax.Array, u: jax.Array) -> jax.Array:
-    """Index ``int32`` on the last axis that ``u`` picks with probabilities proportional to ``weight``."""
+def weighted(weight: Num[Array, "*batch entry"], u: Float32[Array, "*batch"]) -> Int32[Array, "*batch"]:
+    """Index on the last axis that ``u`` picks with probabilities proportional to ``weight``."""
     until = running_sum(weight)
     return jnp.argmax(until > u[..., None] * until[..., -1:], axis=-1).astype(jnp.int32)
 
 
-def nth_host(mask: jax.Array, u: jax.Array) -> jax.Array:
+def nth_host(mask: Bool[Array, "*batch host"], u: Float32[Array, "*batch"]) -> Int32[Array, "*batch"]:
     """:func:`nth` for a last axis of hosts without the internet root: first the zone, then the slot."""
     zones = mask[..., : T.ROOT_HOST].reshape(*mask.shape[:-1], T.NUM_ZONES, T.ZONE_SLOTS)
     until = running_sum(jnp.sum(zones, axis=-1, dtype=jnp.int32))

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.core.struct import struct
+from garrison.core.policy import Actions
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Bool, Float32, Int32
 from garrison.core.world import Step
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.behavior import CLEAN, footholds, red_foothold
@@ -22,17 +23,16 @@ _DEFENDED = T.HOST_BLUE != T.NO_AGENT
 _SUBNETS = tuple(name.removesuffix("_subnet") for name in T.SUBNETS)
 
 
-@struct
-class Counters:
+class Counters(Struct):
     """Of one episode."""
 
-    loss: jax.Array  # f32[subnet, cause]
-    root_steps: jax.Array  # int32[host]: how long red has had root there; 0 where it has not
-    under_user: jax.Array  # int32[]: steps of defended hosts under a user shell of red
-    under_root: jax.Array  # int32[]: and under root
-    needless: jax.Array  # int32[]: Restores of hosts where red had no foothold
-    restored: jax.Array  # int32[]: Restores that ended a root foothold
-    waited: jax.Array  # int32[]: steps of red's root before them, in all
+    loss: Float32[Array, "*env subnet cause"]
+    root_steps: Int32[Array, "*env host"]  # how long red has had root there; 0 where it has not
+    under_user: Int32[Array, "*env"]  # steps of defended hosts under a user shell of red
+    under_root: Int32[Array, "*env"]  # and under root
+    needless: Int32[Array, "*env"]  # Restores of hosts where red had no foothold
+    restored: Int32[Array, "*env"]  # Restores that ended a root foothold
+    waited: Int32[Array, "*env"]  # steps of red's root before them, in all
 
 
 class Blue:
@@ -50,7 +50,7 @@ class Blue:
             waited=zero,
         )
 
-    def add(self, counters: Counters, state: Any, actions: jax.Array, after: Any, step: Step) -> Counters:
+    def add(self, counters: Counters, state: Any, actions: Actions, after: Any, step: Step) -> Counters:
         events = step.info["events"]
         held, rooted = footholds(after.state)
         ended = (events.blue_kind == T.Blue.RESTORE) & (events.blue_outcome == T.Outcome.TRUE)
@@ -88,7 +88,7 @@ class Blue:
         return numbers, {"loss by subnet": (_SUBNETS, CAUSES, loss)}
 
 
-def _count(flags: jax.Array) -> jax.Array:
+def _count(flags: Bool[Array, "..."]) -> Int32[Array, ""]:
     return jnp.sum(flags, dtype=jnp.int32)
 
 

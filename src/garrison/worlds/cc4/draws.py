@@ -8,47 +8,49 @@ uniform ``u`` that picks the one of rank ``floor(u n)`` in CybORG's order. Each 
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
 from garrison.core import random
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Float32, Int32, PRNGKeyArray, UInt32
 from garrison.worlds.cc4 import tables as T
 
 MAX_REPIDS = 16  # decoys to which one Remove can assign a new pid
 
 
-@struct
-class Draws:
-    """Uniforms are float32 in [0, 1); whole numbers are int32."""
+class Draws(Struct):
+    """Uniforms are in [0, 1)."""
 
-    green_action: jax.Array  # float32[green]: EnterpriseGreenAgent.py:60, over tables.Green
-    green_pick: jax.Array  # float32[green]: GreenLocalWork.py:101 service, GreenAccessService.py:115 server
-    green_reliability: jax.Array  # int32[green] in 0..99: GreenLocalWork.py:102
-    green_alarm: jax.Array  # float32[green]: GreenLocalWork.py:112, GreenAccessService.py:207
-    green_phishing: jax.Array  # float32[green]: GreenLocalWork.py:118
-    green_sender: jax.Array  # float32[green]: PhishingEmail.py:88
-    green_pid: jax.Array  # int32[green] in 1..9: Host.py:200, phishing session
+    green_action: Float32[Array, "*env green"]  # EnterpriseGreenAgent.py:60, over tables.Green
+    #: GreenLocalWork.py:101 service, GreenAccessService.py:115 server
+    green_pick: Float32[Array, "*env green"]
+    green_reliability: Int32[Array, "*env green"]  # in 0..99: GreenLocalWork.py:102
+    green_alarm: Float32[Array, "*env green"]  # GreenLocalWork.py:112, GreenAccessService.py:207
+    green_phishing: Float32[Array, "*env green"]  # GreenLocalWork.py:118
+    green_sender: Float32[Array, "*env green"]  # PhishingEmail.py:88
+    green_pid: Int32[Array, "*env green"]  # in 1..9: Host.py:200, phishing session
 
-    red_host: jax.Array  # float32[red]: FiniteStateRedAgent.py:280–291; RandomSelectRedAgent.py:81
-    red_group: jax.Array  # float32[red]: FiniteStateRedAgent.py:269 state; RandomSelect: Withdraw's hostname
-    red_server: jax.Array  # float32[red]: FiniteStateRedAgent.py:278, servers preferred
-    red_action: jax.Array  # float32[red]: FiniteStateRedAgent.py:311; RandomSelectRedAgent.py:68
-    red_session: jax.Array  # float32[red]: FiniteStateRedAgent.py:330; RandomSelectRedAgent.py:81
-    red_subnet: jax.Array  # float32[red]: FiniteStateRedAgent.py:330; RandomSelectRedAgent.py:81
+    red_host: Float32[Array, "*env red"]  # FiniteStateRedAgent.py:280–291; RandomSelectRedAgent.py:81
+    #: FiniteStateRedAgent.py:269 state; RandomSelect: Withdraw's hostname
+    red_group: Float32[Array, "*env red"]
+    red_server: Float32[Array, "*env red"]  # FiniteStateRedAgent.py:278, servers preferred
+    red_action: Float32[Array, "*env red"]  # FiniteStateRedAgent.py:311; RandomSelectRedAgent.py:68
+    red_session: Float32[Array, "*env red"]  # FiniteStateRedAgent.py:330; RandomSelectRedAgent.py:81
+    red_subnet: Float32[Array, "*env red"]  # FiniteStateRedAgent.py:330; RandomSelectRedAgent.py:81
 
-    red_scan: jax.Array  # float32[red]: Portscan.py:49
-    red_deception: jax.Array  # float32[red]: DiscoverDeception.py:89,95 as one: is anything reported?
-    red_exploit: jax.Array  # float32[red]: ExploitRemoteService.py:61
-    red_route: jax.Array  # float32[red, node]: SSHBruteForce.py:44, from source to target
-    red_alert: jax.Array  # float32[red]: ExploitAction.py:102, process event of an SQL injection
-    red_pid: jax.Array  # int32[red] in 1..9: Host.py:200, exploit session
-    red_escalate: jax.Array  # float32[red]: PrivilegeEscalate.py:103
-    red_promote: jax.Array  # float32[red]: RedSessionCheck.py:37
+    red_scan: Float32[Array, "*env red"]  # Portscan.py:49
+    red_deception: Float32[Array, "*env red"]  # DiscoverDeception.py:89,95 as one: is anything reported?
+    red_exploit: Float32[Array, "*env red"]  # ExploitRemoteService.py:61
+    red_route: Float32[Array, "*env red node"]  # SSHBruteForce.py:44, from source to target
+    red_alert: Float32[Array, "*env red"]  # ExploitAction.py:102, process event of an SQL injection
+    red_pid: Int32[Array, "*env red"]  # in 1..9: Host.py:200, exploit session
+    red_escalate: Float32[Array, "*env red"]  # PrivilegeEscalate.py:103
+    red_promote: Float32[Array, "*env red"]  # RedSessionCheck.py:37
 
-    blue_decoy: jax.Array  # float32[blue]: DecoyAction.py:84
-    blue_pid: jax.Array  # int32[blue] in 1..9: Host.py:200, decoy process
-    blue_repid: jax.Array  # int32[blue, hit] in 1..9: StopProcess.py:39, per decoy that Remove hits, in order
+    blue_decoy: Float32[Array, "*env blue"]  # DecoyAction.py:84
+    blue_pid: Int32[Array, "*env blue"]  # in 1..9: Host.py:200, decoy process
+    #: in 1..9: StopProcess.py:39, per decoy that Remove hits, in order
+    blue_repid: Int32[Array, "*env blue hit"]
 
 
 _UNIFORM = {
@@ -81,7 +83,7 @@ _INTEGER = {  # shape, low, range
 }
 
 
-def sample(key: jax.Array) -> Draws:
+def sample(key: PRNGKeyArray) -> Draws:
     """The draws of one step, from one call of the generator."""
     shapes = {**_UNIFORM, **{name: spec[0] for name, spec in _INTEGER.items()}}
     sizes = {name: _size(shape) for name, shape in shapes.items()}
@@ -97,7 +99,7 @@ def sample(key: jax.Array) -> Draws:
     return Draws(**fields)
 
 
-def to_uniform(bits: jax.Array) -> jax.Array:
+def to_uniform(bits: UInt32[Array, "*shape"]) -> Float32[Array, "*shape"]:
     """Random words as float32 in [0, 1), by their upper 24 bits."""
     return (bits >> 8).astype(jnp.float32) * jnp.float32(2.0**-24)
 

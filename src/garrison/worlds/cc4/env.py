@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 
 from garrison.core.entities import Entities
-from garrison.core.policy import Policy
+from garrison.core.policy import Actions, Mask, Obs, Policy
 from garrison.core.spaces import check_actions
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Bool, Float32, Int, Integer, PRNGKeyArray, Shaped
 from garrison.core.world import Restriction, Step, World
 from garrison.worlds.cc4 import draws as draw
 from garrison.worlds.cc4 import entities, observe, recall, restrict, rich, topology, truth, vary
@@ -38,8 +39,7 @@ from garrison.worlds.cc4.topology import Topology
 from garrison.worlds.cc4.topology_checks import check
 
 
-@struct
-class Episode:
+class Episode(Struct):
     """What travels from step to step: the changing state beside what is fixed for the episode."""
 
     state: State
@@ -58,14 +58,18 @@ ENDS = {"both": (True, True), "terminated": (True, False), "truncated": (False, 
 
 
 def play(
-    draws: Draws, episode: Episode, blue: jax.Array, red_action: RedAction, green_kind: jax.Array
-) -> tuple[Episode, Events, dict[str, jax.Array], jax.Array]:
+    draws: Draws,
+    episode: Episode,
+    blue: Int[Array, "blue"],
+    red_action: RedAction,
+    green_kind: Integer[Array, "green"],
+) -> tuple[Episode, Events, dict[str, Float32[Array, ""]], Bool[Array, ""]]:
     """The one door to the engine, whoever decides.
 
     Args:
-        blue: action indices ``int[blue]`` (§7.1).
+        blue: action indices (§7.1).
         red_action: one decision per red agent; invalid ones become InvalidAction (§3.2.3).
-        green_kind: tables.Green ``uint8[green]``.
+        green_kind: of tables.Green.
 
     Returns:
         The next episode, its events, the parts of blue's reward, and whether the episode is over (§7.7).
@@ -74,7 +78,7 @@ def play(
     state, events = turn(draws, episode.topology, options, episode.state, blue, red_action, green_kind)
     done = state.step >= jnp.asarray(options.steps) - 1
     memory, recalled = episode.blue_memory, episode.recall
-    if recalled is not None:
+    if memory is not None and recalled is not None:
         recalled = recall.remember(recalled, memory, events)
     if memory is not None:
         memory = rich.remember(memory, episode.state, events, state)
@@ -83,23 +87,27 @@ def play(
     return episode.replace(state=state, blue_memory=memory, recall=recalled), events, parts, done
 
 
-def blue_vectors(contract: str, episode: Episode, messages: jax.Array | None) -> jax.Array:
-    """Blue's observations ``float32[blue, feature]``: 210 features of stock, 892 of rich, 1,084 of recall."""
+def blue_vectors(
+    contract: str, episode: Episode, messages: Shaped[Array, "blue 8"] | None
+) -> Float32[Array, "blue feature"]:
+    """Blue's observations: 210 features under ``stock``, 892 under ``rich``, 1,084 under ``recall``."""
     if messages is None:
         messages = jnp.zeros((T.NUM_BLUE, T.MESSAGE_BITS), jnp.uint8)
     vectors = observe.blue_vectors(episode.topology, episode.state, messages)
     if contract == "stock":
         return vectors
-    state = episode.state
-    vectors = rich.rich_vectors(vectors, episode.topology, episode.options, state, episode.blue_memory)
+    state, memory, recalled = episode.state, episode.blue_memory, episode.recall
+    assert memory is not None  # as it is under all other contracts
+    vectors = rich.rich_vectors(vectors, episode.topology, episode.options, state, memory)
     if contract == "rich":
         return vectors
-    vectors = recall.recall_vectors(vectors, episode.topology, episode.recall)
+    assert recalled is not None
+    vectors = recall.recall_vectors(vectors, episode.topology, recalled)
     return vectors if contract == "recall" else truth.true_vectors(vectors, state)
 
 
-def blue_masks(busy: str, traffic: str, idle: str, episode: Episode) -> jax.Array:
-    """Blue's legal actions ``bool[blue, 242]``, by the options of the world."""
+def blue_masks(busy: str, traffic: str, idle: str, episode: Episode) -> Bool[Array, "blue action"]:
+    """Blue's legal actions, by the options of the world."""
     state = episode.state
     mask = observe.blue_masks(episode.topology)
     if (traffic, idle) != ("free", "free"):
@@ -146,11 +154,11 @@ class BlueSide(World):
     global_state_kinds = ("concat", "compact")
 
     @property
-    def observation_sizes(self) -> tuple[int, ...]:  # type: ignore[override]
+    def observation_sizes(self) -> tuple[int, ...]:
         return blue_observation_sizes(self.observation)
 
     @property
-    def asynchronous(self) -> bool:  # type: ignore[override]
+    def asynchronous(self) -> bool:
         return self.busy == "masked"
 
     @property
@@ -169,8 +177,8 @@ class BlueSide(World):
             return stock
         return stock + sum(size - rich.START for size in self.observation_sizes)
 
-    def global_state(self, state: Any, obs: jax.Array, kind: str = "concat") -> jax.Array:
-        """What a centralized critic sees: ``f32[global_state_size(kind)]``.
+    def global_state(self, state: Any, obs: Obs, kind: str = "concat") -> Float32[Array, "number"]:
+        """What a centralized critic sees: :meth:`global_state_size` numbers.
 
         ``"concat"``: the observations one after another, without padding, also within rich ones.
         ``"compact"``: the same numbers, but each once: the phase, the seven subnets' blocks, each agent's
@@ -187,7 +195,8 @@ class BlueSide(World):
         """This world under another contract. Rich observations begin with the stock ones."""
         if name not in self.observations:
             return super().observe_as(name)
-        return dataclasses.replace(self, observation=name)
+        world: Any = self  # a dataclass with this field
+        return dataclasses.replace(world, observation=name)
 
     def policies(self, side: str | None = None) -> dict[str, Policy]:
         self.side_agents(side)
@@ -239,7 +248,7 @@ class Simulation(World):
     fixed_horizon = True  # all environments end together, so resets can stay outside the step graph
 
     @property
-    def max_steps(self) -> int:  # type: ignore[override]
+    def max_steps(self) -> int:
         return int(self.options.steps) - 1
 
     @property
@@ -259,8 +268,8 @@ class Simulation(World):
     # ------------------------------------------------------------ the protocol
 
     def reset(
-        self, key: jax.Array, options: Options | None = None, network: Topology | None = None
-    ) -> tuple[jax.Array, Episode]:
+        self, key: PRNGKeyArray, options: Options | None = None, network: Topology | None = None
+    ) -> tuple[Obs, Episode]:
         """Start an episode on a network drawn from ``key``, or on the given one.
 
         ``options`` replaces the world's own, and what would be drawn around them; its leaves may differ per
@@ -291,21 +300,25 @@ class Simulation(World):
         return jax.tree.map(jnp.asarray, episode)
 
     def step(
-        self, key: jax.Array, state: Episode, actions: jax.Array, messages: jax.Array | None = None
-    ) -> tuple[jax.Array, Episode, Step]:
+        self,
+        key: PRNGKeyArray,
+        state: Episode,
+        actions: Array,
+        messages: Shaped[Array, "blue 8"] | None = None,
+    ) -> tuple[Obs, Episode, Step]:
         """One step with the random numbers of ``key``; see :meth:`step_with`."""
         with jax.named_scope("draws"):
             draws = draw.sample(key)
         return self.step_with(draws, state, actions, messages)
 
     def step_with(
-        self, draws: Draws, state: Episode, actions: jax.Array, messages: jax.Array | None = None
-    ) -> tuple[jax.Array, Episode, Step]:
+        self, draws: Draws, state: Episode, actions: Array, messages: Shaped[Array, "blue 8"] | None = None
+    ) -> tuple[Obs, Episode, Step]:
         """One step with given random numbers: deterministic.
 
         Args:
-            actions: ``int32[agent]``.
-            messages: bits ``[blue, 8]`` that the blue agents send, delivered in the observation returned here
+            actions: of all agents; see :meth:`World.step`.
+            messages: bits that the blue agents send, delivered in the observation returned here
                 (§7.5); zeros by default.
 
         Raises:
@@ -322,11 +335,12 @@ class Simulation(World):
         with jax.named_scope("observe"):
             obs = self.observe(episode, messages)
         terminated, truncated = self.ending(done)
+        team: Any = sum(parts.values())
         return (
             obs,
             episode,
             Step(
-                reward=self.rewards(sum(parts.values())),
+                reward=self.rewards(team),
                 terminated=terminated,
                 truncated=truncated,
                 final_obs=obs,
@@ -334,7 +348,7 @@ class Simulation(World):
             ),
         )
 
-    def ending(self, done: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def ending(self, done: Bool[Array, ""]) -> tuple[Bool[Array, ""], Bool[Array, ""]]:
         """``terminated`` and ``truncated`` of a step, given whether the episode is over."""
         terminated, truncated = (done if told else jnp.zeros_like(done) for told in ENDS[self.end])
         return terminated, truncated
@@ -352,16 +366,16 @@ class Simulation(World):
     # ------------------------------------------------------------ what differs by the sides that act
 
     @abstractmethod
-    def red_action(self, draws: Draws, episode: Episode, actions: jax.Array) -> RedAction:
+    def red_action(self, draws: Draws, episode: Episode, actions: Actions) -> RedAction:
         """Red's decisions, with its memory up to date."""
 
     @abstractmethod
-    def observe(self, episode: Episode, messages: jax.Array | None = None) -> jax.Array:
-        """Observations ``float32[agent, feature]``."""
+    def observe(self, episode: Episode, messages: Shaped[Array, "blue 8"] | None = None) -> Obs:
+        """Observations of the agents that act."""
 
     @abstractmethod
-    def rewards(self, team: jax.Array) -> jax.Array:
-        """Rewards ``float32[agent]``, given blue's ``float32[]``."""
+    def rewards(self, team: Float32[Array, ""]) -> Float32[Array, "agent"]:
+        """Rewards of the agents, given blue's."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -377,17 +391,17 @@ class CC4(BlueSide, Simulation):
     def scripts(self) -> tuple[str, ...]:
         return (self.red,)
 
-    def red_action(self, draws: Draws, episode: Episode, actions: jax.Array) -> RedAction:
+    def red_action(self, draws: Draws, episode: Episode, actions: Actions) -> RedAction:
         return red.choose(self.red, draws, episode.options, episode.state, episode.red_memory)
 
-    def observe(self, episode: Episode, messages: jax.Array | None = None) -> jax.Array:
-        """Blue's observations ``float32[blue, 210]``, under the rich contract ``float32[blue, 892]``."""
+    def observe(self, episode: Episode, messages: Shaped[Array, "blue 8"] | None = None) -> Obs:
+        """Blue's observations; see :func:`blue_vectors`."""
         return blue_vectors(self.observation, episode, messages)
 
-    def rewards(self, team: jax.Array) -> jax.Array:
+    def rewards(self, team: Float32[Array, ""]) -> Float32[Array, "agent"]:
         return jnp.broadcast_to(team, (T.NUM_BLUE,))
 
-    def legal(self, state: Episode) -> jax.Array:
+    def legal(self, state: Episode) -> Mask:
         return blue_masks(self.busy, self.traffic, self.idle, state)
 
     def two_sided(self) -> World:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core.typing import Array, Bool, Float32, Shaped
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
 
 
-def zone_hosts(array: jax.Array) -> jax.Array:
-    """``[host]`` values as ``[zone, 16]`` in wrapper order: servers 0–5, users 0–9."""
+def zone_hosts(array: Shaped[Array, "host"]) -> Shaped[Array, "zone 16"]:
+    """Values of hosts by zone, in wrapper order: servers 0–5, users 0–9."""
     zones = array[: T.ROOT_HOST].reshape(T.NUM_ZONES, T.ZONE_SLOTS)
     return jnp.concatenate([zones[:, 1 + T.MAX_USERS :], zones[:, 1 : 1 + T.MAX_USERS]], axis=1)
 
 
-def blue_vectors(topology: Topology, state: State, messages: jax.Array) -> jax.Array:
-    """Observations ``float32[blue, 210]``, those of agents 0–3 padded with zeros from 92 on (§7.2).
+def blue_vectors(
+    topology: Topology, state: State, messages: Shaped[Array, "blue 8"]
+) -> Float32[Array, "blue 210"]:
+    """Observations; those of agents 0–3 are padded with zeros from 92 on (§7.2).
 
     Args:
-        messages: ``[blue, 8]`` bits that the agents sent in this step.
+        messages: bits that the agents sent in this step.
 
     The phase and policy are those of the step just done, so a new phase is visible one step late (Q23).
     """
@@ -41,24 +43,24 @@ def blue_vectors(topology: Topology, state: State, messages: jax.Array) -> jax.A
 _ONE_HOT = (np.arange(T.NUM_ZONES)[:, None] == T.ALPHABETICAL).astype(np.uint8)
 
 
-def _vector(agent: int, phase: jax.Array, block: jax.Array, messages: jax.Array) -> list[jax.Array]:
+def _vector(agent: int, phase: Array, block: Array, messages: Array) -> list[Array]:
     parts = [phase[None].astype(jnp.float32)]
     parts += [block[subnet] for subnet in T.BLUE_SUBNETS[agent]]
     parts += [messages[other] for other in range(T.NUM_BLUE) if other != agent]
     return [*parts, jnp.zeros(T.MAX_BLUE_OBSERVATION - T.BLUE_OBSERVATION_SIZES[agent], jnp.float32)]
 
 
-def concatenated(obs: jax.Array) -> jax.Array:
-    """The vectors of all agents without their padding, ``float32[578]``; ``obs``: with whatever follows."""
+def concatenated(obs: Float32[Array, "blue feature"]) -> Float32[Array, "578"]:
+    """The vectors of all agents without their padding; ``obs``: with whatever follows."""
     return jnp.concatenate([obs[agent, :size] for agent, size in enumerate(T.BLUE_OBSERVATION_SIZES)])
 
 
-def compact(obs: jax.Array) -> jax.Array:
-    """What all vectors hold together, each number once: ``float32[454]``.
+def compact(obs: Float32[Array, "blue feature"]) -> Float32[Array, "454"]:
+    """What all vectors hold together, each number once.
 
     The phase, the blocks of the agents' subnets in the order of agents, each agent's message.
     """
-    agents, indices = COMPACT.T
+    agents, indices = _COMPACT.T
     return obs[agents, indices]
 
 
@@ -75,12 +77,12 @@ def _compact() -> np.ndarray:
     return np.array(places)
 
 
-COMPACT = _compact()
-COMPACT_SIZE = len(COMPACT)
+_COMPACT = _compact()
+COMPACT_SIZE = len(_COMPACT)
 
 
-def blue_masks(topology: Topology) -> jax.Array:
-    """Legal actions ``bool[blue, 242]``: all except those on hosts that do not exist (§7.1).
+def blue_masks(topology: Topology) -> Bool[Array, "blue 242"]:
+    """Legal actions: all except those on hosts that do not exist (§7.1).
 
     CybORG computes them at reset and never changes them: busy agents are not masked.
     """
@@ -88,13 +90,15 @@ def blue_masks(topology: Topology) -> jax.Array:
     return jnp.stack([_mask(agent, exists) for agent in range(T.NUM_BLUE)])
 
 
-def sleep_while_busy(mask: jax.Array, busy: jax.Array) -> jax.Array:
-    """``mask`` (bool[blue, 242]), with Sleep alone where ``busy`` (bool[blue]): choices are discarded."""
+def sleep_while_busy(
+    mask: Bool[Array, "blue action"], busy: Bool[Array, "blue"]
+) -> Bool[Array, "blue action"]:
+    """``mask``, with Sleep alone where ``busy``: choices are discarded."""
     sleep = jnp.asarray(T.BLUE_ACTIONS[:, :, 0] == T.Blue.SLEEP)
     return jnp.where(busy[:, None], mask & sleep, mask)
 
 
-def _mask(agent: int, exists: jax.Array) -> jax.Array:
+def _mask(agent: int, exists: Bool[Array, "zone 16"]) -> Bool[Array, "action"]:
     hosts = jnp.concatenate([exists[s] for s in T.BLUE_SUBNETS[agent]])
     one = jnp.ones(1, bool)
     traffic = jnp.ones(16 * len(T.BLUE_SUBNETS[agent]), bool)

@@ -6,10 +6,10 @@ import dataclasses
 import difflib
 from typing import Any
 
-import jax
 import numpy as np
 
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Float32, Int16, UInt8
 from garrison.worlds.cc4 import tables as T
 
 
@@ -19,26 +19,25 @@ def phase_starts(steps: int) -> tuple[int, int]:
     return third + (rest > 0), 2 * third + (rest > 0) + (rest > 1)
 
 
-@struct
-class Options:
-    """Numbers of the game. The defaults are CybORG's; shapes as commented, one set per environment."""
+class Options(Struct):
+    """Numbers of the game. The defaults are CybORG's; one set per environment."""
 
-    steps: jax.Array  # int16[]: episode length as CybORG counts it; done after step ``steps - 1``
-    phase_start: jax.Array  # int16[2]: first steps of phases 1 and 2
-    users: jax.Array  # uint8[zone, 2]: least and most user hosts per subnet, within 1..10
-    servers: jax.Array  # uint8[zone, 2]: least and most server hosts per subnet, within 1..6
-    green_work_alarm: jax.Array  # float32[]: chance that local work raises a process event
-    green_access_alarm: jax.Array  # float32[]: chance that a service access raises a network event
-    green_phishing: jax.Array  # float32[]: chance that local work opens a phishing mail
-    red_scan_detection: jax.Array  # float32[2]: aggressive, stealth
-    red_exploit_detection: jax.Array  # float32[]: per node of an SSH route, and the SQL process event
-    red_deception_rates: jax.Array  # float32[2]: true and false positives of DiscoverDeception
-    red_probability: jax.Array  # float32[state, kind]: weights of the finite-state red's choice of an action
-    red_discovery_probability: jax.Array | None  # float32[state, kind]: the same of its discovery variant
-    red_priority: jax.Array  # float32[state]: weights of the discovery variant's choice of a state
-    red_server_preference: jax.Array  # float32[]: the discovery variant's preference for servers
-    reward: jax.Array  # float32[phase, subnet, part]: LWF, ASF, RIA (§6.3)
-    restore_cost: jax.Array  # float32[]: reward for each Restore submitted
+    steps: Int16[Array, "*env"]  # episode length as CybORG counts it; done after step ``steps - 1``
+    phase_start: Int16[Array, "*env 2"]  # first steps of phases 1 and 2
+    users: UInt8[Array, "*env zone 2"]  # least and most user hosts per subnet, within 1..10
+    servers: UInt8[Array, "*env zone 2"]  # least and most server hosts per subnet, within 1..6
+    green_work_alarm: Float32[Array, "*env"]  # chance that local work raises a process event
+    green_access_alarm: Float32[Array, "*env"]  # chance that a service access raises a network event
+    green_phishing: Float32[Array, "*env"]  # chance that local work opens a phishing mail
+    red_scan_detection: Float32[Array, "*env 2"]  # aggressive, stealth
+    red_exploit_detection: Float32[Array, "*env"]  # per node of an SSH route, and the SQL process event
+    red_deception_rates: Float32[Array, "*env 2"]  # true and false positives of DiscoverDeception
+    red_probability: Float32[Array, "*env state kind"]  # weights of actions in the finite-state red's choice
+    red_discovery_probability: Float32[Array, "*env state kind"] | None  # the same of its discovery variant
+    red_priority: Float32[Array, "*env state"]  # weights of the discovery variant's choice of a state
+    red_server_preference: Float32[Array, "*env"]  # the discovery variant's preference for servers
+    reward: Float32[Array, "*env phase subnet part"]  # LWF, ASF, RIA (§6.3)
+    restore_cost: Float32[Array, "*env"]  # reward for each Restore submitted
 
 
 #: least and largest value of each option
@@ -75,17 +74,17 @@ def default_options(**changes) -> Options:
             needed, or a value outside its range; names the option, the value and the range.
     """
     steps = int(_convert("steps", changes.pop("steps", 500), np.int16(0)))
-    values = {
+    values: dict[str, Any] = {
         "steps": np.int16(steps),
         "phase_start": np.asarray(phase_starts(steps), np.int16),
-        "users": np.tile(np.uint8([3, T.MAX_USERS]), (T.NUM_ZONES, 1)),
-        "servers": np.tile(np.uint8([1, T.MAX_SERVERS]), (T.NUM_ZONES, 1)),
+        "users": np.tile(np.array([3, T.MAX_USERS], np.uint8), (T.NUM_ZONES, 1)),
+        "servers": np.tile(np.array([1, T.MAX_SERVERS], np.uint8), (T.NUM_ZONES, 1)),
         "green_work_alarm": np.float32(0.01),
         "green_access_alarm": np.float32(0.01),
         "green_phishing": np.float32(0.01),
-        "red_scan_detection": np.float32([0.75, 0.25]),
+        "red_scan_detection": np.array([0.75, 0.25], np.float32),
         "red_exploit_detection": np.float32(0.95),
-        "red_deception_rates": np.float32([0.5, 0.1]),
+        "red_deception_rates": np.array([0.5, 0.1], np.float32),
         "red_probability": T.FSM_PROBABILITY,
         "red_discovery_probability": T.DISCOVERY_PROBABILITY,
         "red_priority": T.DISCOVERY_PRIORITY,
@@ -101,7 +100,8 @@ def default_options(**changes) -> Options:
         values[name] = _convert(name, value, np.asarray(values[name]))
     for name in ("users", "servers", "phase_start"):
         _check_rising(name, values[name])
-    return Options(**{k: np.asarray(v) for k, v in values.items()})
+    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in values.items()}
+    return Options(**arrays)
 
 
 def _convert(name: str, value: Any, like: np.ndarray | np.generic) -> np.ndarray:

@@ -7,10 +7,10 @@ what is worth doing about a new session there depends on it.
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Bool, Float32, UInt8
 from garrison.worlds.cc4 import rich
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.events import Events
@@ -28,14 +28,13 @@ SIZE = max(OBSERVATION_SIZES)
 AGES = (2, 3)  #: indices of ages in :data:`OF_HOST`
 
 
-@struct
-class Recall:
+class Recall(Struct):
     """What the blue agents remember of their acts, one entry per host: each has at most one owner."""
 
-    restored: jax.Array  # bool[host]
-    had_root: jax.Array  # bool[host]: an Analyse had found root when it was restored last
-    restored_age: jax.Array  # uint8[host]: steps since, 0..OLDEST
-    removed_age: jax.Array  # uint8[host]: steps since the last Remove, 0..OLDEST
+    restored: Bool[Array, "*env host"]
+    had_root: Bool[Array, "*env host"]  # an Analyse had found root when it was restored last
+    restored_age: UInt8[Array, "*env host"]  # steps since, 0..OLDEST
+    removed_age: UInt8[Array, "*env host"]  # steps since the last Remove, 0..OLDEST
 
 
 def initial() -> Recall:
@@ -55,8 +54,10 @@ def remember(recall: Recall, before: rich.BlueMemory, events: Events) -> Recall:
     )
 
 
-def recall_vectors(vectors: jax.Array, topology: Topology, recall: Recall) -> jax.Array:
-    """Observations ``float32[blue, 1084]``, from the rich ones."""
+def recall_vectors(
+    vectors: Float32[Array, "blue 892"], topology: Topology, recall: Recall
+) -> Float32[Array, "blue 1084"]:
+    """Observations under ``recall``, from the rich ones."""
     ages = (recall.restored_age, recall.removed_age)
     columns = [recall.restored, recall.had_root, *(age.astype(jnp.float32) / rich.OLDEST for age in ages)]
     hosts = rich.by_agent(topology, columns).reshape(T.NUM_BLUE, -1)

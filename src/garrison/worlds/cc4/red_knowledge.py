@@ -7,9 +7,9 @@ revealed, sessions reassigned from other agents, then the hosts of all own sessi
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
+from garrison.core.typing import Array, Bool, Integer, UInt8
 from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.choose import bit_at, is_index, rank
@@ -19,7 +19,11 @@ from garrison.worlds.cc4.tables import ReportPlace
 
 
 def inform(
-    state: State, before: State, reds: RedResult, reassigned: jax.Array, reassigned_id: jax.Array
+    state: State,
+    before: State,
+    reds: RedResult,
+    reassigned: UInt8[Array, "red session"],
+    reassigned_id: UInt8[Array, "red session"],
 ) -> State:
     """Write the reports and extend red's knowledge.
 
@@ -27,8 +31,8 @@ def inform(
         state: at the end of the step, after promotion.
         before: at the start of the step; tickets from its ``red_next_order`` on are new.
         reds: results of red's actions.
-        reassigned: ``uint8[red, session]`` from :func:`sessions.reassign`.
-        reassigned_id: session ids ``uint8[red, session]`` between reassignment and promotion.
+        reassigned: places in reports, from :func:`sessions.reassign`.
+        reassigned_id: session ids between reassignment and promotion.
     """
     action, effect = reds.turn.action, reds.effect
     target = effect.found[:, None] & is_index(action.host, T.NUM_HOSTS)
@@ -66,12 +70,12 @@ def inform(
 
 def _learn_sessions(
     state: State,
-    reported: jax.Array,
-    used: jax.Array,
-    place: jax.Array,
-    reassigned: jax.Array,
-    reassigned_id: jax.Array,
-) -> jax.Array:
+    reported: Bool[Array, "red session"],
+    used: Bool[Array, "red session"],
+    place: UInt8[Array, "red session"],
+    reassigned: UInt8[Array, "red session"],
+    reassigned_id: UInt8[Array, "red session"],
+) -> UInt8[Array, "red id"]:
     """Ranks of first sight with the abstract sessions of this report added, in its order (Q25).
 
     A session that was reassigned and then promoted is seen under both of its ids; an agent has at most one.
@@ -93,12 +97,14 @@ def _learn_sessions(
     return known.at[rows, ids].min(jnp.where(new, ranks, NO_RANK))
 
 
-def _only(mask: jax.Array, values: jax.Array) -> jax.Array:
-    """``[red, 1]``: the value under a mask that marks at most one entry per agent, else 0."""
+def _only(mask: Bool[Array, "red entry"], values: UInt8[Array, "red entry"]) -> UInt8[Array, "red 1"]:
+    """The value under a mask that marks at most one entry per agent, else 0."""
     return jnp.max(jnp.where(mask, values, 0), axis=1, keepdims=True)
 
 
-def _least(values: jax.Array, index: jax.Array, size: int) -> jax.Array:
-    """``uint8[red, size]``: per row the least value at each index, NO_RANK where there is none."""
+def _least(
+    values: Integer[Array, "red entry"], index: Integer[Array, "red entry"], size: int
+) -> UInt8[Array, "red {size}"]:
+    """Per row the least value at each index, NO_RANK where there is none."""
     rows = jnp.arange(T.NUM_RED)[:, None]
     return jnp.full((T.NUM_RED, size), NO_RANK, jnp.uint8).at[rows, index].min(values.astype(jnp.uint8))

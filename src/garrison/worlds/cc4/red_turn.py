@@ -7,11 +7,11 @@ Both are passed on in :class:`RedContext`, so no loop over the agents is needed.
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Int32, UInt8
 from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions import discover, takeover
@@ -30,14 +30,13 @@ from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
 
 
-@struct
-class RedResult:
-    """Red's actions of a step and their results, all ``[red]``."""
+class RedResult(Struct):
+    """Red's actions of a step and their results."""
 
     turn: RedTurn
-    target: jax.Array  # int32: host
-    source: jax.Array  # int32: host of the source session
-    outcome: jax.Array  # uint8: tables.Outcome; NONE for agents that did not execute
+    target: Int32[Array, "red"]  # host
+    source: Int32[Array, "red"]  # host of the source session
+    outcome: UInt8[Array, "red"]  # tables.Outcome; NONE for agents that did not execute
     effect: RedEffect
 
 

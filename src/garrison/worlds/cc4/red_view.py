@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core.typing import Array, Bool, Float32, Int, UInt8
 from garrison.worlds.cc4 import processes, sessions
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction, own_sessions_on
@@ -21,7 +22,7 @@ from garrison.worlds.cc4.choose import is_index
 from garrison.worlds.cc4.state import NO_RANK, State
 
 # kinds that name a host, in the order of the list
-HOST_KINDS = (
+_HOST_KINDS = (
     T.Red.AGGRESSIVE,
     T.Red.STEALTH,
     T.Red.DECEPTION,
@@ -40,9 +41,9 @@ def targets(agent: int) -> list[int]:
 
 
 def _actions(agent: int) -> list[tuple[int, int, int]]:
-    rows = [(T.Red.SLEEP, T.NO_HOST, T.NO_SUBNET)]
+    rows: list[tuple[int, int, int]] = [(T.Red.SLEEP, T.NO_HOST, T.NO_SUBNET)]
     rows += [(T.Red.DISCOVER, T.NO_HOST, s) for s in T.RED_SUBNETS[agent]]
-    return rows + [(kind, h, T.NO_SUBNET) for kind in HOST_KINDS for h in targets(agent)]
+    return rows + [(kind, h, T.NO_SUBNET) for kind in _HOST_KINDS for h in targets(agent)]
 
 
 ACTION_COUNTS = tuple(len(_actions(r)) for r in range(T.NUM_RED))
@@ -73,8 +74,8 @@ PER_TARGET = (
 OBSERVATION_SIZES = tuple(len(GENERAL) + len(PER_TARGET) * len(targets(r)) for r in range(T.NUM_RED))
 
 
-def decode_red(state: State, index: jax.Array) -> RedAction:
-    """The decisions behind action indices ``int[red]``; outside the list: Sleep."""
+def decode_red(state: State, index: Int[Array, "red"]) -> RedAction:
+    """The decisions behind action indices; outside the list: Sleep."""
     inside = (index >= 0) & (index < jnp.array(ACTION_COUNTS))
     entry = jnp.asarray(ACTIONS)[jnp.arange(T.NUM_RED), jnp.clip(index, 0, ACTIONS.shape[1] - 1)]
     kind = jnp.where(inside, entry[:, 0], T.Red.SLEEP).astype(jnp.uint8)
@@ -84,13 +85,13 @@ def decode_red(state: State, index: jax.Array) -> RedAction:
     )
 
 
-def scripted(index: jax.Array, script: int) -> jax.Array:
-    """``bool[red]``: whose action index says that the script of this number decides."""
+def scripted(index: Int[Array, "red"], script: int) -> Bool[Array, "red"]:
+    """Whose action index says that the script of this number decides."""
     return index == jnp.array(ACTION_COUNTS) + script
 
 
-def _source(state: State, kind: jax.Array, host: jax.Array) -> jax.Array:
-    """Id ``uint8[red]`` of the oldest session able to act, one with the target's ports for an exploit."""
+def _source(state: State, kind: UInt8[Array, "red"], host: UInt8[Array, "red"]) -> UInt8[Array, "red"]:
+    """Id of the oldest session able to act, one with the target's ports for an exploit."""
     live = sessions.live(state)
     agents = jnp.arange(T.NUM_RED)
     able = live & (state.session_kind == T.Session.ABSTRACT)
@@ -105,8 +106,8 @@ def _source(state: State, kind: jax.Array, host: jax.Array) -> jax.Array:
     return state.session_id[agents, jnp.argmin(order, axis=1)]
 
 
-def masks(state: State) -> jax.Array:
-    """Legal actions ``bool[red, action]``: what names only known things. Busy and inactive agents: Sleep."""
+def masks(state: State) -> Bool[Array, "red action"]:
+    """Legal actions: what names only known things. Busy and inactive agents: Sleep."""
     agents = jnp.arange(T.NUM_RED)[:, None]
     kind, host, subnet = (jnp.asarray(ACTIONS[:, :, i]) for i in range(3))
     at = jnp.minimum(host, T.ROOT_HOST)
@@ -120,8 +121,8 @@ def masks(state: State) -> jax.Array:
     return first[None] | (known & free[:, None] & (kind != T.Red.SLEEP))
 
 
-def vectors(state: State) -> jax.Array:
-    """Observations ``float32[red, feature]`` of what each agent knows; padded with zeros."""
+def vectors(state: State) -> Float32[Array, "red feature"]:
+    """Observations of what each agent knows; padded with zeros."""
     general = jnp.concatenate([_general(state), _known_subnets(state)], axis=1)
     hosts = _per_target(state)
     exists = np.arange(_TARGET_COUNT) < np.array([len(targets(r)) for r in range(T.NUM_RED)])[:, None]
@@ -129,7 +130,7 @@ def vectors(state: State) -> jax.Array:
     return jnp.concatenate([general, hosts.reshape(T.NUM_RED, -1)], axis=1)
 
 
-def _general(state: State) -> jax.Array:
+def _general(state: State) -> Float32[Array, "red feature"]:
     phase = jnp.broadcast_to(jnp.arange(T.NUM_PHASES) == state.phase, (T.NUM_RED, T.NUM_PHASES))
     held = jnp.sum(sessions.live(state), axis=1)
     last = is_index(state.seen_kind - 1, T.NUM_RED_KINDS)
@@ -141,12 +142,12 @@ def _general(state: State) -> jax.Array:
     return jnp.concatenate([phase.astype(jnp.float32), stack[0], last.astype(jnp.float32), stack[1]], axis=1)
 
 
-def _known_subnets(state: State) -> jax.Array:
+def _known_subnets(state: State) -> Float32[Array, "red subnet"]:
     own = [list(s) + [T.INT] * (_OWN_SUBNETS - len(s)) for s in T.RED_SUBNETS]
     return jnp.take_along_axis(state.red_known_subnet, jnp.array(own), axis=1).astype(jnp.float32)
 
 
-def _per_target(state: State) -> jax.Array:
+def _per_target(state: State) -> Float32[Array, "red target feature"]:
     agents = jnp.arange(T.NUM_RED)[:, None]
     at = jnp.asarray(_TARGETS)
     here = jax.vmap(lambda h: own_sessions_on(state, h), in_axes=1, out_axes=1)(at)

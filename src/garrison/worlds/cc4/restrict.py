@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core.typing import Array, Bool, Float32, Integer
 from garrison.worlds.cc4 import observe, rich
 from garrison.worlds.cc4 import tables as T
 
@@ -62,7 +62,9 @@ def restricted(mask: Any, busy: Any, blocked: Any, wanted: Any, traffic: str, id
     return mask
 
 
-def of_state(blocked: jax.Array, phase: jax.Array) -> tuple[jax.Array, jax.Array]:
+def of_state(
+    blocked: Bool[Array, "to_subnet from_subnet"], phase: Integer[Array, ""]
+) -> tuple[Bool[Array, "blue action"], Bool[Array, "blue action"]]:
     """``blocked`` and ``wanted`` of :func:`restricted`, from the engine's state."""
     wanted = jnp.asarray(T.POLICY[:, _TO, _COLUMN[_FROM]])[phase]
     return blocked[_TO, _FROM] > 0, wanted > 0
@@ -81,7 +83,9 @@ class Restriction(NamedTuple):
     traffic: str
     idle: str
 
-    def __call__(self, obs: jax.Array, mask: jax.Array) -> jax.Array:
+    def __call__(
+        self, obs: Float32[Array, "blue feature"], mask: Bool[Array, "blue action"]
+    ) -> Bool[Array, "blue action"]:
         busy = obs[:, rich.START + rich.AgentFeature.BUSY] > 0
         blocked, wanted = of_vectors(obs)
         mask = restricted(mask, busy, blocked, wanted, self.traffic, self.idle)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
+from garrison.core.typing import Array, Float32
 from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.events import Events
@@ -12,15 +12,15 @@ from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import State
 
 
-def reward_parts(options: Options, state: State, events: Events) -> dict[str, jax.Array]:
-    """Parts of the team reward, float32[] each: ``LWF``, ``ASF``, ``RIA`` and ``action_cost``.
+def reward_parts(options: Options, state: State, events: Events) -> dict[str, Float32[Array, ""]]:
+    """Parts of the team reward: ``LWF``, ``ASF``, ``RIA`` and ``action_cost``.
 
     Impact costs whatever its result, even dropped (Q1); Restore costs on every submission, busy or not (Q2).
     """
     table = jnp.asarray(options.reward)[state.phase]  # [subnet, part]
     failed = events.green_outcome == T.Outcome.FALSE
 
-    def per_zone(kind: int) -> jax.Array:
+    def per_zone(kind: int) -> Array:
         failures = failed & (events.green_kind == kind)
         return jnp.sum(failures.reshape(T.NUM_ZONES, T.MAX_USERS), axis=1).astype(jnp.float32)
 
@@ -36,20 +36,20 @@ def reward_parts(options: Options, state: State, events: Events) -> dict[str, ja
     }
 
 
-def losses(options: Options, state: State, events: Events) -> jax.Array:
-    """The team's reward by subnet and part, ``f32[subnet, part]``; parts as :func:`reward_parts` names them.
+def losses(options: Options, state: State, events: Events) -> Float32[Array, "subnet part"]:
+    """The team's reward by subnet and part; parts as :func:`reward_parts` names them.
 
     A user's failure belongs to the user's subnet, an Impact and a Restore to their target's.
     """
     table = jnp.asarray(options.reward)[state.phase]  # [subnet, part]
     failed = events.green_outcome == T.Outcome.FALSE
 
-    def users(kind: int, part: int) -> jax.Array:
+    def users(kind: int, part: int) -> Array:
         failures = (failed & (events.green_kind == kind)).reshape(T.NUM_ZONES, T.MAX_USERS)
         count = jnp.pad(jnp.sum(failures, axis=1), (0, T.NUM_SUBNETS - T.NUM_ZONES))
         return count.astype(jnp.float32) * table[:, part]
 
-    def targets(host: jax.Array, cost: jax.Array) -> jax.Array:
+    def targets(host: Array, cost: Array) -> Array:
         subnet = jnp.asarray(T.HOST_SUBNET)[jnp.minimum(host, T.NUM_HOSTS - 1)]
         return jnp.zeros(T.NUM_SUBNETS, jnp.float32).at[subnet].add(cost)
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Bool, Float32, Int32, UInt8
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.choose import is_index
 from garrison.worlds.cc4.events import Events
@@ -34,15 +35,14 @@ ANALYZED, SHELL, ROOT = 1, 2, 4
 PROCESS, TARGET, SOURCE = 1, 2, 4
 
 
-@struct
-class BlueMemory:
+class BlueMemory(Struct):
     """What the blue agents remember of CybORG's reports."""
 
-    analysis: jax.Array  # uint8[host]: bits ANALYZED, SHELL, ROOT
-    analysis_age: jax.Array  # uint8[host]: steps since, 0..OLDEST
-    evidence: jax.Array  # uint8[host]: bits PROCESS, TARGET, SOURCE
-    evidence_age: jax.Array  # uint8[host]: steps since the last of any kind, 0..OLDEST
-    outcome: jax.Array  # uint8[blue]: tables.Outcome of the last step
+    analysis: UInt8[Array, "*env host"]  # bits ANALYZED, SHELL, ROOT
+    analysis_age: UInt8[Array, "*env host"]  # steps since, 0..OLDEST
+    evidence: UInt8[Array, "*env host"]  # bits PROCESS, TARGET, SOURCE
+    evidence_age: UInt8[Array, "*env host"]  # steps since the last of any kind, 0..OLDEST
+    outcome: UInt8[Array, "*env blue"]  # tables.Outcome of the last step
 
 
 def initial_memory() -> BlueMemory:
@@ -85,19 +85,19 @@ def remember(memory: BlueMemory, before: State, events: Events, after: State) ->
     )
 
 
-def carried_out(events: Events, kind: int) -> jax.Array:
-    """Hosts ``bool[host]`` on which an action of that kind was carried out in a step."""
+def carried_out(events: Events, kind: int) -> Bool[Array, "host"]:
+    """Hosts on which an action of that kind was carried out in a step."""
     done = is_index(events.blue_host, T.NUM_HOSTS)
     return jnp.any(done & (events.blue_kind == kind)[:, None], axis=0)
 
 
-def aged(age: jax.Array, now: jax.Array) -> jax.Array:
-    """Ages ``uint8`` after a step: 0 where it is ``now``."""
+def aged(age: UInt8[Array, "host"], now: Bool[Array, "host"]) -> UInt8[Array, "host"]:
+    """Ages after a step: 0 where it is ``now``."""
     return jnp.where(now, 0, jnp.minimum(age + 1, OLDEST)).astype(jnp.uint8)
 
 
-def _reported(events: Events) -> jax.Array:
-    """Evidence ``int32[host]`` in the Monitors' reports of a step.
+def _reported(events: Events) -> Int32[Array, "host"]:
+    """Evidence in the Monitors' reports of a step.
 
     Red's events can be distinguished from users': users' process events have no pid, and users' connections
     none of the ports of red's (§7.6). A source is reported by its address, which only its owner can resolve:
@@ -108,7 +108,8 @@ def _reported(events: Events) -> jax.Array:
     to_owner = events.red_noticed & (owner[events.red_source][:, None] == owner[None])
     source = is_index(events.red_source, T.NUM_HOSTS) & jnp.any(to_owner, axis=1, keepdims=True)
     parts = ((PROCESS, process), (TARGET, events.red_noticed), (SOURCE, source))
-    return sum(bit * jnp.any(mask, axis=0).astype(jnp.int32) for bit, mask in parts)
+    evidence: Any = sum(bit * jnp.any(mask, axis=0).astype(jnp.int32) for bit, mask in parts)
+    return evidence
 
 
 # ---------------------------------------------------------------- layout
@@ -171,8 +172,10 @@ def zone_rows() -> np.ndarray:
     return rows
 
 
-def host_features(topology: Topology, state: State, memory: BlueMemory) -> jax.Array:
-    """``float32[blue, 48, len(OF_HOST)]``: per agent and host, in the order of its actions (§7.1).
+def host_features(
+    topology: Topology, state: State, memory: BlueMemory
+) -> Float32[Array, "blue host feature"]:
+    """Per agent and host :data:`OF_HOST`, hosts in the order of its actions (§7.1).
 
     Hosts that do not exist, and those from 16 on of agents 0–3, are zero.
     """
@@ -180,7 +183,7 @@ def host_features(topology: Topology, state: State, memory: BlueMemory) -> jax.A
     on = is_index(kinds[:, 1], T.NUM_HOSTS) & (state.blue_ticks > 0)[:, None]
     left = jnp.max(jnp.where(on, state.blue_ticks[:, None], 0), axis=0)
 
-    def bit(flags: jax.Array, mask: int) -> jax.Array:
+    def bit(flags: Array, mask: int) -> Array:
         return ((flags & mask) > 0).astype(jnp.float32)
 
     columns = [
@@ -199,8 +202,8 @@ def host_features(topology: Topology, state: State, memory: BlueMemory) -> jax.A
     return by_agent(topology, columns)
 
 
-def by_agent(topology: Topology, columns: Sequence[jax.Array]) -> jax.Array:
-    """Features ``[host]`` of all hosts as ``float32[blue, 48, feature]``; see :func:`host_features`."""
+def by_agent(topology: Topology, columns: Sequence[Any]) -> Float32[Array, "blue 48 feature"]:
+    """Columns of features, numbers of all hosts, as :func:`host_features` has them."""
     table = jnp.stack(
         [zone_hosts(jnp.where(topology.host_exists, column, 0.0)) for column in columns], axis=-1
     )
@@ -208,8 +211,8 @@ def by_agent(topology: Topology, columns: Sequence[jax.Array]) -> jax.Array:
     return table[zone_rows()].reshape(T.NUM_BLUE, MAX_AGENT_HOSTS, len(columns))
 
 
-def agent_features(options: Options, state: State, memory: BlueMemory) -> jax.Array:
-    """``float32[blue, len(OF_AGENT)]``."""
+def agent_features(options: Options, state: State, memory: BlueMemory) -> Float32[Array, "blue feature"]:
+    """Per agent :data:`OF_AGENT`."""
     busy = state.blue_ticks > 0
     kind = jnp.asarray(T.BLUE_ACTIONS)[jnp.arange(T.NUM_BLUE), state.blue_action, 0]
     longer = (T.Blue.ANALYSE, T.Blue.REMOVE, T.Blue.RESTORE, T.Blue.DECOY)
@@ -230,9 +233,13 @@ def agent_features(options: Options, state: State, memory: BlueMemory) -> jax.Ar
 
 
 def rich_vectors(
-    vectors: jax.Array, topology: Topology, options: Options, state: State, memory: BlueMemory
-) -> jax.Array:
-    """Observations ``float32[blue, 892]``: ``vectors`` (§7.2, padded), then agents' and hosts' features."""
+    vectors: Float32[Array, "blue 210"],
+    topology: Topology,
+    options: Options,
+    state: State,
+    memory: BlueMemory,
+) -> Float32[Array, "blue 892"]:
+    """Observations: ``vectors`` (§7.2, padded), then agents' and hosts' features."""
     of_agent = agent_features(options, state, memory)
     of_hosts = host_features(topology, state, memory).reshape(T.NUM_BLUE, -1)
     return jnp.concatenate([vectors, of_agent, of_hosts], axis=1)

@@ -1,6 +1,6 @@
 """Red's session table: adding, removing, looking up (§2.2).
 
-All functions work on the six red agents at once (leading axis ``red``), one entry each.
+All functions work on the six red agents at once, one entry each.
 """
 
 from __future__ import annotations
@@ -8,33 +8,34 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from garrison.core.typing import Array, Bool, Float32, Integer, UInt8
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.choose import bit_at, first, is_index, nth_by_order
 from garrison.worlds.cc4.state import State
 
 
-def live(state: State) -> jax.Array:
-    """``bool[red, session]``: slots that hold a session."""
+def live(state: State) -> Bool[Array, "red session"]:
+    """Slots that hold a session."""
     return state.session_kind > 0
 
 
-def find(state: State, session_id: jax.Array) -> jax.Array:
-    """``bool[red, session]``: the slot of each agent's session with the given id, if it lives."""
+def find(state: State, session_id: Integer[Array, "red"]) -> Bool[Array, "red session"]:
+    """The slot of each agent's session with the given id, if it lives."""
     return live(state) & (state.session_id == session_id[:, None])
 
 
 def add(
     state: State,
-    enable: jax.Array,
+    enable: Bool[Array, "red"],
     *,
-    host: jax.Array,
-    pid: jax.Array,
-    kind: jax.Array,
-    user: jax.Array,
-    parent: jax.Array | bool,
-    suspicious: jax.Array,
+    host: Integer[Array, "*#red"],
+    pid: Integer[Array, "*#red"],
+    kind: Integer[Array, "*#red"],
+    user: UInt8[Array, "*#red"],
+    parent: Bool[Array, "*#red"] | bool,
+    suspicious: Bool[Array, "*#red"],
 ) -> State:
-    """Add a session to each enabled agent. Arguments broadcast to ``[red]``.
+    """Add a session to each enabled agent. Arguments broadcast.
 
     The id is 0 for the first session, else the largest id plus one (State.py:312). Where the table or the
     ids are full, nothing is added and the overflow flag is set.
@@ -48,7 +49,7 @@ def add(
     slot = first(~used)
     at = enable[:, None] & is_index(slot, T.MAX_SESSIONS)
 
-    def put(array: jax.Array, value: jax.Array | int) -> jax.Array:
+    def put(array: Array, value: Array | int) -> Array:
         value = jnp.broadcast_to(jnp.asarray(value), (T.NUM_RED,))[:, None]
         return jnp.where(at, value.astype(array.dtype), array)
 
@@ -68,31 +69,31 @@ def add(
     )
 
 
-def remove(state: State, mask: jax.Array) -> State:
+def remove(state: State, mask: Bool[Array, "red session"]) -> State:
     """Delete sessions and lower CybORG's counter."""
     count = jnp.sum(mask, axis=1, dtype=jnp.int16)
     return drop(state, mask).replace(red_session_count=state.red_session_count - count)
 
 
-def drop(state: State, mask: jax.Array) -> State:
+def drop(state: State, mask: Bool[Array, "red session"]) -> State:
     """Delete sessions as Restore does: CybORG's counter keeps its value (§2.2)."""
     return state.replace(session_kind=jnp.where(mask, T.Session.NONE, state.session_kind).astype(jnp.uint8))
 
 
-def reassign(state: State) -> tuple[State, jax.Array]:
+def reassign(state: State) -> tuple[State, UInt8[Array, "red session"]]:
     """Move every session on a foreign host to the red agent that owns the host's subnet (§3.3).
 
     Agents go in order, and so do the sessions of each in CybORG's map. They are moved one by one, because
     each new id depends on the sessions that the new owner holds at that moment.
 
     Returns:
-        The state, and ``uint8[red, session]``: place (1, 2, ...) of the reassigned session in the new owner's
+        The state, and the place (1, 2, ...) of the reassigned session in the new owner's
         report, 0 = no entry. Only sessions of exploits are reported, those of phishing are not.
     """
     owners = jnp.asarray(T.HOST_RED)
     agents = jnp.arange(T.NUM_RED)
 
-    def foreign(state: State) -> jax.Array:
+    def foreign(state: State) -> Array:
         return live(state) & (owners[state.session_host] != agents[:, None])
 
     def move(carry):
@@ -122,7 +123,7 @@ def reassign(state: State) -> tuple[State, jax.Array]:
     return state, reassigned
 
 
-def promote(state: State, u: jax.Array) -> State:
+def promote(state: State, u: Float32[Array, "red"]) -> State:
     """RedSessionCheck: an agent without session 0 makes a random survivor its session 0 (§3.4, Q11).
 
     It goes to the end of the map, and all sessions of the agent lose their parent.

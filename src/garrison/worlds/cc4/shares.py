@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core.policy import Obs
+from garrison.core.typing import Array, Float32, PRNGKeyArray
 from garrison.core.world import State, Step
 from garrison.core.wrappers import Wrapper
 from garrison.worlds.cc4 import tables as T
@@ -36,8 +37,8 @@ _USERS = T.HOST_SUBNET[T.GREEN_HOST]
 
 def reward_shares(
     options: Options, state: EngineState, events: Events, by: str, contractor: str
-) -> tuple[jax.Array, jax.Array]:
-    """What each agent answers for, ``f32[blue]``, and what is nobody's, ``f32[]``.
+) -> tuple[Float32[Array, "blue"], Float32[Array, ""]]:
+    """What each agent answers for, and what is nobody's.
 
     Their sum is the sum of :func:`~garrison.worlds.cc4.reward.reward_parts`, less what ``contractor`` leaves
     out.
@@ -58,8 +59,8 @@ def reward_shares(
     return own, jnp.sum(loss) - jnp.sum(own)
 
 
-def _who_blocked(state: EngineState, events: Events) -> jax.Array:
-    """Who answers for each user's failed access, ``f32[green, blue]``: halves where two agents blocked it."""
+def _who_blocked(state: EngineState, events: Events) -> Float32[Array, "green blue"]:
+    """Who answers for each user's failed access: halves where two agents blocked it."""
     server = jnp.asarray(T.HOST_SUBNET)[jnp.minimum(events.green_target, T.NUM_HOSTS - 1)]
     owner = jnp.asarray(_OWNER)
     there = (state.blocked[server, _USERS] > 0)[:, None] * owner[server]
@@ -82,7 +83,7 @@ class SharedRewards(Wrapper):
     team_share: float = 0.0
     contractor: str = "count"
 
-    def step(self, key: jax.Array, state: State, actions: jax.Array) -> tuple[jax.Array, State, Step]:
+    def step(self, key: PRNGKeyArray, state: State, actions: Array) -> tuple[Obs, State, Step]:
         obs, after, step = self.world.step(key, state, actions)
         episode = _episode(self.world, after)
         by = "area" if self.by == "team" else self.by

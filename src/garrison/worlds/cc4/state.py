@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Bool, Int16, UInt8
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.choose import is_index
 from garrison.worlds.cc4.topology import Topology
@@ -24,77 +24,76 @@ from garrison.worlds.cc4.topology import Topology
 NO_RANK = 255
 
 
-@struct
-class State:
+class State(Struct):
     """The state of one CC4 episode between two steps."""
 
-    step: jax.Array  # int16[]: steps done
-    phase: jax.Array  # uint8[]: mission phase of the last step (§6.1)
-    blocked: jax.Array  # bool[subnet to, subnet from] (§2.3)
-    overflow: jax.Array  # uint8[]: bits of tables.Overflow; never set in ordinary play
+    step: Int16[Array, "*env"]  # steps done
+    phase: UInt8[Array, "*env"]  # mission phase of the last step (§6.1)
+    blocked: Bool[Array, "*env to_subnet from_subnet"]  # (§2.3)
+    overflow: UInt8[Array, "*env"]  # bits of tables.Overflow; never set in ordinary play
 
     # hosts (§2.1)
-    host_reliability: jax.Array  # uint8[host, 9]: per cent; real services, then decoys, as slots stand
-    host_ot_stopped: jax.Array  # bool[host]: Impact stopped the OT service
-    host_decoy: jax.Array  # uint8[host, 4]: tables.Decoy in order of deployment, 0 = free
-    host_decoy_pid: jax.Array  # int16[host, 4]: process behind the decoy's service entry
-    host_network_events: jax.Array  # int16[host]: in the last step; since the start where no blue looks
-    host_process_events: jax.Array  # int16[host]: likewise
-    host_cmd_files: jax.Array  # uint8[host]: copies of cmd.sh, one per successful exploit
-    host_escalate_files: jax.Array  # uint8[host]: copies of escalate.sh, one per escalation
+    host_reliability: UInt8[Array, "*env host 9"]  # per cent; real services, then decoys, as slots stand
+    host_ot_stopped: Bool[Array, "*env host"]  # Impact stopped the OT service
+    host_decoy: UInt8[Array, "*env host 4"]  # tables.Decoy in order of deployment, 0 = free
+    host_decoy_pid: Int16[Array, "*env host 4"]  # process behind the decoy's service entry
+    host_network_events: Int16[Array, "*env host"]  # in the last step; since the start where no blue looks
+    host_process_events: Int16[Array, "*env host"]  # likewise
+    host_cmd_files: UInt8[Array, "*env host"]  # copies of cmd.sh, one per successful exploit
+    host_escalate_files: UInt8[Array, "*env host"]  # copies of escalate.sh, one per escalation
 
     # Vsftpd processes replaced by a newer one, still listening (Q16), that are not on blue's list: only
     # Restore ends them, so their number and largest pid suffice
-    host_orphans: jax.Array  # uint8[host]
-    host_orphan_pid: jax.Array  # int16[host]
+    host_orphans: UInt8[Array, "*env host"]
+    host_orphan_pid: Int16[Array, "*env host"]
 
     # pids of process events that blue has seen, in order, never forgotten (Q6)
-    suspicious_host: jax.Array  # uint8[blue, entry]: NO_HOST = free
-    suspicious_pid: jax.Array  # int16[blue, entry]
-    suspicious_orphan: jax.Array  # bool[blue, entry]: the first entry of a replaced Vsftpd that still runs
+    suspicious_host: UInt8[Array, "*env blue entry"]  # NO_HOST = free
+    suspicious_pid: Int16[Array, "*env blue entry"]
+    suspicious_orphan: Bool[Array, "*env blue entry"]  # the first entry of a replaced Vsftpd that still runs
 
     # red sessions (§2.2)
-    session_kind: jax.Array  # uint8[red, session]: tables.Session, 0 = free slot
-    session_id: jax.Array  # uint8[red, session]
-    session_host: jax.Array  # uint8[red, session]
-    session_pid: jax.Array  # int16[red, session]
-    session_user: jax.Array  # uint8[red, session]: tables.User
-    session_order: jax.Array  # int16[red, session]: ticket of insertion into CybORG's map
-    session_parent: jax.Array  # bool[red, session]: has a parent session
-    session_suspicious: jax.Array  # bool[red, session]: blue's list holds its pid, Remove would find it
+    session_kind: UInt8[Array, "*env red session"]  # tables.Session, 0 = free slot
+    session_id: UInt8[Array, "*env red session"]
+    session_host: UInt8[Array, "*env red session"]
+    session_pid: Int16[Array, "*env red session"]
+    session_user: UInt8[Array, "*env red session"]  # tables.User
+    session_order: Int16[Array, "*env red session"]  # ticket of insertion into CybORG's map
+    session_parent: Bool[Array, "*env red session"]  # has a parent session
+    session_suspicious: Bool[Array, "*env red session"]  # blue's list holds its pid, Remove would find it
 
     # ports that a session remembers from its last scan of a target (Q18)
-    scan_session: jax.Array  # uint8[red, scan]: session slot, NO_HOST = free
-    scan_host: jax.Array  # uint8[red, scan]
-    scan_ports: jax.Array  # uint8[red, scan]: bits of tables.PORTS
+    scan_session: UInt8[Array, "*env red scan"]  # session slot, NO_HOST = free
+    scan_host: UInt8[Array, "*env red scan"]
+    scan_ports: UInt8[Array, "*env red scan"]  # bits of tables.PORTS
 
     # red agents
-    red_active: jax.Array  # bool[red]: has a session since the end of the last step (§3.3)
-    red_session_count: jax.Array  # int16[red]: CybORG's counter, which Restore does not lower (§2.2)
-    red_next_order: jax.Array  # int16[red]: next ticket for session_order
-    red_known_session: jax.Array  # uint8[red, id]: rank of first sight, NO_RANK = never seen (Q10)
-    red_known_subnet: jax.Array  # bool[red, subnet] (§2.4)
-    red_known_ip: jax.Array  # bool[red, host]
-    red_known_hostname: jax.Array  # bool[red, host]
+    red_active: Bool[Array, "*env red"]  # has a session since the end of the last step (§3.3)
+    red_session_count: Int16[Array, "*env red"]  # CybORG's counter, which Restore does not lower (§2.2)
+    red_next_order: Int16[Array, "*env red"]  # next ticket for session_order
+    red_known_session: UInt8[Array, "*env red id"]  # rank of first sight, NO_RANK = never seen (Q10)
+    red_known_subnet: Bool[Array, "*env red subnet"]  # (§2.4)
+    red_known_ip: Bool[Array, "*env red host"]
+    red_known_hostname: Bool[Array, "*env red host"]
 
     # actions in progress (§3.2): ticks 0 = none
-    blue_action: jax.Array  # int16[blue]: index into the agent's action list
-    blue_ticks: jax.Array  # uint8[blue]
-    red_kind: jax.Array  # uint8[red]: tables.Red
-    red_host: jax.Array  # uint8[red]: target, NO_HOST = none
-    red_subnet: jax.Array  # uint8[red]: target of DiscoverRemoteSystems
-    red_session: jax.Array  # uint8[red]: source session id
-    red_hostname: jax.Array  # uint8[red]: host named by a Withdraw, else the target
-    red_ticks: jax.Array  # uint8[red]
+    blue_action: Int16[Array, "*env blue"]  # index into the agent's action list
+    blue_ticks: UInt8[Array, "*env blue"]
+    red_kind: UInt8[Array, "*env red"]  # tables.Red
+    red_host: UInt8[Array, "*env red"]  # target, NO_HOST = none
+    red_subnet: UInt8[Array, "*env red"]  # target of DiscoverRemoteSystems
+    red_session: UInt8[Array, "*env red"]  # source session id
+    red_hostname: UInt8[Array, "*env red"]  # host named by a Withdraw, else the target
+    red_ticks: UInt8[Array, "*env red"]
 
     # report to each red agent at the end of the last step (§4.5)
-    seen_kind: jax.Array  # uint8[red]: the action whose result it got, SLEEP = none
-    seen_outcome: jax.Array  # uint8[red]: tables.Outcome of that action
-    seen_host: jax.Array  # uint8[red]: its target
-    seen_subnet: jax.Array  # uint8[red]
-    seen_order: jax.Array  # uint8[red, host]: tables.ReportPlace of the host's entry, 0 = not reported
-    seen_hostname: jax.Array  # bool[red, host]: the entry names the host
-    seen_session: jax.Array  # bool[red, host]: the entry lists a session
+    seen_kind: UInt8[Array, "*env red"]  # the action whose result it got, SLEEP = none
+    seen_outcome: UInt8[Array, "*env red"]  # tables.Outcome of that action
+    seen_host: UInt8[Array, "*env red"]  # its target
+    seen_subnet: UInt8[Array, "*env red"]
+    seen_order: UInt8[Array, "*env red host"]  # tables.ReportPlace of the host's entry, 0 = not reported
+    seen_hostname: Bool[Array, "*env red host"]  # the entry names the host
+    seen_session: Bool[Array, "*env red host"]  # the entry lists a session
 
 
 def initial_state(topology: Topology) -> State:
@@ -133,11 +132,11 @@ def initial_state(topology: Topology) -> State:
     )
 
 
-def _zeros(dtype: Any, *shape: int) -> jax.Array:
+def _zeros(dtype: Any, *shape: int) -> Array:
     return jnp.zeros(shape, dtype)
 
 
-def _untouched_hosts() -> dict[str, jax.Array]:
+def _untouched_hosts() -> dict[str, Array]:
     """The fields ``host_*`` and ``suspicious_*`` at reset."""
     hosts, listed = T.NUM_HOSTS, (T.NUM_BLUE, T.MAX_SUSPICIOUS)
     return {
@@ -157,11 +156,11 @@ def _untouched_hosts() -> dict[str, jax.Array]:
     }
 
 
-def _first_session(topology: Topology, first: jax.Array) -> dict[str, jax.Array]:
-    """The fields ``session_*`` at reset: one session of the ``first`` red agent ``bool[red]``."""
+def _first_session(topology: Topology, first: Bool[Array, "red"]) -> dict[str, Array]:
+    """The fields ``session_*`` at reset: one session of the ``first`` red agent."""
     slot = first[:, None] & (jnp.arange(T.MAX_SESSIONS) == 0)[None]
 
-    def table(dtype: Any, value: Any = 0) -> jax.Array:
+    def table(dtype: Any, value: Any = 0) -> Array:
         return jnp.where(slot, jnp.asarray(value).astype(dtype), jnp.zeros((), dtype))
 
     return {
@@ -176,7 +175,7 @@ def _first_session(topology: Topology, first: jax.Array) -> dict[str, jax.Array]
     }
 
 
-def _no_actions() -> dict[str, jax.Array]:
+def _no_actions() -> dict[str, Array]:
     """The fields of actions in progress at reset."""
     names = ("red_kind", "red_host", "red_subnet", "red_session", "red_hostname", "red_ticks")
     return {

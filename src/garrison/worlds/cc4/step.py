@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Bool, Int, Integer, UInt8
 from garrison.worlds.cc4 import red_knowledge, sessions
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions import decoy, green, remove, restore, traffic
@@ -25,13 +26,12 @@ from garrison.worlds.cc4.state import NO_RANK, State
 from garrison.worlds.cc4.topology import Topology
 
 
-@struct
-class BlueResult:
+class BlueResult(Struct):
     """Blue's actions of a step."""
 
     submitted: BlueAction
     action: BlueAction  # that executes in this step
-    outcome: jax.Array  # uint8[blue]: tables.Outcome
+    outcome: UInt8[Array, "blue"]  # tables.Outcome
 
 
 def turn(
@@ -39,9 +39,9 @@ def turn(
     topology: Topology,
     options: Options,
     state: State,
-    blue: jax.Array,
+    blue: Int[Array, "blue"],
     red: RedAction,
-    green_kind: jax.Array,
+    green_kind: Integer[Array, "green"],
 ) -> tuple[State, Events]:
     """One step.
 
@@ -49,9 +49,9 @@ def turn(
         draws: the random numbers.
         topology, options: of the episode.
         state: before the step.
-        blue: action indices ``int[blue]`` (§7.1); outside the list: Sleep.
+        blue: action indices (§7.1); outside the list: Sleep.
         red: one decision per agent; invalid ones become InvalidAction (§3.2.3).
-        green_kind: tables.Green ``int[green]``; other numbers: Sleep.
+        green_kind: tables.Green; other numbers: Sleep.
 
     Returns:
         The state after the step and its events.
@@ -95,8 +95,8 @@ def start_step(options: Options, state: State) -> State:
     )
 
 
-def queue_blue(topology: Topology, state: State, index: jax.Array) -> tuple[State, BlueAction]:
-    """An idle agent starts the action ``index`` (int[blue]), a busy one continues (§3.2.4-5).
+def queue_blue(topology: Topology, state: State, index: Int[Array, "blue"]) -> tuple[State, BlueAction]:
+    """An idle agent starts the action ``index``, a busy one continues (§3.2.4-5).
 
     Returns the state and the actions that execute in this step.
     """
@@ -115,11 +115,11 @@ def queue_blue(topology: Topology, state: State, index: jax.Array) -> tuple[Stat
 
 def queue_red(state: State, action: RedAction) -> tuple[State, RedTurn]:
     """Check, queue and tick red's actions."""
-    kind = jnp.where(is_valid(state, action), action.kind, T.Red.INVALID)
+    kind = jnp.where(_is_valid(state, action), action.kind, T.Red.INVALID)
     kind = jnp.where(state.red_active, kind, T.Red.SLEEP)
     idle = state.red_ticks == 0
 
-    def stored(new: jax.Array, old: jax.Array) -> jax.Array:
+    def stored(new: Array, old: Array) -> Array:
         return jnp.where(idle, new, old).astype(jnp.uint8)
 
     kind = stored(kind, state.red_kind)
@@ -147,8 +147,8 @@ def queue_red(state: State, action: RedAction) -> tuple[State, RedTurn]:
     return state, RedTurn(action=now, busy=busy, executes=ran & ~busy)
 
 
-def is_valid(state: State, action: RedAction) -> jax.Array:
-    """``bool[red]``: whether each agent knows all that its action names (§3.2.3)."""
+def _is_valid(state: State, action: RedAction) -> Bool[Array, "red"]:
+    """Whether each agent knows all that its action names (§3.2.3)."""
     agents = jnp.arange(T.NUM_RED)
     host = jnp.minimum(action.host, T.NUM_HOSTS - 1)
     name = jnp.minimum(action.hostname, T.NUM_HOSTS - 1)
@@ -160,7 +160,7 @@ def is_valid(state: State, action: RedAction) -> jax.Array:
     knows_subnet = state.red_known_subnet[agents, jnp.minimum(action.subnet, T.NUM_SUBNETS - 1)]
     knows_subnet = knows_subnet & (action.subnet < T.NUM_SUBNETS)
 
-    def names(target: T.RedTarget) -> jax.Array:
+    def names(target: T.RedTarget) -> Array:
         return has(action.kind, T.RED_TARGET == target)
 
     knows = names(T.RedTarget.SUBNET) & knows_subnet
@@ -170,8 +170,8 @@ def is_valid(state: State, action: RedAction) -> jax.Array:
     return names(T.RedTarget.NONE) | (knows & knows_session)
 
 
-def act_blue(context: BlueContext, state: State) -> tuple[State, jax.Array]:
-    """Carry out blue's actions; returns the state and the outcomes ``uint8[blue]``.
+def act_blue(context: BlueContext, state: State) -> tuple[State, UInt8[Array, "blue"]]:
+    """Carry out blue's actions; returns the state and the outcomes.
 
     Traffic comes first (Q26). Agents own different hosts, so the order of the others is free.
     """

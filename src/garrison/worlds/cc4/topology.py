@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.core.files import write
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Bool, Float32, Int16, Int32, PRNGKeyArray, UInt8
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.choose import nth, nth_host, pick, running_sum
 from garrison.worlds.cc4.draws import to_uniform
@@ -25,21 +26,20 @@ from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.topology_checks import FIELDS, check_fields
 
 
-@struct
-class Topology:
+class Topology(Struct):
     """One network. Hosts that do not exist are slots with ``host_exists`` False and zeros elsewhere."""
 
-    host_exists: jax.Array  # bool[host]
-    host_address: jax.Array  # uint8[host]: last octet of its address
-    subnet_address: jax.Array  # uint8[subnet]: third octet; the subnet is 10.0.x.0/24
-    service_kind: jax.Array  # uint8[host, 5]: tables.Service in CybORG's order, 0 = none
-    service_pid: jax.Array  # int16[host, 5]: at reset and after Restore
-    blue_pid: jax.Array  # int16[host]: process of the blue session, 0 = none
-    green_pid: jax.Array  # int16[host]: process of the green session, 0 = none
-    base_pid: jax.Array  # int16[host]: largest of all pids above
-    blue_parent: jax.Array  # uint8[blue]: host of session 0
-    red_start: jax.Array  # uint8[red]: starting hosts; only red_agent_0 has a session there
-    red_start_pid: jax.Array  # int16[]: process of that session
+    host_exists: Bool[Array, "*env host"]
+    host_address: UInt8[Array, "*env host"]  # last octet of its address
+    subnet_address: UInt8[Array, "*env subnet"]  # third octet; the subnet is 10.0.x.0/24
+    service_kind: UInt8[Array, "*env host service"]  # tables.Service in CybORG's order, 0 = none
+    service_pid: Int16[Array, "*env host service"]  # at reset and after Restore
+    blue_pid: Int16[Array, "*env host"]  # process of the blue session, 0 = none
+    green_pid: Int16[Array, "*env host"]  # process of the green session, 0 = none
+    base_pid: Int16[Array, "*env host"]  # largest of all pids above
+    blue_parent: UInt8[Array, "*env blue"]  # host of session 0
+    red_start: UInt8[Array, "*env red"]  # starting hosts; only red_agent_0 has a session there
+    red_start_pid: Int16[Array, "*env"]  # process of that session
 
 
 _EXTRAS = (T.Service.APACHE2, T.Service.MYSQLD, T.Service.SMTP)
@@ -48,7 +48,7 @@ _ADDRESSES = 254
 _DRAWN = 1 + T.MAX_USERS  # addresses drawn per zone: router and users; servers take what is left
 
 
-def generate(key: jax.Array, options: Options) -> Topology:
+def generate(key: PRNGKeyArray, options: Options) -> Topology:
     """Draw a network: hosts, addresses, services, pids and starting places (§1, §9.1)."""
     single, many = jax.random.split(key)
     u = _uniforms(single)
@@ -83,8 +83,8 @@ def generate(key: jax.Array, options: Options) -> Topology:
     )
 
 
-def _uniforms(key: jax.Array) -> dict[str, jax.Array]:
-    """The independent uniforms ``float32[n]`` of a network, by purpose."""
+def _uniforms(key: PRNGKeyArray) -> dict[str, Array]:
+    """The independent uniforms of a network, by purpose."""
     sizes = {
         "users": T.NUM_ZONES,
         "servers": T.NUM_ZONES,
@@ -103,14 +103,16 @@ def _uniforms(key: jax.Array) -> dict[str, jax.Array]:
     return {name: u[end - size : end] for (name, size), end in zip(sizes.items(), ends, strict=True)}
 
 
-def _session_delta(u: jax.Array) -> jax.Array:
+def _session_delta(u: Array) -> Array:
     return 1 + pick(u, jnp.int32(9))
 
 
-def _hosts(u_users: jax.Array, u_servers: jax.Array, options: Options) -> tuple[jax.Array, jax.Array]:
-    """Which slots exist, ``bool[host]``, and the number of users per zone."""
+def _hosts(
+    u_users: Float32[Array, "zone"], u_servers: Float32[Array, "zone"], options: Options
+) -> tuple[Bool[Array, "host"], Int32[Array, "zone"]]:
+    """Which slots exist, and the number of users per zone."""
 
-    def count(u: jax.Array, span: jax.Array) -> jax.Array:
+    def count(u: Array, span: Array) -> Array:
         low, high = span[:, 0].astype(jnp.int32), span[:, 1].astype(jnp.int32)
         return low + pick(u, high - low + 1)
 
@@ -123,7 +125,9 @@ def _hosts(u_users: jax.Array, u_servers: jax.Array, options: Options) -> tuple[
     return jnp.append(exists.reshape(-1), True), users
 
 
-def _services(u_order: jax.Array, u_extras: jax.Array, exists: jax.Array) -> jax.Array:
+def _services(
+    u_order: Float32[Array, "host"], u_extras: Float32[Array, "host"], exists: Bool[Array, "host"]
+) -> UInt8[Array, "host service"]:
     """Services per host in CybORG's order: SSHD, OTSERVICE where there is one, then 0..3 extras."""
     extras = jnp.asarray(_EXTRA_ORDERS)[pick(u_order, jnp.int32(len(_EXTRA_ORDERS)))]
     extras = jnp.where(jnp.arange(3)[None] < pick(u_extras, jnp.int32(4))[:, None], extras, 0)
@@ -135,8 +139,13 @@ def _services(u_order: jax.Array, u_extras: jax.Array, exists: jax.Array) -> jax
     return jnp.where(has_services[:, None], jnp.where(T.HAS_OT[:, None], with_ot, without), 0)
 
 
-def _addresses(drawn: jax.Array, users: jax.Array, exists: jax.Array, u_root: jax.Array) -> jax.Array:
-    """Addresses ``[host]``: drawn for routers and users, the highest free ones for servers."""
+def _addresses(
+    drawn: Int32[Array, "zone address"],
+    users: Int32[Array, "zone"],
+    exists: Bool[Array, "host"],
+    u_root: Float32[Array, "1"],
+) -> Int32[Array, "host"]:
+    """Addresses: drawn for routers and users, the highest free ones for servers."""
     drawn = jnp.where(jnp.arange(_DRAWN)[None] <= users[:, None], drawn, 0)
     top = jnp.arange(_ADDRESSES, _ADDRESSES - _DRAWN - T.MAX_SERVERS, -1)  # more than can be taken
     free = ~jnp.any(drawn[:, :, None] == top[None, None], axis=1)
@@ -155,15 +164,17 @@ _BIN = np.repeat(np.cumsum([0] + [span for _, span in _GROUPS[:-1]]), _COUNT).as
 _BINS = sum(span for _, span in _GROUPS)
 
 
-def _distinct(key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Subnet octets ``[9]``, host octets ``[zone, 11]``, pids ``[host, 5]``: distinct within a group.
+def _distinct(
+    key: PRNGKeyArray,
+) -> tuple[Int32[Array, "subnet"], Int32[Array, "zone address"], Int32[Array, "host service"]]:
+    """Subnet octets, host octets and pids: distinct within a group.
 
     All are drawn at once, and repeated values are drawn again until there are none. The procedure is
     symmetric in the values, so all arrangements are equally likely, as in CybORG, which draws one by one.
     """
     index = jnp.arange(len(_SPAN), dtype=jnp.int32)
 
-    def drawn(round: jax.Array) -> jax.Array:
+    def drawn(round: Array) -> Any:
         u = to_uniform(jax.random.bits(jax.random.fold_in(key, round), index.shape, jnp.uint32))
         return _BIN + pick(u, jnp.asarray(_SPAN))
 
@@ -229,7 +240,7 @@ def _digest(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _arrays(content: dict[str, Any]) -> dict[str, np.ndarray]:
+def _arrays(content: dict[str, Any]) -> dict[str, Any]:
     """The fields of a network with the dtypes of :class:`Topology`."""
     if content.keys() != FIELDS.keys():
         odd = sorted(content.keys() ^ FIELDS.keys())

@@ -28,7 +28,7 @@ FIELDS: dict[str, tuple[tuple[int, ...], type]] = {
     "red_start": ((T.NUM_RED,), np.uint8),
     "red_start_pid": ((), np.int16),
 }
-MAX_PID = 10_026  # at reset: services have up to 9999, sessions up to 9 more than what is there
+_MAX_PID = 10_026  # at reset: services have up to 9999, sessions up to 9 more than what is there
 
 _STATION = T.IS_USER | T.IS_SERVER
 _WATCHED = T.HOST_BLUE != T.NO_AGENT
@@ -100,8 +100,8 @@ def _service_problems(f: dict[str, np.ndarray]) -> Iterator[tuple[str, str, Any]
     yield "service_kind", "has a gap", (real[:, 1:] & ~real[:, :-1]).any(1)
     names = np.where(real, kind.astype(int), -1 - np.arange(T.NUM_REAL))
     yield "service_kind", "has a service twice", _repeated_in_rows(names)
-    outside = real & ((pid < 1) | (pid > MAX_PID))
-    yield "service_pid", f"must lie in 1..{MAX_PID} for a service", outside.any(1)
+    outside = real & ((pid < 1) | (pid > _MAX_PID))
+    yield "service_pid", f"must lie in 1..{_MAX_PID} for a service", outside.any(1)
     yield "service_pid", "must be 0 where there is no service", (~real & (pid != 0)).any(1)
 
 
@@ -109,7 +109,7 @@ def _session_problems(f: dict[str, np.ndarray]) -> Iterator[tuple[str, str, Any]
     exists, base = f["host_exists"], f["base_pid"]
     for field, hosts, who in (("blue_pid", _WATCHED, "blue"), ("green_pid", T.IS_USER, "users")):
         pid, has = f[field], exists & hosts
-        yield field, f"must lie in 1..{MAX_PID} on the hosts of {who}", has & ((pid < 1) | (pid > MAX_PID))
+        yield field, f"must lie in 1..{_MAX_PID} on the hosts of {who}", has & ((pid < 1) | (pid > _MAX_PID))
         yield field, f"must be 0 except on the hosts of {who}", ~has & (pid != 0)
     pids = np.concatenate([f["service_pid"], f["blue_pid"][:, None], f["green_pid"][:, None]], axis=1)
     distinct = np.where(pids > 0, pids.astype(int), -1 - np.arange(pids.shape[1]))

@@ -6,9 +6,9 @@ the features of ``recall``, or of ``rich``, with which it begins.
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
+from garrison.core.typing import Array, Float32
 from garrison.worlds.cc4 import recall, rich
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.behavior import footholds
@@ -22,8 +22,8 @@ HOSTS = START + len(OF_SUBNET) * T.NUM_ZONES  # index of the first host's first 
 OBSERVATION_SIZES = tuple(HOSTS + len(OF_HOST) * 16 * len(s) for s in T.BLUE_SUBNETS)
 
 
-def true_vectors(vectors: jax.Array, state: State) -> jax.Array:
-    """Observations ``float32[blue, max(OBSERVATION_SIZES)]``, from those of ``recall``."""
+def true_vectors(vectors: Float32[Array, "blue 1084"], state: State) -> Float32[Array, "blue feature"]:
+    """Observations of :data:`OBSERVATION_SIZES`, padded, from those of ``recall``."""
     held, rooted = footholds(state)
     worst = jnp.min(state.host_reliability, axis=1).astype(jnp.float32) / 100
     columns = [x.astype(jnp.float32) for x in (held, rooted, worst, state.host_ot_stopped)]

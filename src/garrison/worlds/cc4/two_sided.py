@@ -12,14 +12,15 @@ named when the world is made are traced.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 import jax
 import jax.numpy as jnp
 
 from garrison.core.entities import Entities
-from garrison.core.policy import Constant, Policy
+from garrison.core.policy import Actions, Constant, Mask, Obs, Policy
+from garrison.core.typing import Array, Float32, Shaped
 from garrison.core.world import Restriction, World
 from garrison.worlds.cc4 import entities, red_view
 from garrison.worlds.cc4 import tables as T
@@ -57,25 +58,28 @@ class TwoSidedCC4(Simulation):
     scripts: tuple[str, ...] = ()
 
     agents = (*T.BLUE_AGENTS, *T.RED_AGENTS)
-    sides = _SIDES
     zero_sum = True
     asynchronous = True  # attackers in the middle of an action can only sleep
     observations = OBSERVATIONS
     idle_actions = (*blue.SLEEP, *(0,) * T.NUM_RED)
 
     @property
-    def action_counts(self) -> tuple[int, ...]:  # type: ignore[override]
+    def sides(self) -> Mapping[str, tuple[int, ...]]:
+        return _SIDES
+
+    @property
+    def action_counts(self) -> tuple[int, ...]:
         return (*T.BLUE_ACTION_COUNTS, *(count + len(self.scripts) for count in red_view.ACTION_COUNTS))
 
     @property
-    def observation_sizes(self) -> tuple[int, ...]:  # type: ignore[override]
+    def observation_sizes(self) -> tuple[int, ...]:
         return (*blue_observation_sizes(self.observation), *red_view.OBSERVATION_SIZES)
 
     @property
     def score_steps(self) -> int:
         return self.max_steps - 1
 
-    def red_action(self, draws: Draws, episode: Episode, actions: jax.Array) -> RedAction:
+    def red_action(self, draws: Draws, episode: Episode, actions: Actions) -> RedAction:
         index = actions[T.NUM_BLUE :]
         decided = red_view.decode_red(episode.state, index)
         for number, script in enumerate(self.scripts):
@@ -84,16 +88,16 @@ class TwoSidedCC4(Simulation):
             decided = jax.tree.map(lambda new, old, here=here: jnp.where(here, new, old), choice, decided)
         return decided
 
-    def observe(self, episode: Episode, messages: jax.Array | None = None) -> jax.Array:
-        """Observations ``float32[agent, feature]``: blue's, then red's."""
+    def observe(self, episode: Episode, messages: Shaped[Array, "blue 8"] | None = None) -> Obs:
+        """Observations: blue's, then red's."""
         rows = (blue_vectors(self.observation, episode, messages), red_view.vectors(episode.state))
         return _stacked(rows, self.observation_size)
 
-    def legal(self, state: Episode) -> jax.Array:
+    def legal(self, state: Episode) -> Mask:
         rows = (blue_masks(self.busy, self.traffic, self.idle, state), red_view.masks(state.state))
         return _stacked(rows, self.num_actions)
 
-    def rewards(self, team: jax.Array) -> jax.Array:
+    def rewards(self, team: Float32[Array, ""]) -> Float32[Array, "agent"]:
         signs = [1.0] * T.NUM_BLUE + [-1.0] * T.NUM_RED
         return team * jnp.array(signs, jnp.float32)
 
@@ -169,6 +173,6 @@ class TwoSidedCC4(Simulation):
         return describe.red_observation_labels(index - T.NUM_BLUE)
 
 
-def _stacked(rows: tuple[jax.Array, ...], width: int) -> jax.Array:
+def _stacked(rows: tuple[Shaped[Array, "_ _"], ...], width: int) -> Shaped[Array, "agent {width}"]:
     """Rows of several agents below one another, padded to ``width``."""
     return jnp.concatenate([jnp.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in rows])

@@ -5,23 +5,24 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from garrison.core.typing import Array, Float32, PRNGKeyArray
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.options import Options
 
 #: ``"robust"``: :func:`robust`
 VARIATIONS = ("none", "robust")
 
-PHISHING = (0.003, 0.75)  # log-uniform
-ALARMS = 5.0  # most false alarms of users, as a multiple of the world's
-NEAR = 20.0  # concentration of the Dirichlet distribution around a row of red's table; more is closer
+_PHISHING = (0.003, 0.75)  # log-uniform
+_ALARMS = 5.0  # most false alarms of users, as a multiple of the world's
+_NEAR = 20.0  # concentration of the Dirichlet distribution around a row of red's table; more is closer
 
 
-def drawn(variation: str, key: jax.Array, options: Options) -> Options:
+def drawn(variation: str, key: PRNGKeyArray, options: Options) -> Options:
     """The options of an episode; ``options`` are those of the world."""
     return robust(key, options) if variation == "robust" else options
 
 
-def robust(key: jax.Array, options: Options) -> Options:
+def robust(key: PRNGKeyArray, options: Options) -> Options:
     """Five things change, each in half of the episodes and independently of the others.
 
     - Phishing: a chance from 0.003 to 0.75, log-uniform.
@@ -32,11 +33,11 @@ def robust(key: jax.Array, options: Options) -> Options:
     """
     chosen, phishing, sizes, scans, alarms, choices = jax.random.split(key, 6)
     change = jax.random.bernoulli(chosen, 0.5, (5,))
-    low, high = jnp.log(jnp.asarray(PHISHING))
+    low, high = jnp.log(jnp.asarray(_PHISHING))
     users_key, servers_key = jax.random.split(sizes)
     users = jax.random.randint(users_key, (), 3, T.MAX_USERS + 1)
     servers = jax.random.randint(servers_key, (), 1, T.MAX_SERVERS + 1)
-    more = jax.random.uniform(alarms, (2,), minval=0.0, maxval=ALARMS)
+    more = jax.random.uniform(alarms, (2,), minval=0.0, maxval=_ALARMS)
     table = jnp.asarray(options.red_probability)
     table = jnp.where(change[4], _near(choices, table), table)
     table = jnp.where(change[2], _scans(scans, table), table)
@@ -55,7 +56,7 @@ def robust(key: jax.Array, options: Options) -> Options:
     return options.replace(**changes)
 
 
-def _scans(key: jax.Array, table: jax.Array) -> jax.Array:
+def _scans(key: PRNGKeyArray, table: Float32[Array, "state kind"]) -> Float32[Array, "state kind"]:
     """``table`` with the weights of both scans divided again, in the same way in all states."""
     both = table[:, T.Red.AGGRESSIVE] + table[:, T.Red.STEALTH]
     share = jax.random.beta(key, 0.5, 0.5)
@@ -63,9 +64,9 @@ def _scans(key: jax.Array, table: jax.Array) -> jax.Array:
     return table.at[:, T.Red.STEALTH].set((1 - share) * both)
 
 
-def _near(key: jax.Array, table: jax.Array) -> jax.Array:
+def _near(key: PRNGKeyArray, table: Float32[Array, "state kind"]) -> Float32[Array, "state kind"]:
     """Rows drawn around those of ``table``; what red never does there it never does."""
     total = jnp.sum(table, axis=1, keepdims=True)
-    weight = jnp.where(table > 0, NEAR * table / jnp.maximum(total, 1e-6), 1.0)
+    weight = jnp.where(table > 0, _NEAR * table / jnp.maximum(total, 1e-6), 1.0)
     gamma = jnp.where(table > 0, jax.random.gamma(key, weight), 0.0)
     return total * gamma / jnp.maximum(jnp.sum(gamma, axis=1, keepdims=True), 1e-6)

@@ -18,8 +18,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core.policy import Actions, Mask, Obs
 from garrison.core.spaces import check_actions
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Bool, Float32, Int32, PRNGKeyArray
 from garrison.core.world import Step, World
 
 HOSTS = ("gateway", "web", "files", "desk")
@@ -45,25 +47,23 @@ def _targets(verb: str) -> np.ndarray:
 ANALYSE, RESTORE = _targets("analyse"), _targets("restore")
 
 
-@struct
-class NetworkState:
-    time: jax.Array  # int32[]: steps taken in this episode
-    infected: jax.Array  # bool[host]: the truth, which nobody sees
-    alert: jax.Array  # bool[host]: what the sensors said in the last step
-    confirmed: jax.Array  # bool[host]: found infected by an analysis, and not restored since
-    busy: jax.Array  # bool[agent]: still restoring, can only sleep
+class NetworkState(Struct):
+    time: Int32[Array, "*env"]  # steps taken in this episode
+    infected: Bool[Array, "*env host"]  # the truth, which nobody sees
+    alert: Bool[Array, "*env host"]  # what the sensors said in the last step
+    confirmed: Bool[Array, "*env host"]  # found infected by an analysis, and not restored since
+    busy: Bool[Array, "*env agent"]  # still restoring, can only sleep
 
 
-@struct
-class Draws:
+class Draws(Struct):
     """Every random number of a step, uniform in 0 .. 1."""
 
-    spread: jax.Array  # f32[host]: infection by neighbors
-    phishing: jax.Array  # f32[]: infection of the gateway from outside
-    alert: jax.Array  # f32[host]: the sensors
+    spread: Float32[Array, "*env host"]  # infection by neighbors
+    phishing: Float32[Array, "*env"]  # infection of the gateway from outside
+    alert: Float32[Array, "*env host"]  # the sensors
 
     @staticmethod
-    def sample(key: jax.Array) -> Draws:
+    def sample(key: PRNGKeyArray) -> Draws:
         draws = jax.random.uniform(key, (2 * len(HOSTS) + 1,), jnp.float32)
         return Draws(spread=draws[:4], phishing=draws[4], alert=draws[5:])
 
@@ -103,7 +103,7 @@ class Network(World):
     def max_steps(self) -> int:
         return self.steps
 
-    def reset(self, key: jax.Array) -> tuple[jax.Array, NetworkState]:
+    def reset(self, key: PRNGKeyArray) -> tuple[Obs, NetworkState]:
         infected = jnp.arange(len(HOSTS)) == jax.random.randint(key, (), 0, len(HOSTS))
         no_host, no_agent = jnp.zeros(len(HOSTS), bool), jnp.zeros(len(GUARDED), bool)
         state = NetworkState(
@@ -111,14 +111,12 @@ class Network(World):
         )
         return self._observe(state), state
 
-    def step(
-        self, key: jax.Array, state: NetworkState, actions: jax.Array
-    ) -> tuple[jax.Array, NetworkState, Step]:
+    def step(self, key: PRNGKeyArray, state: NetworkState, actions: Array) -> tuple[Obs, NetworkState, Step]:
         return self.step_with(Draws.sample(key), state, check_actions(self, actions))
 
     def step_with(
-        self, draws: Draws, state: NetworkState, actions: jax.Array
-    ) -> tuple[jax.Array, NetworkState, Step]:
+        self, draws: Draws, state: NetworkState, actions: Actions
+    ) -> tuple[Obs, NetworkState, Step]:
         """The step that these draws decide."""
         analysed, restored = _chosen(ANALYSE, state, actions), _chosen(RESTORE, state, actions)
         infected = state.infected & ~restored.any(0)
@@ -142,7 +140,7 @@ class Network(World):
             Step(reward, jnp.zeros((), bool), truncated, final_obs=obs, info={"reward_parts": parts}),
         )
 
-    def legal(self, state: NetworkState) -> jax.Array:
+    def legal(self, state: NetworkState) -> Mask:
         index = np.arange(NUM_ACTIONS)[None]
         exists = index < np.array(self.action_counts)[:, None]
         return exists & ((index == 0) | ~state.busy[:, None])
@@ -176,12 +174,12 @@ class Network(World):
             f"{host} is {'infected' if now else 'clean again'}" for host, was, now in changes if was != now
         ]
 
-    def _infections(self, draws: Draws, infected: jax.Array) -> jax.Array:
+    def _infections(self, draws: Draws, infected: Array) -> Array:
         neighbors = (NEIGHBORS & infected[None]).sum(1)
         infections = draws.spread < 1 - (1 - self.spread) ** neighbors
         return infections.at[0].set(infections[0] | (draws.phishing < self.phishing))
 
-    def _observe(self, state: NetworkState) -> jax.Array:
+    def _observe(self, state: NetworkState) -> Array:
         time, rows = (state.time / self.steps).astype(jnp.float32), []
         for agent, hosts in enumerate(map(np.array, GUARDED)):
             own = jnp.stack([state.busy[agent], time])
@@ -190,7 +188,7 @@ class Network(World):
         return jnp.stack(rows)
 
 
-def _chosen(targets: np.ndarray, state: NetworkState, actions: jax.Array) -> jax.Array:
+def _chosen(targets: np.ndarray, state: NetworkState, actions: Array) -> Array:
     """Which hosts the actions of agents that are not busy are aimed at: bool[agent, host]."""
     chosen = (np.arange(NUM_ACTIONS)[None] == actions[:, None]) & ~state.busy[:, None]
     return (chosen[:, :, None] & targets).any(1)

@@ -27,16 +27,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from garrison.core.policy import Constant, Policy
+from garrison.core.policy import Actions, Constant, Mask, Obs, Policy
 from garrison.core.spaces import check_actions
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Float32, Int32, PRNGKeyArray, Shaped
 from garrison.core.world import Step, World
 
 
-@struct
-class ProbeState:
-    time: jax.Array  # int32[]: steps taken in this episode
-    cue: jax.Array  # int32[]: drawn at reset from 0 .. cues - 1, for the whole episode
+class ProbeState(Struct):
+    time: Int32[Array, "*env"]  # steps taken in this episode
+    cue: Int32[Array, "*env"]  # drawn at reset from 0 .. cues - 1, for the whole episode
 
 
 class Probe(World):
@@ -63,22 +63,20 @@ class Probe(World):
     def observation_sizes(self) -> tuple[int, ...]:
         return (len(self.features),) * self.num_agents
 
-    def observe(self, state: ProbeState) -> jax.Array:
-        """What each agent sees alike: ``f32[feature]``."""
+    def observe(self, state: ProbeState) -> Shaped[Array, "feature"]:
+        """What each agent sees alike."""
         return jnp.ones(1)
 
-    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
-        """What the ``int32[agent]`` actions earn: ``f32[agent]``."""
+    def reward(self, state: ProbeState, actions: Actions) -> Shaped[Array, "agent"]:
+        """What the actions earn."""
         return jnp.ones(self.num_agents)
 
-    def reset(self, key: jax.Array) -> tuple[jax.Array, ProbeState]:
+    def reset(self, key: PRNGKeyArray) -> tuple[Obs, ProbeState]:
         cue = jax.random.randint(key, (), 0, self.cues)
         state = ProbeState(time=jnp.zeros((), jnp.int32), cue=cue)
         return self._observations(state), state
 
-    def step(
-        self, key: jax.Array, state: ProbeState, actions: jax.Array
-    ) -> tuple[jax.Array, ProbeState, Step]:
+    def step(self, key: PRNGKeyArray, state: ProbeState, actions: Array) -> tuple[Obs, ProbeState, Step]:
         actions = check_actions(self, actions)
         reward = self.reward(state, actions).astype(jnp.float32)
         state = state.replace(time=state.time + 1)
@@ -86,7 +84,7 @@ class Probe(World):
         terminated, truncated = (never, over) if self.time_limit else (over, never)
         return obs, state, Step(reward, terminated, truncated, final_obs=obs, info={})
 
-    def legal(self, state: ProbeState) -> jax.Array:
+    def legal(self, state: ProbeState) -> Mask:
         return jnp.ones((self.num_agents, self.num_actions), bool)
 
     def action_labels(self, agent: int | str) -> list[str]:
@@ -100,7 +98,7 @@ class Probe(World):
     def describe(self, state: ProbeState) -> dict[str, Any]:
         return {"time": int(state.time), "cue": int(state.cue)}
 
-    def _observations(self, state: ProbeState) -> jax.Array:
+    def _observations(self, state: ProbeState) -> Array:
         return jnp.tile(self.observe(state).astype(jnp.float32), (self.num_agents, 1))
 
 
@@ -119,10 +117,10 @@ class Discount(Probe):
     max_steps = 3
     features = ("step 0", "step 1", "step 2")
 
-    def observe(self, state: ProbeState) -> jax.Array:
+    def observe(self, state: ProbeState) -> Shaped[Array, "feature"]:
         return jax.nn.one_hot(state.time, self.max_steps)
 
-    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+    def reward(self, state: ProbeState, actions: Actions) -> Shaped[Array, "agent"]:
         return (state.time == self.max_steps - 1)[None]
 
 
@@ -134,10 +132,10 @@ class Credit(Probe):
     cues = 2
     features = ("left pays", "right pays")
 
-    def observe(self, state: ProbeState) -> jax.Array:
+    def observe(self, state: ProbeState) -> Shaped[Array, "feature"]:
         return jax.nn.one_hot(state.cue, self.cues)
 
-    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+    def reward(self, state: ProbeState, actions: Actions) -> Shaped[Array, "agent"]:
         return actions == state.cue
 
 
@@ -150,13 +148,13 @@ class Masking(Probe):
     actions = ("first", "second", "third")
     features = ("first is illegal", "second is illegal", "third is illegal")
 
-    def observe(self, state: ProbeState) -> jax.Array:
+    def observe(self, state: ProbeState) -> Shaped[Array, "feature"]:
         return jax.nn.one_hot(state.cue, self.cues)
 
-    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+    def reward(self, state: ProbeState, actions: Actions) -> Shaped[Array, "agent"]:
         return 2.0 * (actions == state.cue) + (actions == (state.cue + 1) % self.cues)
 
-    def legal(self, state: ProbeState) -> jax.Array:
+    def legal(self, state: ProbeState) -> Mask:
         return (jnp.arange(self.cues) != state.cue)[None]
 
 
@@ -176,7 +174,7 @@ class Coordination(Probe):
     name = "toy/coordination"
     agents = ("one", "other")
 
-    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+    def reward(self, state: ProbeState, actions: Actions) -> Shaped[Array, "agent"]:
         return jnp.tile(actions[0] == actions[1], self.num_agents)
 
 
@@ -193,19 +191,17 @@ class Busy(Probe):
     actions = ("left", "right", "wait")
     features = ("left will pay", "right will pay")
 
-    def observe(self, state: ProbeState) -> jax.Array:
+    def observe(self, state: ProbeState) -> Shaped[Array, "feature"]:
         return jax.nn.one_hot(state.cue, self.cues) * (state.time == 0)
 
-    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+    def reward(self, state: ProbeState, actions: Actions) -> Shaped[Array, "agent"]:
         return ((state.time == self.max_steps - 1) & (state.cue == 1))[None]
 
-    def legal(self, state: ProbeState) -> jax.Array:
+    def legal(self, state: ProbeState) -> Mask:
         waiting = state.time > 0
         return jnp.stack([~waiting, ~waiting, waiting])[None]
 
-    def step(
-        self, key: jax.Array, state: ProbeState, actions: jax.Array
-    ) -> tuple[jax.Array, ProbeState, Step]:
+    def step(self, key: PRNGKeyArray, state: ProbeState, actions: Array) -> tuple[Obs, ProbeState, Step]:
         obs, after, step = super().step(key, state, actions)
         right = (jnp.asarray(actions)[0] == state.cue).astype(jnp.int32)
         # From the first action on the cue says whether that was the right one.
@@ -233,11 +229,11 @@ class Memory(Probe):
     def max_steps(self) -> int:
         return self.delay + 1
 
-    def observe(self, state: ProbeState) -> jax.Array:
+    def observe(self, state: ProbeState) -> Shaped[Array, "feature"]:
         cue = jax.nn.one_hot(state.cue, self.cues) * (state.time == 0)
         return jnp.append(cue, state.time == self.delay)
 
-    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+    def reward(self, state: ProbeState, actions: Actions) -> Shaped[Array, "agent"]:
         return (actions == state.cue) & (state.time == self.delay)
 
 
@@ -254,15 +250,13 @@ class Baseline(Probe):
     features = ("left pays", "right pays")
     global_state_kinds = ("concat", "true")
 
-    def observe(self, state: ProbeState) -> jax.Array:
+    def observe(self, state: ProbeState) -> Shaped[Array, "feature"]:
         return jax.nn.one_hot(state.cue % 2, 2)
 
-    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+    def reward(self, state: ProbeState, actions: Actions) -> Shaped[Array, "agent"]:
         return self._right(state, actions) + 10.0 * self._hidden(state)
 
-    def step(
-        self, key: jax.Array, state: ProbeState, actions: jax.Array
-    ) -> tuple[jax.Array, ProbeState, Step]:
+    def step(self, key: PRNGKeyArray, state: ProbeState, actions: Array) -> tuple[Obs, ProbeState, Step]:
         obs, after, step = super().step(key, state, actions)
         right = self._right(state, jnp.asarray(actions))[0]
         parts = {"right": right, "hidden": step.reward[0] - right}
@@ -272,7 +266,7 @@ class Baseline(Probe):
         self._check_kind(kind)
         return {"concat": 2, "true": 3}[kind]
 
-    def global_state(self, state: ProbeState, obs: jax.Array, kind: str = "concat") -> jax.Array:
+    def global_state(self, state: ProbeState, obs: Obs, kind: str = "concat") -> Float32[Array, "number"]:
         """``"true"``: the observation and the hidden number."""
         seen = super().global_state(state, obs)
         if kind == "concat":
@@ -280,10 +274,10 @@ class Baseline(Probe):
         self._check_kind(kind)
         return jnp.append(seen, self._hidden(state))
 
-    def _right(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+    def _right(self, state: ProbeState, actions: Array) -> Array:
         return (actions == state.cue % 2).astype(jnp.float32)
 
-    def _hidden(self, state: ProbeState) -> jax.Array:
+    def _hidden(self, state: ProbeState) -> Array:
         return jnp.where(state.cue < 2, 1.0, -1.0).astype(jnp.float32)
 
 
@@ -308,23 +302,21 @@ class Pursuit(Probe):
     def policies(self, side: str | None = None) -> dict[str, Policy]:
         return super().policies(side) | {"right": Constant((1,))}
 
-    def reset(self, key: jax.Array) -> tuple[jax.Array, ProbeState]:
+    def reset(self, key: PRNGKeyArray) -> tuple[Obs, ProbeState]:
         state = ProbeState(time=jnp.zeros((), jnp.int32), cue=jnp.full((), -1, jnp.int32))
         return self._observations(state), state
 
-    def reward(self, state: ProbeState, actions: jax.Array) -> jax.Array:
+    def reward(self, state: ProbeState, actions: Actions) -> Shaped[Array, "agent"]:
         caught = jnp.where(actions[0] == actions[1], 1.0, -1.0)
         return jnp.stack([caught, -caught])
 
-    def step(
-        self, key: jax.Array, state: ProbeState, actions: jax.Array
-    ) -> tuple[jax.Array, ProbeState, Step]:
+    def step(self, key: PRNGKeyArray, state: ProbeState, actions: Array) -> tuple[Obs, ProbeState, Step]:
         _, after, step = super().step(key, state, actions)
         actions = jnp.asarray(actions, jnp.int32)
         after = after.replace(cue=actions[0] + 2 * actions[1])
         obs, parts = self._observations(after), {"caught": step.reward[0]}
         return obs, after, step.replace(final_obs=obs, info={"reward_parts": parts})
 
-    def _observations(self, state: ProbeState) -> jax.Array:
+    def _observations(self, state: ProbeState) -> Array:
         seen = jnp.stack([state.cue // 2, state.cue % 2])
         return jax.nn.one_hot(jnp.where(state.cue < 0, -1, seen), 2)

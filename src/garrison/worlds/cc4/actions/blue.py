@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Bool, Int, UInt8
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.choose import bounded
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.topology import Topology
 
 
-@struct
-class BlueAction:
-    """Decoded blue actions, all ``uint8[blue]``."""
+class BlueAction(Struct):
+    """Decoded blue actions."""
 
-    kind: jax.Array  # tables.Blue
-    host: jax.Array  # NO_HOST where the kind has none
-    source: jax.Array  # subnet of traffic actions, NO_SUBNET for other kinds
-    target: jax.Array  # likewise
+    kind: UInt8[Array, "blue"]  # tables.Blue
+    host: UInt8[Array, "blue"]  # NO_HOST where the kind has none
+    source: UInt8[Array, "blue"]  # subnet of traffic actions, NO_SUBNET for other kinds
+    target: UInt8[Array, "blue"]  # likewise
 
 
-@struct
-class BlueContext:
+class BlueContext(Struct):
     """What blue's actions of one step read besides the state."""
 
     draws: Draws
@@ -31,15 +29,14 @@ class BlueContext:
     action: BlueAction  # that executes in this step; Sleep for busy agents
 
 
-@struct
-class BlueEffect:
+class BlueEffect(Struct):
     """What a blue action did, besides the new state."""
 
-    failed: jax.Array | None = None  # bool[blue]; None: the action never fails
+    failed: Bool[Array, "blue"] | None = None  # None: the action never fails
 
 
-def decode(topology: Topology, index: jax.Array) -> BlueAction:
-    """Look up action indices ``int[blue]``. Outside the list, and on hosts that do not exist: Sleep."""
+def decode(topology: Topology, index: Int[Array, "blue"]) -> BlueAction:
+    """Look up action indices. Outside the list, and on hosts that do not exist: Sleep."""
     index = bounded(index, T.MAX_BLUE_ACTIONS)
     rows = jnp.asarray(T.BLUE_ACTIONS)
     entry = rows[jnp.arange(T.NUM_BLUE), jnp.minimum(index, T.MAX_BLUE_ACTIONS - 1)]

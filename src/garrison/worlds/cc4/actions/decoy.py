@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
+from garrison.core.typing import Array, Bool, Int16, Int32, Integer
 from garrison.worlds.cc4 import processes, sessions
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.blue import BlueContext, BlueEffect
@@ -43,14 +43,16 @@ def deploy(context: BlueContext, state: State) -> tuple[State, BlueEffect]:
     return state, BlueEffect()
 
 
-def _max_pid(topology: Topology, state: State, host: jax.Array) -> jax.Array:
+def _max_pid(topology: Topology, state: State, host: Integer[Array, "blue"]) -> Int32[Array, "blue"]:
     here = sessions.live(state)[1:] & (state.session_host[1:] == host[:, None])
     session = jnp.max(jnp.where(here, state.session_pid[1:], 0), axis=1).astype(jnp.int32)
     return jnp.maximum(processes.static_max_pid(topology, state, host), session)
 
 
-def _orphan(state: State, enable: jax.Array, host: jax.Array, pid: jax.Array) -> State:
-    """Record the process ``pid`` on ``host``, both ``[blue]``, to which no service entry points any more."""
+def _orphan(
+    state: State, enable: Bool[Array, "blue"], host: Integer[Array, "blue"], pid: Int16[Array, "blue"]
+) -> State:
+    """Record the process ``pid`` on ``host`` to which no service entry points any more."""
     listed = (state.suspicious_host == host[:, None]) & (state.suspicious_pid == pid[:, None])
     suspicious = jnp.any(listed, axis=1)
     entry = (enable & suspicious)[:, None] & is_index(first(listed), T.MAX_SUSPICIOUS)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
+from garrison.core.typing import Array, Bool, Int32, Integer, UInt8
 from garrison.worlds.cc4 import processes
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedContext, RedEffect, Source
@@ -44,19 +44,27 @@ def scan(context: RedContext, state: State) -> tuple[State, RedEffect]:
     return state.replace(host_network_events=network), effect
 
 
-def scan_entries(state: State, slot: jax.Array, target: jax.Array) -> jax.Array:
-    """Entries ``bool[red, scan]`` of the sessions in slots ``[red]`` for hosts ``[red]``, at most one."""
+def scan_entries(
+    state: State, slot: Integer[Array, "red"], target: Integer[Array, "red"]
+) -> Bool[Array, "red scan"]:
+    """Entries of the sessions in slots for hosts, at most one per agent."""
     return (state.scan_session == slot[:, None]) & (state.scan_host == target[:, None])
 
 
-def remembered(state: State, source: Source, target: jax.Array) -> jax.Array:
-    """Ports ``uint8[red]`` of the target that the source session remembers; 0 = never scanned (Q10)."""
+def remembered(state: State, source: Source, target: Int32[Array, "red"]) -> UInt8[Array, "red"]:
+    """Ports of the target that the source session remembers; 0 = never scanned (Q10)."""
     entries = scan_entries(state, first(source.slot), target)
     ports = processes.or_reduce(jnp.where(entries, state.scan_ports, jnp.uint8(0)))
     return jnp.where(source.exists, ports, 0)
 
 
-def _remember(state: State, source: Source, enable: jax.Array, target: jax.Array, ports: jax.Array) -> State:
+def _remember(
+    state: State,
+    source: Source,
+    enable: Bool[Array, "red"],
+    target: Int32[Array, "red"],
+    ports: UInt8[Array, "red"],
+) -> State:
     slot = first(source.slot)
     entries = scan_entries(state, slot, target)
     free = state.scan_session == T.NO_HOST

@@ -8,7 +8,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Bool, Int32, Integer, Shaped, UInt8
 from garrison.worlds.cc4 import processes, sessions
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.choose import bounded, first, nth, nth_host, packed, pick, running_sum
@@ -18,41 +19,39 @@ from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
 
 
-@struct
-class GreenContext:
+class GreenContext(Struct):
     """What green's actions of one step read besides the state."""
 
     draws: Draws
     topology: Topology
     options: Options
-    kind: jax.Array  # uint8[green]: tables.Green, as chosen
+    kind: UInt8[Array, "green"]  # tables.Green, as chosen
 
 
-@struct
-class GreenEffect:
-    """The results of green's actions, all ``[green]``."""
+class GreenEffect(Struct):
+    """The results of green's actions."""
 
-    kind: jax.Array  # uint8: tables.Green; Sleep where there is no user
-    target: jax.Array  # uint8: host
-    failed: jax.Array  # bool
-    alarm: jax.Array  # bool: false alarm
-    phished: jax.Array  # bool
+    kind: UInt8[Array, "green"]  # tables.Green; Sleep where there is no user
+    target: UInt8[Array, "green"]  # host
+    failed: Bool[Array, "green"]
+    alarm: Bool[Array, "green"]  # false alarm
+    phished: Bool[Array, "green"]
 
 
-def narrow(kind: jax.Array) -> jax.Array:
-    """Choices of any integer dtype as tables.Green ``uint8[green]``; other numbers are Sleep."""
+def narrow(kind: Integer[Array, "green"]) -> UInt8[Array, "green"]:
+    """Choices of any integer dtype as tables.Green; other numbers are Sleep."""
     kind = jnp.asarray(kind)
     return kind if kind.dtype == jnp.uint8 else bounded(kind, T.Green.SLEEP).astype(jnp.uint8)
 
 
-def users(array: jax.Array) -> jax.Array:
-    """The rows of a ``[host, …]`` array that belong to user hosts: ``[green, …]``."""
+def users(array: Shaped[Array, "host *rest"]) -> Shaped[Array, "green *rest"]:
+    """The rows of an array of hosts that belong to user hosts."""
     zones = array[: T.ROOT_HOST].reshape(T.NUM_ZONES, T.ZONE_SLOTS, *array.shape[1:])
     return zones[:, 1 : 1 + T.MAX_USERS].reshape(T.NUM_GREEN, *array.shape[1:])
 
 
-def _scatter_users(values: jax.Array) -> jax.Array:
-    """``[green]`` values laid out over hosts, zero elsewhere."""
+def _scatter_users(values: Shaped[Array, "green"]) -> Shaped[Array, "host"]:
+    """Values of users laid out over hosts, zero elsewhere."""
     zones = values.reshape(T.NUM_ZONES, T.MAX_USERS)
     return jnp.append(jnp.pad(zones, ((0, 0), (1, T.MAX_SERVERS))).reshape(-1), jnp.zeros(1, values.dtype))
 
@@ -86,7 +85,7 @@ def act(context: GreenContext, state: State) -> tuple[State, GreenEffect]:
     )
 
 
-def _work_fails(context: GreenContext, state: State) -> jax.Array:
+def _work_fails(context: GreenContext, state: State) -> Bool[Array, "green"]:
     """GreenLocalWork: a random active service (decoys too, Q17) must be reliable enough."""
     real = users(context.topology.service_kind)
     stopped = (real == T.Service.OTSERVICE) & users(state.host_ot_stopped)[:, None]
@@ -95,7 +94,9 @@ def _work_fails(context: GreenContext, state: State) -> jax.Array:
     return context.draws.green_reliability >= state.host_reliability[jnp.asarray(T.GREEN_HOST), chosen]
 
 
-def _destination(context: GreenContext, state: State) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _destination(
+    context: GreenContext, state: State
+) -> tuple[Int32[Array, "green"], Int32[Array, "green"], Bool[Array, "green"]]:
     """GreenAccessService: zone and number of the server drawn, and whether a block is in the way (Q3)."""
     zones = context.topology.host_exists[: T.ROOT_HOST].reshape(T.NUM_ZONES, T.ZONE_SLOTS)
     servers = jnp.sum(zones[:, 1 + T.MAX_USERS :], axis=1, dtype=jnp.int32)
@@ -116,7 +117,9 @@ def _destination(context: GreenContext, state: State) -> tuple[jax.Array, jax.Ar
 _NOBODY = T.NO_AGENT
 
 
-def _phish(context: GreenContext, state: State, mail: jax.Array) -> tuple[State, jax.Array]:
+def _phish(
+    context: GreenContext, state: State, mail: Bool[Array, "green"]
+) -> tuple[State, Bool[Array, "green"]]:
     """PhishingEmail: a new session on the reader's host, sent by a red agent that is already somewhere.
 
     The sender is the agent on the last infected host of the reader's subnet, else one of all (agent, host)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from garrison.core.typing import Array, Bool
 from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.blue import BlueContext, BlueEffect
@@ -30,7 +31,11 @@ def remove(context: BlueContext, state: State) -> tuple[State, BlueEffect]:
 
 
 def _restart_decoys(
-    context: BlueContext, state: State, listed: jax.Array, on_host: jax.Array, to_stop: jax.Array
+    context: BlueContext,
+    state: State,
+    listed: Bool[Array, "blue entry"],
+    on_host: Bool[Array, "blue session"],
+    to_stop: Bool[Array, "blue session"],
 ) -> State:
     """Go down the list of suspicious pids; each decoy found gets the largest remaining pid plus a draw (Q7).
 
@@ -38,9 +43,9 @@ def _restart_decoys(
     earlier. Hits are rare, so the loop usually ends before its first iteration.
 
     Args:
-        listed: ``bool[blue, entry]``: entries of the list that name the removing agent's host.
-        on_host: ``bool[blue, session]``: sessions there of the red agent that owns the same subnets.
-        to_stop: ``bool[blue, session]``: those of them that Remove ends.
+        listed: entries of the list that name the removing agent's host.
+        on_host: sessions there of the red agent that owns the same subnets.
+        to_stop: those of them that Remove ends.
     """
     draws, topology = context.draws, context.topology
     host = jnp.minimum(context.action.host, T.NUM_HOSTS - 1)
@@ -49,8 +54,8 @@ def _restart_decoys(
     orphan_pid = jnp.where(state.suspicious_orphan & listed, entry_pid, 0)
     agents, entry = jnp.arange(T.NUM_BLUE), jnp.arange(T.MAX_SUSPICIOUS)
 
-    def find(pids: jax.Array, start: jax.Array) -> jax.Array:
-        """``bool[blue, entry, decoy]``: entries from ``start`` on that name a decoy's pid."""
+    def find(pids: Array, start: Array) -> Array:
+        """``[blue, entry, decoy]``: entries from ``start`` on that name a decoy's pid."""
         match = (entry_pid[:, :, None] == pids[:, None, :]) & (pids[:, None, :] > 0)
         return match & (listed & (entry[None] >= start[:, None]))[:, :, None]
 

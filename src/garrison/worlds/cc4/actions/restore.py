@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
+from garrison.core.typing import Array
 from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.blue import BlueContext, BlueEffect
@@ -21,7 +21,7 @@ def restore(context: BlueContext, state: State) -> tuple[State, BlueEffect]:
     lost = state.session_host[1:] == target[:, None]
     state = sessions.drop(state, jnp.pad(lost, ((1, 0), (0, 0))) & sessions.live(state))
 
-    def clear(array: jax.Array, value: int = 0) -> jax.Array:
+    def clear(array: Array, value: int = 0) -> Array:
         mask = restored.reshape(restored.shape + (1,) * (array.ndim - 1))
         return jnp.where(mask, jnp.asarray(value, array.dtype), array)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
+from garrison.core.typing import Array, Bool, Int32
 from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedContext, RedEffect, own_sessions_on
@@ -43,7 +43,7 @@ def escalate(context: RedContext, state: State) -> tuple[State, RedEffect]:
     )
 
 
-def _has_root(state: State, target: jax.Array) -> jax.Array:
+def _has_root(state: State, target: Int32[Array, "red"]) -> Bool[Array, "red"]:
     root = own_sessions_on(state, target) & (state.session_user == T.User.ROOT)
     return jnp.any(root, axis=1)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.core.policy import Constant, Memoryless, Random
-from garrison.core.struct import struct
+from garrison.core.policy import Actions, Constant, Mask, Memoryless, Obs, Random
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Bool, Float32, Int32, PRNGKeyArray
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents.guard import Guard
 
@@ -52,13 +52,13 @@ _BLOCK, _ALLOW = _traffic_index(T.Blue.BLOCK), _traffic_index(T.Blue.ALLOW)
 _FOREIGN = _BLOCK != np.array(SLEEP)[:, None]  # pairs that an agent can block at all
 
 
-def _read(obs: jax.Array, places: np.ndarray) -> jax.Array:
-    """Bits ``bool[blue, place]`` of the stock observation, with which a rich one begins; past it: False."""
+def _read(obs: Float32[Array, "blue feature"], places: np.ndarray) -> Bool[Array, "blue place"]:
+    """Bits of the stock observation, with which a rich one begins; past it: False."""
     padded = jnp.pad(obs[:, : T.MAX_BLUE_OBSERVATION], ((0, 0), (0, 1)))
     return jnp.take_along_axis(padded, jnp.asarray(places), axis=1) > 0
 
 
-def reactive(obs: jax.Array, mask: jax.Array) -> jax.Array:
+def reactive(obs: Float32[Array, "blue feature"], mask: Bool[Array, "blue action"]) -> Int32[Array, "blue"]:
     """Restore the first host with a process flag, else a decoy on the first with a network flag."""
     host = np.arange(16 * _SUBNETS)
     action = jnp.array(SLEEP, jnp.int32)
@@ -70,7 +70,7 @@ def reactive(obs: jax.Array, mask: jax.Array) -> jax.Array:
     return action.astype(jnp.int32)
 
 
-def firewall(obs: jax.Array, mask: jax.Array) -> jax.Array:
+def firewall(obs: Float32[Array, "blue feature"], mask: Bool[Array, "blue action"]) -> Int32[Array, "blue"]:
     """Make the blocks match the policy in the observation, one pair at a time, then :func:`reactive`."""
     action = reactive(obs, mask)
     should, is_blocked = _read(obs, _POLICY), _read(obs, _BLOCKED)
@@ -81,25 +81,23 @@ def firewall(obs: jax.Array, mask: jax.Array) -> jax.Array:
     return action.astype(jnp.int32)
 
 
-@struct
-class Reactive(Memoryless):
+class Reactive(Memoryless, Struct):
     """The policy of :func:`reactive`."""
 
     observation = "stock"
     observation_size = T.MAX_BLUE_OBSERVATION
 
-    def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
+    def act(self, key: PRNGKeyArray, obs: Obs, mask: Mask, memory: Any) -> tuple[Actions, Any]:
         return reactive(obs, mask), memory
 
 
-@struct
-class Firewall(Memoryless):
+class Firewall(Memoryless, Struct):
     """The policy of :func:`firewall`."""
 
     observation = "stock"
     observation_size = T.MAX_BLUE_OBSERVATION
 
-    def act(self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
+    def act(self, key: PRNGKeyArray, obs: Obs, mask: Mask, memory: Any) -> tuple[Actions, Any]:
         return firewall(obs, mask), memory
 
 

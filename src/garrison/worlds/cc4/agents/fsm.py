@@ -6,10 +6,10 @@ in the last reports, :func:`choose` decides from it.
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Bool, Float32, Int16, Int32, UInt8, UInt16
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.choose import first, has, is_index, nth, nth_host, pick, weighted
@@ -18,14 +18,13 @@ from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import NO_RANK, State
 
 
-@struct
-class FsmMemory:
+class FsmMemory(Struct):
     """What the six agents remember of hosts (§5.1)."""
 
-    calls: jax.Array  # int16[red]: decisions taken; CybORG's ``step``
-    host_state: jax.Array  # uint8[red, host]: tables.Fsm
-    order: jax.Array  # uint16[red, host]: ticket of first sight
-    hostname: jax.Array  # bool[red, host]: known by name
+    calls: Int16[Array, "*env red"]  # decisions taken; CybORG's ``step``
+    host_state: UInt8[Array, "*env red host"]  # tables.Fsm
+    order: UInt16[Array, "*env red host"]  # ticket of first sight
+    hostname: Bool[Array, "*env red host"]  # known by name
 
 
 def initial_memory() -> FsmMemory:
@@ -63,7 +62,7 @@ def remember(memory: FsmMemory, state: State) -> FsmMemory:
     )
 
 
-def _transition(memory: FsmMemory, state: State) -> jax.Array:
+def _transition(memory: FsmMemory, state: State) -> UInt8[Array, "red host"]:
     """States after the result of the last action; a plain U on a foreign host becomes F (Q15)."""
     kind = state.seen_kind
     at_target = is_index(state.seen_host, T.NUM_HOSTS)
@@ -80,7 +79,7 @@ def _transition(memory: FsmMemory, state: State) -> jax.Array:
     return jnp.where(affected & (after > 0), after, memory.host_state)
 
 
-def lookup(row: jax.Array, index: jax.Array) -> jax.Array:
+def lookup(row: UInt8[Array, "red entry"], index: UInt8[Array, "red host"]) -> UInt8[Array, "red host"]:
     """``row[r, index[r, k]]`` for short rows, by comparison: cheaper than a gather."""
     out = jnp.zeros(index.shape, row.dtype)
     for i in range(row.shape[1]):
@@ -99,9 +98,10 @@ def choose(draws: Draws, options: Options, state: State, memory: FsmMemory, *, d
     if discovery:
         candidates = _look_first(draws, options, memory, candidates)
         probability = options.red_discovery_probability
+        assert probability is not None  # as this variant may decide
     host = nth_host(candidates, draws.red_host)
     at = jnp.take_along_axis(memory.host_state, host[:, None], axis=1)[:, 0]
-    kind = choose_kind(probability, at, draws.red_action)
+    kind = _choose_kind(probability, at, draws.red_action)
     free = free & jnp.any(candidates, axis=1)
     return RedAction(
         kind=jnp.where(free, kind, T.Red.SLEEP).astype(jnp.uint8),
@@ -112,8 +112,10 @@ def choose(draws: Draws, options: Options, state: State, memory: FsmMemory, *, d
     )
 
 
-def choose_kind(probability: jax.Array, at: jax.Array, u: jax.Array) -> jax.Array:
-    """The action kind ``[red]`` for hosts in states ``at``; ``probability``: ``[state, kind]``.
+def _choose_kind(
+    probability: Float32[Array, "state kind"], at: UInt8[Array, "red"], u: Float32[Array, "red"]
+) -> Int32[Array, "red"]:
+    """The action kinds for hosts in states ``at``.
 
     Kinds stand in the engine's order.
     """
@@ -122,7 +124,9 @@ def choose_kind(probability: jax.Array, at: jax.Array, u: jax.Array) -> jax.Arra
     return order[weighted(chances, u)]
 
 
-def _look_first(draws: Draws, options: Options, memory: FsmMemory, candidates: jax.Array) -> jax.Array:
+def _look_first(
+    draws: Draws, options: Options, memory: FsmMemory, candidates: Bool[Array, "red host"]
+) -> Bool[Array, "red host"]:
     """The discovery variant: first a state by priority, then servers before others (§5.5)."""
     present = jnp.any(candidates[:, :, None] & is_index(memory.host_state, len(T.Fsm)), axis=1)
     weight = present * jnp.asarray(options.red_priority)[None]
@@ -136,7 +140,7 @@ def _look_first(draws: Draws, options: Options, memory: FsmMemory, candidates: j
     return jnp.where(some & (prefer | ~others), servers, rest)
 
 
-def nth_known_session(state: State, u: jax.Array) -> jax.Array:
-    """A session id ``uint8[red]`` among all ever seen, dead ones included, in order of first sight (Q10)."""
+def nth_known_session(state: State, u: Float32[Array, "red"]) -> UInt8[Array, "red"]:
+    """A session id among all ever seen, dead ones included, in order of first sight (Q10)."""
     count = jnp.sum(state.red_known_session != NO_RANK, axis=1, dtype=jnp.int32)
     return first(state.red_known_session == pick(u, count)[:, None]).astype(jnp.uint8)

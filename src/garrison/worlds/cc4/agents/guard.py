@@ -21,11 +21,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.core.struct import struct
+from garrison.core.policy import Actions, Mask, Obs
+from garrison.core.struct import Struct
+from garrison.core.typing import Array, Bool, Float32, Int32, PRNGKeyArray, UInt8
 from garrison.worlds.cc4 import rich
 from garrison.worlds.cc4 import tables as T
 
@@ -74,7 +75,7 @@ def _pairs() -> _Pairs:
 
 
 def _needed() -> np.ndarray:
-    """``bool[phase, blue, pair]``: users need the traffic; a block of either direction stops them (Q3)."""
+    """``[phase, blue, pair]``: users need the traffic; a block of either direction stops them (Q3)."""
     reach = np.ones((T.NUM_PHASES, T.NUM_SUBNETS, T.NUM_SUBNETS), bool)  # with the internet: no red is there
     reach[:, : T.NUM_ZONES, : T.NUM_ZONES] = T.GREEN_REACH | np.swapaxes(T.GREEN_REACH, 1, 2)
     return reach[:, _PAIRS.to, _PAIRS.source]
@@ -92,7 +93,7 @@ _PAIRS = _pairs()
 _NEEDED = _needed()
 _NEVER_STRICT = T.NUM_PHASES + 1
 _STRICT_PHASE = _of_hosts(
-    {zone: np.argmin(T.REWARD[:, zone, T.Part.RIA]) for zone in STRICT_LEAD}, _NEVER_STRICT
+    {zone: int(np.argmin(T.REWARD[:, zone, T.Part.RIA])) for zone in STRICT_LEAD}, _NEVER_STRICT
 ).astype(np.int32)
 _STRICT_LEAD = _of_hosts(STRICT_LEAD, 0.0).astype(np.float32)
 _IS_USER = (np.arange(_HOSTS) % 16 >= T.MAX_SERVERS)[None].astype(np.float32)
@@ -102,34 +103,35 @@ for _agent, _zone in ((0, 0), (2, 0), (4, T.BLUE_SUBNETS[4].index(T.PAZ))):
     _GATE[_agent, 16 * _zone] = 1
 
 
-@struct
-class Memory:
+class Memory(Struct):
     """The guard's memory between steps."""
 
-    tries: jax.Array  # uint8[blue, host]: decoys deployed since the last Restore
-    red_may_believe_root: jax.Array  # bool[blue, host]: red may not know yet that it lost the host
-    phase_start: jax.Array  # float32[]: share of the mission at which the present phase began
+    tries: UInt8[Array, "*env blue host"]  # decoys deployed since the last Restore
+    red_may_believe_root: Bool[Array, "*env blue host"]  # red may not know yet that it lost the host
+    phase_start: Float32[Array, "*env"]  # share of the mission at which the present phase began
 
 
 class View(NamedTuple):
-    """The observation by name: bool[blue, host] except for ages, float32[blue, host] in hundreds of steps."""
+    """The observation by name. Ages are in hundreds of steps."""
 
-    exists: jax.Array
-    shell: jax.Array
-    root: jax.Array
-    looked_age: jax.Array
-    process: jax.Array
-    source: jax.Array
-    evidence_age: jax.Array
-    full: jax.Array  # every port that a decoy can open is open
-    busy: jax.Array  # bool[blue]
-    phase: jax.Array  # int32[]: mission phase of the next step
-    phase_start: jax.Array  # float32[]: share of the mission at which it began
-    phase_left: jax.Array  # float32[]: share of the mission until the next phase; infinity if unknown
-    blocked: jax.Array  # bool[blue, pair]
+    exists: Bool[Array, "blue host"]
+    shell: Bool[Array, "blue host"]
+    root: Bool[Array, "blue host"]
+    looked_age: Float32[Array, "blue host"]
+    process: Bool[Array, "blue host"]
+    source: Bool[Array, "blue host"]
+    evidence_age: Float32[Array, "blue host"]
+    full: Bool[Array, "blue host"]  # every port that a decoy can open is open
+    busy: Bool[Array, "blue"]
+    phase: Int32[Array, ""]  # mission phase of the next step
+    phase_start: Float32[Array, ""]  # share of the mission at which it began
+    phase_left: Float32[Array, ""]  # share of the mission until the next phase; infinity if unknown
+    blocked: Bool[Array, "blue pair"]
 
 
-def phases(obs: jax.Array, memory: Memory) -> tuple[jax.Array, jax.Array, jax.Array]:
+def phases(
+    obs: Float32[Array, "blue feature"], memory: Memory
+) -> tuple[Int32[Array, ""], Float32[Array, ""], Float32[Array, ""]]:
     """``phase``, ``phase_start`` and ``phase_left`` of :class:`View` from rich observations.
 
     An observation has the phase of the step just done (Q23), and the completed shares of it and of the
@@ -146,8 +148,8 @@ def phases(obs: jax.Array, memory: Memory) -> tuple[jax.Array, jax.Array, jax.Ar
     return phase + ends.astype(jnp.int32), begun, jnp.where(unknown, jnp.inf, left).astype(jnp.float32)
 
 
-def view(obs: jax.Array, memory: Memory) -> View:
-    """Read rich observations ``float32[blue, 892]``."""
+def view(obs: Float32[Array, "blue feature"], memory: Memory) -> View:
+    """Read rich observations."""
     phase, phase_start, phase_left = phases(obs, memory)
     end = rich.HOSTS + _HOSTS * len(rich.OF_HOST)
     hosts = obs[:, rich.HOSTS : end].reshape(T.NUM_BLUE, _HOSTS, len(rich.OF_HOST))
@@ -171,16 +173,16 @@ def view(obs: jax.Array, memory: Memory) -> View:
     )
 
 
-def traffic(seen: View) -> tuple[jax.Array, jax.Array]:
-    """Pairs ``bool[blue, pair]`` to allow and to block, for this phase and the one that begins soon (Q23)."""
+def traffic(seen: View) -> tuple[Bool[Array, "blue pair"], Bool[Array, "blue pair"]]:
+    """Pairs to allow and to block, for this phase and the one that begins soon (Q23)."""
     needed = jnp.asarray(_NEEDED)
     soon = seen.phase + (seen.phase_left <= LEAD + SLACK).astype(jnp.int32)
     needed = needed[seen.phase] | needed[soon]
     return seen.blocked & needed, ~seen.blocked & ~needed
 
 
-def urgencies(seen: View, memory: Memory) -> jax.Array:
-    """``float32[kind, blue, host]`` for Restore, Remove, Analyse and DeployDecoy; NEVER: no need.
+def urgencies(seen: View, memory: Memory) -> Float32[Array, "kind blue host"]:
+    """How urgent Restore, Remove, Analyse and DeployDecoy are, in this order; NEVER: no need.
 
     The whole part is the tier, the rest the order within it.
     """
@@ -204,8 +206,10 @@ def urgencies(seen: View, memory: Memory) -> jax.Array:
     return jnp.where(seen.exists[None], jnp.stack(wanted), NEVER)
 
 
-def decide(obs: jax.Array, mask: jax.Array, memory: Memory) -> tuple[jax.Array, Memory]:
-    """Actions ``int32[blue]`` and the memory after them. What ``mask`` forbids is left out (§7.1)."""
+def decide(
+    obs: Float32[Array, "blue feature"], mask: Bool[Array, "blue action"], memory: Memory
+) -> tuple[Int32[Array, "blue"], Memory]:
+    """Actions and the memory after them. What ``mask`` forbids is left out (§7.1)."""
     seen = view(obs, memory)
     urgency = urgencies(seen, memory)
     host = jnp.argmax(urgency, axis=2)  # [kind, blue]
@@ -232,8 +236,10 @@ def decide(obs: jax.Array, mask: jax.Array, memory: Memory) -> tuple[jax.Array, 
     )
 
 
-def _red_may_believe_root(seen: View, believed: jax.Array, restored: jax.Array) -> jax.Array:
-    """Whether red may believe that it holds a host, ``bool[blue, host]``.
+def _red_may_believe_root(
+    seen: View, believed: Bool[Array, "blue host"], restored: Bool[Array, "blue host"]
+) -> Bool[Array, "blue host"]:
+    """Whether red may believe that it holds a host.
 
     After a Restore has removed the last session of a red agent, the agent still believes that it holds the
     host until it acts from another one.
@@ -244,17 +250,14 @@ def _red_may_believe_root(seen: View, believed: jax.Array, restored: jax.Array) 
     return jnp.where(restored, ~others, believed) & ~(elsewhere & ~seen.source)
 
 
-@struct
-class Guard:
+class Guard(Struct):
     """The policy; ``init`` and ``act`` are for one environment."""
 
     observation = "rich"
 
-    def init(self, key: jax.Array, num_agents: int) -> Memory:
+    def init(self, key: PRNGKeyArray, num_agents: int) -> Memory:
         nothing = jnp.zeros((T.NUM_BLUE, _HOSTS), jnp.uint8)
         return Memory(tries=nothing, red_may_believe_root=nothing > 0, phase_start=jnp.float32(0))
 
-    def act(
-        self, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Memory
-    ) -> tuple[jax.Array, Memory]:
+    def act(self, key: PRNGKeyArray, obs: Obs, mask: Mask, memory: Memory) -> tuple[Actions, Memory]:
         return decide(obs, mask, memory)

@@ -36,6 +36,7 @@ def remember(memory: FsmMemory | None, state: State) -> FsmMemory | None:
 def choose(policy: str, draws: Draws, options: Options, state: State, memory: FsmMemory | None) -> RedAction:
     """The decisions of all six agents, from a memory that is up to date."""
     if policy in _REMEMBERING:
+        assert memory is not None  # as initial_memory made one for this policy
         return fsm.choose(draws, options, state, memory, discovery=policy == "discovery")
     return random_select(draws, state) if policy == "random_select" else sleep()
 
