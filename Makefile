@@ -7,9 +7,11 @@ CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
 SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTEST_MARKERS := not slow and not gpu and not cyborg
 
-# Tests that show whether another version of JAX does the same: the protocol, and exact replays of CybORG.
-LANE_TESTS := tests/core tests/parity/replay/test_replay.py
-LOWEST := jax==0.10.0 jaxlib==0.10.0
+# Tests that show whether other versions do the same: the protocol, learners, runs, exact replays of CybORG.
+LANE_TESTS := tests/core tests/learn tests/runs tests/test_api.py tests/parity/replay/test_replay.py
+# What pyproject.toml requires, a line each.
+REQUIRED := import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+    print(*project["dependencies"], *sum(map(project["optional-dependencies"].get, ("train", "test")), []), sep="\n")
 
 .PHONY: help demo test test-lowest test-newest lint format clean
 
@@ -17,8 +19,8 @@ help:
 	@echo "make demo    train a blue team on CAGE Challenge 4, judge it, and show what it does"
 	@echo "make test    run the tests that are neither slow nor need special equipment"
 	@echo "make test-lowest, test-newest"
-	@echo "             the same for the protocol and the replays, with the lowest and the newest JAX"
-	@echo "make lint    check style and format"
+	@echo "             protocol, learners, runs and replays with the lowest and the newest of all that is needed"
+	@echo "make lint    check style, format and types"
 	@echo "make format  mend what of that can be mended"
 	@echo "make clean   remove the environment and all caches"
 
@@ -28,16 +30,21 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "$(PYTEST_MARKERS)"
 
-# PYTHON=/path/to/python chooses one; the newest JAX may need a newer Python than the oldest that Garrison takes.
+# PYTHON=/path/to/python chooses another one.
+PYTHON_lowest := python3.11
+PYTHON_newest := python3.13
+
 test-lowest test-newest: test-%:
-	$(or $(PYTHON),python3) -m venv .cache/venv-$*
-	.cache/venv-$*/bin/python -m pip install --quiet --upgrade '.[train,test]' $(if $(filter lowest,$*),$(LOWEST))
-	.cache/venv-$*/bin/python -c "import jax; print('jax', jax.__version__)"
+	$(or $(PYTHON),$(PYTHON_$*)) -m venv .cache/venv-$*
+	.cache/venv-$*/bin/python -c '$(REQUIRED)' | sed 's/>=/$(if $(filter lowest,$*),==,>=)/' >.cache/$*.txt
+	.cache/venv-$*/bin/python -m pip install --quiet --upgrade --constraint .cache/$*.txt '.[train,test]'
+	.cache/venv-$*/bin/python -m pip list
 	.cache/venv-$*/bin/python -m pytest -m "$(PYTEST_MARKERS)" $(LANE_TESTS)
 
 lint: $(INSTALLED)
 	$(VENV)/bin/python -m ruff check
 	$(VENV)/bin/python -m ruff format --check
+	$(VENV)/bin/python -m pyright --pythonpath $(VENV)/bin/python
 
 format: $(INSTALLED)
 	$(VENV)/bin/python -m ruff check --fix

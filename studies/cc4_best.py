@@ -224,7 +224,9 @@ def _average(seeds: Mapping[str, Any], read: Any) -> str:
 
 
 def _difference(trials: Mapping[str, Any], name: str, to: str | None) -> str:
-    shared = {seed: one for seed, one in trials[name].items() if to in trials and seed in trials[to]}
+    if to is None or to not in trials:
+        return "-"
+    shared = {seed: one for seed, one in trials[name].items() if seed in trials[to]}
     if not shared:
         return "-"
     before = {seed: trials[to][seed] for seed in shared}
@@ -253,8 +255,9 @@ def main() -> None:
     if unknown := [name for name in asked.trials if name not in TRIALS]:
         arguments.error(f"no trial {', '.join(unknown)}; trials: {', '.join(TRIALS)}")
     command = "python studies/cc4_best.py RUNS TRIAL ... --seeds SEED ... --out results/cc4_best"
-    known = asked.out is not None and (asked.out / FIGURES).exists()
-    figures = read_figures(asked.out) if known else {"trials": {}, "guard": guard()}
+    out = asked.out
+    known = out is not None and (out / FIGURES).exists()
+    figures = read_figures(out) if out is not None and known else {"trials": {}, "guard": guard()}
     todo = [(trial, seed) for seed in asked.seeds for trial in asked.trials]
     todo = [(trial, seed) for trial, seed in todo if str(seed) not in figures["trials"].get(trial, {})]
     for trial, seed in todo:

@@ -46,7 +46,7 @@ def all_trained(folder: Path) -> dict[str, Run]:
 def measure(runs: Mapping[str, Run]) -> dict[str, Any]:
     blue: dict[str, Any] = {name: runs[name] for name in BLUE}
     red: dict[str, Any] = {name: runs[name] for name in RED}
-    at = {"episodes": EPISODES, "seed": SEED}
+    at: dict[str, Any] = {"episodes": EPISODES, "seed": SEED}
     scripted = {name: name for name in ("guard", "reactive", "idle")}
     against = {name: name for name in OPPONENTS}
     return {

@@ -63,7 +63,7 @@ def train(folder: Path, seeds: list[int], settings: list[str], workers: int) -> 
 
 def measure(paths: list[Path], episodes: int, seeds: int, workers: int) -> dict[str, Any]:
     loaded = [(run, *load_policies(run)) for run in map(runs.load, paths)]
-    opened = {name(training): (run, training, *rest) for run, training, *rest in loaded}
+    opened: dict[str, Any] = {name(training): (run, training, *rest) for run, training, *rest in loaded}
     settings = [training.settings for _, training, _, _ in opened.values()]
     if any(other != settings[0] for other in settings):
         raise SystemExit("the runs have other settings of IPPO than each other; they must be a matched pair")
@@ -71,8 +71,9 @@ def measure(paths: list[Path], episodes: int, seeds: int, workers: int) -> dict[
     here, _ = evaluate(world, {key: found for key, (*_, found) in opened.items()}, HERE_EPISODES, SEED)
     pair = {key: found[:seeds] for key, (*_, found) in list(opened.items())[:2]}
     total = episodes * sum(map(len, pair.values()))
+    there_world: Any = observed_by(on_cyborg(world), sum(pair.values(), []))
     there = evaluate_on_cyborg.evaluate(
-        observed_by(on_cyborg(world), sum(pair.values(), [])), pair, episodes, SEED, workers,
+        there_world, pair, episodes, SEED, workers,
         lambda done: print(f"{done} of {total} episodes on CybORG", file=sys.stderr),
     )  # fmt: skip
     rows = {}

@@ -66,7 +66,7 @@ class Checkout:
         source = root.resolve() / "src"
         if not (source / "garrison").is_dir():
             raise SystemExit(f"{root} is no checkout of Garrison: it has no src/garrison")
-        self._process = subprocess.Popen(
+        self._process: Any = subprocess.Popen(
             [sys.executable, "-c", CHILD, cache, json.dumps({name: PROGRAMS[name] for name in programs})],
             env=os.environ | {"PYTHONPATH": str(source)},
             stdin=subprocess.PIPE,

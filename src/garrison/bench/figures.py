@@ -10,13 +10,13 @@ from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from garrison.studies.study import png
 
-INK, FAINT = "#1b1f24", "#c9ced6"
+_INK, _FAINT = "#1b1f24", "#c9ced6"
 
 
 def sweep(rows: list[dict[str, Any]], title: str) -> bytes:
     """A PNG picture of rows of :func:`garrison.bench.study.speed`; a line for each program."""
     figure = Figure(figsize=(10, 3.6), layout="constrained")
-    figure.suptitle(title, color=INK)
+    figure.suptitle(title, color=_INK)
     speed, held, compiling = figure.subplots(1, 3)
     for what in dict.fromkeys(row["what"] for row in rows):
         mine = sorted((row for row in rows if row["what"] == what), key=lambda row: row["num_envs"])
@@ -35,7 +35,7 @@ def sweep(rows: list[dict[str, Any]], title: str) -> bytes:
     compiling.set(title="compiling, s", ylim=(0, 1.1 * max(row["seconds"]["compile"] for row in rows)))
     for axes in (speed, held, compiling):
         _style(axes, sorted({row["num_envs"] for row in rows}))
-    speed.legend(frameon=False, labelcolor=INK)
+    speed.legend(frameon=False, labelcolor=_INK)
     return png(figure)
 
 
@@ -45,10 +45,10 @@ def _style(axes: Axes, num_envs: list[int]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.grid(color=FAINT, linewidth=0.6)
+    axes.grid(color=_FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(FAINT)
-    axes.tick_params(which="both", colors=INK, length=0)
-    axes.title.set_color(INK)
+    axes.spines[["left", "bottom"]].set_color(_FAINT)
+    axes.tick_params(which="both", colors=_INK, length=0)
+    axes.title.set_color(_INK)
     axes.title.set_fontsize("medium")

@@ -16,14 +16,14 @@ import jax.numpy as jnp
 from garrison.learn import shard
 
 #: Numbers in an array that is far larger than caches.
-CPU_SIZE, ACCELERATOR_SIZE = 1 << 25, 1 << 28
-RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+_CPU_SIZE, _ACCELERATOR_SIZE = 1 << 25, 1 << 28
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
 
 
 def facts() -> dict[str, Any]:
     """Hardware and versions, JSON-ready."""
     return {
-        "cpu": cpu_model(),
+        "cpu": _cpu_model(),
         "cores": shard.cores(),
         "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
         "platform": jax.devices()[0].platform,
@@ -33,7 +33,7 @@ def facts() -> dict[str, Any]:
     }
 
 
-def cpu_model() -> str:
+def _cpu_model() -> str:
     """The processor's name, if the system reports it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
@@ -45,13 +45,13 @@ def peak_bytes() -> dict[str, int]:
     """The most memory that this process has held so far, and its accelerators, if they report it."""
     stats = [device.memory_stats() or {} for device in jax.local_devices()]
     devices = sum(one.get("peak_bytes_in_use", 0) for one in stats)
-    process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT
+    process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
     return {"process": process} | ({"devices": devices} if devices else {})
 
 
 def bandwidth(devices: int, size: int | None = None, rounds: int = 10) -> float:
     """Bytes per second read and written by a = s a + t, over all devices: the best of some runs."""
-    size = size or (CPU_SIZE if jax.devices()[0].platform == "cpu" else ACCELERATOR_SIZE)
+    size = size or (_CPU_SIZE if jax.devices()[0].platform == "cpu" else _ACCELERATOR_SIZE)
 
     def scale(start: jax.Array) -> jax.Array:
         a = jnp.broadcast_to(start[:, None], (len(start), size // devices))
@@ -69,7 +69,7 @@ def operations(devices: int) -> float:
 
     def work(x: jax.Array) -> jax.Array:
         def one(x: jax.Array, _: None) -> tuple[jax.Array, None]:
-            for _ in range(unrolled):
+            for _round in range(unrolled):
                 x = x * 0.999 + 0.5
             return x, None
 

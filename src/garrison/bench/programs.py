@@ -91,7 +91,8 @@ def _play(world: World, steps: int, choose: Choose, keys: jax.Array, state: Stat
 
 def jax_random(key: jax.Array, mask: jax.Array) -> jax.Array:
     """A random legal action of each agent by ``jax.random``, as a loop of one's own would draw it."""
-    return Random().act(key, None, mask, ())[0]
+    blind = jnp.zeros((len(mask), 0), jnp.float32)  # it does not look at observations
+    return Random().act(key, blind, mask, ())[0]
 
 
 def random_legal(key: jax.Array, mask: jax.Array) -> jax.Array:
@@ -127,6 +128,7 @@ def learner(training: Training, world: World, what: str) -> Program:
     Raises ``ValueError`` for the rollout of an algorithm that does not play rollouts.
     """
     algorithm, config = training.algo, training.settings
+    collects: Any = algorithm  # with a function that the protocol does not ask for
     steps = algorithm.steps_per_iteration(config, world) // config.num_envs
     if what == "rollout" and not hasattr(algorithm, "collect"):
         raise ValueError(f"{training.algorithm} has no rollout to measure; measure training")
@@ -135,9 +137,9 @@ def learner(training: Training, world: World, what: str) -> Program:
         return (jax.lax.map(partial(algorithm.init, config, world), jax.random.key(seed)[None]),)
 
     (first,) = jax.eval_shape(start, jnp.int32(0))
-    about = {"parameters": sum(leaf.size for leaf in jax.tree.leaves(first.net))}
+    about: dict[str, Any] = {"parameters": sum(leaf.size for leaf in jax.tree.leaves(first.net))}
     if what == "rollout":
-        collect = jax.jit(lambda states: algorithm.collect(config, world, seeds.select(states, 0))[1])
+        collect = jax.jit(lambda states: collects.collect(config, world, seeds.select(states, 0))[1])
         return Program(what, config.num_envs, steps, jax.jit(start), collect, **about)
     iterate = jax.jit(lambda states: seeds.iteration(algorithm, config, world, states, 1), donate_argnums=0)
     return Program(

@@ -1,7 +1,7 @@
 """Where the time of a program goes: its operations by named scope, from JAX's own profiler.
 
 The compiler fuses operations; a fusion counts to the scope that the compiler's own account of it names, which
-is that of its last operation. Operations that lie in no ``jax.named_scope`` are :data:`NOWHERE`.
+is that of its last operation. Operations that lie in no ``jax.named_scope`` are :data:`_NOWHERE`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 
-NOWHERE = "unattributed"
+_NOWHERE = "unattributed"
 
 #: What JAX itself adds to the path of an operation, in addition to names of functions.
 _STRUCTURE = re.compile(
@@ -35,10 +35,10 @@ def scope_of(op_name: str) -> str:
     for part in path.partition(";")[0].split("/")[:-1]:
         if not _STRUCTURE.fullmatch(part) and "<" not in part:
             return part
-    return NOWHERE
+    return _NOWHERE
 
 
-def scopes_of(program: str) -> dict[str, str]:
+def _scopes_of(program: str) -> dict[str, str]:
     """The scope of each operation in the text of a compiled program; those that hold others are left out."""
     named = dict(_NAMED.findall(program))
     return {
@@ -63,7 +63,7 @@ def profile(executable: Any, arguments: tuple[Any, ...], env_steps: int) -> list
         with jax.profiler.trace(folder):
             jax.block_until_ready(executable(*arguments))
         files = list(Path(folder).rglob("*.xplane.pb"))
-        spent = _spent(files[0], scopes_of(executable.as_text())) if files else {}
+        spent = _spent(files[0], _scopes_of(executable.as_text())) if files else {}
     if not spent:
         raise ValueError("the profiler does not report single operations on this device")
     time, number = Counter(), Counter()

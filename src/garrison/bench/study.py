@@ -94,7 +94,7 @@ def limits(row: dict[str, Any], sizes: dict[str, Any]) -> dict[str, Any]:
     return figures
 
 
-def profile(world: World, num_envs: int, steps: int, tell: Tell) -> list[dict[str, Any]]:
+def profile(world: World, num_envs: int, steps: int | None, tell: Tell) -> list[dict[str, Any]]:
     """Time of the world's step by named scope, on one device."""
     tell(f"compiling what is profiled, {num_envs:,} environments")
     play = programs.env(world, num_envs, steps)

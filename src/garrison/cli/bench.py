@@ -28,7 +28,7 @@ from garrison.studies.study import origin, prepare
 from garrison.training import seeds
 from garrison.training.config import Training, make_world, parse_options
 
-NUM_ENVS = (1, 64, 256)  # of the world alone: for debugging, for a small machine, for more cores
+_NUM_ENVS = (1, 64, 256)  # of the world alone: for debugging, for a small machine, for more cores
 Tell = Callable[[str], None]
 
 
@@ -100,7 +100,7 @@ class Bench:
 
         if self.preset not in PRESETS:
             raise ValueError(f"no preset {self.preset!r}; presets: {', '.join(PRESETS)}")
-        study.check(self.num_envs or NUM_ENVS, self.repeats)
+        study.check(self.num_envs or _NUM_ENVS, self.repeats)
         if self.cyborg and self.world != "cc4":
             raise ValueError(f"CybORG plays cc4, not {self.world!r}: leave out --cyborg")
         if self.cyborg:
@@ -136,7 +136,7 @@ class Bench:
         return [
             (what, num_envs)
             for what in self._programs()
-            for num_envs in self.num_envs or (NUM_ENVS if what == "env" else (training.settings.num_envs,))
+            for num_envs in self.num_envs or (_NUM_ENVS if what == "env" else (training.settings.num_envs,))
         ]
 
     def _measured(self, training: Training, world: World, devices: int | None) -> dict[str, Any]:
@@ -150,7 +150,7 @@ class Bench:
             + (4 + self.repeats) * self.cyborg
             + 2 * self.warm * len(self._programs())
         )
-        found = origin(self._command()) | {"hardware": machine.facts()} | study.counted(world)
+        found: dict[str, Any] = origin(self._command()) | {"hardware": machine.facts()} | study.counted(world)
         found |= {"options": training.options, "preset": self.preset, "repeats": self.repeats}
         found |= {"cached": self.use_cache, "rows": []}
         with progress(3 * len(jobs) + extra) as tell:
@@ -179,7 +179,7 @@ class Bench:
             tell("measuring what the memory can do")
             more["limits"] = study.limits(best["env"], found)
             more["jax_random"] = self._with_jax_random(world, best["env"], tell)
-        num_envs = best["env"]["num_envs"] if "env" in best else (self.num_envs or NUM_ENVS)[-1]
+        num_envs = best["env"]["num_envs"] if "env" in best else (self.num_envs or _NUM_ENVS)[-1]
         if self.profile:
             more["profile"] = study.profile(world, num_envs, self.steps, tell)
         if self.cyborg:

@@ -7,7 +7,7 @@ from typing import Any
 
 from garrison.studies.study import Section, Study
 
-PICTURE = "speed.png"
+_PICTURE = "speed.png"
 
 
 def study(figures: Mapping[str, Any]) -> Study:
@@ -34,7 +34,7 @@ def study(figures: Mapping[str, Any]) -> Study:
             "[docs/speed.md](../../docs/speed.md) explains the columns."
         ),
         sections=list(sections(figures)),
-        pictures={PICTURE: pictures.sweep(rows, figures["world"])} if drawn else {},
+        pictures={_PICTURE: pictures.sweep(rows, figures["world"])} if drawn else {},
     )
 
 

@@ -56,7 +56,7 @@ Command = (
 )
 
 #: Flags that may be given several times.
-REPEATABLE = {"--grid"}
+_REPEATABLE = {"--grid"}
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -87,5 +87,5 @@ def _check_flags(arguments: Sequence[str]) -> None:
     """Refuse flags that are given twice, of which argparse would silently take the last."""
     flags = [word.partition("=")[0].replace("_", "-") for word in arguments if word.startswith("--")]
     for flag in flags:
-        if flags.count(flag) > 1 and flag not in REPEATABLE:
+        if flags.count(flag) > 1 and flag not in _REPEATABLE:
             raise SystemExit(f"garrison: {flag} is given twice; write all its values behind one {flag}")

@@ -43,7 +43,8 @@ def collect() -> dict[str, Any]:
         complete = None not in packages.values()
         remedy = None if complete else extras.remedy(extra)
         found[extra] = {"installed": complete, "packages": packages, "remedy": remedy}
-    return system() | {"compilation_cache": jax.config.jax_compilation_cache_dir, "extras": found}
+    cache = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue], made at run time
+    return system() | {"compilation_cache": cache, "extras": found}
 
 
 def _table(facts: dict[str, Any]) -> Table:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -42,13 +43,15 @@ class Bar:
 
     def skip(self, count: float = 1) -> None:
         """Take work that need not be done off the total, so that it does not count as fast work."""
-        self._progress.update(self._id, total=self._task().total - count)
+        total = self._task().total
+        assert total is not None  # as it was given
+        self._progress.update(self._id, total=total - count)
 
     def update(
         self, completed: float | None = None, description: str | None = None, note: str | None = None
     ) -> None:
         """Change what is shown; None keeps it. ``note`` stands behind the percentage."""
-        fields = {} if note is None else {"note": note}
+        fields: dict[str, Any] = {} if note is None else {"note": note}
         self._progress.update(self._id, completed=completed, description=description, **fields)
 
     def remove(self) -> None:

@@ -20,12 +20,12 @@ from garrison.runs import curves, directory
 from garrison.runs.directory import RunDirectory
 from garrison.training.config import Training, make_world, option_texts, read
 
-MARKS = {
+_MARKS = {
     "config.json",
     "system.json",
     "metrics.jsonl",
 }  # a folder with two of these is a (possibly incomplete) run
-FIELDS = (
+_FIELDS = (
     *("run", "path", "algorithm", "world", "options", "seed", "num_seeds", "iterations", "total_iterations"),
     *("env_steps", "return_last", "return_best", "steps_per_second", "started", "changed"),
     *("status", "problem"),
@@ -73,14 +73,14 @@ def table_rows(folder: Path) -> list[dict[str, Any]]:
 def find(folder: Path) -> Iterator[Path]:
     """Run directories at any depth, ``folder`` itself included; links are not followed, runs not entered."""
     for path, folders, files in os.walk(folder):
-        if len(MARKS & set(files)) >= 2:
+        if len(_MARKS & set(files)) >= 2:
             folders.clear()
             yield Path(path)
         folders[:] = [name for name in folders if not name.startswith(".")]
 
 
 def _row(path: Path, name: str) -> dict[str, Any]:
-    row = dict.fromkeys(FIELDS) | {"run": path.resolve().name if name == "." else name, "path": str(path)}
+    row = dict.fromkeys(_FIELDS) | {"run": path.resolve().name if name == "." else name, "path": str(path)}
     try:
         row |= _times(path)
         run = directory.load(path)
@@ -95,7 +95,7 @@ def _row(path: Path, name: str) -> dict[str, Any]:
 
 
 def _times(path: Path) -> dict[str, Any]:
-    times = [(path / mark).stat().st_mtime for mark in sorted(MARKS) if (path / mark).exists()]
+    times = [(path / mark).stat().st_mtime for mark in sorted(_MARKS) if (path / mark).exists()]
     started = _iso(min(times))
     if (path / "system.json").exists():
         started = RunDirectory(path).system().get("time", started)

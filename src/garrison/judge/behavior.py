@@ -24,18 +24,25 @@ from garrison.judge.stats import Interval, bounds, resampled
 class Behavior(Protocol):
     """How a world counts decisions and phases; all functions are for one environment."""
 
-    #: labels of each axis of the counts; the first axis is the kind of action
-    axes: Mapping[str, tuple[str, ...]]
-    #: names of the phases of an episode; at least one
-    phases: tuple[str, ...]
+    @property
+    def axes(self) -> Mapping[str, tuple[str, ...]]:
+        """Labels of each axis of the counts; the first axis is the kind of action."""
+        ...
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Names of the phases of an episode; at least one."""
+        ...
 
     def decisions(
         self, state: State, actions: jax.Array, after: State, step: Step
     ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
         """Which agents decided in a step, ``bool[agent]``, and their index on each axis, ``int[agent]``."""
+        ...
 
     def phase(self, state: State, after: State) -> jax.Array:
         """Phase of the episode in which the step was taken: ``int[]``."""
+        ...
 
 
 class ByLabel:
@@ -67,7 +74,8 @@ class ByLabel:
 
 def behavior_of(world: World) -> Behavior:
     """The :class:`Behavior` of a world's only side."""
-    return world.behavior() or ByLabel(world)
+    own: Behavior | None = world.behavior()
+    return own or ByLabel(world)
 
 
 def profile(axes: Mapping[str, tuple[str, ...]], decisions: np.ndarray, seed: int = 0) -> dict[str, Any]:

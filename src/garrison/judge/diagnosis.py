@@ -25,9 +25,11 @@ class Diagnosis(Protocol):
 
     def start(self, state: State) -> Any:
         """Counters at the start of an episode."""
+        ...
 
     def add(self, counters: Any, state: State, actions: jax.Array, after: State, step: Step) -> Any:
         """Counters after one more step."""
+        ...
 
     def found(
         self, counters: Any, returns: np.ndarray
@@ -42,6 +44,7 @@ class Diagnosis(Protocol):
             Numbers f[seed, episode] by name, NaN in episodes in which there was nothing to measure; and
             tables by name.
         """
+        ...
 
 
 def figures(diagnosis: Diagnosis, counters: Any, returns: np.ndarray) -> dict[str, Any]:

@@ -12,12 +12,11 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
 from garrison.core.world import State, Step, World
 
 
-@struct
-class EpisodeKeys:
+class EpisodeKeys(Struct):
     """Random keys of episodes; axis [episode]. All policies get the same."""
 
     reset: jax.Array
@@ -26,8 +25,7 @@ class EpisodeKeys:
     act: jax.Array  # of the policies; folded with the number of the step
 
 
-@struct
-class Transition:
+class Transition(Struct):
     """One step of all episodes; axes [policy, episode, ...]."""
 
     t: jax.Array  # int32[]: number of the step
@@ -41,15 +39,18 @@ class Transition:
 class Deciders(Protocol):
     """Who decides: ``size`` policies. :class:`garrison.judge.lineup.Lineup` is one."""
 
-    size: int
+    @property
+    def size(self) -> int: ...
 
     def init(self, keys: jax.Array, num_agents: int) -> Any:
         """Memories at the start; ``keys[episode]``."""
+        ...
 
     def act(
         self, keys: jax.Array, obs: jax.Array, state: State, mask: jax.Array, memories: Any
     ) -> tuple[jax.Array, Any]:
         """``int32[policy, episode, agent]`` and the next memories; all but ``keys`` are [policy, episode]."""
+        ...
 
 
 #: ``fold(figures, transition) -> (figures, output)``; outputs are stacked on an axis [step]

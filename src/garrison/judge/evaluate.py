@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.core.policy import Policy
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
 from garrison.core.world import State, Step, World, observed_by
 from garrison.judge.behavior import Behavior, behavior_of
 from garrison.judge.diagnosis import Diagnosis
@@ -25,11 +25,10 @@ from garrison.judge.episodes import Transition, episode_keys, scan
 from garrison.judge.lineup import Lineup, grouped, with_jax_arrays
 
 #: Seeds of episodes must fit into what a random key is made from.
-MAX_SEED = 2**31 - 1
+_MAX_SEED = 2**31 - 1
 
 
-@struct
-class Episodes:
+class Episodes(Struct):
     """Figures of one policy; axes [seed, episode, ...]. Rewards are means over the agents."""
 
     returns: Any  # f32[seed, episode]: sum of all rewards
@@ -44,8 +43,7 @@ class Episodes:
     diagnosis: Any = None
 
 
-@struct
-class Recording:
+class Recording(Struct):
     """One episode, step by step; axes [step, ...]."""
 
     state: State  # before the step
@@ -79,9 +77,7 @@ def evaluate(
     Raises:
         ValueError: for no policies, no episodes, seeds out of range, or an unknown ``record``.
     """
-    by_name = {
-        name: tuple(one) if isinstance(one, (list, tuple)) else (one,) for name, one in policies.items()
-    }
+    by_name = {name: seeds_of(one) for name, one in policies.items()}
     check_seeds(episodes, seed)
     check_policies(by_name)
     if record is not None and record not in by_name:
@@ -102,8 +98,16 @@ def check_seeds(episodes: int, seed: int) -> None:
     """Raise ``ValueError`` if there are no such episodes."""
     if episodes < 1:
         raise ValueError(f"episodes is {episodes}; it must be at least 1")
-    if not 0 <= seed <= MAX_SEED - episodes:
-        raise ValueError(f"seed is {seed}; with {episodes} episodes it must be in 0 .. {MAX_SEED - episodes}")
+    if not 0 <= seed <= _MAX_SEED - episodes:
+        raise ValueError(
+            f"seed is {seed}; with {episodes} episodes it must be in 0 .. {_MAX_SEED - episodes}"
+        )
+
+
+def seeds_of(policy: Policy | Sequence[Policy]) -> tuple[Policy, ...]:
+    """What a name stands for: a policy of each training seed, or a single one."""
+    several: Any = policy
+    return tuple(several) if isinstance(policy, (list, tuple)) else (several,)
 
 
 def check_policies(policies: Mapping[str, Sequence[Policy]]) -> None:

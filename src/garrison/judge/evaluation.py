@@ -14,7 +14,7 @@ from garrison.core.world import World
 from garrison.judge import story, summary
 from garrison.judge.evaluate import Episodes, Recording
 
-WIDTH = 100  #: of tables that are not printed by a terminal's console
+_WIDTH = 100  #: of tables that are not printed by a terminal's console
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,9 +38,9 @@ class Figures:
     def __str__(self) -> str:
         from rich.console import Console
 
-        console = Console(file=io.StringIO(), width=WIDTH, color_system=None)
-        console.print(self.table())
-        lines = console.file.getvalue().splitlines()
+        text = io.StringIO()
+        Console(file=text, width=_WIDTH, color_system=None).print(self.table())
+        lines = text.getvalue().splitlines()
         return "\n".join(line.rstrip() for line in lines).rstrip()
 
     def __repr__(self) -> str:
@@ -98,7 +98,7 @@ class Evaluation(Figures):
         from garrison.judge.html_report.page import PageData, page
 
         figures = next(iter(self.figures["against"].values())) if "against" in self.figures else self.figures
-        policy = policy or self.recorded or figures["versus"] or next(iter(figures["policies"]))
+        policy = str(policy or self.recorded or figures["versus"] or next(iter(figures["policies"])))
         self.episodes(policy, self._first())
         text = page(
             PageData(policy, policy, self.figures, story=self.story() if policy == self.recorded else None)

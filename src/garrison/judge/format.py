@@ -7,7 +7,7 @@ from typing import Any
 #: In place of a figure that does not exist, such as the interval of a single episode.
 NONE = "–"
 #: With fewer episodes intervals are rough, and the tables say so.
-FEW_EPISODES = 10
+_FEW_EPISODES = 10
 
 
 def number(value: float | None, sign: str = "") -> str:
@@ -40,7 +40,7 @@ def few_episodes(episodes: int) -> str:
     """What a reader should know of figures from few episodes; empty if there are enough."""
     if episodes == 1:
         return "a single episode: no intervals"
-    return f"only {episodes} episodes: intervals are rough" if episodes < FEW_EPISODES else ""
+    return f"only {episodes} episodes: intervals are rough" if episodes < _FEW_EPISODES else ""
 
 
 def duration(seconds: float) -> str:

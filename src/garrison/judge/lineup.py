@@ -12,19 +12,17 @@ import numpy as np
 
 from garrison.core import policy
 from garrison.core.policy import Policy
-from garrison.core.struct import static, struct
+from garrison.core.struct import Struct, static
 
 
-@struct
-class Group:
+class Group(Struct):
     """``size`` policies of one structure, side by side: arrays have a leading axis [policy]."""
 
     policies: Policy
     size: int = static()
 
 
-@struct
-class Lineup:
+class Lineup(Struct):
     """All policies of an evaluation, in groups of one structure.
 
     It has the form of :class:`garrison.judge.episodes.Deciders`.

@@ -10,7 +10,7 @@ from garrison.core.policy import Policy
 from garrison.core.sides import one_side
 from garrison.core.world import World
 from garrison.judge import summary
-from garrison.judge.evaluate import Episodes, Recording, check_policies, check_seeds, evaluate
+from garrison.judge.evaluate import Episodes, Recording, check_policies, check_seeds, evaluate, seeds_of
 from garrison.judge.evaluation import Comparison, Evaluation
 
 EPISODES = 100
@@ -39,9 +39,7 @@ class Match:
     def check(self, episodes: int, seed: int) -> None:
         """Raise ``ValueError`` for anything that makes no sense, before anything is played."""
         check_seeds(episodes, seed)
-        check_policies(
-            {n: one if isinstance(one, (list, tuple)) else (one,) for n, one in self.policies.items()}
-        )
+        check_policies({name: seeds_of(one) for name, one in self.policies.items()})
         if self.versus is not None and self.versus not in self.policies:
             raise ValueError(
                 f"no policy {self.versus!r} to compare with; policies: {', '.join(self.policies)}"
@@ -118,6 +116,7 @@ def judged_side(world: World, side: str | None) -> str:
     if side is None and len(world.sides) == 1:
         side = next(iter(world.sides))
     both.side_agents(side)
+    assert side is not None  # else that has raised
     return side
 
 
@@ -131,4 +130,6 @@ def check_one_sided(world: World, side: str | None) -> None:
 
 
 def _together(figures: dict[str | None, dict[str, Any]]) -> dict[str, Any]:
-    return figures[None] if None in figures else summary.matrix(figures)
+    if None in figures:
+        return figures[None]
+    return summary.matrix({str(name): one for name, one in figures.items()})

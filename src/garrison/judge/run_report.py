@@ -42,7 +42,7 @@ def write_report(
     match.check(episodes, seed)
     metrics = run.metrics() if run.metrics_file.exists() else []
     config, system = run.config(), run.system()
-    check_writable(run)
+    _check_writable(run)
     result = match.evaluate(episodes, seed, trained, on_progress)
     name, episode = run.path.resolve().name, result.story()
     command = ("garrison", "eval", str(run.path))
@@ -58,7 +58,7 @@ def write_report(
     return result.figures
 
 
-def check_writable(run: RunDirectory) -> None:
+def _check_writable(run: RunDirectory) -> None:
     """Raise ``OSError`` if files cannot be written to the run's report, with a file that is removed again."""
     probe = run.report / ".write-test"
     try:

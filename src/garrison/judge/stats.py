@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 RESAMPLES = 10_000
-BLOCK = 100
+_BLOCK = 100
 
 
 @dataclass(frozen=True)
@@ -174,16 +174,16 @@ def _weights(shape: Sequence[int], seed: int) -> Iterator[list[np.ndarray]]:
     """In blocks, so that many values need no more memory than few."""
     rng = np.random.default_rng(seed)
     sizes = (shape[-1], *shape[:-1])
-    for _ in range(RESAMPLES // BLOCK):
+    for _ in range(RESAMPLES // _BLOCK):
         yield [_drawn(rng, size) for size in sizes]
 
 
 def _drawn(rng: np.random.Generator, size: int) -> np.ndarray:
-    """How often each of ``size`` things is drawn in ``size`` draws: ``f64[BLOCK, size]``."""
+    """How often each of ``size`` things is drawn in ``size`` draws: ``f64[_BLOCK, size]``."""
     if size == 1:
-        return np.ones((BLOCK, 1))
-    draws = rng.integers(0, size, (BLOCK, size)) + size * np.arange(BLOCK)[:, None]
-    return np.bincount(draws.reshape(-1), minlength=BLOCK * size).reshape(BLOCK, size).astype(np.float64)
+        return np.ones((_BLOCK, 1))
+    draws = rng.integers(0, size, (_BLOCK, size)) + size * np.arange(_BLOCK)[:, None]
+    return np.bincount(draws.reshape(-1), minlength=_BLOCK * size).reshape(_BLOCK, size).astype(np.float64)
 
 
 def bounds(resamples: np.ndarray, values: np.ndarray) -> tuple[float, float] | tuple[None, None]:

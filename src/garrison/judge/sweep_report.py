@@ -17,9 +17,9 @@ from garrison.runs.sweep import Sweep
 from garrison.runs.trials import Trial
 from garrison.studies.study import png
 
-METRIC = "return"
-NAMED = 10  # curves with a color and a name; the others are grey
-RANGES = 3  # curves with the range of their seeds
+_METRIC = "return"
+_NAMED = 10  # curves with a color and a name; the others are grey
+_RANGES = 3  # curves with the range of their seeds
 
 
 def figures(sweep: Sweep) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def figures(sweep: Sweep) -> dict[str, Any]:
 
 def _figures(sweep: Sweep, trial: Trial) -> dict[str, Any]:
     rows = _rows(sweep, trial)
-    _, values = curves.per_seed(rows, METRIC)
+    _, values = curves.per_seed(rows, _METRIC)
     seeds = [float(x) for x in curves.final(values) if not np.isnan(x)] if len(values) else []
     return {
         "trial": trial.name,
@@ -96,15 +96,15 @@ def _draw_curves(axes: Axes, sweep: Sweep, figures: dict[str, Any]) -> None:
     """Smoothed mean over seeds, with the range of seeds for the best; the best on top."""
     by_name = {trial.name: trial for trial in sweep.trials}
     for rank, trial in reversed(list(enumerate(figures["trials"]))):
-        steps, values = curves.per_seed(_rows(sweep, by_name[trial["trial"]]), METRIC)
+        steps, values = curves.per_seed(_rows(sweep, by_name[trial["trial"]]), _METRIC)
         if not len(steps):
             continue
-        named = rank < NAMED
+        named = rank < _NAMED
         look = {"color": f"C{rank}", "zorder": 3} if named else {"color": "0.8", "zorder": 1}
         axes.plot(
             steps, curves.smooth(curves.seed_mean(values)), label=trial["trial"] if named else None, **look
         )
-        if rank < RANGES and values.shape[1] > 1:
+        if rank < _RANGES and values.shape[1] > 1:
             smoothed = curves.smooth(values)
             low, high = np.fmin.reduce(smoothed, axis=1), np.fmax.reduce(smoothed, axis=1)
             axes.fill_between(steps, low, high, color=look["color"], alpha=0.15, linewidth=0)
@@ -118,8 +118,8 @@ def _draw_line(axes: Axes, figures: dict[str, Any], field: str) -> None:
     """Each seed a dot, the means larger ones, joined if the field is a number."""
     trials = {trial["overrides"].get(field, ""): trial for trial in figures["trials"] if trial["seeds"]}
     values = _ordered(list(trials))
-    numbers = [_number(value) for value in values]
-    numeric = None not in numbers
+    numbers = [number for value in values if (number := _number(value)) is not None]
+    numeric = len(numbers) == len(values)
     places = numbers if numeric else list(range(len(values)))
     for place, value in zip(places, values, strict=True):
         seeds = trials[value]["seeds"]

@@ -11,20 +11,20 @@ from rich.table import Table
 from garrison.judge.format import NONE, few_episodes, interval, mean, number
 
 #: Width up to which the first column of a table, which holds names, is never made narrower.
-NAME_WIDTH = 20
+_NAME_WIDTH = 20
 
 
 def tables(figures: dict[str, Any]) -> list[Table]:
     """All tables of an evaluation, of a comparison, or of policies against several opponents."""
     if "against" in figures:
         pairs = {name: one["pairs"] for name, one in figures["against"].items() if "pairs" in one}
-        titled = [pair_table(one, f"pairs against {name}") for name, one in pairs.items()]
-        return [matrix_table(figures), *titled]
+        titled = [_pair_table(one, f"pairs against {name}") for name, one in pairs.items()]
+        return [_matrix_table(figures), *titled]
     if "policies" not in figures:
-        return [pair_table(figures["pairs"])]
+        return [_pair_table(figures["pairs"])]
     if "pairs" in figures:
-        return [*comparison_tables(figures), behavior_table(figures), *diagnosis_tables(figures)]
-    return [table(figures), behavior_table(figures), *diagnosis_tables(figures)]
+        return [*comparison_tables(figures), behavior_table(figures), *_diagnosis_tables(figures)]
+    return [table(figures), behavior_table(figures), *_diagnosis_tables(figures)]
 
 
 def table(figures: dict[str, Any]) -> Table:
@@ -46,7 +46,7 @@ def table(figures: dict[str, Any]) -> Table:
     return _filled(view, names, columns)
 
 
-def matrix_table(figures: dict[str, Any]) -> Table:
+def _matrix_table(figures: dict[str, Any]) -> Table:
     """Mean returns with intervals of each policy, a row, against each opponent, a column."""
     against = figures["against"]
     policies = next(iter(against.values()))["policies"]
@@ -85,7 +85,7 @@ def behavior_table(figures: dict[str, Any]) -> Table:
     return view
 
 
-def diagnosis_tables(figures: dict[str, Any]) -> list[Table]:
+def _diagnosis_tables(figures: dict[str, Any]) -> list[Table]:
     """Where each policy loses, means per episode; none where the world does not say."""
     found = {name: one.get("diagnosis") for name, one in figures["policies"].items()}
     found = {name: one for name, one in found.items() if one}
@@ -131,10 +131,10 @@ def comparison_tables(figures: dict[str, Any]) -> list[Table]:
         "sd": [number(one["return"]["sd"]) for one in policies.values()],
     }
     view = _view(_title(figures), _caption(figures, scored=False), "policy", names)
-    return [_filled(view, names, columns | _invalid_column(policies)), pair_table(figures["pairs"])]
+    return [_filled(view, names, columns | _invalid_column(policies)), _pair_table(figures["pairs"])]
 
 
-def pair_table(pairs: list[dict[str, Any]], title: str = "pairs") -> Table:
+def _pair_table(pairs: list[dict[str, Any]], title: str = "pairs") -> Table:
     """The figures of :func:`~garrison.judge.summary.pair`, a row per pair."""
     names = {str(i): f"{pair['first']} − {pair['second']}" for i, pair in enumerate(pairs)}
     columns = {
@@ -152,7 +152,7 @@ def pair_table(pairs: list[dict[str, Any]], title: str = "pairs") -> Table:
 def _view(title: str, caption: str, first: str, names: Mapping[str, str]) -> Table:
     view = Table(title=title, caption=caption, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     widest = max((len(word) for name in names.values() for word in name.split()), default=1)
-    view.add_column(first, min_width=min(widest, NAME_WIDTH), overflow="fold")
+    view.add_column(first, min_width=min(widest, _NAME_WIDTH), overflow="fold")
     return view
 
 

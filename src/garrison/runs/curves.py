@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-PARTS = 10  #: Moving averages, and final returns, are means over one of this many parts of the training.
+_PARTS = 10  #: Moving averages, and final returns, are means over one of this many parts of the training.
 
 
 def per_seed(rows: list[dict[str, Any]], metric: str = "return") -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +41,7 @@ def seed_mean(values: np.ndarray) -> np.ndarray:
 
 def smooth(values: np.ndarray) -> np.ndarray:
     """Mean over the last tenth of the curve up to each point of ``float[row, ...]``; NaN is left out."""
-    window = max(1, len(values) // PARTS)
+    window = max(1, len(values) // _PARTS)
     has = ~np.isnan(values)
     sums, counts = _running(np.where(has, values, 0.0)), _running(has.astype(np.float64))
     ends = np.arange(1, len(values) + 1)
@@ -51,7 +51,7 @@ def smooth(values: np.ndarray) -> np.ndarray:
 
 def final(values: np.ndarray) -> np.ndarray:
     """``float[seed]``: each seed's mean over the last tenth of ``float[row, seed]``; NaN if there is none."""
-    return mean(values[-max(1, len(values) // PARTS) :], axis=0)
+    return mean(values[-max(1, len(values) // _PARTS) :], axis=0)
 
 
 def mean(values: np.ndarray, axis: int) -> np.ndarray:

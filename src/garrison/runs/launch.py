@@ -19,7 +19,7 @@ from garrison.runs.signals import interruptible
 Task = TypeVar("Task")
 
 POLL = 0.5  # seconds between looks at what runs
-PATIENCE = 10.0  # seconds that a Ray worker has to end a process
+_PATIENCE = 10.0  # seconds that a Ray worker has to end a process
 SHOWN = 12  # lines of a log that are shown with an error
 
 
@@ -28,6 +28,7 @@ class Job(Protocol):
 
     def poll(self) -> int | None:
         """The exit status; None while it runs."""
+        ...
 
     def interrupt(self) -> None:
         """Interrupt it, as Ctrl-C does."""
@@ -75,9 +76,9 @@ def _remote(arguments: Sequence[str], log: Path) -> int:
     job = Local(arguments, log)
     while True:
         try:
-            while job.poll() is None:
+            while (code := job.poll()) is None:
                 time.sleep(POLL)  # Ray's interrupt reaches Python code alone, not a system call that waits
-            return job.poll()
+            return code
         except KeyboardInterrupt:
             job.interrupt()
 
@@ -132,7 +133,7 @@ class _RayJob:
 
     def kill(self) -> None:
         self._ray.cancel(self._reference)  # a killed worker could not stop its process
-        self._ray.wait([self._reference], timeout=PATIENCE)
+        self._ray.wait([self._reference], timeout=_PATIENCE)
 
 
 def work(

@@ -12,8 +12,8 @@ from garrison.runs import checkpoint
 from garrison.runs.directory import RunDirectory
 
 SECONDS = 60.0  # between saves of the latest state
-WINDOW = 10  # iterations whose mean return decides which state is the best
-CANDIDATES = 100  # times in a run that the present state may become the best
+_WINDOW = 10  # iterations whose mean return decides which state is the best
+_CANDIDATES = 100  # times in a run that the present state may become the best
 
 
 class CheckpointRetention:
@@ -31,8 +31,8 @@ class CheckpointRetention:
         keep_every: int | None,
     ):
         self.run, self.about, self.keep_every = run, about, keep_every
-        self.candidate_every = max(1, iterations // CANDIDATES)
-        self.window = min(WINDOW, iterations)
+        self.candidate_every = max(1, iterations // _CANDIDATES)
+        self.window = min(_WINDOW, iterations)
         self.returns: list[float] = []
         self.best = -np.inf
         self.saved = time.monotonic()

@@ -15,9 +15,9 @@ import math
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from garrison.core import extras
 from garrison.core.files import to_json, write
@@ -51,7 +51,7 @@ def scalars(row: Mapping[str, Any]) -> dict[str, float]:
     return found
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
@@ -123,7 +123,10 @@ class WeightsAndBiases:
 
 
 #: By name, which is also that of the extra with the package.
-SINKS: dict[str, type[Sink]] = {"tensorboard": TensorBoard, "wandb": WeightsAndBiases}
+SINKS: dict[str, Callable[[Path, dict[str, Any], int], Sink]] = {
+    "tensorboard": TensorBoard,
+    "wandb": WeightsAndBiases,
+}
 
 
 class Sinks:

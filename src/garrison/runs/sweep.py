@@ -19,8 +19,8 @@ from garrison.core.files import read_object, write, write_json
 from garrison.runs.directory import RunDirectory
 from garrison.runs.trials import Trial, flags, varied
 
-FORMAT = 2
-INDEX = "sweep.json"
+_FORMAT = 2
+_INDEX = "sweep.json"
 
 Status = Literal["waiting", "begun", "finished", "stopped", "failed"]
 
@@ -89,18 +89,18 @@ def create(path: Path, preset: str, num_seeds: int | None, trials: Sequence[Tria
     Raises ``ValueError`` naming the difference if it holds another one.
     """
     sweep = Sweep(path, preset, num_seeds, tuple(trials))
-    if (path / INDEX).exists():
+    if (path / _INDEX).exists():
         _check_same(load(path), sweep)
         return sweep
     for folder in ("trials", "states", "logs", "report"):
         (path / folder).mkdir(parents=True, exist_ok=True)
     about = {
-        "format": FORMAT,
+        "format": _FORMAT,
         "preset": preset,
         "num_seeds": num_seeds,
         "trials": [asdict(trial) for trial in trials],
     }
-    write_json(path / INDEX, about)  # last: it marks a sweep
+    write_json(path / _INDEX, about)  # last: it marks a sweep
     return sweep
 
 
@@ -109,13 +109,13 @@ def load(path: Path) -> Sweep:
 
     Raises ``FileNotFoundError`` if ``path`` is not one, and ``ValueError`` if it is damaged.
     """
-    index = path / INDEX
+    index = path / _INDEX
     if not index.is_file():
-        raise FileNotFoundError(f"{path} is not a sweep: it has no {INDEX}")
+        raise FileNotFoundError(f"{path} is not a sweep: it has no {_INDEX}")
     remedy = "start the sweep again in another directory"
     data = read_object(index, remedy)
-    if (version := data.get("format")) not in (1, FORMAT):
-        raise ValueError(f"{index} has format {version!r}; this version reads the formats 1 and {FORMAT}")
+    if (version := data.get("format")) not in (1, _FORMAT):
+        raise ValueError(f"{index} has format {version!r}; this version reads the formats 1 and {_FORMAT}")
     try:
         num_seeds = data["seeds" if version == 1 else "num_seeds"]
         trials = tuple(Trial(_text(trial["name"]), dict(trial["overrides"])) for trial in data["trials"])

@@ -43,7 +43,7 @@ def plan(grid: Iterable[str], listed: Iterable[Mapping[str, Any]]) -> list[Trial
             raise ValueError(f"{', '.join(twice)} is both in the grid and in the list")
         every.append(first | second)
     fields = varied(every)
-    names = [name_of({field: x[field] for field in fields if field in x}) for x in every]
+    names = [_name_of({field: x[field] for field in fields if field in x}) for x in every]
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"two trials are the same: {name}")
@@ -56,7 +56,7 @@ def varied(every: Sequence[Mapping[str, str]]) -> list[str]:
     return [field for field in fields if len({overrides.get(field) for overrides in every}) > 1]
 
 
-def name_of(overrides: Mapping[str, str]) -> str:
+def _name_of(overrides: Mapping[str, str]) -> str:
     """A name for people and file systems, as in ``"learning_rate=1e-3,hidden_sizes=64x64"``."""
     parts = (f"{field}={value.replace('/', '-').replace(' ', 'x')}" for field, value in overrides.items())
     name = ",".join(parts) or "preset"

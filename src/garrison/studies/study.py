@@ -91,7 +91,7 @@ def origin(command: str) -> dict[str, Any]:
     }
 
 
-def origin_line(figures: Mapping[str, Any]) -> str:
+def _origin_line(figures: Mapping[str, Any]) -> str:
     """:func:`origin` as a line of Markdown."""
     return (
         f"`{figures['command']}` on {figures['cores']} cores ({figures['machine']}, {figures['device']}), "
@@ -120,7 +120,7 @@ def save(folder: Path, study: Study) -> None:
     write(folder / PAGE, "\n".join(page(study)) + "\n")
 
 
-def parser(doc: str) -> argparse.ArgumentParser:
+def parser(doc: str | None) -> argparse.ArgumentParser:
     """The arguments of a script that makes a study: its docstring as help, and ``--out``."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="folder for figures.json, README.md and the pictures")
@@ -165,7 +165,7 @@ def read_figures(folder: Path) -> dict[str, Any]:
 def page(study: Study) -> Iterator[str]:
     """The lines of the page."""
     yield from [f"# {study.title}", "", f"**{study.finding}**", ""]
-    yield from [origin_line(study.figures), "", study.method]
+    yield from [_origin_line(study.figures), "", study.method]
     for name in study.pictures:
         yield from ["", f"![{study.title}]({name})"]
     for section in study.sections:

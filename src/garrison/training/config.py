@@ -260,7 +260,7 @@ def _from_format_1(data: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"ippo is {old!r}, expected an object")
     renamed = {algos.RENAMED.get(name, name): value for name, value in old.items()}
     if unknown := renamed.keys() - _fields(config).keys():
-        raise ValueError("; ".join(f"unexpected: ippo.{name}" for name in sorted(unknown)))
+        raise ValueError("; ".join(f"unexpected: ippo.{name}" for name in sorted(map(str, unknown))))
     return {
         "world": data["world"],
         "options": parse_options(data.get("options", ())),
@@ -333,6 +333,4 @@ def _converted(name: str, value: Any, hint: Any) -> Any:
 
 
 def _described(hint: Any) -> str:
-    return (
-        getattr(hint, "__name__", None) if isinstance(hint, type) else str(hint).replace("NoneType", "None")
-    )
+    return hint.__name__ if isinstance(hint, type) else str(hint).replace("NoneType", "None")

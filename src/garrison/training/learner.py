@@ -50,9 +50,11 @@ class Learner(Protocol):
 
     def facts(self, training: Training) -> dict[str, Any]:
         """Versions of what it trains with, for system.json."""
+        ...
 
     def opened(self, training: Training, world: World) -> AbstractContextManager[Session]:
         """Hold what training needs, such as processes, for a block."""
+        ...
 
 
 class _Jax:

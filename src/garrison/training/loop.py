@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from garrison.runs.signals import interruptible
@@ -18,7 +19,7 @@ Metrics = dict[str, Any]
 #: One iteration: a state to the next one and its metrics.
 Step = Callable[[State], tuple[State, dict[str, jax.Array]]]
 #: Called after each iteration with its number (from 1), the state after it, its metrics, and its seconds.
-Report = Callable[[int, Any, Metrics, float], None]
+Report = Callable[[int, Any, Metrics, float], object]
 
 _SHOWN = 3  # leaves named when numbers stop being finite
 
@@ -71,7 +72,7 @@ def _check(iteration: int, state: Any, metrics: Metrics) -> None:
 
 def _not_finite(leaf: Any) -> bool:
     dtype = getattr(leaf, "dtype", None)  # which for random keys is none of NumPy's
-    if dtype is None or not jax.dtypes.issubdtype(dtype, np.floating):
+    if dtype is None or not jnp.issubdtype(dtype, np.floating):
         return False
     if not getattr(leaf, "is_fully_addressable", True):
         return False  # spread over several hosts

@@ -20,7 +20,7 @@ from garrison.training.config import Training, make_world, read
 
 #: The fraction of memory that rollouts may fill, and how many times a rollout's size learning from it needs:
 #: minibatches, gradients, copies (cc4-ippo: 186 MB for rollouts of 134 MB).
-SHARE, COPIES = 0.5, 2.0
+_SHARE, _COPIES = 0.5, 2.0
 
 #: Settings that may differ between a run's configuration and its checkpoints.
 _CHANGEABLE = {"parallel_seeds", "keep_every", "sinks", "learner_options", "start_from", "extended"}
@@ -64,7 +64,7 @@ def parallel(training: Training, world: World) -> int:
     if training.parallel_seeds is not None:
         return training.parallel_seeds
     size = training.algo.footprint(training.settings, world)
-    return max(1, min(training.num_seeds, int(SHARE * memory() / (COPIES * max(1, size)))))
+    return max(1, min(training.num_seeds, int(_SHARE * memory() / (_COPIES * max(1, size)))))
 
 
 def memory() -> int:

@@ -105,6 +105,7 @@ class Equivalence:
         from garrison.parity.scores import stored_episodes
         from garrison.parity.scores.study_plan import APART, play_on_garrison
 
+        assert self.reference is not None  # as the caller has seen
         with user_input():
             stored = stored_episodes.read_folder(self.reference)
             names = self.policies or tuple(stored)

@@ -18,11 +18,11 @@ from garrison.studies.study import FIGURES, Section, Study, origin, prepare, rea
 
 REDS = ("fsm", "discovery", "random_select")
 #: what each row of figures.json has
-ROW = (
+_ROW = (
     "red", "blue", "seed", "episode", "steps", "draws", "rich", "overflow", "largest", "differences",
     "engine", "generator",
 )  # fmt: skip
-HEADER = ("red", "blue", "episodes", "steps", "draws", "rich", "differ")
+_HEADER = ("red", "blue", "episodes", "steps", "draws", "rich", "differ")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Fuzz:
                 self._save(rows, commands)
                 episodes.advance()
                 if row["differences"]:
-                    tell(row)
+                    _tell(row)
         figures = self._save(rows, commands)
         publish(study(figures), json=self.json)
         return 1 if figures["differ"] else 0
@@ -120,7 +120,7 @@ def read(folder: Path) -> dict[str, list]:
         return {"rows": [], "commands": []}
     figures = read_figures(folder)
     missing = [key for key in ("rows", "commands") if not isinstance(figures.get(key), list)]
-    missing += [key for key in ROW if any(key not in row for row in figures.get("rows", []))]
+    missing += [key for key in _ROW if any(key not in row for row in figures.get("rows", []))]
     if missing:
         raise ValueError(
             f"{folder / FIGURES} is not of garrison parity fuzz ({', '.join(missing)} missing); "
@@ -129,7 +129,7 @@ def read(folder: Path) -> dict[str, list]:
     return {"rows": figures["rows"], "commands": figures["commands"]}
 
 
-def tell(row: dict[str, Any]) -> None:
+def _tell(row: dict[str, Any]) -> None:
     """The first difference of an episode, and what happened before it."""
     first = row["differences"][0]
     lines = [
@@ -186,7 +186,7 @@ def study(figures: Mapping[str, Any]) -> Study:
         ),
         method="\n\n".join(_method(figures)),
         sections=[
-            Section("Episodes", HEADER, list(pairs(figures["rows"]))),
+            Section("Episodes", _HEADER, list(pairs(figures["rows"]))),
             Section("Bounded lists", ("list", "largest use", "room"), lists),
         ],
     )

@@ -16,7 +16,7 @@ from garrison.studies.study import Section, Study, origin, prepare
 if TYPE_CHECKING:
     from garrison.parity.stress.overflow import Use
 
-BATCH = 250
+_BATCH = 250
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Overflow:
             prepare(self.save)
         uses = []
         with log.status("playing") as status:
-            for use in overflow.study(each, self.seed, min(BATCH, each)):
+            for use in overflow.study(each, self.seed, min(_BATCH, each)):
                 uses.append(use)
                 status.update(f"playing; done: {len(uses)} of {pairs} pairs of red and blue")
         figures = self._figures(uses, capacity.CAPACITY)

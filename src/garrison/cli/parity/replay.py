@@ -49,7 +49,7 @@ class Replay:
             return replay_command(self.paths, self.json)
         if self.paths:
             raise SystemExit("garrison: give either recordings or --live")
-        return shown(list(self._live()), self.json)
+        return _shown(list(self._live()), self.json)
 
     def _live(self) -> Iterator[ReplayReport]:
         from garrison.parity.recording.record import RecordingSession
@@ -86,10 +86,10 @@ def replay_command(paths: Sequence[Path], json: bool = False) -> int:
         log.print(f"replaying {path} …", highlight=False)
         with user_input():
             reports.append(replay(path))
-    return shown(reports, json)
+    return _shown(reports, json)
 
 
-def shown(reports: list[ReplayReport], json: bool) -> int:
+def _shown(reports: list[ReplayReport], json: bool) -> int:
     if json:
         print_json([_as_json(report) for report in reports])
     else:

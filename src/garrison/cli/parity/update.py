@@ -23,8 +23,8 @@ from garrison.training import seeds
 if TYPE_CHECKING:
     from garrison.parity.torch.compare_update import Agreement
 
-HEADER = ("iteration", "precision", "what", "arrays", "error", "limit", "where", "of an array", "which")
-BRIEF = ("iteration", "precision", "what", "error", "limit", "where")  # what a terminal has room for
+_HEADER = ("iteration", "precision", "what", "arrays", "error", "limit", "where", "of an array", "which")
+_BRIEF = ("iteration", "precision", "what", "error", "limit", "where")  # what a terminal has room for
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def study(figures: Mapping[str, Any]) -> Study:
             "(`start`) and after it (`moved`). Parameters, optimizer (Adam's averages), reward scale: after "
             "the whole update."
         ),
-        sections=[Section("", HEADER, [_row(row) for row in rows], brief=BRIEF)],
+        sections=[Section("", _HEADER, [_row(row) for row in rows], brief=_BRIEF)],
     )
 
 

@@ -22,7 +22,7 @@ from garrison.judge.html_report.markup import (
 from garrison.judge.story import Moment, Story
 from garrison.judge.tables import distances
 
-CHAPTERS = 10  #: number of folds of an episode, about
+_CHAPTERS = 10  #: number of folds of an episode, about
 
 
 def behavior(figures: dict[str, Any], policy: str, against: str = "") -> Html:
@@ -113,7 +113,7 @@ def episode(story: Story) -> Html:
         "reward": story.rewards
     }
     steps = len(story.rewards)
-    size = max(1, -(-steps // CHAPTERS))
+    size = max(1, -(-steps // _CHAPTERS))
     chapters = [
         _chapter(number * size, min(steps, (number + 1) * size), story, list(moments))
         for number, moments in groupby(story.moments, lambda moment: moment.step // size)

@@ -180,7 +180,7 @@ def _rewards(figures: dict[str, Any], policy: str, against: str) -> Html:
         [name, *(cell(number(x), "bar", abs(x) / most) for x in values), number(values.sum())]
         for name, values in parts.items()
     ]
-    totals = sum(parts.values())
+    totals = np.sum(list(parts.values()), axis=0)
     rows.append(["return", *map(number, totals), number(totals.sum())])
     phases = [*figures["phases"], "whole episode"]
     if len(figures["phases"]) == 1:

@@ -65,7 +65,9 @@ class PolicyAdapter:
         mask = view.mask
         if self._masked:
             mask = np.where(view.busy[:, None], mask & (T.BLUE_ACTIONS[:, :, 0] == T.Blue.SLEEP), mask)
-        seen = Known(view.held, view.busy) if self._privileged else view.obs[..., : self._size]
+        held: Any = view.held
+        busy: Any = view.busy
+        seen = Known(held, busy) if self._privileged else view.obs[..., : self._size]
         actions, self._memory = self._act(key, seen, jnp.asarray(mask), self._memory)
         return np.asarray(actions)
 

@@ -37,7 +37,7 @@ class RecordingGenerator:
     @property
     def state(self) -> dict[str, Any]:
         """The state of the generator, JSON-ready; assign it to continue from there."""
-        return self.native.bit_generator.state
+        return dict(self.native.bit_generator.state)
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
@@ -56,7 +56,7 @@ class RecordingGenerator:
         index = self.native.choice(count, replace=replace, p=p)
         chosen = index if options.ndim == 0 else options.take(index, axis=0)
         if count > 1:
-            label = None if options.ndim == 0 else named(chosen)
+            label = None if options.ndim == 0 else _named(chosen)
             self._record("choice" if p is None else "choice_p", count, int(index), label)
         return chosen
 
@@ -86,11 +86,11 @@ class RecordingGenerator:
 
 def _host(caller: FrameType) -> str | None:
     """The host that draws, if it is one."""
-    who = caller.f_locals.get("self")
+    who: Any = caller.f_locals.get("self")
     return who.hostname if type(who).__name__ == "Host" else None
 
 
-def named(chosen: Any) -> Any:
+def _named(chosen: Any) -> Any:
     """A chosen thing by name, JSON-ready: classes by their own, objects of CybORG by that of their class."""
     if isinstance(chosen, type):
         return chosen.__name__

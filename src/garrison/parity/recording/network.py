@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from garrison.worlds.cc4 import tables as T
@@ -68,16 +70,17 @@ def _from_header(header: dict) -> Topology:
                 session_pid[side][HOST_SLOT[entry[1]]] = entry[3]
     base = np.maximum(np.maximum(pid.max(1), session_pid["blue"]), session_pid["green"])
     starts = [header["snapshot"]["red"][agent]["known_hostnames"][0] for agent in T.RED_AGENTS]
-    return Topology(
-        host_exists=exists,
-        host_address=address,
-        subnet_address=np.array([int(header["subnets"][s].split(".")[2]) for s in T.SUBNETS], np.uint8),
-        service_kind=kind,
-        service_pid=pid,
-        blue_pid=session_pid["blue"],
-        green_pid=session_pid["green"],
-        base_pid=base,
-        blue_parent=np.array([HOST_SLOT[header["blue_parent"][a]] for a in T.BLUE_AGENTS], np.uint8),
-        red_start=np.array([HOST_SLOT[name] for name in starts], np.uint8),
-        red_start_pid=np.int16(sessions["red_agent_0"][0][3]),
-    )
+    arrays: dict[str, Any] = {
+        "host_exists": exists,
+        "host_address": address,
+        "subnet_address": np.array([int(header["subnets"][s].split(".")[2]) for s in T.SUBNETS], np.uint8),
+        "service_kind": kind,
+        "service_pid": pid,
+        "blue_pid": session_pid["blue"],
+        "green_pid": session_pid["green"],
+        "base_pid": base,
+        "blue_parent": np.array([HOST_SLOT[header["blue_parent"][a]] for a in T.BLUE_AGENTS], np.uint8),
+        "red_start": np.array([HOST_SLOT[name] for name in starts], np.uint8),
+        "red_start_pid": np.int16(sessions["red_agent_0"][0][3]),
+    }
+    return Topology(**arrays)

@@ -19,7 +19,7 @@ from garrison.parity.recording.record import RecordingSession
 from garrison.parity.replay.replay import replay
 from garrison.worlds import cc4
 
-SHOWN = 10  # differences kept in a row
+_SHOWN = 10  # differences kept in a row
 
 #: A played episode, JSON-ready.
 Row = dict[str, Any]
@@ -68,7 +68,7 @@ def play(chain: Chain, last: Row | None, keep: Path) -> Row:
         "rich": report.rich,
         "overflow": report.overflow,
         "largest": report.largest,
-        "differences": [difference._asdict() for difference in report.differences[:SHOWN]],
+        "differences": [difference._asdict() for difference in report.differences[:_SHOWN]],
         "around": report.around,
         "saved": None if saved is None else str(saved),
         "seconds": round(time.perf_counter() - started, 1),
@@ -107,7 +107,7 @@ def run(
         rows[unfinished[number]].append(row)
         return next_task(unfinished[number])
 
-    tasks = [next_task(chain) for chain in unfinished]
+    tasks: list[Any] = [next_task(chain) for chain in unfinished]
     if workers > 1:
         for _, row in processes.finished(play, tasks, workers, follow_up, begin):
             yield row

@@ -53,7 +53,7 @@ class Renderer:
             events: of the step; None after reset.
             memory: of the finite-state red after its decision in the step; None where none plays.
         """
-        memory = self._no_memory if memory is None else memory
+        known = self._no_memory if memory is None else memory
         if events is not None:
             self._follow_restores(events)
         suspicious, fresh = self._suspicious(state)
@@ -66,7 +66,7 @@ class Renderer:
             "hosts": self._host_renderer.render(state, fresh),
             "sessions": self._all_sessions(state, suspicious),
             "session_counts": self._session_counts(state),
-            "red": {agent: self._knowledge(state, memory, r) for r, agent in enumerate(T.RED_AGENTS)},
+            "red": {agent: self._knowledge(state, known, r) for r, agent in enumerate(T.RED_AGENTS)},
         }
 
     def _follow_restores(self, events: Events) -> None:
@@ -119,7 +119,8 @@ class Renderer:
             pid = int(self._topology.green_pid[host])
             sessions[agent] = [[0, T.HOST_NAMES[host], "ubuntu", pid, "GREY_SESSION", False, {}, {}]]
         for r, agent in enumerate(T.RED_AGENTS):
-            slots = sorted(np.flatnonzero(state.session_kind[r]), key=lambda s: state.session_order[r, s])
+            used = np.flatnonzero(state.session_kind[r]).tolist()
+            slots = sorted(used, key=lambda s, r=r: state.session_order[r, s])
             sessions[agent] = [self._red_session(state, r, s) for s in slots]
         return sessions
 

@@ -49,7 +49,7 @@ class HostRenderer:
             (
                 T.Service(kind),
                 T.SERVICE_NAMES[kind],
-                _listener(int(pid), "user", _PROCESS_TYPES[kind], False, T.SERVICE_PORT[kind]),
+                _listener(int(pid), "user", _PROCESS_TYPES[kind], False, int(T.SERVICE_PORT[kind])),
             )
             for kind, pid in zip(kinds, pids, strict=True)
             if kind

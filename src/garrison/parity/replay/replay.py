@@ -82,7 +82,8 @@ class ReplayEngine:
 @cache
 def engine(red: str) -> ReplayEngine:
     """The engine that plays CC4 as it is, compiled once per red."""
-    return ReplayEngine(cc4.make(red=red, observation="rich"))
+    world: Any = cc4.make(red=red, observation="rich")
+    return ReplayEngine(world)
 
 
 def replay(
@@ -181,7 +182,8 @@ class _Run:
         cyborg |= cyborg_side.outputs(step, self._header["action_mask"])
         cyborg |= {"executed": cyborg_side.executed(step, self._options)}
         if self._observer is not None:
-            self._observer.update(step.raw, actions)
+            raw: Any = step.raw  # there, as the observations are
+            self._observer.update(raw, actions.tolist())
         cyborg |= self._cyborg_rich(step.observations)
         self._before = step.snapshot
         self.overflow |= int(self._state.overflow)

@@ -47,7 +47,7 @@ class StepDrawsBuilder:
         step: TraceStep,
     ):
         self.names, self.topology, self.options, self.state = names, topology, options, state
-        self.memory = memory
+        self.memory: Any = memory  # there, where a finite-state red decides
         self.before, self.step = before, step
         self.fields = {name: np.array(value) for name, value in vars(_blank()).items()}
         self._filled: set[tuple] = set()
@@ -74,7 +74,8 @@ class StepDrawsBuilder:
         self.fields[field][index] = value
 
     def result(self) -> D.Draws:
-        return D.Draws(**self.fields)
+        fields: dict[str, Any] = self.fields
+        return D.Draws(**fields)
 
     # ------------------------------------------------------------ what is known before the step
 
@@ -149,7 +150,8 @@ class StepDrawsBuilder:
         state, slot = self.state, self.source(red)
         if slot is None:
             return 0
-        match = scan_entries(state, np.full(T.NUM_RED, slot), state.red_host)[red]
+        slots: Any = np.full(T.NUM_RED, slot)
+        match = scan_entries(state, slots, state.red_host)[red]
         return int(state.scan_ports[red][np.argmax(match)]) if match.any() else 0
 
 

@@ -136,7 +136,7 @@ def _green_phishing(turn: StepDrawsBuilder, draw: Draw) -> None:
 def _green_sender(turn: StepDrawsBuilder, draw: Draw) -> None:
     """One of red's (host, agent) pairs; they are those before the step unless something changed since."""
     pairs = turn.session_pairs() if not turn.touched else None
-    index = choice(draw, pairs and len(pairs))
+    index = choice(draw, None if pairs is None else len(pairs))
     if pairs:
         host, red = pairs[index]
         label(draw, [T.RED_AGENTS[red], T.HOST_NAMES[host]])
@@ -157,12 +157,12 @@ def _decoy(turn: StepDrawsBuilder, draw: Draw) -> None:
 
 def _pid(turn: StepDrawsBuilder, draw: Draw) -> None:
     """How far a new pid lies above the largest one: of a session, a decoy, or a decoy that Remove hit."""
-    step, host = integer(draw, 1, 10), HOST_SLOT.get(draw.host)
+    step, host = integer(draw, 1, 10), HOST_SLOT.get(draw.host or "")
     green = draw.agent.startswith("green")
     expected = int(T.GREEN_HOST[_green(turn, draw)]) if green else turn.target(draw.agent)
     if host != expected:
         raise TapeError(f"{describe(draw)}: a new pid on {draw.host}, where the agent does not act")
-    turn.touched.add(host)
+    turn.touched.add(expected)
     if green:
         turn.put(draw, "green_pid", _green(turn, draw), step)
     elif draw.agent in T.RED_AGENTS:

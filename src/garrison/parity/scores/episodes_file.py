@@ -25,11 +25,11 @@ from garrison.judge.evaluate import Episodes
 
 ENGINES = ("garrison", "cyborg")
 #: fields that all lines of a file have in common, and fields that all lines of one engine have
-SHARED = ("policy", "player", "red", "world", "cc4")
-OF_ENGINE = ("version",)
-FIGURES = ("seed", "score", "length", "parts", "decisions")
+_SHARED = ("policy", "player", "red", "world", "cc4")
+_OF_ENGINE = ("version",)
+_FIGURES = ("seed", "score", "length", "parts", "decisions")
 
-#: a line: SHARED, ``engine``, OF_ENGINE and FIGURES
+#: a line: _SHARED, ``engine``, _OF_ENGINE and _FIGURES
 Row = dict[str, Any]
 
 
@@ -43,7 +43,8 @@ def fingerprint(policy: Any) -> str:
     for array in arrays:
         total.update(f"{array.dtype} {array.shape}".encode() + array.tobytes())
     if not arrays:
-        total.update(ast.unparse(ast.parse(inspect.getsource(inspect.getmodule(type(policy))))).encode())
+        module: Any = inspect.getmodule(type(policy))
+        total.update(ast.unparse(ast.parse(inspect.getsource(module))).encode())
     rest = eqx.filter(policy, eqx.is_array, inverse=True)
     total.update(re.sub(r" at 0x[0-9a-f]+", "", repr(rest)).encode())  # addresses of functions
     return total.hexdigest()[:16]
@@ -100,7 +101,7 @@ def _parsed(path: Path, number: int, line: str) -> Row:
             f"{path}, line {number} is damaged: {error}; delete the line, and the same "
             "command plays its episode again"
         ) from error
-    wanted = ("engine", *SHARED, *OF_ENGINE, *FIGURES)
+    wanted = ("engine", *_SHARED, *_OF_ENGINE, *_FIGURES)
     missing = [name for name in wanted if name not in row] if isinstance(row, dict) else wanted
     if missing:
         raise ValueError(
@@ -113,7 +114,7 @@ def check(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Raise ``ValueError`` unless all lines are of one policy, world and version of each engine."""
     first: dict[tuple[str, ...], Any] = {}
     for row in rows:
-        for key in [(name,) for name in SHARED] + [(name, row["engine"]) for name in OF_ENGINE]:
+        for key in [(name,) for name in _SHARED] + [(name, row["engine"]) for name in _OF_ENGINE]:
             value = row[key[0]]
             if first.setdefault(key, value) != value:
                 raise ValueError(

@@ -27,8 +27,8 @@ from garrison.parity.scores.episodes_file import ENGINES, Row
 from garrison.worlds.cc4.behavior import BLUE
 
 LEVEL = 0.05  # family-wise, for gaps; and that of the two one-sided tests
-POWER = 0.9
-BLOCK = 500  # shuffles at a time, to bound memory
+_POWER = 0.9
+_BLOCK = 500  # shuffles at a time, to bound memory
 
 #: ``f[episode]`` of each quantity by name
 Sample = dict[str, np.ndarray]
@@ -79,7 +79,7 @@ def study(
     tested = [test for pair in pairs for test in _tests(pair) if test["adjusted"] is not None]
     return {
         "level": LEVEL,
-        "power": POWER,
+        "power": _POWER,
         "tests": len(tested),
         "systematic": sum(one["adjusted"] < LEVEL for one in tested),
         "least_adjusted_p": min((one["adjusted"] for one in tested), default=1.0),
@@ -104,7 +104,8 @@ def _pair(
     margins = {name: margin if name == total else share * cyborg[name].std(ddof=1) for name in cyborg}
     decisions = None
     if all("decisions" in row for row in rows):
-        decisions = behavior(*(np.array([row["decisions"] for row in sides[e]]) for e in ENGINES), seed)
+        ours, theirs = (np.array([row["decisions"] for row in sides[engine]]) for engine in ENGINES)
+        decisions = behavior(ours, theirs, seed)
     return {
         "policy": policy,
         "red": red,
@@ -129,7 +130,7 @@ def _gap(name: str, garrison: np.ndarray, cyborg: np.ndarray, margin: float) -> 
         "margin": float(margin),
         "tost": p,
         "equivalent": p < LEVEL,
-        "detectable": detectable(difference, LEVEL, POWER),
+        "detectable": detectable(difference, LEVEL, _POWER),
         "needed": needed(garrison, cyborg, margin),
         "constant": difference.error == 0 and difference.value == 0,
     }
@@ -143,7 +144,7 @@ def needed(garrison: np.ndarray, cyborg: np.ndarray, margin: float) -> int | Non
     variance = garrison.var(ddof=1) + cyborg.var(ddof=1)
     if not variance:
         return 2
-    reach = stats.norm.isf(LEVEL) + stats.norm.isf((1 - POWER) / 2)
+    reach = stats.norm.isf(LEVEL) + stats.norm.isf((1 - _POWER) / 2)
     return max(2, ceil(variance * (reach / margin) ** 2)) if margin > 0 else None
 
 
@@ -229,8 +230,8 @@ def _apart(garrison: np.ndarray, cyborg: np.ndarray) -> np.ndarray:
 def _dealt(kinds: np.ndarray, first: int, rng: np.random.Generator) -> np.ndarray:
     """Distances when ``first`` of the episodes, drawn at random, are one side and the rest the other."""
     total, found = kinds.sum(axis=0), []
-    for _ in range(RESAMPLES // BLOCK):
-        order = rng.permuted(np.tile(np.arange(len(kinds)) < first, (BLOCK, 1)), axis=1)
+    for _ in range(RESAMPLES // _BLOCK):
+        order = rng.permuted(np.tile(np.arange(len(kinds)) < first, (_BLOCK, 1)), axis=1)
         side = order.astype(float) @ kinds
         found.append(_apart(side, total - side))
     return np.concatenate(found)

@@ -9,28 +9,28 @@ from garrison.judge.html_report import plots
 from garrison.parity.scores.equivalence import farthest, prominent
 from garrison.studies.study import Section, Study
 
-HEADER = (
+_HEADER = (
     "quantity", "Garrison", "sd", "CybORG", "sd", "difference", "95%", "p", "adj. p", "margin", "TOST p",
     "found at 90%",
 )  # fmt: skip
-OVERVIEW = (
+_OVERVIEW = (
     "policy", "episodes", "Garrison", "CybORG", "difference", "95%", "margin", "equivalent", "found at 90%",
     "episodes needed",
 )  # fmt: skip
-BEHAVIOR = ("policy", "distance", "95%", "halves of CybORG", "95% of them below", "p", "adj. p")
+_BEHAVIOR = ("policy", "distance", "95%", "halves of CybORG", "95% of them below", "p", "adj. p")
 #: columns that a terminal has room for, of each table
-BRIEF = {
-    HEADER: ("quantity", "CybORG", "difference", "95%", "adj. p", "margin"),
-    OVERVIEW: ("policy", "Garrison", "CybORG", "difference", "95%", "margin", "equivalent"),
-    BEHAVIOR: ("policy", "distance", "95%", "halves of CybORG", "adj. p"),
+_BRIEF = {
+    _HEADER: ("quantity", "CybORG", "difference", "95%", "adj. p", "margin"),
+    _OVERVIEW: ("policy", "Garrison", "CybORG", "difference", "95%", "margin", "equivalent"),
+    _BEHAVIOR: ("policy", "distance", "95%", "halves of CybORG", "adj. p"),
 }
-PICTURE = "differences.png"
+_PICTURE = "differences.png"
 
 
 def study(figures: Mapping[str, Any]) -> Study:
     pairs = figures["pairs"]
     blocks = {
-        named(pair): [(gap["quantity"], gap["difference"], gap["margin"]) for gap in prominent(pair)]
+        _named(pair): [(gap["quantity"], gap["difference"], gap["margin"]) for gap in prominent(pair)]
         for pair in pairs
     }
     return Study(
@@ -50,7 +50,7 @@ def study(figures: Mapping[str, Any]) -> Study:
             "distribution; p: permutation test."
         ),
         sections=list(sections(figures)),
-        pictures={PICTURE: plots.differences(blocks)} if blocks else {},
+        pictures={_PICTURE: plots.differences(blocks)} if blocks else {},
     )
 
 
@@ -58,13 +58,13 @@ def sections(figures: Mapping[str, Any]) -> Iterator[Section]:
     pairs = figures["pairs"]
     scored = all(pair["gaps"][0]["quantity"] == "score" for pair in pairs)
     title = "Official score" if scored else "Return over all rewards"
-    yield Section(title, OVERVIEW, [overview_row(pair) for pair in pairs], brief=BRIEF[OVERVIEW])
-    behavior = [behavior_row(pair) for pair in pairs if pair["behavior"] is not None]
+    yield Section(title, _OVERVIEW, [_overview_row(pair) for pair in pairs], brief=_BRIEF[_OVERVIEW])
+    behavior = [_behavior_row(pair) for pair in pairs if pair["behavior"] is not None]
     if behavior:
-        yield Section("Behavior", BEHAVIOR, behavior, brief=BRIEF[BEHAVIOR])
+        yield Section("Behavior", _BEHAVIOR, behavior, brief=_BRIEF[_BEHAVIOR])
     for pair in pairs:
-        rows = [gap_row(gap) for gap in pair["gaps"]]
-        yield Section(named(pair), HEADER, rows, brief=BRIEF[HEADER], brief_rows=len(prominent(pair)))
+        rows = [_gap_row(gap) for gap in pair["gaps"]]
+        yield Section(_named(pair), _HEADER, rows, brief=_BRIEF[_HEADER], brief_rows=len(prominent(pair)))
 
 
 def versions(figures: Mapping[str, Any]) -> list[str]:
@@ -84,18 +84,18 @@ def finding(figures: Mapping[str, Any]) -> str:
     return text + (f" Too few episodes yet: {', '.join(waiting)}." if waiting else "")
 
 
-def named(pair: Mapping[str, Any]) -> str:
+def _named(pair: Mapping[str, Any]) -> str:
     return pair["policy"] if pair["red"] == "fsm" else f"{pair['policy']} against {pair['red']}"
 
 
-def overview_row(pair: Mapping[str, Any]) -> tuple[str, ...]:
+def _overview_row(pair: Mapping[str, Any]) -> tuple[str, ...]:
     gap = pair["gaps"][0]
     return (
-        named(pair),
+        _named(pair),
         " / ".join(str(n) for n in pair["episodes"].values()),
         number(gap["garrison"]["mean"]),
         number(gap["cyborg"]["mean"]),
-        *difference_cells(gap),
+        *_difference_cells(gap),
         f"±{gap['margin']:g}",
         "yes" if gap["equivalent"] else "not shown",
         number(gap["detectable"]),
@@ -103,14 +103,14 @@ def overview_row(pair: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def gap_row(gap: Mapping[str, Any]) -> tuple[str, ...]:
+def _gap_row(gap: Mapping[str, Any]) -> tuple[str, ...]:
     moments = [number(gap[engine][what]) for engine in ("garrison", "cyborg") for what in ("mean", "sd")]
     if gap["constant"]:
         return gap["quantity"], *moments, "", "", "", "", "", "", ""
     return (
         gap["quantity"],
         *moments,
-        *difference_cells(gap),
+        *_difference_cells(gap),
         f"{gap['difference']['p']:.2g}",
         f"{gap['adjusted']:.2g}",
         f"±{number(gap['margin'])}",
@@ -119,10 +119,10 @@ def gap_row(gap: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def behavior_row(pair: Mapping[str, Any]) -> tuple[str, ...]:
+def _behavior_row(pair: Mapping[str, Any]) -> tuple[str, ...]:
     found = pair["behavior"]
     return (
-        named(pair),
+        _named(pair),
         f"{found['distance']:.4f}",
         f"{found['low']:.4f} … {found['high']:.4f}",
         f"{found['halves']:.4f}",
@@ -132,7 +132,7 @@ def behavior_row(pair: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def difference_cells(gap: Mapping[str, Any]) -> tuple[str, str]:
+def _difference_cells(gap: Mapping[str, Any]) -> tuple[str, str]:
     found = gap["difference"]
     return f"{found['value']:+,.2f}", f"{found['low']:+,.1f} … {found['high']:+,.1f}"
 

@@ -16,8 +16,8 @@ from garrison.parity.scores.episodes_file import Row
 
 #: File names by Garrison's names of the policies.
 FILES = {"idle": "sleep", "random": "random", "reactive": "reactive", "firewall": "firewall"}
-PARTS = ("LWF", "ASF", "RIA", "action_cost")
-RED, STEPS = "fsm", 499
+_PARTS = ("LWF", "ASF", "RIA", "action_cost")
+RED, _STEPS = "fsm", 499
 
 
 def read_folder(folder: Path) -> dict[str, list[Row]]:
@@ -35,8 +35,8 @@ def read_folder(folder: Path) -> dict[str, list[Row]]:
 def _read(path: Path, name: str) -> list[Row]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        if (record["policy"], record["red"], record["steps_scored"]) != (name, RED, STEPS):
-            raise ValueError(f"it is not {STEPS} steps of {name!r} against red {RED!r}")
+        if (record["policy"], record["red"], record["steps_scored"]) != (name, RED, _STEPS):
+            raise ValueError(f"it is not {_STEPS} steps of {name!r} against red {RED!r}")
         return [_row(record["engine"], episode) for episode in record["episodes"]]
     except KeyError as error:
         raise ValueError(f"{path}: {error.args[0]!r} is missing") from error
@@ -46,13 +46,13 @@ def _read(path: Path, name: str) -> list[Row]:
 
 def _row(version: str, episode: dict[str, Any]) -> Row:
     by_phase = np.array(episode["by_phase_lwf_asf_ria_cost"], float)  # [phase, part]
-    if by_phase.shape != (3, len(PARTS)):
-        raise ValueError(f"seed {episode['seed']}: parts have shape {by_phase.shape}, not (3, {len(PARTS)})")
+    if by_phase.shape != (3, len(_PARTS)):
+        raise ValueError(f"seed {episode['seed']}: parts have shape {by_phase.shape}, not (3, {len(_PARTS)})")
     if by_phase.sum() != episode["return"]:
         raise ValueError(f"seed {episode['seed']}: the parts do not add up to the return")
     return {
         "engine": "cyborg",
         "version": version.removeprefix("CybORG "),
         "seed": episode["seed"],
-        "parts": dict(zip(PARTS, by_phase.T.tolist(), strict=True)),
+        "parts": dict(zip(_PARTS, by_phase.T.tolist(), strict=True)),
     }

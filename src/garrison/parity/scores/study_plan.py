@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from garrison.adapters.cyborg.episodes import play_episode
-from garrison.adapters.cyborg.world import CybORGWorld, on_cyborg
+from garrison.adapters.cyborg.world import on_cyborg
 from garrison.core import processes
 from garrison.core.policy import Policy
 from garrison.core.world import World, observed_by
@@ -26,7 +26,7 @@ class StudiedPolicy:
 
     name: str
     policy: Policy
-    world: World  # cc4; :func:`on_cyborg` gives its counterpart
+    world: Any  # cc4; :func:`on_cyborg` gives its counterpart
 
     def origin(self, engine: str) -> dict[str, Any]:
         """What all its lines of an engine have in common.
@@ -94,7 +94,7 @@ class Plan:
 
         Yields a description of what is played next.
         """
-        groups: dict[tuple[World, tuple[int, ...]], list[StudiedPolicy]] = {}
+        groups: dict[tuple[Any, tuple[int, ...]], list[StudiedPolicy]] = {}
         for subject, missing in self.here.items():
             if missing:
                 groups.setdefault((subject.world, tuple(missing)), []).append(subject)
@@ -114,7 +114,7 @@ class Plan:
         Raises:
             WorkerError: when a process fails.
         """
-        worlds: dict[StudiedPolicy, CybORGWorld] = {
+        worlds: dict[StudiedPolicy, Any] = {
             s: observed_by(on_cyborg(s.world), [s.policy]) for s in dict.fromkeys(s for s, _ in self.there)
         }
         tasks = [(worlds[subject], subject.policy, seed) for subject, seed in self.there]
@@ -159,12 +159,13 @@ def studied_policies(
         world, policies = opened(path if alone else name)
         ((shown, policy),) = policies.items()
         seeds = policy if isinstance(policy, list) else None
+        single: Any = policy
         if seeds is None:
             if alone:
                 raise ValueError(
                     f"{path} is a single policy and has no seed {number}; name it without ':{number}'"
                 )
-            found.append(StudiedPolicy(shown, policy, world))
+            found.append(StudiedPolicy(shown, single, world))
             continue
         wanted = [int(number)] if alone else range(len(seeds))
         if wanted[-1] >= len(seeds):

@@ -22,7 +22,7 @@ from garrison.worlds import cc4
 from garrison.worlds.cc4 import Episode
 from garrison.worlds.cc4.agents import fsm
 
-SEED, BATCH = 7, 64
+_SEED, BATCH = 7, 64
 #: events that follow from the submitted action index
 _DERIVED = dict.fromkeys(("blue_submitted_host", "blue_submitted_from", "blue_submitted_to"))
 _PRIME = jnp.uint32(16777619)  # of the FNV hash
@@ -31,9 +31,10 @@ _PRIME = jnp.uint32(16777619)  # of the FNV hash
 def play(episodes: int) -> Iterator[tuple[str, str, list[str]]]:
     """Red, blue, and a checksum of each 64 episodes, for three reds and the blues of the overflow study."""
     for red in REDS:
-        runner = EpisodeRunner(cc4.make(red=red), POLICIES, _start, _fold, BATCH)
+        world: Any = cc4.make(red=red)
+        runner = EpisodeRunner(world, POLICIES, _start, _fold, BATCH)
         for blue in POLICIES:
-            yield red, blue, [_digest(figures) for figures in runner.play(blue, episodes, SEED)]
+            yield red, blue, [_digest(figures) for figures in runner.play(blue, episodes, _SEED)]
 
 
 def _start(episode: Episode) -> dict[str, jax.Array]:

@@ -38,7 +38,8 @@ class Use:
 def study(episodes: int, seed: int, batch: int, reds: Sequence[str] = REDS) -> Iterator[Use]:
     """Play ``episodes`` of each red against each blue policy."""
     for red in reds:
-        runner = EpisodeRunner(cc4.make(red=red), POLICIES, _start, _fold, batch)
+        world: Any = cc4.make(red=red)
+        runner = EpisodeRunner(world, POLICIES, _start, _fold, batch)
         for blue in runner.policies:
             figures = runner.all(blue, episodes, seed)
             yield Use(

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.core.policy import STATE, Memoryless, Policy
-from garrison.core.struct import static, struct
+from garrison.core.struct import Struct, static
 from garrison.worlds.cc4 import BLUE_POLICIES, Episode, sessions
 from garrison.worlds.cc4 import tables as T
 
@@ -25,8 +25,7 @@ _TRAFFIC = np.isin(_KIND, (T.Blue.BLOCK, T.Blue.ALLOW))
 _LONG = T.BLUE_DURATION[_KIND] > 1
 
 
-@struct
-class Known:
+class Known(Struct):
     """What the rules look at."""
 
     held: jax.Array  # bool[host]: red has a session there
@@ -45,8 +44,7 @@ def known(episode: Episode) -> Known:
 Rule = Callable[[jax.Array, Known, jax.Array], jax.Array]
 
 
-@struct
-class RandomRule(Memoryless):
+class RandomRule(Memoryless, Struct):
     """A privileged policy that draws its actions by a rule of this module."""
 
     rule: Rule = static()

@@ -15,14 +15,14 @@ from garrison.core.world import World
 from garrison.parity.torch.vector_envs import LiveEnvironment, ProcessEnvs, VectorEnvs, WorldEnvs
 from garrison.training.config import Training
 
-ENGINES = ("garrison", "cyborg")
+_ENGINES = ("garrison", "cyborg")
 
 
 @dataclass(frozen=True)
 class Backend:
     """Options of the PyTorch learner."""
 
-    engine: str  # one of ENGINES
+    engine: str  # one of _ENGINES
     workers: int  # processes that step those of CybORG
 
 
@@ -31,8 +31,8 @@ def backend_of(training: Training) -> Backend:
     options = training.learner_options
     if options.keys() != {"engine", "workers"}:
         raise ValueError(f"learner_options are {options}, expected engine and workers")
-    if options["engine"] not in ENGINES:
-        raise ValueError(f"engine is {options['engine']!r}; engines: {', '.join(ENGINES)}")
+    if options["engine"] not in _ENGINES:
+        raise ValueError(f"engine is {options['engine']!r}; engines: {', '.join(_ENGINES)}")
     if not isinstance(options["workers"], int) or options["workers"] < 1:
         raise ValueError(f"workers is {options['workers']!r}; it must be at least 1")
     return Backend(**options)

@@ -1,9 +1,9 @@
 """One update of IPPO by two implementations: the same parameters, the same rollout, the same minibatches.
 
-What an update comes to is a mapping from names to arrays, :data:`Figures`, by :func:`by_jax` and by
-:func:`by_torch`; the first part of a name says which limit it has to keep. Double precision leaves hardly any
-rounding, so that what still differs there is a difference of the rules; single precision is what teams are
-trained in.
+What an update comes to is a mapping from names to arrays, :data:`Figures`, by :func:`_by_jax` and by
+:func:`_by_torch`; the first part of a name says which limit it has to keep. Double precision leaves hardly
+any rounding, so that what still differs there is a difference of the rules; single precision is what teams
+are trained in.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 
 from garrison.algos import ippo
 from garrison.algos.ippo import Config
-from garrison.core.struct import struct
+from garrison.core.struct import Struct
 from garrison.learn.minibatches import order_of_steps
 from garrison.learn.nets import Net
 from garrison.learn.ppo import Sample, TrainState
@@ -41,8 +41,8 @@ LIMITS = {
     "optimiser": (1e-4, 1e-7),
     "reward scale": (1e-5, 1e-12),
 }
-#: Kinds that in single precision are judged by :func:`vector_errors`.
-VECTORS = ("gradients", "optimiser")
+#: Kinds that in single precision are judged by :func:`_vector_errors`.
+_VECTORS = ("gradients", "optimiser")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Agreement:
     """The largest relative error among figures of one kind.
 
     That is the error of an array, but for gradients and Adam's averages in single precision: they are judged
-    as the vectors that they are, see :func:`vector_errors`.
+    as the vectors that they are, see :func:`_vector_errors`.
     """
 
     iteration: int
@@ -76,19 +76,18 @@ def compare(
         for precision in ("single", "double"):
             watch(f"iteration {number} of {iterations}, {precision} precision")
             with jax.enable_x64(precision == "double"):
-                same = start, moved
+                same: Any = start, moved
                 if precision == "double":
                     same = jax.tree.map(_doubled, same)
-                jax_side = jax.device_get(by_jax(training.settings, *same))
-                torch_side = by_torch(training.settings, *same)
+                jax_side = jax.device_get(_by_jax(training.settings, *same))
+                torch_side = _by_torch(training.settings, *same)
             yield from agreements(number, precision, jax_side, torch_side)
 
 
 _update = jax.jit(ippo.update)
 
 
-@struct
-class Start:
+class Start(Struct):
     """What an update begins with."""
 
     state: TrainState
@@ -120,7 +119,7 @@ def _doubled(leaf: Any) -> Any:
 
 
 @jax.jit
-def by_jax(config: Config, start: Start, moved: Net) -> Figures:
+def _by_jax(config: Config, start: Start, moved: Net) -> Figures:
     """By :mod:`garrison.algos.ippo`. Losses and gradients are those of the first epoch's minibatches.
 
     They are taken at the parameters that the update begins with, where every ratio is 1, and at ``moved``,
@@ -145,7 +144,8 @@ def by_jax(config: Config, start: Start, moved: Net) -> Figures:
 
 def _order(config: Config, state: TrainState, rollout: Rollout) -> tuple[jax.Array, jax.Array]:
     """The next key and the minibatches of the update that follows the rollout, int32[update, step, env]."""
-    return order_of_steps(state.key, *rollout.done.shape, config.epochs, config.minibatches)
+    steps, num_envs = rollout.done.shape
+    return order_of_steps(state.key, steps, num_envs, config.epochs, config.minibatches)
 
 
 def _gradient(
@@ -161,8 +161,8 @@ def _gradient(
     return {"total": total} | kept, named_arrays(gradients)
 
 
-def by_torch(config: Config, start: Start, moved: Net) -> Figures:
-    """By :mod:`garrison.parity.torch.ippo`, in the precision of the rollout; otherwise as :func:`by_jax`."""
+def _by_torch(config: Config, start: Start, moved: Net) -> Figures:
+    """By :mod:`garrison.parity.torch.ippo`, in the precision of the rollout; otherwise as :func:`_by_jax`."""
     import torch
 
     from garrison.parity.torch import convert
@@ -220,8 +220,8 @@ def agreements(iteration: int, precision: str, jax_side: Figures, torch_side: Fi
         names = [name for name in jax_side if name.startswith(f"{kind}/")]
         of_arrays = {name.partition("/")[2]: error(name, jax_side[name], torch_side[name]) for name in names}
         judged = of_arrays
-        if precision == "single" and kind in VECTORS:
-            judged = vector_errors(kind, names, jax_side, torch_side)
+        if precision == "single" and kind in _VECTORS:
+            judged = _vector_errors(kind, names, jax_side, torch_side)
         (where, found), (array, largest) = _worst(judged), _worst(of_arrays)
         limit = limits[precision == "double"]
         yield Agreement(iteration, precision, kind, len(names), found, limit, where, largest, array)
@@ -232,7 +232,7 @@ def _worst(found: dict[str, float]) -> tuple[str, float]:
     return where, found[where]
 
 
-def vector_errors(kind: str, names: list[str], jax_side: Figures, torch_side: Figures) -> dict[str, float]:
+def _vector_errors(kind: str, names: list[str], jax_side: Figures, torch_side: Figures) -> dict[str, float]:
     """The distance of two vectors relative to their length, each vector put together from all layers.
 
     That is what rounding has a bound for. The gradient of a bias is a sum of thousands of numbers that may
@@ -274,7 +274,7 @@ def error(name: str, jax_side: np.ndarray, torch_side: np.ndarray) -> float:
 def record(directory: Path, training: Training, iterations: int) -> None:
     """Save what torch makes of the last of ``iterations``, and of what: to check JAX by without torch."""
     *_, (number, start, moved) = played(training, iterations)
-    figures = by_torch(training.settings, start, moved)
+    figures = _by_torch(training.settings, start, moved)
     about = {
         "made_by": "garrison parity update with this training, --iterations and --record",
         "iterations": iterations,
@@ -295,8 +295,8 @@ def against_recorded(directory: Path) -> list[Agreement]:
     def shapes() -> dict[str, Any]:
         state, rollout = ippo.collect(config, world, ippo.init(config, world, jax.random.key(0)))
         start = Start(state, rollout, jnp.zeros((), jnp.float32))
-        return {"start": start, "moved": state.net, "torch": by_jax(config, start, state.net)}
+        return {"start": start, "moved": state.net, "torch": _by_jax(config, start, state.net)}
 
     saved = checkpoint.load(directory, jax.eval_shape(shapes))
-    jax_side = jax.device_get(by_jax(config, saved["start"], saved["moved"]))
+    jax_side = jax.device_get(_by_jax(config, saved["start"], saved["moved"]))
     return list(agreements(1, "single", jax_side, saved["torch"]))

@@ -6,6 +6,8 @@ Garrison has for its own runs.
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import torch
@@ -21,12 +23,13 @@ from garrison.parity.torch.layers import named_arrays, with_arrays
 def learner_of(config: Config, state: TrainState, dtype: torch.dtype = torch.float32) -> Learner:
     """The torch learner that stands where ``state``, a train state of one seed, does."""
 
-    def tensor(array: np.ndarray) -> torch.Tensor:
+    def tensor(array: Any) -> torch.Tensor:
         return torch.tensor(np.asarray(array), dtype=dtype)
 
     features, actions = len(state.net.trunk.layers[0].weight), state.net.policy.weight.shape[1]
     num_envs, agents = state.reward_scale.running.shape
-    learner = Learner(config, features, agents, actions, num_envs, seed=0)
+    settings: Any = config
+    learner = Learner(settings, features, agents, actions, num_envs, seed=0)
     values, means, squares = (named_arrays(tree) for tree in (state.net, state.opt.mu, state.opt.nu))
     for name, parameter in learner.net.named_parameters():
         parameter.data = tensor(values[name])

@@ -25,7 +25,7 @@ from garrison.parity.torch.vector_envs import VectorEnvs
 
 ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu}
 ILLEGAL = -1e9  # logit of an action that must not be taken
-EPSILON = 1e-8
+_EPSILON = 1e-8
 
 
 class Config(Protocol):
@@ -47,7 +47,7 @@ class Config(Protocol):
 
 
 #: Settings that this implementation has only one value of.
-FIXED = {
+_FIXED = {
     "network": "mlp",
     "sharing": "shared",
     "separate_critic": False,
@@ -65,7 +65,7 @@ FIXED = {
 
 def check(config: object) -> None:
     """Raise ``ValueError`` naming a setting that this implementation does not have."""
-    for name, value in FIXED.items():
+    for name, value in _FIXED.items():
         if getattr(config, name) != value:
             raise ValueError(f"{name} is {getattr(config, name)!r}; the PyTorch IPPO has only {value!r}")
 
@@ -191,7 +191,7 @@ class RewardScale:
         mean = (self.count * self.mean + new.sum().item()) / total
         square = (self.count * (self.variance + self.mean**2) + (new**2).sum().item()) / total
         self.mean, self.variance, self.count = mean, square - mean**2, total
-        return reward / (math.sqrt(self.variance) if self.variance > EPSILON else 1.0)
+        return reward / (math.sqrt(self.variance) if self.variance > _EPSILON else 1.0)
 
 
 def advantages(batch: Batch, reward: Tensor, gamma: float, gae_lambda: float) -> Tensor:
@@ -231,7 +231,7 @@ def loss(net: Net, config: Config, sample: Sample) -> tuple[Tensor, dict[str, Te
     log_ratio = policy.log_prob(sample.action) - sample.log_prob
     ratio = log_ratio.exp()
     centred = sample.advantage - sample.advantage.mean()
-    advantage = centred / (sample.advantage.std(correction=0) + EPSILON)
+    advantage = centred / (sample.advantage.std(correction=0) + _EPSILON)
     gain = torch.minimum(ratio * advantage, ratio.clamp(1 - config.clip_eps, 1 + config.clip_eps) * advantage)
     parts = {
         "policy_loss": -gain.mean(),
@@ -295,7 +295,7 @@ class Learner:
         rows = [self.step(sample) for sample in minibatches(whole, order)]
         metrics = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
         finite = np.cumprod([math.isfinite(row["grad_norm"]) for row in rows]).sum()
-        spread = whole.target.var(correction=0) + EPSILON
+        spread = whole.target.var(correction=0) + _EPSILON
         return metrics | {
             "explained_variance": 1 - (whole.advantage.var(correction=0) / spread).item(),
             "learning_rate": rate,

@@ -7,22 +7,22 @@ that the agent's one-hot index selects are kept apart, as ``Trunk.agent``.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import equinox as eqx
 import jax
 import numpy as np
 
 from garrison.learn.encoders import Dense
-from garrison.learn.nets import ActorCritic
 
 
-def _layers(net: ActorCritic) -> dict[str, Dense]:
+def _layers(net: Any) -> dict[str, Dense]:
     hidden = {f"trunk.{number}": layer for number, layer in enumerate(net.trunk.layers)}
     return hidden | {"policy": net.policy, "value": net.value}
 
 
-def named_arrays(net: ActorCritic) -> dict[str, jax.Array]:
-    """The arrays of ``net``, or of anything of its structure, by the names of torch's parameters."""
+def named_arrays(net: Any) -> dict[str, jax.Array]:
+    """The arrays of an ``ActorCritic``, or of anything of its structure, by the names of torch's."""
     found = {}
     for name, layer in _layers(net).items():
         weight = layer.weight
@@ -32,7 +32,7 @@ def named_arrays(net: ActorCritic) -> dict[str, jax.Array]:
     return found
 
 
-def with_arrays(net: ActorCritic, arrays: Mapping[str, np.ndarray]) -> ActorCritic:
+def with_arrays(net: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     """``net`` with the numbers that :func:`named_arrays` would give; the inverse of it."""
     features = len(net.trunk.layers[0].weight)
     first = arrays["trunk.0.weight"].T
@@ -41,7 +41,7 @@ def with_arrays(net: ActorCritic, arrays: Mapping[str, np.ndarray]) -> ActorCrit
         weight = first[:features] if name == "trunk.0" else arrays[f"{name}.weight"].T
         found += [weight, arrays[f"{name}.bias"]]
 
-    def places(net: ActorCritic) -> list[jax.Array]:
+    def places(net: Any) -> list[jax.Array]:
         dense = _layers(net).values()
         return [net.trunk.agent, *(array for layer in dense for array in (layer.weight, layer.bias))]
 

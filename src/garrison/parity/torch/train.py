@@ -96,7 +96,9 @@ def _of_one(
         learner.net, envs, episodes, world.max_steps, generator, lambda step: watch(step / world.max_steps)
     )
     rng = np.random.default_rng(shuffling)
-    order = torch_ippo.minibatch_order(rng, *batch.done.shape, config)
+    steps, num_envs = batch.done.shape
+    settings: Any = config
+    order = torch_ippo.minibatch_order(rng, steps, num_envs, settings)
     metrics = learner.update(batch, order, done / ippo.num_iterations(config, world))
     about = {
         "return": batch.reward.sum(dim=0).mean().item(),

@@ -33,9 +33,11 @@ class VectorEnvs(Protocol):
 
     def reset(self, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Start the episode of each environment's seed (0 .. 2**31 - 1); returns observations and masks."""
+        ...
 
     def step(self, actions: np.ndarray) -> After:
         """One step with ``actions`` (int32[env, agent])."""
+        ...
 
 
 class Environment(Protocol):
@@ -76,8 +78,8 @@ def _step(
     keys, state = carry
     keys = jax.vmap(jax.random.split)(keys)
     obs, state, step = jax.vmap(world.step)(keys[:, 0], state, actions)
-    after = After(obs, jax.vmap(world.legal)(state), step.reward, step.terminated, step.done)
-    return (keys[:, 1], state), after
+    seen: tuple[Any, ...] = (obs, jax.vmap(world.legal)(state), step.reward, step.terminated, step.done)
+    return (keys[:, 1], state), After(*seen)
 
 
 # ---------------------------------------------------------------- processes
@@ -86,7 +88,8 @@ def _step(
 class LiveEnvironment:
     """A world whose states are live, such as CybORG's, as an environment."""
 
-    def __init__(self, world: World):
+    def __init__(self, world: Any):
+        """``world`` has seeds for keys, and NumPy arrays."""
         self._world, self._state = world, None
 
     def reset(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -130,7 +133,7 @@ class ProcessEnvs:
     def step(self, actions: np.ndarray) -> After:
         return After(*self._ask("step", actions))
 
-    def _ask(self, what: str, values: Sequence) -> list[np.ndarray]:
+    def _ask(self, what: str, values: Any) -> list[np.ndarray]:
         """Send each worker its share of ``values``, one per environment, and put together what comes back.
 
         Raises ``ChildProcessError`` if a worker fails or dies.

@@ -3,3 +3,5 @@
 Blue's actions are independent of each other, as agents own different hosts. What one of red's actions does to
 another in the same step is said in :class:`.red.RedContext`.
 """
+
+__all__ = ["blue", "red"]
