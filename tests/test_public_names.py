@@ -13,7 +13,7 @@ import garrison
 ROOT = Path(garrison.__file__).parent
 PACKAGES = sorted(
     module.name
-    for module in pkgutil.walk_packages([str(ROOT)], "garrison.")
+    for module in pkgutil.walk_packages([str(ROOT)], "garrison.", onerror=lambda name: None)
     if module.ispkg and not module.name.startswith("garrison.adapters")  # each needs packages of its own
 )
 

@@ -36,7 +36,12 @@ class ThreeSteps:
         state.step += 1
         state.done = state.step == 3
         info = {"reward_parts": {"LWF": np.float32(reward)}, "decided": decided, "places": places}
-        return self.reset(0)[0], state, Step(np.full(5, reward), state.done, state.done, None, info)
+        obs, done = self.reset(0)[0], np.bool_(state.done)
+        return (
+            obs,
+            state,
+            Step(np.full(5, reward, np.float32), done, done, np.zeros((5, 0), np.float32), info),
+        )
 
 
 def test_an_episode_is_counted_as_the_judges_do():

@@ -15,7 +15,7 @@ def fresh_registry(monkeypatch):
     monkeypatch.setattr(registry._WORLDS, "_registered", {})
 
 
-def test_make_gives_the_world_of_that_name():
+def test_make_gives_the_world_of_that_name(fresh_registry):
     for name in garrison.available_worlds():
         if name.startswith("toy/"):
             assert garrison.make(name).name == name

@@ -83,7 +83,7 @@ def test_kinds_are_the_first_words_of_labels():
     assert behavior.axes == {"action": ("sleep", "analyse", "restore"), "agent": ("blue_0", "blue_1")}
     _, state = world.reset(jax.random.key(0))
     state = state.replace(busy=jnp.array([True, False]))
-    step = Step(*[jnp.zeros(())] * 4, {})
+    step = Step(jnp.zeros(2), *jnp.zeros(2, bool), jnp.zeros((2, 1)), {})
     decided, (kind, agent) = behavior.decisions(state, jnp.array([2, 5]), state, step)
     np.testing.assert_array_equal(decided, [False, True])  # a busy agent can only sleep
     np.testing.assert_array_equal(kind, [2, 1])

@@ -91,8 +91,8 @@ def _play(world: World, steps: int, choose: Choose, keys: jax.Array, state: Stat
 
 def jax_random(key: jax.Array, mask: jax.Array) -> jax.Array:
     """A random legal action of each agent by ``jax.random``, as a loop of one's own would draw it."""
-    nothing: Any = None  # it does not look
-    return Random().act(key, nothing, mask, ())[0]
+    blind = jnp.zeros((len(mask), 0), jnp.float32)  # it does not look at observations
+    return Random().act(key, blind, mask, ())[0]
 
 
 def random_legal(key: jax.Array, mask: jax.Array) -> jax.Array:

@@ -17,10 +17,16 @@ from garrison.worlds.cc4.tables import PAZ, RZA, user_host
 HOST, OTHER, OWNER = user_host(RZA, 0), user_host(RZA, 1), 0
 
 
+_DTYPE = dict.fromkeys(("green_alarm", "green_phished", "red_ran", "red_trapped", "red_alert"), bool)
+
+
 def events(kind=T.Blue.SLEEP, host=T.NO_HOST):
     """A step in which one action of blue's was carried out."""
     width = {"blu": T.NUM_BLUE, "gre": T.NUM_GREEN, "red": T.NUM_RED}
-    values = {f.name: np.zeros(width[f.name[:3]], np.uint8) for f in dataclasses.fields(Events)}
+    values = {
+        f.name: np.zeros(width[f.name[:3]], _DTYPE.get(f.name, np.uint8)) for f in dataclasses.fields(Events)
+    }
+    values["red_noticed"] = np.zeros((T.NUM_RED, T.NUM_HOSTS), bool)
     values["blue_host"][:] = T.NO_HOST
     values["blue_kind"][OWNER], values["blue_host"][OWNER] = kind, host
     return Events(**values)

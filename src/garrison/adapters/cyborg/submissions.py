@@ -120,7 +120,7 @@ def _step(step: Mapping[str, Any], last: bool) -> Step:
         reward=np.full(T.NUM_BLUE, sum(step["rewards"].values()), np.float32),
         terminated=np.bool_(last),
         truncated=np.bool_(last),
-        final_obs=None,
+        final_obs=np.zeros((T.NUM_BLUE, 0), np.float32),
         info={
             "reward_parts": priced(step["phase"], step["costs"], step["rewards"]),
             "decided": np.array([action is not None for action in actions]),
