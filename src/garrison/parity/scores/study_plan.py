@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from garrison.adapters.cyborg.episodes import play_episode
-from garrison.adapters.cyborg.world import on_cyborg
+from garrison.adapters.cyborg.world import CybORGWorld, on_cyborg
 from garrison.core import processes
 from garrison.core.policy import Policy
 from garrison.core.world import World, observed_by
