@@ -16,7 +16,8 @@ FROM ${PYTHON_IMAGE} AS build
 ARG JAX_EXTRA=
 WORKDIR /build
 COPY . .
-RUN --mount=type=cache,target=/root/.cache/pip \
+ENV PIP_CACHE_DIR=/var/cache/pip
+RUN --mount=type=cache,target=/var/cache/pip \
     python3 -m venv /opt/garrison \
     && /opt/garrison/bin/pip install --constraint constraints.txt '.[train]' ${JAX_EXTRA:+"jax[$JAX_EXTRA]"}
 
