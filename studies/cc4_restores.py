@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.core.policy import observation_size_of
+from garrison.core.policy import act
 from garrison.judge import specs, stats
 from garrison.judge.format import mean, number
 from garrison.studies.study import Section, Study, origin, parser, show
@@ -61,10 +61,6 @@ RULES: dict[str, Callable[[guard.View, guard.Memory], jax.Array]] = {
 # ------------------------------------------------------------------ playing
 
 
-def _act(team: Any, key: jax.Array, obs: jax.Array, mask: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
-    return team.act(key, obs[..., : observation_size_of(team)], mask, memory)
-
-
 def _chosen(actions: jax.Array, free: jax.Array) -> jax.Array:
     """Hosts that the actions restore, ``bool[blue, host]``; ``free``: agents that are not busy."""
     place = actions - RESTORE
@@ -83,7 +79,7 @@ def with_rule(team: Any, world: Any, wanted: Callable[..., jax.Array]) -> Callab
         def one(carry: Any, key: jax.Array) -> tuple[Any, Any]:
             obs, state, (own, known) = carry
             act_key, step_key = jax.random.split(key)
-            actions, own = _act(team, act_key, obs, world.legal(state), own)
+            actions, own = act(team, act_key, obs, state, world.legal(state), own)
             seen = guard.view(obs, known)
             want = wanted(seen, known) & ~seen.busy[:, None] & seen.exists
             place = jnp.argmax(want * (1 + seen.root), axis=1)  # root first
@@ -139,7 +135,7 @@ def situation(team: Any, world: Any, key: jax.Array) -> dict[str, Any]:
         now = {"obs": obs, "state": state, "memory": own, "agent": place // HOSTS, "host": place % HOSTS}
         take = jnp.any(here) & (t >= begin) & ~ok
         saved = jax.tree.map(lambda old, new: jnp.where(take, new, old), saved, now)
-        actions, own = _act(team, act_key, obs, world.legal(state), own)
+        actions, own = act(team, act_key, obs, state, world.legal(state), own)
         known = known.replace(phase_start=seen.phase_start)
         obs, state, _ = world.step(step_key, state, actions)
         return (obs, state, (own, known), saved, ok | take), None
@@ -156,7 +152,7 @@ def continuation(team: Any, world: Any, start: Any, action: jax.Array, key: jax.
         obs, state, memory = carry
         key, t = at
         act_key, step_key = jax.random.split(key)
-        actions, memory = _act(team, act_key, obs, world.legal(state), memory)
+        actions, memory = act(team, act_key, obs, state, world.legal(state), memory)
         forced = actions.at[start["agent"]].set(action)
         actions = jnp.where((t == 0) & (action >= 0), forced, actions)
         obs, state, step = world.step(step_key, state, actions)
