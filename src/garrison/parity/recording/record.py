@@ -83,11 +83,11 @@ class RecordingSession:
         before = snapshot(self._engine.controller)
         header = self._header(vectors, before) | {"episode": number, "generator": start}
         yield header
-        observer = RichObserver(header) if self._blue.observation != "stock" else None
+        contract = self._blue.observation
+        observer = RichObserver(header) if contract != "stock" else None
         self._blue.begin(self._seed, number)
         done, t = False, 0
         while not done:
-            contract = self._blue.observation
             obs = _padded(vectors) if observer is None else observer.observe(vectors, contract)
             view = BlueView(t, obs, _mask(header), *_known(before))
             actions = {a: int(i) for a, i in zip(T.BLUE_AGENTS, self._blue.act(view), strict=True)}

@@ -47,7 +47,7 @@ def blue_observation_labels(agent: int, contract: str = "stock") -> list[str]:
             labels += [f"message of {T.BLUE_AGENTS[other]}, bit {bit}" for bit in range(T.MESSAGE_BITS)]
     if contract != "stock":
         labels += ["padding"] * (rich.START - len(labels)) + rich.labels(agent)
-    if contract in ("recall", "true"):
+    if contract in recall.CONTRACTS:
         labels += ["padding"] * (recall.START - len(labels)) + recall.labels(agent)
     if contract == "true":
         labels += ["padding"] * (truth.START - len(labels)) + truth.labels(agent)

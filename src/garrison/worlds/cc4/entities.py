@@ -61,7 +61,7 @@ def _hosts(observation: str) -> Kind:
         slots = (_SLOTS * k + np.arange(_SLOTS))[:, None]
         first = rich.HOSTS + len(rich.OF_HOST) * slots[:, 0]
         parts = [first[:, None] + np.arange(len(rich.OF_HOST)), flags]
-        if observation in ("recall", "true"):
+        if observation in recall.CONTRACTS:
             parts.append(recall.START + len(recall.OF_HOST) * slots + np.arange(len(recall.OF_HOST)))
         if observation == "true":
             parts.append(truth.HOSTS + len(truth.OF_HOST) * slots + np.arange(len(truth.OF_HOST)))
@@ -78,7 +78,7 @@ def _hosts(observation: str) -> Kind:
     scales = np.ones(features[0].shape[1], np.float32)
     if observation != "stock":
         scales[list(_AGES)] = _AGE_SCALE
-    if observation in ("recall", "true"):
+    if observation in recall.CONTRACTS:
         own = len(rich.OF_HOST) + flags.shape[1]
         scales[[own + age for age in recall.AGES]] = _AGE_SCALE
     return Kind(

@@ -294,7 +294,7 @@ class Simulation(World):
         check(network)
         options = self.options if options is None else options
         blue_memory = None if self.observation == "stock" else rich.initial_memory()
-        recalled = recall.initial() if self.observation in ("recall", "true") else None
+        recalled = recall.initial() if self.observation in recall.CONTRACTS else None
         red_memory = red.initial_memory(self.scripts)
         episode = Episode(initial_state(network), network, options, blue_memory, red_memory, recalled)
         return jax.tree.map(jnp.asarray, episode)

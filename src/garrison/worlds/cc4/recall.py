@@ -16,6 +16,7 @@ from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.topology import Topology
 
+CONTRACTS = ("recall", "true")  #: those whose observations have it
 OF_HOST = (
     "restored",
     "had root when it was restored",
