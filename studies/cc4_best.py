@@ -103,6 +103,7 @@ TRIALS = {
     # more of the same
     "long": _trial("recipe", "four times the steps", total_steps=360 * 16 * 499),
     "long-slow": _trial("long", "half of the learning rate", learning_rate=7.5e-4),
+    "longer": _trial("long-slow", "twice the steps", total_steps=720 * 16 * 499),
     # additions
     "half-team": _trial("recipe", "half of an agent's reward is the team's", {"team_share": 0.5}),
     "area": _trial("recipe", "an agent's reward is what happens in its subnets", {"rewards": "area"}),

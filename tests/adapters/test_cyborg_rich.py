@@ -144,13 +144,13 @@ def test_analyse_shows_files_that_stay_known_until_restore(tracker):
 def test_restores_and_removes_are_recalled(tracker):
     """With what the last Analyse had found before it; the rich observation has none of it."""
     place = tracker.hosts.index(ONE)
-    never = [0, 0, 1, 1]
+    never = [0, 0, 1, 1, 0]
     assert tracker.recalled_features()[place].tolist() == never
     do(tracker, f"Analyse {ONE}", **{ONE: {"Files": [{"File Name": "escalate.sh"}]}})
     do(tracker, f"Remove {ONE}")
-    assert tracker.recalled_features()[place].tolist() == [0, 0, 1, 0]
+    assert tracker.recalled_features()[place].tolist() == [0, 0, 1, 0, 0]
     do(tracker, f"Restore {ONE}")
-    expected = [1, 1, 0, rich.DURATIONS["Restore"] / rich.OLDEST]
+    expected = [1, 1, 0, rich.DURATIONS["Restore"] / rich.OLDEST, 0]
     assert tracker.recalled_features()[place] == pytest.approx(expected)
     do(tracker, f"Restore {ONE}", result="FALSE")
     assert tracker.recalled_features()[place][:2].tolist() == [1, 1]
@@ -162,6 +162,24 @@ def test_restores_and_removes_are_recalled(tracker):
     vector = tracker.vector(stock, "recall")
     assert (vector[: rich.SIZE] == tracker.vector(stock)).all()
     assert (vector[rich.SIZE :][: rich.RECALLED] == tracker.recalled_features()[0]).all()
+
+
+def test_where_red_acts_from_is_recalled_since_a_restore(tracker):
+    def elsewhere():
+        return dict(zip(tracker.hosts, tracker.recalled_features()[:, 4], strict=True))
+
+    def act_from(name):
+        login = {"local_address": ADDRESS[ONE], "remote_address": ADDRESS[name], "remote_port": 22}
+        tracker.update(told("UNKNOWN", **{ROUTER: connection(**login)}), SLEEP)
+
+    act_from(TWO)
+    do(tracker, f"Restore {ONE}")
+    act_from(ONE)
+    assert not any(elsewhere().values())
+    act_from(TWO)
+    assert elsewhere() == {ONE: 1, TWO: 0, ABSENT: 0}
+    do(tracker, f"Restore {ONE}")
+    assert not any(elsewhere().values())
 
 
 def test_decoys_are_known_until_restore(tracker):

@@ -294,7 +294,7 @@ def test_recordings_of_what_blue_was_told_cover_it():
             for label, value in values.items():
                 name = label.partition(": ")[2] or label
                 seen.setdefault((agent == "blue_agent_4", name), set()).add(value > 0)
-    assert len(seen) == 2 * 28
+    assert len(seen) == 2 * 29
     assert {name for (_, name), values in seen.items() if values == {True, False}} >= set(BITS)
 
 
@@ -303,7 +303,7 @@ BITS = (
     "busy with Restore", "busy with DeployDecoy", "exists", "looked at", "cmd.sh found", "escalate.sh found",
     "process with a number", "connection of no user to it", "connection of no user from it",
     "decoy apache2", "decoy tomcat", "decoy haraka", "decoy vsftpd", "restored",
-    "had root when it was restored",
+    "had root when it was restored", "red acted elsewhere since it was restored",
 )  # fmt: skip
 
 

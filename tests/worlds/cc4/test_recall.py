@@ -15,13 +15,14 @@ from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.tables import PAZ, RZA, user_host
 
 HOST, OTHER, OWNER = user_host(RZA, 0), user_host(RZA, 1), 0
+ABROAD = user_host(PAZ, 0)
 
 
 _DTYPE = dict.fromkeys(("green_alarm", "green_phished", "red_ran", "red_trapped", "red_alert"), bool)
 
 
-def events(kind=T.Blue.SLEEP, host=T.NO_HOST):
-    """A step in which one action of blue's was carried out."""
+def events(kind=T.Blue.SLEEP, host=T.NO_HOST, red_from=None):
+    """A step in which one action of blue's was carried out, and red connected from a host to itself."""
     width = {"blu": T.NUM_BLUE, "gre": T.NUM_GREEN, "red": T.NUM_RED}
     values = {
         f.name: np.zeros(width[f.name[:3]], _DTYPE.get(f.name, np.uint8)) for f in dataclasses.fields(Events)
@@ -29,6 +30,9 @@ def events(kind=T.Blue.SLEEP, host=T.NO_HOST):
     values["red_noticed"] = np.zeros((T.NUM_RED, T.NUM_HOSTS), bool)
     values["blue_host"][:] = T.NO_HOST
     values["blue_kind"][OWNER], values["blue_host"][OWNER] = kind, host
+    values["red_source"][:] = T.NO_HOST
+    if red_from is not None:
+        values["red_source"][0], values["red_noticed"][0, red_from] = red_from, True
     return Events(**values)
 
 
@@ -71,6 +75,25 @@ def test_ages_grow_from_the_act_on_and_no_further_than_the_oldest():
     assert (memory.restored_age[HOST], memory.restored[HOST]) == (rich.OLDEST, True)
 
 
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([RESTORE, events(red_from=OTHER)], True),
+        ([events(T.Blue.RESTORE, HOST, red_from=OTHER)], True),  # red acts after blue
+        ([RESTORE, events(red_from=OTHER), IDLE], True),
+        ([RESTORE, events(red_from=OTHER), RESTORE], False),
+        ([RESTORE, events(red_from=HOST)], False),
+        ([RESTORE, events(red_from=ABROAD)], False),  # another agent's host
+        ([events(red_from=OTHER), RESTORE], False),
+        ([events(red_from=OTHER)], False),  # it was not restored
+    ],
+)
+def test_where_red_acted_since_a_restore_is_remembered(steps, expected):
+    memory = after(*[(NOTHING, step) for step in steps])
+    assert memory.elsewhere[HOST] == expected
+    assert memory.elsewhere.sum() == expected
+
+
 @pytest.mark.parametrize("kind", [T.Blue.ANALYSE, T.Blue.DECOY, T.Blue.SLEEP])
 def test_other_acts_are_not_remembered(kind):
     before, memory = jax.device_get(recall.initial()), after((known(7), events(kind, HOST)))
@@ -99,7 +122,7 @@ def played():
     return jax.device_get(jax.jit(jax.vmap(env))(jax.random.split(jax.random.key(5), 4)))
 
 
-def test_it_is_the_rich_observation_and_four_elements_of_each_host(played):
+def test_it_is_the_rich_observation_and_five_elements_of_each_host(played):
     obs, episodes = played
     last = jax.tree.map(lambda x: x[0, -1], episodes)
     table = np.asarray(obs[0, -1])
@@ -116,13 +139,14 @@ def test_it_is_the_rich_observation_and_four_elements_of_each_host(played):
 
 
 def test_sizes_and_labels_agree():
-    assert WORLD.observation_sizes == (956, 956, 956, 956, 1084)
+    assert WORLD.observation_sizes == (972, 972, 972, 972, 1132)
     for agent, size in enumerate(WORLD.observation_sizes):
         labels, before = WORLD.observation_labels(agent), WORLD.observe_as("rich").observation_labels(agent)
         assert len(labels) == size
         assert labels[: len(before)] == before
         assert set(labels[len(before) : recall.START]) <= {"padding"}
-    assert WORLD.observation_labels(4)[-1] == f"{T.HOST_NAMES[user_host(PAZ, 9)]}: age of the last Remove"
+    last = T.HOST_NAMES[user_host(PAZ, 9)]
+    assert WORLD.observation_labels(4)[-1] == f"{last}: red acted elsewhere since it was restored"
 
 
 def test_it_keeps_the_contract():

@@ -19,7 +19,7 @@ OLDEST = 100  # ages in steps count up to here, which is also the age of what ne
 VECTOR = 210  # elements of the padded vector, which come first
 OF_AGENT, OF_HOST, MAX_HOSTS = 10, 14, 48  # features of an agent and of a host; hosts of the largest agent
 SIZE = VECTOR + OF_AGENT + OF_HOST * MAX_HOSTS
-RECALLED = 4  # features of a host that "recall" adds
+RECALLED = 5  # features of a host that "recall" adds
 RECALL_SIZE = SIZE + RECALLED * MAX_HOSTS
 
 #: Steps that actions take; those that are not named take one.
@@ -94,6 +94,7 @@ class Tracker:
         self._decoys = np.zeros((count, len(DECOYS)), bool)
         self._restored = np.zeros((count, 2), bool)  # ever; with root, the last time
         self._act_age = np.full((count, 2), OLDEST)  # of the last Restore, of the last Remove
+        self._elsewhere = np.zeros(count, bool)  # since the last Restore, red acted from another host
         self._doing, self._left = ("Sleep", None), 0
         self._success, self._step = "UNKNOWN", 0
 
@@ -122,6 +123,7 @@ class Tracker:
         if kind == "Restore":
             self._restored[place] = (True, self._told[place, 2])
             self._act_age[place, 0] = 0
+            self._elsewhere[place] = False
         if kind == "Remove":
             self._act_age[place, 1] = 0
         if kind in ("Analyse", "Restore"):
@@ -153,6 +155,8 @@ class Tracker:
         self._evidence |= fresh
         self._evidence_age[fresh.any(axis=1)] = 0
         self._evidence_age[~self._evidence.any(axis=1)] = OLDEST
+        acted = fresh[:, 2]
+        self._elsewhere |= self._restored[:, 0] & (acted.sum() > acted)
 
     @property
     def busy(self) -> bool:
@@ -193,14 +197,14 @@ class Tracker:
         return self._of_existing(columns)
 
     def recalled_features(self) -> np.ndarray:
-        """``float32[host, 4]``, zero for hosts that do not exist."""
-        return self._of_existing([*self._restored.T, *(self._act_age.T / OLDEST)])
+        """``float32[host, 5]``, zero for hosts that do not exist."""
+        return self._of_existing([*self._restored.T, *(self._act_age.T / OLDEST), self._elsewhere])
 
     def _of_existing(self, columns: Sequence[np.ndarray]) -> np.ndarray:
         return (np.stack(columns, axis=1) * self.exists[:, None]).astype(np.float32)
 
     def vector(self, stock: np.ndarray, contract: str = "rich") -> np.ndarray:
-        """The observation ``float32[892]``, or ``[1084]`` under the contract "recall".
+        """The observation ``float32[892]``, or ``[1132]`` under the contract "recall".
 
         It begins with ``stock``, the vector of CybORG's wrapper.
         """

@@ -25,7 +25,7 @@ class BlueView:
     """What a policy may look at before a step; NumPy arrays."""
 
     t: int
-    obs: np.ndarray  # float32[blue, 210], [blue, 892] or [blue, 1084], as the policy reads them
+    obs: np.ndarray  # float32[blue, 210], [blue, 892] or [blue, 1132], as the policy reads them
     mask: np.ndarray  # bool[blue, action]
     held: np.ndarray  # bool[host]: red has a session there; for privileged policies
     busy: np.ndarray  # bool[blue]: an action is in progress

@@ -30,7 +30,7 @@ class RichObserver:
             tracker.update(raw[agent], int(action))
 
     def observe(self, vectors: Mapping[str, Sequence[int]], contract: str = "rich") -> np.ndarray:
-        """The observations ``float32[blue, 892]``, or ``[blue, 1084]`` under the contract "recall".
+        """The observations ``float32[blue, 892]``, or ``[blue, 1132]`` under the contract "recall".
 
         ``vectors`` are those of CybORG's wrapper, by agent.
         """

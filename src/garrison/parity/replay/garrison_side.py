@@ -81,7 +81,7 @@ def _stock(obs: np.ndarray) -> list[list[float]]:
 
 
 def rich(obs: np.ndarray) -> dict[str, dict[str, float]]:
-    """What observations ``float32[blue, 1084]`` under ``recall`` add to the vectors, by agent and label.
+    """What observations ``float32[blue, 1132]`` under ``recall`` add to the vectors, by agent and label.
 
     To six places: a compiled division by a constant may be off by the last bit, and the values are fractions
     with denominators up to 500.

@@ -90,7 +90,7 @@ def play(
 def blue_vectors(
     contract: str, episode: Episode, messages: Shaped[Array, "blue 8"] | None
 ) -> Float32[Array, "blue feature"]:
-    """Blue's observations: 210 features under ``stock``, 892 under ``rich``, 1,084 under ``recall``."""
+    """Blue's observations: 210 features under ``stock``, 892 under ``rich``, 1,132 under ``recall``."""
     if messages is None:
         messages = jnp.zeros((T.NUM_BLUE, T.MESSAGE_BITS), jnp.uint8)
     vectors = observe.blue_vectors(episode.topology, episode.state, messages)

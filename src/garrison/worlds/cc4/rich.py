@@ -73,7 +73,7 @@ def remember(memory: BlueMemory, before: State, events: Events, after: State) ->
     )  # back to the backup: as after an Analyse that found nothing
 
     kept = jnp.where(restored | removed, 0, memory.evidence)
-    fresh = _reported(events)
+    fresh = reported(events)
     return BlueMemory(
         analysis=analysis.astype(jnp.uint8),
         analysis_age=aged(memory.analysis_age, analyzed | restored),
@@ -96,7 +96,7 @@ def aged(age: UInt8[Array, "host"], now: Bool[Array, "host"]) -> UInt8[Array, "h
     return jnp.where(now, 0, jnp.minimum(age + 1, OLDEST)).astype(jnp.uint8)
 
 
-def _reported(events: Events) -> Int32[Array, "host"]:
+def reported(events: Events) -> Int32[Array, "host"]:
     """Evidence in the Monitors' reports of a step.
 
     Red's events can be distinguished from users': users' process events have no pid, and users' connections

@@ -22,7 +22,7 @@ HOSTS = START + len(OF_SUBNET) * T.NUM_ZONES  # index of the first host's first 
 OBSERVATION_SIZES = tuple(HOSTS + len(OF_HOST) * 16 * len(s) for s in T.BLUE_SUBNETS)
 
 
-def true_vectors(vectors: Float32[Array, "blue 1084"], state: State) -> Float32[Array, "blue feature"]:
+def true_vectors(vectors: Float32[Array, "blue 1132"], state: State) -> Float32[Array, "blue feature"]:
     """Observations of :data:`OBSERVATION_SIZES`, padded, from those of ``recall``."""
     held, rooted = footholds(state)
     worst = jnp.min(state.host_reliability, axis=1).astype(jnp.float32) / 100
