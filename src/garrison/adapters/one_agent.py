@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -144,10 +144,13 @@ class OneAgent(Wrapper):
     behavior = World.behavior
     diagnosis = World.diagnosis
     observations_of = World.observations_of
-    observe_as = World.observe_as
     native_policies = World.native_policies
     with_native = World.with_native
     with_scripts = World.with_scripts
+
+    def observe_as(self, name: str) -> Self:
+        return super(Wrapper, self).observe_as(name)
+
     restriction = World.restriction
     two_sided = World.two_sided
 

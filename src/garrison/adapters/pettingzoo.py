@@ -64,10 +64,10 @@ class GarrisonParallelEnv(pettingzoo.ParallelEnv):
         self.observation_spaces = {agent: _box(size) for agent, size in self._play.sizes.items()}
         self.action_spaces = {agent: spaces.Discrete(count) for agent, count in self._play.counts.items()}
 
-    def observation_space(self, agent: str) -> spaces.Box:
+    def observation_space(self, agent: str) -> spaces.Space:
         return self.observation_spaces[agent]
 
-    def action_space(self, agent: str) -> spaces.Discrete:
+    def action_space(self, agent: str) -> spaces.Space:
         return self.action_spaces[agent]
 
     def reset(

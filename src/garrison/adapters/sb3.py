@@ -67,7 +67,7 @@ class GarrisonVecEnv(VecEnv):
 
     def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
         outcome = self._batch.step(self._actions)
-        infos = [outcome.of(index).reward_parts() for index in range(self.num_envs)]
+        infos: list[dict[str, Any]] = [outcome.of(i).reward_parts() for i in range(self.num_envs)]
         for index in np.flatnonzero(outcome.done):
             cut = bool(outcome.truncated[index] and not outcome.terminated[index])
             last = self._view.obs(self._batch.final_obs[index])

@@ -118,7 +118,7 @@ def about() -> dict[str, Any]:
         files that Garrison is compared with.
     """
     package = cyborg()
-    folder = Path(package.__file__).parent
+    folder = Path(str(package.__file__)).parent
     sources = source_hash(folder)
     return {
         "version": package.CYBORG_VERSION,

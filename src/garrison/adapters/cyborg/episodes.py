@@ -64,7 +64,8 @@ def _steps(world: CybORGWorld, policy: Any, seed: int) -> Iterator[tuple[Step, i
 
 
 def _act(policy: Any, key: jax.Array, t: int, obs: np.ndarray, mask: np.ndarray, memory: Any) -> Any:
-    return _compiled(policy, jax.random.fold_in(key, jnp.uint32(t)), obs, mask, memory)
+    at = jax.random.fold_in(key, jnp.uint32(t))
+    return _compiled(policy, at, jnp.asarray(obs), jnp.asarray(mask), memory)
 
 
 @eqx.filter_jit

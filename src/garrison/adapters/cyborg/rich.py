@@ -112,8 +112,9 @@ class Tracker:
         self._told_age = np.minimum(self._told_age + 1, OLDEST)
         self._evidence_age = np.minimum(self._evidence_age + 1, OLDEST)
         self._act_age = np.minimum(self._act_age + 1, OLDEST)
-        if self._left == 0 and self._success == "TRUE" and self._doing[1] is not None:
-            self._done(*self._doing, raw)
+        kind, host = self._doing
+        if self._left == 0 and self._success == "TRUE" and host is not None:
+            self._done(kind, host, raw)
         self._monitor(raw)
 
     def _done(self, kind: str, host: str, raw: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 
 @contextmanager
@@ -28,12 +28,15 @@ def process(python: str = sys.executable) -> Iterator[Callable[[float], float]]:
     Raises ``ValueError`` where that Python cannot import CybORG.
     """
     with tempfile.TemporaryFile("w+") as errors, _started(python, errors) as player:
+        assert player.stdin
+        assert player.stdout
+        told, answers = player.stdin, player.stdout
 
         def ask(seconds: float) -> float:
             try:
-                player.stdin.write(f"{seconds}\n")
-                player.stdin.flush()
-                return float(json.loads(player.stdout.readline()))
+                told.write(f"{seconds}\n")
+                told.flush()
+                return float(json.loads(answers.readline()))
             except (OSError, ValueError) as error:
                 player.kill()
                 player.wait()
@@ -101,9 +104,11 @@ def _steps() -> Iterator[float]:
             done = all(terminated.values()) or all(truncated.values())
 
 
-def _environment() -> Callable[[int], object]:
+def _environment() -> Callable[[int], Any]:
     """A function that makes an environment from a seed."""
     spec = importlib.util.spec_from_file_location("garrison_cyborg_engine", sys.argv[1])
+    assert spec
+    assert spec.loader
     engine = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(engine)
     with engine.stand_ins():
@@ -112,7 +117,7 @@ def _environment() -> Callable[[int], object]:
         from CybORG.Agents.Wrappers import BlueFlatWrapper
         from CybORG.Simulator.Scenarios import EnterpriseScenarioGenerator
 
-    def make(seed: int) -> object:
+    def make(seed: int) -> Any:
         scenario = EnterpriseScenarioGenerator(
             blue_agent_class=SleepAgent,
             green_agent_class=EnterpriseGreenAgent,

@@ -23,7 +23,7 @@ import numpy as np
 
 import garrison
 from garrison.adapters.cyborg import engine, submission_process
-from garrison.adapters.cyborg.world import CybORGWorld, priced
+from garrison.adapters.cyborg.world import CybORGWorld, host_step, priced
 from garrison.core.world import Step
 from garrison.worlds.cc4 import behavior as judged
 from garrison.worlds.cc4 import tables as T
@@ -116,7 +116,7 @@ def _step(step: Mapping[str, Any], last: bool) -> Step:
     """A step as :meth:`CybORGWorld.step` gives it, without an observation."""
     actions = step["actions"]
     places = tuple(np.array([place(action) for action in actions]).T)
-    return Step(
+    return host_step(
         reward=np.full(T.NUM_BLUE, sum(step["rewards"].values()), np.float32),
         terminated=np.bool_(last),
         truncated=np.bool_(last),
@@ -180,6 +180,9 @@ class _Process:
                 env=environment,
                 text=True,
             )
+            assert self._process.stdin
+            assert self._process.stdout
+            self._tasks, self._messages = self._process.stdin, self._process.stdout
         except OSError as error:
             self._errors.close()
             raise SubmissionError(f"python is {python}, which cannot be run: {error.strerror}") from error
@@ -192,8 +195,8 @@ class _Process:
     def play(self, task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Messages of an episode, one per step."""
         try:
-            self._process.stdin.write(json.dumps(task) + "\n")
-            self._process.stdin.flush()
+            self._tasks.write(json.dumps(task) + "\n")
+            self._tasks.flush()
         except BrokenPipeError:
             pass  # it died; what is read next tells
         while "end" not in (message := self._read()):
@@ -205,7 +208,7 @@ class _Process:
         self._errors.close()
 
     def _read(self) -> dict[str, Any]:
-        line = self._process.stdout.readline()
+        line = self._messages.readline()
         message = json.loads(line) if line else {"error": self._death()}
         if "error" in message:
             raise SubmissionError(f"submission {self._folder}: {message['error']}")

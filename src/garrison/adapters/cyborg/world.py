@@ -26,7 +26,7 @@ from garrison.worlds.cc4.agents import blue
 from garrison.worlds.cc4.env import ENDS, BlueSide
 from garrison.worlds.cc4.shares import SharedRewards
 
-_PARTS = ("LWF", "ASF", "RIA")  # columns of tables.REWARD
+_PARTS: tuple[str, ...] = ("LWF", "ASF", "RIA")  # columns of tables.REWARD
 _TRAFFIC = (T.Blue.ALLOW, T.Blue.BLOCK)
 
 
@@ -155,7 +155,7 @@ class CybORGWorld(BlueSide):
         state.step, state.phase = state.step + 1, int(controller.state.mission_phase)
         state.busy = np.array([controller.actions_in_progress[a] is not None for a in T.BLUE_AGENTS])
         observed = self._observe(state, vectors)
-        result = Step(
+        result = host_step(
             reward=np.array([rewards[agent] for agent in T.BLUE_AGENTS], np.float32),
             terminated=np.bool_(state.done and ENDS[self.end][0]),
             truncated=np.bool_(state.done and ENDS[self.end][1]),
@@ -223,6 +223,14 @@ def reward_parts(controller: Any) -> dict[str, np.float32]:
         Mismatch: when they do not add up to CybORG's reward.
     """
     return priced(controller.state.mission_phase, facts.costs(controller), controller.reward["Blue"])
+
+
+def host_step(
+    *, reward: np.ndarray, terminated: Any, truncated: Any, final_obs: np.ndarray, info: dict[str, Any]
+) -> Step:
+    """A step of NumPy arrays, where worlds in JAX have those of devices."""
+    arrays: dict[str, Any] = {"reward": reward, "final_obs": final_obs}
+    return Step(terminated=terminated, truncated=truncated, info=info, **arrays)
 
 
 def priced(

@@ -28,7 +28,7 @@ class View:
         self.world = world = _of_one_learner(world, agent, others)
         size = sum(world.observation_sizes)
         self.observation_space = spaces.Box(-np.inf, np.inf, (size,), np.float32)
-        counts = world.action_counts
+        counts = list(world.action_counts)
         self.action_space = spaces.Discrete(counts[0]) if len(counts) == 1 else spaces.MultiDiscrete(counts)
 
     def obs(self, obs: np.ndarray) -> np.ndarray:

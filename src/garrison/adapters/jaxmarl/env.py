@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxmarl.environments import spaces
 from jaxmarl.environments.multi_agent_env import MultiAgentEnv
 
@@ -91,7 +92,7 @@ class GarrisonEnv(MultiAgentEnv):
     def _checked(self, agent: str, action: jax.Array) -> jax.Array:
         count = self.action_spaces[agent].n
         wrong = action.size != 1 or not jnp.issubdtype(action.dtype, jnp.integer)
-        if wrong or not (isinstance(action, jax.core.Tracer) or 0 <= action.item() < count):
+        if wrong or not (isinstance(action, Tracer) or 0 <= action.item() < count):
             raise ValueError(
                 f"action {action} of agent {agent!r} of world {self.name!r} is not an integer in "
                 f"0 .. {count - 1}"

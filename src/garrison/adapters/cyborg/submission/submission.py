@@ -99,5 +99,6 @@ class Submission:
     TECHNIQUE: str = ABOUT["technique"]
     AGENTS: dict[str, BaseAgent] = {f"blue_agent_{number}": TeamAgent(number) for number in range(5)}
 
+    @staticmethod
     def wrap(env: Any) -> TeamWrapper:
         return TeamWrapper(env)
