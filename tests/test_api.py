@@ -97,7 +97,7 @@ def test_a_run_is_resumed_and_extended(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"preset": "quik"}, "no preset 'quik'; presets: quick"),
+        ({"preset": "quik"}, r"no preset 'quik' \(did you mean 'quick'\?\); presets: quick"),
         ({"learning_rat": 1}, "ippo has no hyperparameter 'learning_rat'; did you mean learning_rate"),
         ({"lanes": 3}, "did you mean num_envs"),
         ({"learning_rate": "fast"}, "learning_rate is 'fast', expected float"),

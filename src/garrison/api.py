@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from garrison.presets import PRESETS
+from garrison import presets
 from garrison.training import start
 from garrison.training import train as training
 from garrison.training.config import Training
@@ -98,11 +98,7 @@ def load_run(path: str | Path) -> Run:
 
 
 def _configuration(preset: str | Training) -> Training:
-    if isinstance(preset, Training):
-        return preset
-    if preset not in PRESETS:
-        raise ValueError(f"no preset {preset!r}; presets: {', '.join(PRESETS)}")
-    return PRESETS[preset]
+    return preset if isinstance(preset, Training) else presets.get(preset)
 
 
 def _shown(on_progress: OnProgress | None) -> AbstractContextManager[OnProgress | None]:

@@ -1,13 +1,15 @@
 """The table of runs, over folders that hold more than runs."""
 
+import io
 import json
 import os
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from garrison import algos
-from garrison.cli.runs import Runs, find, table_rows
+from garrison.cli.runs import Runs, _table, find, table_rows
 from garrison.runs import directory as runs
 from garrison.training.config import Training
 
@@ -141,6 +143,17 @@ def test_the_table_has_a_line_per_run_and_says_what_is_broken(tmp_path, capsys):
     assert "complete" in printed
     assert "100%" in printed
     assert "b is broken:" in printed
+
+
+@pytest.mark.parametrize(("width", "shown"), [(80, False), (120, True)])
+def test_options_of_worlds_are_shown_where_their_words_fit(tmp_path, width, shown):
+    options = {"observation": "recall", "contractor": "leave_out"}
+    make(tmp_path / "cc4-best-of-seed-3", 3, replace(TRAINING, world="cc4", options=options))
+    text = io.StringIO()
+    Console(file=text, width=width, color_system=None).print(_table(table_rows(tmp_path), width))
+    assert all((word in text.getvalue()) == shown for word in ("observation=recall", "contractor=leave_out"))
+    assert "cc4-best-of-seed-3" in text.getvalue()
+    assert ("--json" in text.getvalue()) != shown
 
 
 def test_the_table_as_json(tmp_path, capsys):

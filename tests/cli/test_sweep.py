@@ -188,7 +188,7 @@ def test_two_sweeps_in_one_directory_do_not_run_at_once(tmp_path, manners):
         ({"grid": ("num_seeds=1,2",), "num_seeds": 2}, "num_seeds is both among the fields"),
         ({"grid": ("gamma",)}, "is not written as in"),
         ({"jobs": 0}, "jobs is 0"),
-        ({"preset": "quik"}, "no preset 'quik'; presets: quick"),
+        ({"preset": "quik"}, "no preset 'quik' (did you mean 'quick'?); presets: quick"),
         ({"preset": None}, "name a preset"),
         ({"resume": Path("x")}, "--resume takes the preset"),
     ],

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import jax
 import tyro
 
+from garrison import presets
 from garrison.bench import machine, processes
 from garrison.bench.programs import WHAT, Program
 from garrison.cli import bench_report
@@ -23,7 +24,6 @@ from garrison.cli.progress import bar
 from garrison.cli.publish import publish
 from garrison.core.world import World
 from garrison.learn import shard
-from garrison.presets import PRESETS
 from garrison.studies.study import origin, prepare
 from garrison.training import seeds
 from garrison.training.config import Training, make_world, parse_options
@@ -98,8 +98,7 @@ class Bench:
     def _opened(self) -> tuple[Training, World]:
         from garrison.bench import study
 
-        if self.preset not in PRESETS:
-            raise ValueError(f"no preset {self.preset!r}; presets: {', '.join(PRESETS)}")
+        preset = presets.get(self.preset)
         study.check(self.num_envs or _NUM_ENVS, self.repeats)
         if self.cyborg and self.world != "cc4":
             raise ValueError(f"CybORG plays cc4, not {self.world!r}: leave out --cyborg")
@@ -112,7 +111,7 @@ class Bench:
         options = (*self.options, *(f"{name}={value}" for name, value in named.items() if value is not None))
         options = parse_options(options)
         training = dataclasses.replace(
-            PRESETS[self.preset], world=self.world, options=options, num_seeds=1, parallel_seeds=1
+            preset, world=self.world, options=options, num_seeds=1, parallel_seeds=1
         )
         if self._programs() == ("env",):
             return training, make_world(self.world, options)

@@ -25,6 +25,7 @@ _MARKS = {
     "system.json",
     "metrics.jsonl",
 }  # a folder with two of these is a (possibly incomplete) run
+_NUMBERS_WIDTH = 53  # of all columns of the table but run and world, with the spaces between them
 _FIELDS = (
     *("run", "path", "algorithm", "world", "options", "seed", "num_seeds", "iterations", "total_iterations"),
     *("env_steps", "return_last", "return_best", "steps_per_second", "started", "changed"),
@@ -47,7 +48,7 @@ class Runs:
         if self.json:
             print_json(rows)
         elif rows:
-            out.print(_table(rows))
+            out.print(_table(rows, out.width))
             for row in rows:
                 if row["problem"]:
                     out.print(
@@ -139,15 +140,23 @@ def _state(run: RunDirectory, training: Training, rows: list[dict[str, Any]]) ->
     return {"total_iterations": total, "status": "running" if run.in_training() else "stopped"}
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
+def _table(rows: list[dict[str, Any]], width: int) -> Table:
+    """The rows for a terminal of ``width`` columns; options of worlds only where their words fit."""
+    texts = [option_texts(row["options"] or {}) for row in rows]
+    names = max(len(row["run"]) for row in rows)
+    words = max((len(word) for text in texts for word in text), default=0)
+    fits = names + words + _NUMBERS_WIDTH <= width
     view = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
+    if not fits and words:
+        view.caption = "Worlds have options: --json, or a wider terminal, shows them."
+        view.caption_justify = "left"
     view.add_column("run", overflow="fold")
     view.add_column("world", overflow="fold")
     for name in ("seeds", "done", "steps", "return", "best", "steps/s", "age"):
         view.add_column(name, justify="right", no_wrap=True)
     view.add_column("status", no_wrap=True)
-    for row in rows:
-        world = " ".join([row["world"] or "?", *option_texts(row["options"] or {})])
+    for row, text in zip(rows, texts, strict=True):
+        world = " ".join([row["world"] or "?", *(text if fits else ())])
         total = row["total_iterations"]
         view.add_row(
             row["run"],

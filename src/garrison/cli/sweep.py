@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import jax
 import tyro
 
+from garrison import presets
 from garrison.cli import progress
 from garrison.cli.common import INTERRUPTED, out, print_json, user_input
 from garrison.cli.sweep_watch import Watcher, resume_command, say
@@ -93,8 +94,7 @@ class Sweep:
             return plans.load(self.resume)
         if self.preset is None:
             raise ValueError(f"name a preset ({', '.join(PRESETS)}), or a sweep with --resume")
-        if self.preset not in PRESETS:
-            raise ValueError(f"no preset {self.preset!r}; presets: {', '.join(PRESETS)}")
+        presets.get(self.preset)  # refuses unknown ones
         trials = plan_trials(self.grid, _read_list(self.overrides))
         path = self.out or default_path(f"sweep-{self.preset}")
         check(Plan(path, self.preset, self.num_seeds, tuple(trials)))

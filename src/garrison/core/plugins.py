@@ -8,8 +8,14 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """What a message about an unknown name ends with: the closest known name in parentheses, or nothing."""
+    close = difflib.get_close_matches(str(name), list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 class Plugins:
@@ -33,9 +39,10 @@ class Plugins:
         """The part called ``name``. Raises ``ValueError`` for an unknown name, naming the closest one."""
         targets = self._targets()
         if name not in targets:
-            close = difflib.get_close_matches(str(name), list(targets), n=1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise ValueError(f"no {self.kind} {name!r}{hint}; {self.kind}s: {', '.join(sorted(targets))}")
+            raise ValueError(
+                f"no {self.kind} {name!r}{did_you_mean(name, targets)}; "
+                f"{self.kind}s: {', '.join(sorted(targets))}"
+            )
         module, _, attribute = targets[name].partition(":")
         part = importlib.import_module(module)
         return getattr(part, attribute) if attribute else part

@@ -7,12 +7,11 @@ point in the group ``garrison.worlds``.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from garrison.core.plugins import Plugins
+from garrison.core.plugins import Plugins, did_you_mean
 
 if TYPE_CHECKING:
     from garrison.core.world import World
@@ -68,10 +67,5 @@ def _check_options(name: str, factory: Callable[..., World], given: dict[str, An
         if option not in parameters:
             possible = f"options: {', '.join(parameters)}" if parameters else "it has none"
             raise ValueError(
-                f"world {name!r} has no option {option!r}{_closest(option, parameters)}; {possible}"
+                f"world {name!r} has no option {option!r}{did_you_mean(option, parameters)}; {possible}"
             )
-
-
-def _closest(word: str, possible: Any) -> str:
-    found = difflib.get_close_matches(str(word), list(possible), n=1)
-    return f" (did you mean {found[0]!r}?)" if found else ""

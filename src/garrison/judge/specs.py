@@ -12,13 +12,13 @@ The command line, the studies and :mod:`garrison.judge.api` share it.
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from garrison.core.plugins import did_you_mean
 from garrison.core.policy import Policy, Pool
 from garrison.core.sides import OneSide, other_side
 from garrison.core.world import World, observed_by
@@ -161,10 +161,9 @@ def unknown(spec: str, world: World, known: Sequence[str]) -> str:
             f"garrison eval {shlex.quote(spec)} --on cyborg"
         )
     side = f" ({_only(world.sides)})" if world.two_sided() is not None else ""
-    close = difflib.get_close_matches(spec, known, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
     return (
-        f"{spec} is neither a run directory nor a policy of world {world.name!r}{side}{hint}; its policies: "
+        f"{spec} is neither a run directory nor a policy of world {world.name!r}{side}"
+        f"{did_you_mean(spec, known)}; its policies: "
         + (", ".join(known) or "none")
         + f"; runs that come with Garrison: {', '.join(directory.packaged())}"
     )

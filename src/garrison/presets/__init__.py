@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from garrison import algos
+from garrison.core.plugins import did_you_mean
 from garrison.training.config import Training
 
-__all__ = ["DESCRIPTIONS", "PRESETS", "PRESET_TABLE", "Preset"]
+__all__ = ["DESCRIPTIONS", "PRESETS", "PRESET_TABLE", "Preset", "get"]
 
 IPPO = algos.get("ippo").Config
 
@@ -148,3 +149,10 @@ PRESET_TABLE: dict[str, Preset] = {
 
 PRESETS = {name: preset.training for name, preset in PRESET_TABLE.items()}
 DESCRIPTIONS = {name: preset.purpose for name, preset in PRESET_TABLE.items()}
+
+
+def get(name: str) -> Training:
+    """The configuration of that name. Raises ``ValueError`` for an unknown name, naming the closest one."""
+    if name not in PRESETS:
+        raise ValueError(f"no preset {name!r}{did_you_mean(name, PRESETS)}; presets: {', '.join(PRESETS)}")
+    return PRESETS[name]

@@ -89,7 +89,9 @@ def test_idle_off_leaves_sleep_to_the_busy(played):
 def test_they_are_blues():
     with pytest.raises(ValueError, match="traffic='off' is for side='blue'"):
         garrison.make("cc4", side="red", traffic="off")
-    with pytest.raises(ValueError, match="no traffic 'of'; there are: free, policy, off. Did you mean 'off'"):
+    with pytest.raises(
+        ValueError, match=r"no traffic 'of' \(did you mean 'off'\?\); there are: free, policy, off"
+    ):
         garrison.make("cc4", traffic="of")
     with pytest.raises(ValueError, match="no idle"):
         garrison.make("cc4", idle="never")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from garrison.core.plugins import did_you_mean
 from garrison.core.policy import Policy, Pool
 from garrison.core.sides import one_side
 from garrison.core.world import World
@@ -173,9 +173,7 @@ def _opponent(side: str, policy: Any, world: World) -> str | Policy:
 
 def _check(what: str, name: Any, known: tuple[str, ...]) -> None:
     if name not in known:
-        close = difflib.get_close_matches(str(name), known, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"cc4: no {what} {name!r}; there are: {', '.join(known)}.{hint}")
+        raise ValueError(f"cc4: no {what} {name!r}{did_you_mean(name, known)}; there are: {', '.join(known)}")
 
 
 def _frozen(value):

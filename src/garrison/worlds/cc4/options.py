@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from typing import Any
 
 import numpy as np
 
+from garrison.core.plugins import did_you_mean
 from garrison.core.struct import Struct
 from garrison.core.typing import Array, Float32, Int16, UInt8
 from garrison.worlds.cc4 import tables as T
@@ -94,9 +94,8 @@ def default_options(**changes) -> Options:
     }
     for name, value in changes.items():
         if name not in values:
-            close = difflib.get_close_matches(name, values, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise ValueError(f"cc4: no option {name!r}{hint} Options: {', '.join(values)}")
+            hint = did_you_mean(name, values)
+            raise ValueError(f"cc4: no option {name!r}{hint}; options: {', '.join(values)}")
         values[name] = _convert(name, value, np.asarray(values[name]))
     for name in ("users", "servers", "phase_start"):
         _check_rising(name, values[name])
