@@ -36,6 +36,8 @@ from garrison.worlds.cc4.reward import reward_parts
 from garrison.worlds.cc4.rich import BlueMemory
 from garrison.worlds.cc4.state import State, initial_state
 from garrison.worlds.cc4.step import turn
+from garrison.worlds.cc4.targets import BLUE as BLUE_TARGETS
+from garrison.worlds.cc4.targets import Blue as Targets
 from garrison.worlds.cc4.topology import Topology
 from garrison.worlds.cc4.topology_checks import check
 
@@ -413,6 +415,11 @@ class CC4(BlueSide, Simulation):
 
     def legal(self, state: Episode) -> Mask:
         return blue_masks(self.busy, self.traffic, self.idle, state)
+
+    def targets(self, side: str | None = None) -> Targets | None:
+        """None against a red without a finite-state machine."""
+        self.side_agents(side)
+        return BLUE_TARGETS if red.remembers(self.scripts) else None
 
     def two_sided(self) -> World:
         """The same game with red as a side too, of which this red is a script."""

@@ -41,6 +41,8 @@ from garrison.worlds.cc4.env import (
     blue_restriction,
     blue_vectors,
 )
+from garrison.worlds.cc4.targets import BLUE as BLUE_TARGETS
+from garrison.worlds.cc4.targets import Blue as Targets
 
 _SIDES = {
     "blue": tuple(range(T.NUM_BLUE)),
@@ -141,6 +143,11 @@ class TwoSidedCC4(Simulation):
     def diagnosis(self, side: str | None = None) -> Diagnosis | None:
         self.side_agents(side)
         return BLUE_DIAGNOSIS if side == "blue" else None
+
+    def targets(self, side: str | None = None) -> Targets | None:
+        """Blue's; None where no red has a finite-state machine."""
+        self.side_agents(side)
+        return BLUE_TARGETS if side == "blue" and red.remembers(self.scripts) else None
 
     def native_policies(self, side: str) -> tuple[str, ...]:
         self.side_agents(side)
