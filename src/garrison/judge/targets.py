@@ -105,7 +105,8 @@ def _count_view(
     decisions: tuple[np.ndarray, ...],
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    step, agent, kind, target = decisions
+    there = states[decisions[0], decisions[3]] < len(labels)
+    step, agent, kind, target = (x[there] for x in decisions)
     size = (len(targets.kinds), len(labels))
     own = targets.owners == np.arange(targets.owners.max() + 1)[:, None]  # [agent, target]
     present = [(states == state) @ own.T.astype(np.int32) for state in range(len(labels))]
