@@ -10,10 +10,11 @@ import re
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from small_runs import DEMO
 
 import garrison
@@ -122,11 +123,23 @@ def test_the_library(trained):
     assert succeeded(trained("python", "-c", program)) == "cc4 1\n"
 
 
+def needed(name: str, extras: Set[str], known: Set[str] = frozenset()) -> dict[str, str]:
+    """Installed versions of a distribution, and of all that it needs with its extras, by name."""
+    distribution = importlib.metadata.distribution(name)
+    found = {normalized(name): distribution.version}
+    for line in distribution.requires or ():
+        one = Requirement(line)
+        wanted = any(one.marker is None or one.marker.evaluate({"extra": extra}) for extra in {"", *extras})
+        if wanted and normalized(one.name) not in found.keys() | known:
+            found |= needed(one.name, one.extras, found.keys() | known)
+    return found
+
+
 def test_constraints_pin_everything(trained):
-    """Here, where the project's tools are, and in the environment of the wheel."""
-    here = {normalized(one.name): one.version for one in importlib.metadata.distributions()}
+    """What the tests and the project's tools need here, and all in the environment of the wheel."""
     there = json.loads(succeeded(trained("pip", "list", "--format=json")))
-    found = here | {normalized(one["name"]): one["version"] for one in there}
+    found = needed("garrison", {"train", "test", "dev"})
+    found |= {normalized(one["name"]): one["version"] for one in there}
     assert {
         name: version for name, version in found.items() if name not in LEFT_OUT
     }.items() <= pinned().items()

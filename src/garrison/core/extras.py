@@ -15,7 +15,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "cyborg": ("gym", "gymnasium", "networkx", "prettytable", "yaml"),
     "gymnasium": ("gymnasium",),
     "pettingzoo": ("pettingzoo",),
-    "jaxmarl": ("jaxmarl",),
+    "jaxmarl": ("jaxmarl", "six"),
     "rllib": ("ray", "torch"),
     "sb3": ("sb3_contrib",),
 }

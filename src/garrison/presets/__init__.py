@@ -47,7 +47,7 @@ _TASK = {
     "rewards": "cause",
 }
 _RECIPE = IPPO(
-    total_steps=2_870_000,
+    total_steps=5_748_480,
     num_envs=16,
     epochs=4,
     minibatches=8,

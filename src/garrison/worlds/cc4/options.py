@@ -62,7 +62,7 @@ RANGES = {
 }
 
 
-def default_options(**changes) -> Options:
+def default_options(**changes: Any) -> Options:
     """CybORG's numbers with ``changes``.
 
     Args:
