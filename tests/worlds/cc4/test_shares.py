@@ -106,7 +106,7 @@ def test_shares_of_scripted_teams_add_up_too(name, team_share):
         return jax.lax.scan(one, start, jnp.arange(119))[1]
 
     reward, team = (np.asarray(x) for x in run(jax.random.key(2)))
-    assert (team < 0).sum() > 10
+    assert (team < 0).sum() > 5
     np.testing.assert_allclose(reward.sum(-1), team, atol=1e-4)
     by_size = team[:, None] * np.array([1, 1, 1, 1, 3]) / 7
     assert np.allclose(reward, by_size, atol=1e-4) == (team_share == 1)
