@@ -85,14 +85,17 @@ def test_actions_are_legal_and_follow_the_logits(tmp_path):
 
 
 def test_the_folder_says_what_it_plays(tmp_path):
-    _, about = exported(tmp_path / "team", network("shared"), observation="rich", busy="masked")
-    assert {name: about[name] for name in ("observation", "busy", "groups", "team")} == {
+    options = {"observation": "rich", "busy": "masked", "messages": "state2"}
+    _, about = exported(tmp_path / "team", network("shared"), **options)
+    assert {name: about[name] for name in ("observation", "busy", "messages", "groups", "team")} == {
+        "messages": "state2",
         "observation": "rich",
         "busy": "masked",
         "groups": [0, 0, 0, 0, 0],
         "team": "B",
     }
     assert sorted(path.name for path in (tmp_path / "team").iterdir()) == [
+        "garrison_messages.py",
         "garrison_policy.py",
         "garrison_rich.py",
         "submission.py",
@@ -152,7 +155,7 @@ def submission(tmp_path, monkeypatch):
 
     yield load
     for name in list(sys.modules):
-        if name.partition(".")[0] in ("submission", "garrison_policy", "garrison_rich"):
+        if name.partition(".")[0] in ("submission", "garrison_policy", "garrison_rich", "garrison_messages"):
             del sys.modules[name]
 
 
@@ -164,6 +167,8 @@ def submission(tmp_path, monkeypatch):
         ({"observation": "rich", "busy": "masked"}, "mlp", True),
         ({"observation": "rich", "busy": "masked", "traffic": "policy"}, "entity", False),
         ({"observation": "rich", "traffic": "off", "idle": "off"}, "entity", True),
+        ({"messages": "action8"}, "mlp", True),
+        ({"observation": "recall", "busy": "masked", "messages": "state8"}, "entity", False),
     ],
 )
 def test_the_submission_plays_as_the_team_does(submission, options, kind, zipped):

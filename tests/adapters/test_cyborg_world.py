@@ -3,6 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace as Fake
 
+import jax
 import numpy as np
 import pytest
 
@@ -12,9 +13,10 @@ from garrison.adapters.cyborg import world as module
 from garrison.adapters.cyborg.world import CybORGEpisode, CybORGWorld, Mismatch, check_labels, on_cyborg
 from garrison.core.world import observed_by
 from garrison.parity.recording import trace
-from garrison.worlds.cc4 import CC4, describe, rich
+from garrison.worlds.cc4 import CC4, describe, observe, rich
 from garrison.worlds.cc4 import behavior as judged
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.messages import MESSAGES
 
 RECORDINGS = sorted((Path(__file__).parents[1] / "data").glob("*.jsonl.xz"))
 
@@ -130,7 +132,7 @@ def test_the_world_of_cyborg_is_that_of_cc4():
     ours = garrison.make("cc4", red="discovery", observation="rich", busy="masked", steps=60)
     theirs = on_cyborg(ours)
     assert theirs == CybORGWorld("discovery", observation="rich", busy="masked", steps=60)
-    choices = {"traffic": "policy", "idle": "off"}
+    choices = {"traffic": "policy", "idle": "off", "messages": "state8"}
     shared = garrison.make("cc4", rewards="cause", **choices)
     assert on_cyborg(shared) == CybORGWorld(**choices)
     for name in ("agents", "action_counts", "observation_sizes", "max_steps", "score_steps", "idle_actions"):
@@ -192,3 +194,51 @@ def test_the_protocol_is_kept(observation):
         world.step(None, state, actions)
     with pytest.raises(ValueError, match="out of range"):
         world.step(None, world.reset(3)[1], np.full(5, 500))
+
+
+@pytest.mark.cyborg
+@pytest.mark.parametrize("kind", MESSAGES[1:])
+def test_messages_are_delivered_as_garrison_delivers_them(kind):
+    """CybORG's vectors end as Garrison's do when the same bits are sent; nothing else differs."""
+    try:
+        engine.cyborg()
+    except engine.MissingCybORG as error:
+        pytest.skip(str(error))
+    generator = np.random.default_rng(0)
+    silent, world = CybORGWorld(), CybORGWorld(messages=kind)
+    (plain, quiet), (obs, state) = silent.reset(3), world.reset(3)
+    _, ours = garrison.make("cc4").reset(jax.random.key(0))
+    seen = set()
+    for _ in range(60):
+        assert _without_messages(plain) == _without_messages(obs)
+        before = state.doing.copy()
+        actions = generator.integers(0, world.action_counts)
+        flags = [_flags(obs[agent], agent) for agent in range(T.NUM_BLUE)]
+        doing = np.where(state.busy, before, actions + 1)
+        plain, quiet, _ = silent.step(None, quiet, actions)
+        obs, state, _ = world.step(None, state, actions)
+        sent = np.array([_bits(kind, *flags[agent], doing[agent]) for agent in range(T.NUM_BLUE)])
+        expected = np.asarray(observe.blue_vectors(ours.topology, ours.state, sent.astype(np.uint8)))
+        for agent, size in enumerate(T.BLUE_OBSERVATION_SIZES):
+            np.testing.assert_array_equal(obs[agent, size - 32 : size], expected[agent, size - 32 : size])
+        seen |= {tuple(row) for row in sent}
+    assert len(seen) > 3
+
+
+def _without_messages(obs):
+    return [obs[agent, : size - 32].tolist() for agent, size in enumerate(T.BLUE_OBSERVATION_SIZES)]
+
+
+def _flags(vector, agent):
+    """Numbers of hosts with a process event, and with a network event, by the labels."""
+    labels = [name for name, x in zip(CybORGWorld().observation_labels(agent), vector, strict=False) if x]
+    return tuple(sum(name.endswith(f"{what} event") for name in labels) for what in ("process", "network"))
+
+
+def _bits(kind, process, network, doing):
+    numbers = {
+        "action8": doing,
+        "state2": 128 * (process > 0) + 64 * (network > 0),
+        "state8": 16 * min(process, 15) + min(network, 15),
+    }
+    return [int(bit) for bit in f"{numbers[kind]:08b}"]

@@ -65,7 +65,7 @@ def test_finds_the_best_actions(name):
     [
         {"sharing": "separate"},
         {"sharing": "grouped", "separate_critic": True, "activation": "relu"},
-        {"normalize_values": True, "entropy_end": 0.0, "target_kl": 0.05},
+        {"normalize_values": True, "normalize_per_agent": True, "entropy_end": 0.0, "target_kl": 0.05},
         {"normalize_rewards": False, "anneal_lr": False},
     ],
     ids=lambda change: " ".join(change),

@@ -87,6 +87,15 @@ class ByNobody:
         return jnp.ones(2, bool), (actions,)
 
 
+class AtNothing:
+    kinds, graph, severity, owners = ("look",), None, "state", np.zeros(3, int)
+    views = {"state": ("good", "bad")}
+
+    def aims(self, state, actions, after, step):
+        none = jnp.zeros(1, jnp.int32)
+        return jnp.ones(1, bool), none, none, (jnp.zeros(2, jnp.int32),)
+
+
 class Thawed(Credit):
     """A subclass of a frozen dataclass is frozen only if it is one itself."""
 
@@ -160,6 +169,7 @@ BROKEN = {
     ),
     "a policy gives int32[agent]": broken(Credit, policies=lambda self, side=None: {"two": Constant((0, 1))}),
     "behavior says who decided": broken(Credit, behavior=lambda self, side=None: ByNobody()),
+    "each view has a state per target": broken(Credit, targets=lambda self, side=None: AtNothing()),
     "elapsed is float32()": stepping(lambda obs, state, step: (obs, state, step.replace(elapsed=obs))),
     "elapsed is above 0": stepping(
         lambda obs, state, step: (obs, state, step.replace(elapsed=jnp.zeros(())))

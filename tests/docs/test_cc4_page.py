@@ -16,6 +16,7 @@ from garrison.worlds.cc4.agents import blue, green, red
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.env import BUSY, ENDS
 from garrison.worlds.cc4.events import Events
+from garrison.worlds.cc4.messages import MESSAGES
 from garrison.worlds.cc4.options import FIELDS
 from garrison.worlds.cc4.restrict import IDLE, TRAFFIC
 from garrison.worlds.cc4.shares import CONTRACTOR, REWARDS
@@ -98,6 +99,7 @@ def test_arguments_of_make():
         "busy": BUSY,
         "traffic": TRAFFIC,
         "idle": IDLE,
+        "messages": MESSAGES,
         "rewards": REWARDS,
         "contractor": CONTRACTOR,
         "end": tuple(ENDS),

@@ -39,6 +39,33 @@ def test_rewards_are_divided_by_the_deviation_of_the_running_return():
     np.testing.assert_allclose(second, reward[20:] / totals.std(), rtol=1e-4)
 
 
+def test_each_agent_may_have_a_scale_of_its_own():
+    """As if it were alone, whatever the others get."""
+    rng = np.random.default_rng(0)
+    sizes = np.array([1, 30, 0.1], np.float32)
+    reward = (rng.normal(-3, 2, size=(40, 2, 3)) * sizes).astype(np.float32)
+    done = rng.random((40, 2)) < 0.2
+    scale, scales = norm.RewardScale.zero(2, 3, per_agent=True), [norm.RewardScale.zero(2, 1)] * 3
+    for rows in (slice(0, 20), slice(20, 40)):
+        now, over = jnp.asarray(reward[rows]), jnp.asarray(done[rows])
+        scale, scaled = norm.scale_rewards(scale, now, over, GAMMA)
+        for agent in range(3):
+            scales[agent], alone = norm.scale_rewards(scales[agent], now[..., agent, None], over, GAMMA)
+            np.testing.assert_allclose(scaled[..., agent], alone[..., 0], rtol=1e-5)
+    assert scale.moments.mean.shape == (3,)
+
+
+def test_standardized_values_of_each_agent():
+    rng = np.random.default_rng(0)
+    values = (rng.normal(2, 3, size=(50, 4, 2)) * [1, 100]).astype(np.float32)
+    weight = (rng.random((50, 4, 2)) < 0.7).astype(np.float32)
+    found = np.asarray(norm.standardized(jnp.asarray(values), jnp.asarray(weight)))
+    for agent in range(2):
+        own = values[..., agent][weight[..., agent] > 0]
+        expected = (values[..., agent] - own.mean()) / own.std()
+        np.testing.assert_allclose(found[..., agent], expected, rtol=1e-4, atol=1e-4)
+
+
 def test_the_running_return_is_discounted_by_the_time_that_passed():
     rng = np.random.default_rng(0)
     reward, done = rng.normal(-3, 2, size=(40, 2, 3)).astype(np.float32), rng.random((40, 2)) < 0.2

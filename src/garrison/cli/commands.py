@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from garrison.cli.analyze import Analyze
 from garrison.cli.bench import Bench
 from garrison.cli.cache import use_compilation_cache
 from garrison.cli.common import INTERRUPTED, log, print_in_any_encoding
@@ -47,6 +48,7 @@ Command = (
     | Annotated[Runs, tyro.conf.subcommand("runs")]
     | Annotated[Evaluate, tyro.conf.subcommand("eval")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
+    | Annotated[Analyze, tyro.conf.subcommand("analyze")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Parity, tyro.conf.subcommand("parity", description="Compare Garrison with CybORG.")]

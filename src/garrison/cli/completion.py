@@ -160,6 +160,7 @@ def _names() -> dict[str, list[str]]:
         "--sinks": ["tensorboard", "wandb"],
         "eval": policies,
         "compare": policies,
+        "analyze": policies,
         "report": runs,
         "export": [*directory.packaged(), *runs],
         "resume": runs,

@@ -106,7 +106,7 @@ class Contest:
             episodes, seed = len(seeds), seeds[0]
         check_seeds(episodes, seed)
         if self.out is not None:
-            _check_output(self.out)
+            check_output(self.out)
         return episodes, seed
 
     def show(self, result: Figures) -> int:
@@ -229,7 +229,7 @@ def playing(match: Match, episodes: int) -> Iterator[OnProgress]:
         yield lambda done, total: set_text(f"{text} ({done} of {total} done)")
 
 
-def _check_output(path: Path) -> None:
+def check_output(path: Path) -> None:
     """Raise ``OSError`` if a file cannot be written there; found out before anything is played."""
     probe = path.with_name(f".{path.name}.write-test")
     try:

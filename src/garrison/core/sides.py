@@ -183,6 +183,10 @@ class OneSide(Wrapper):
         self.side_agents(side)
         return super().diagnosis(self.side)
 
+    def targets(self, side: str | None = None) -> Any:
+        self.side_agents(side)
+        return super().targets(self.side)
+
     def observe_as(self, name: str) -> Self:
         if name not in self.observations:
             return super(Wrapper, self).observe_as(name)

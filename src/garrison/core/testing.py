@@ -33,10 +33,10 @@ def check_world(
     ``eager`` False leaves out the step without ``jit``, which takes long in large worlds.
 
     The clauses: the description is frozen, copied equal and hashable (unless it holds arrays), and fits
-    the label lists; sides, contracts, fixed policies, behavior, diagnosis, entities and global states fit
-    it; a restriction leaves its masks as they are; a wrapper forwards every member of the protocol;
-    shapes and dtypes are the protocol's and stay the same from step to step, without weak types, so that
-    steps can be scanned; actions of wrong dtype, shape or range raise ``ValueError`` at the boundary;
+    the label lists; sides, contracts, fixed policies, behavior, diagnosis, targets, entities and global
+    states fit it; a restriction leaves its masks as they are; a wrapper forwards every member of the
+    protocol; shapes and dtypes are the protocol's and stay the same from step to step, without weak types,
+    so that steps can be scanned; actions of wrong dtype, shape or range raise ``ValueError`` at the boundary;
     padding is False or zero; everything is finite, after legal, illegal and too late actions; an agent
     always has a legal action; ``final_obs`` is the observation while the episode runs; episodes end by
     ``max_steps``, and exactly there under ``fixed_horizon``; rewards of a zero-sum world sum to zero; a
@@ -146,7 +146,7 @@ def _check_forwarding(world: World) -> None:
         _require(names[0] == names[1], "a wrapper forwards what it does not change", "policies")
         native = wrapped.native_policies(side) == world.native_policies(side)
         _require(native, "a wrapper forwards what it does not change", "native_policies")
-        for member in ("behavior", "diagnosis", "entities", "restriction"):
+        for member in ("behavior", "diagnosis", "targets", "entities", "restriction"):
             none = [getattr(x, member)(side) is None for x in (wrapped, world)]
             _require(none[0] == none[1], "a wrapper forwards what it does not change", member)
     for name in world.observations:
@@ -192,6 +192,8 @@ def _check_accounts(world: World, key: Array, shapes: _Shapes) -> None:
             _check_behavior(behavior, shapes, len(rows))
         if (diagnosis := world.diagnosis(side)) is not None:
             _check_diagnosis(diagnosis, shapes, len(rows))
+        if (targets := world.targets(side)) is not None:
+            _check_targets(targets, shapes, len(rows))
         if (described := world.entities(side)) is not None and len(world.sides) == 1:
             _check_entities(described, world)
 
@@ -229,6 +231,17 @@ def _check_diagnosis(diagnosis: Any, shapes: _Shapes, agents: int) -> None:
         lambda x: (x.shape, x.dtype), then
     )
     _require(same, "diagnosis keeps the shapes of its counters", then)
+
+
+def _check_targets(targets: Any, shapes: _Shapes, agents: int) -> None:
+    own, after = jax.ShapeDtypeStruct((agents,), jnp.int32), shapes.next_state
+    decided, kind, target, states = jax.eval_shape(targets.aims, shapes.state, own, after, shapes.step)
+    right = decided.shape == kind.shape == target.shape == (agents,) and decided.dtype == jnp.bool_
+    _require(right, "targets says who decided, the kind and the target", f"{decided}, {kind}, {target}")
+    _require(np.all(targets.owners < agents), "owners of targets are agents of the side", targets.owners)
+    seen = [view.shape for view in states]
+    _require(seen == [(len(targets.owners),)] * len(targets.views), "each view has a state per target", seen)
+    _require(targets.severity in targets.views, "severity is a view", targets.severity)
 
 
 def _check_entities(described: Any, world: World) -> None:

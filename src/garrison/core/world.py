@@ -227,6 +227,13 @@ class World(ABC):
         """
         return None
 
+    def targets(self, side: str | None = None) -> Any:
+        """What actions of a side are aimed at, and its states (:class:`garrison.judge.targets.Targets`).
+
+        None, the default: the world does not describe them.
+        """
+        return None
+
     def observations_of(self, side: str) -> tuple[str, ...]:
         """The observation contracts of one side; all of the world's by default."""
         return self.observations

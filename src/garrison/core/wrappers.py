@@ -110,6 +110,10 @@ class Wrapper(World):
         diagnosis = self.world.diagnosis(side)
         return None if diagnosis is None else _InnerDiagnosis(diagnosis, self.inner)
 
+    def targets(self, side: str | None = None) -> Any:
+        targets = self.world.targets(side)
+        return None if targets is None else _InnerTargets(targets, self.inner)
+
     def observations_of(self, side: str) -> tuple[str, ...]:
         return self.world.observations_of(side)
 
@@ -162,6 +166,18 @@ class _InnerDiagnosis:
 
     def add(self, counters: Any, state: State, actions: Array, after: State, step: Step) -> Any:
         return self._diagnosis.add(counters, self._inner(state), actions, self._inner(after), step)
+
+
+class _InnerTargets:
+    """The targets of a wrapped world, given states of the wrapper."""
+
+    def __init__(self, targets: Any, inner: Callable[[State], State]):
+        self.kinds, self.owners, self.views = targets.kinds, targets.owners, targets.views
+        self.severity, self.graph = targets.severity, targets.graph
+        self._targets, self._inner = targets, inner
+
+    def aims(self, state: State, actions: Array, after: State, step: Step) -> Any:
+        return self._targets.aims(self._inner(state), actions, self._inner(after), step)
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,14 @@
 """Evaluation of policies: the same episodes for all, and an interval for every figure."""
 
-__all__ = ["api", "behavior", "diagnosis", "evaluate", "evaluation", "lineup", "match", "stats"]
+__all__ = [
+    "analysis",
+    "api",
+    "behavior",
+    "diagnosis",
+    "evaluate",
+    "evaluation",
+    "lineup",
+    "match",
+    "stats",
+    "targets",
+]

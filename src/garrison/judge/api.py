@@ -55,6 +55,7 @@ def evaluate(
     record: str | None = None,
     which: str = "latest",
     greedy: bool = False,
+    analyze: bool = False,
     sources: Sequence[Source] = (),
     on_progress: OnProgress | None = None,
 ) -> Evaluation:
@@ -74,6 +75,8 @@ def evaluate(
         record: name of the policy whose first episode is recorded step by step, for the report.
         which: checkpoint of runs: "latest", "best", or a kept one.
         greedy: whether policies of runs take their most probable actions instead of sampling.
+        analyze: whether to measure how decisions depend on the states of their targets
+            (:mod:`garrison.judge.analysis`), where the world describes those; for the report too.
         sources: additional kinds of policy specs.
         on_progress: called as ``on_progress(done, total)`` with numbers of episodes.
 
@@ -81,7 +84,7 @@ def evaluate(
         ValueError: for unknown names, policies that do not fit the world, and numbers out of range.
     """
     match = _match(world, policies, against, side, versus, sources, which, greedy)
-    return match.evaluate(episodes, seed, record, on_progress)
+    return match.evaluate(episodes, seed, record, on_progress, analyze)
 
 
 def compare(

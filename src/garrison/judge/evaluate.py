@@ -23,6 +23,7 @@ from garrison.judge.behavior import Behavior, behavior_of
 from garrison.judge.diagnosis import Diagnosis
 from garrison.judge.episodes import Transition, episode_keys, scan
 from garrison.judge.lineup import Lineup, grouped, with_jax_arrays
+from garrison.judge.targets import Aims, Targets, count
 
 #: Seeds of episodes must fit into what a random key is made from.
 _MAX_SEED = 2**31 - 1
@@ -41,6 +42,8 @@ class Episodes(Struct):
     invalid: Any = None
     #: counters of the world's diagnosis, leaves [seed, episode, ...]; None where there is none
     diagnosis: Any = None
+    #: counts of decisions by their targets, leaves [seed, episode, ...]; None where they were not asked for
+    targets: Any = None
 
 
 class Recording(Struct):
@@ -58,6 +61,7 @@ def evaluate(
     episodes: int,
     seed: int,
     record: str | None = None,
+    analyze: bool = False,
     batch: int = 128,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[dict[str, Episodes], Recording | None]:
@@ -68,6 +72,7 @@ def evaluate(
             alone are compiled once, and the world is compiled once for all policies. A world that is called
             again with other arrays, such as the parameters of an opponent, is not compiled again.
         record: name of the policy whose first episode, with its first seed, is recorded.
+        analyze: whether decisions are counted by their targets too, where the world describes those.
         batch: episodes per call of the compiled program, to bound memory.
         on_progress: called after each batch with the number of finished episodes.
 
@@ -88,7 +93,8 @@ def evaluate(
     numbers = iter(rows)
     rows_of = {name: [next(numbers) for _ in seeds] for name, seeds in by_name.items()}
     recorded = None if record is None else rows_of[record][0]
-    together, recording = _batches(world, lineup, episodes, seed, recorded, batch, on_progress)
+    targets = world.targets() if analyze else None
+    together, recording = _batches(world, lineup, episodes, seed, recorded, targets, batch, on_progress)
     return {
         name: jax.tree.map(lambda x, own=own: x[own], together) for name, own in rows_of.items()
     }, recording
@@ -124,6 +130,7 @@ def _batches(
     episodes: int,
     seed: int,
     recorded: int | None,
+    targets: Targets | None,
     batch: int,
     on_progress: Callable[[int], None],
 ) -> tuple[Episodes, Recording | None]:
@@ -132,8 +139,12 @@ def _batches(
     done, recording = [], None
     for number in range(batches):
         seeds = jnp.arange(seed + number * size, seed + (number + 1) * size, dtype=jnp.uint32)
-        figures, first = _play(world, lineup, seeds, recorded)
-        done.append(jax.device_get(figures))
+        figures, (first, aims) = _play(world, lineup, seeds, recorded, targets is not None)
+        figures = jax.device_get(figures)
+        if targets is not None:
+            counts = _counted(targets, jax.device_get(aims), figures.lengths, seed + number * size)
+            figures = figures.replace(targets=counts)
+        done.append(figures)
         recording = jax.device_get(first) if number == 0 else recording
         on_progress(min(episodes, (number + 1) * size))
     return jax.tree.map(lambda *x: np.concatenate(x, axis=1)[:, :episodes], *done), recording
@@ -141,18 +152,25 @@ def _batches(
 
 @eqx.filter_jit
 def _play(
-    world: World, lineup: Lineup, seeds: jax.Array, recorded: int | None
-) -> tuple[Episodes, Recording | None]:
-    """All policies at once, so that the world is compiled once; figures have axes [policy, episode, ...]."""
-    behavior, diagnosis = behavior_of(world), world.diagnosis()
+    world: World, lineup: Lineup, seeds: jax.Array, recorded: int | None, analyze: bool
+) -> tuple[Episodes, tuple[Recording | None, Aims | None]]:
+    """All policies at once, so that the world is compiled once; figures have axes [policy, episode, ...].
 
-    def fold(figures: Episodes, now: Transition) -> tuple[Episodes, Recording | None]:
+    What decisions are aimed at, which is recorded to ``analyze`` them, has axes [step, policy, episode, ...].
+    """
+    behavior, diagnosis = behavior_of(world), world.diagnosis()
+    targets = world.targets() if analyze else None
+
+    def fold(figures: Episodes, now: Transition) -> tuple[Episodes, tuple[Recording | None, Aims | None]]:
         account = jax.vmap(jax.vmap(partial(_account, world, behavior, diagnosis, now.t)))
         figures = account(figures, now.alive, now.state, now.actions, now.after, now.step)
-        if recorded is None:
-            return figures, None
-        seen = Recording(now.state, now.actions, now.after, now.step)
-        return figures, jax.tree.map(lambda x: x[recorded, 0], seen)
+        seen = aims = None
+        if targets is not None:
+            aims = Aims(*jax.vmap(jax.vmap(targets.aims))(now.state, now.actions, now.after, now.step))
+        if recorded is not None:
+            seen = Recording(now.state, now.actions, now.after, now.step)
+            seen = jax.tree.map(lambda x: x[recorded, 0], seen)
+        return figures, (seen, aims)
 
     rows = (lineup.size, len(seeds))
     return scan(
@@ -162,6 +180,22 @@ def _play(
         fold,
         lambda state, step: _no_figures(behavior, diagnosis, rows, state, step),
     )
+
+
+def _counted(targets: Targets, aims: Aims, lengths: np.ndarray, seed: int) -> Any:
+    """Counts of decisions by their targets, leaves [policy, episode, ...].
+
+    Args:
+        lengths: of the episodes, ``int[policy, episode]``; ``seed`` is that of the first.
+    """
+
+    def one(policy: int, episode: int) -> Any:
+        steps = slice(0, int(lengths[policy, episode]))
+        return count(targets, jax.tree.map(lambda x: x[steps, policy, episode], aims), seed + episode)
+
+    policies, episodes = lengths.shape
+    rows = [[one(policy, episode) for episode in range(episodes)] for policy in range(policies)]
+    return jax.tree.map(lambda *x: np.stack(x).reshape(*lengths.shape, *x[0].shape), *sum(rows, []))
 
 
 def _parts(step: Step) -> dict[str, Any]:

@@ -36,6 +36,27 @@ def interval(found: dict[str, Any], sign: str = "") -> str:
     return f"{value} [{low}, {high}]"
 
 
+def information(found: dict[str, Any]) -> str:
+    """An amount of information in bits, with its interval."""
+    if found["low"] is None:
+        return f"{_bits(found['value'])} [{NONE}]"
+    return f"{_bits(found['value'])} [{_bits(found['low'])}, {_bits(found['high'])}]"
+
+
+def _bits(value: float) -> str:
+    return plain(round(value, 3) + 0.0, ".3f")  # without a minus before zero
+
+
+def percent(share: float) -> str:
+    """A share without decimals."""
+    return f"{share:.0%}"
+
+
+def times(ratio: float | None) -> str:
+    """A factor."""
+    return NONE if ratio is None else f"×{ratio:.1f}"
+
+
 def few_episodes(episodes: int) -> str:
     """What a reader should know of figures from few episodes; empty if there are enough."""
     if episodes == 1:

@@ -46,10 +46,15 @@ class Match:
             )
 
     def evaluate(
-        self, episodes: int, seed: int, record: str | None = None, on_progress: OnProgress | None = None
+        self,
+        episodes: int,
+        seed: int,
+        record: str | None = None,
+        on_progress: OnProgress | None = None,
+        analyze: bool = False,
     ) -> Evaluation:
         """Play and judge; see :func:`garrison.judge.api.evaluate`."""
-        results, recording = self._play(episodes, seed, record, on_progress)
+        results, recording = self._play(episodes, seed, record, on_progress, analyze)
         figures = {
             name: summary.summary(self.worlds[name], one, seed, self.versus, self.options)
             for name, one in results.items()
@@ -71,7 +76,12 @@ class Match:
         )
 
     def _play(
-        self, episodes: int, seed: int, record: str | None, on_progress: OnProgress | None
+        self,
+        episodes: int,
+        seed: int,
+        record: str | None,
+        on_progress: OnProgress | None,
+        analyze: bool = False,
     ) -> tuple[dict[str | None, dict[str, Episodes]], Recording | None]:
         self.check(episodes, seed)
         results, recording, total = {}, None, episodes * len(self.worlds)
@@ -83,7 +93,7 @@ class Match:
 
             recorded = record if number == 0 else None
             results[name], found = evaluate(
-                world, self.policies, episodes, seed, recorded, on_progress=progress
+                world, self.policies, episodes, seed, recorded, analyze, on_progress=progress
             )
             recording = recording or found
         return results, recording

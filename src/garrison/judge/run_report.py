@@ -43,7 +43,7 @@ def write_report(
     metrics = run.metrics() if run.metrics_file.exists() else []
     config, system = run.config(), run.system()
     _check_writable(run)
-    result = match.evaluate(episodes, seed, trained, on_progress)
+    result = match.evaluate(episodes, seed, trained, on_progress, analyze=True)
     name, episode = run.path.resolve().name, result.story()
     command = ("garrison", "eval", str(run.path))
     data = PageData(name, trained, result.figures, metrics, config, system, episode, command)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from garrison.core.world import World
-from garrison.judge import diagnosis
+from garrison.judge import analysis, diagnosis
 from garrison.judge.behavior import behavior_of, distance, profile
 from garrison.judge.evaluate import Episodes
 from garrison.judge.stats import (
@@ -109,6 +109,7 @@ def _policy(world: World, episodes: Episodes) -> dict[str, Any]:
         "reward_parts_by_phase": {part: x.tolist() for part, x in by_phase.items()},
         "behavior": profile(behavior_of(world).axes, episodes.decisions),
         "diagnosis": _diagnosis(world, episodes),
+        "targets": None if episodes.targets is None else analysis.figures(world.targets(), episodes.targets),
     }
 
 

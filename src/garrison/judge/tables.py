@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -32,7 +32,7 @@ def table(figures: dict[str, Any]) -> Table:
     versus, scored = figures["versus"], figures["score_steps"] < figures["max_steps"]
     policies = figures["policies"]
     names = {name: _with_seeds(name, one) for name, one in policies.items()}
-    view = _view(_title(figures), _caption(figures, scored), "policy", names)
+    view = new_table(_title(figures), _caption(figures, scored), "policy", names.values())
     columns: dict[str, list[str]] = {
         "return": [mean(one["return"]) for one in policies.values()],
         "sd": [number(one["return"]["sd"]) for one in policies.values()],
@@ -53,7 +53,7 @@ def _matrix_table(figures: dict[str, Any]) -> Table:
     names = {name: _with_seeds(name, one) for name, one in policies.items()}
     side = f"{figures['side']} against" if figures.get("side") else "policy"
     caption = _caption({**figures, "policies": policies}, scored=False)
-    view = _view(_title(figures), f"mean return; {caption}", side, names)
+    view = new_table(_title(figures), f"mean return; {caption}", side, names.values())
     columns = {
         opponent: [mean(one["return"]) for one in against[opponent]["policies"].values()]
         for opponent in against
@@ -69,9 +69,7 @@ def behavior_table(figures: dict[str, Any]) -> Table:
     """Shares of each policy's decisions by kind of action; entropy in nats."""
     profiles = {name: one["behavior"] for name, one in figures["policies"].items()}
     kinds = list(next(iter(profiles.values()))["shares"])
-    view = _view(
-        "decisions", "steps of busy agents are left out", "action", dict(zip(kinds, kinds, strict=True))
-    )
+    view = new_table("decisions", "steps of busy agents are left out", "action", kinds)
     for name in profiles:
         view.add_column(name, justify="right")
     for kind in kinds:
@@ -93,7 +91,7 @@ def _diagnosis_tables(figures: dict[str, Any]) -> list[Table]:
         return []
     first = next(iter(found.values()))
     numbers = list(first["numbers"])
-    view = _view("diagnosis", "means per episode", "of an episode", dict(zip(numbers, numbers, strict=True)))
+    view = new_table("diagnosis", "means per episode", "of an episode", numbers)
     for name in found:
         view.add_column(name, justify="right")
     for name in numbers:
@@ -107,7 +105,7 @@ def _places_table(found: Mapping[str, dict[str, Any]], title: str) -> Table:
     rows = list(next(iter(found.values()))["tables"][title])
     sums = {row: [sum(one["tables"][title][row].values()) for one in found.values()] for row in rows}
     sums = {row: values for row, values in sums.items() if any(values)}
-    view = _view(title, "means per episode, all causes together", "where", {row: row for row in sums})
+    view = new_table(title, "means per episode, all causes together", "where", sums)
     return _filled(
         view,
         {row: row for row in sums},
@@ -130,7 +128,7 @@ def comparison_tables(figures: dict[str, Any]) -> list[Table]:
         "interquartile mean": [interval(one["interquartile_mean"]) for one in policies.values()],
         "sd": [number(one["return"]["sd"]) for one in policies.values()],
     }
-    view = _view(_title(figures), _caption(figures, scored=False), "policy", names)
+    view = new_table(_title(figures), _caption(figures, scored=False), "policy", names.values())
     return [_filled(view, names, columns | _invalid_column(policies)), _pair_table(figures["pairs"])]
 
 
@@ -146,12 +144,13 @@ def _pair_table(pairs: list[dict[str, Any]], title: str = "pairs") -> Table:
         "P(better): the first has the higher return in the same episode; "
         "L1: distance of decision shares, 0 equal, 2 disjoint"
     )
-    return _filled(_view(title, caption, "first minus second", names), names, columns)
+    return _filled(new_table(title, caption, "first minus second", names.values()), names, columns)
 
 
-def _view(title: str, caption: str, first: str, names: Mapping[str, str]) -> Table:
+def new_table(title: str, caption: str, first: str, names: Iterable[str]) -> Table:
+    """A table with a first column, ``first``, that is wide enough for the words of ``names``."""
     view = Table(title=title, caption=caption, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    widest = max((len(word) for name in names.values() for word in name.split()), default=1)
+    widest = max((len(word) for name in names for word in name.split()), default=1)
     view.add_column(first, min_width=min(widest, _NAME_WIDTH), overflow="fold")
     return view
 

@@ -21,24 +21,43 @@ def variance(values: Float32[Array, "*shape"], weight: Float32[Array, "*shape"])
     return mean((values - mean(values, weight)) ** 2, weight)
 
 
-class Moments(Struct):
-    """Mean and variance of all numbers seen so far."""
+def standardized(
+    values: Float32[Array, "*rows agent"], weight: Float32[Array, "*rows agent"]
+) -> Float32[Array, "*rows agent"]:
+    """Each agent's values less their mean, in their own standard deviations, by ``weight``."""
 
-    mean: Float32[Array, ""]
-    variance: Float32[Array, ""]  # population variance
-    count: Float32[Array, ""]  # numbers seen
+    def one(own: Array, weight: Array) -> Array:
+        return (own - mean(own, weight)) / (jnp.sqrt(variance(own, weight)) + 1e-8)
+
+    return jax.vmap(one, in_axes=-1, out_axes=-1)(values, weight)
+
+
+class Moments(Struct):
+    """Mean and variance of all numbers seen so far, of all agents together or of each."""
+
+    mean: Float32[Array, "*agent"]
+    variance: Float32[Array, "*agent"]  # population variance
+    count: Float32[Array, ""]  # numbers seen, of each agent where they are apart
 
     @staticmethod
-    def zero() -> Moments:
-        return Moments(*(jnp.zeros((), jnp.float32) for _ in range(3)))
+    def zero(*agents: int) -> Moments:
+        return Moments(
+            jnp.zeros(agents, jnp.float32), jnp.zeros(agents, jnp.float32), jnp.zeros((), jnp.float32)
+        )
 
 
 def add(moments: Moments, values: Float32[Array, "..."], memory: Float[Array, ""] | float = 1.0) -> Moments:
-    """Take in more numbers, of any shape (Chan et al. 1983); earlier ones keep the weight ``memory``."""
-    count = memory * moments.count + values.size
-    delta = jnp.mean(values) - moments.mean
-    share = values.size / count
-    spread = moments.variance * (1 - share) + jnp.var(values) * share + delta**2 * share * (1 - share)
+    """Take in more numbers, of any shape (Chan et al. 1983); earlier ones keep the weight ``memory``.
+
+    The last axis of ``values`` is that of agents where ``moments`` has it.
+    """
+    rows, size = tuple(range(values.ndim - moments.mean.ndim)), values.size // moments.mean.size
+    count = memory * moments.count + size
+    delta = jnp.mean(values, axis=rows) - moments.mean
+    share = size / count
+    spread = (
+        moments.variance * (1 - share) + jnp.var(values, axis=rows) * share + delta**2 * share * (1 - share)
+    )
     return Moments(moments.mean + delta * share, spread, count)
 
 
@@ -55,8 +74,9 @@ class RewardScale(Struct):
     running: Float32[Array, "env agent"]
 
     @staticmethod
-    def zero(num_envs: int, agents: int) -> RewardScale:
-        return RewardScale(Moments.zero(), jnp.zeros((num_envs, agents), jnp.float32))
+    def zero(num_envs: int, agents: int, per_agent: bool = False) -> RewardScale:
+        moments = Moments.zero(agents) if per_agent else Moments.zero()
+        return RewardScale(moments, jnp.zeros((num_envs, agents), jnp.float32))
 
 
 def scale_rewards(
@@ -88,7 +108,7 @@ def scale_rewards(
     running, totals = jax.lax.scan(forward, scale.running, (reward, done, elapsed))
     moments = add(scale.moments, totals, memory)
     deviation = jnp.where(moments.variance > 1e-8, jnp.sqrt(moments.variance), 1.0)  # 1 while nothing varies
-    return RewardScale(moments, running), reward / deviation
+    return RewardScale(moments, running), reward / jnp.broadcast_to(deviation, reward.shape)
 
 
 class ValueScale(Struct):

@@ -55,6 +55,9 @@ class Settings(Struct):
     """Divide rewards by the running standard deviation of the discounted return."""
     normalize_values: bool = static(default=False)
     """Normalize value targets by their running mean and standard deviation (Pop-Art)."""
+    normalize_per_agent: bool = static(default=False)
+    """Scale rewards and advantages of each agent by its own deviation instead of one for all. For rewards
+    that are split among agents, where else the agent with the largest rewards sets the scale."""
     decisions_only: bool = static(default=False)
     """Learn only from steps with more than one legal action; each gets the rewards until the next such step.
 
@@ -212,7 +215,7 @@ def start(
     begun = TrainState(
         net=net,
         opt=opt,
-        reward_scale=norm.RewardScale.zero(config.num_envs, world.num_agents),
+        reward_scale=norm.RewardScale.zero(config.num_envs, world.num_agents, config.normalize_per_agent),
         value_scale=value_scale or norm.ValueScale.zero(),
         key=key,
         iteration=jnp.zeros((), jnp.int32),
@@ -326,6 +329,8 @@ def samples(
     unexplained, total = norm.variance(advantage, weight), norm.variance(target, weight)
     metrics = {"explained_variance": 1 - unexplained / (total + 1e-8)}
     state = state.replace(reward_scale=reward_scale)
+    if config.normalize_per_agent:
+        advantage = norm.standardized(advantage, weight)
     if config.normalize_values:
         state = state.replace(value_scale=norm.update_popart(state.value_scale, target, weight))
     rows = Sample(

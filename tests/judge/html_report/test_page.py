@@ -13,10 +13,11 @@ from garrison.core.policy import Constant
 from garrison.core.world import Step
 from garrison.judge import story
 from garrison.judge.evaluate import Recording, evaluate
-from garrison.judge.format import duration, interval, number
+from garrison.judge.format import duration, information, interval, number
 from garrison.judge.html_report import plots
 from garrison.judge.html_report.markup import cell, markup, strips, table, tag
 from garrison.judge.html_report.page import PageData, page
+from garrison.judge.html_report.target_plots import states_and_kinds
 from garrison.judge.summary import matrix, summary
 from garrison.worlds.toy.network import Network
 from garrison.worlds.toy.probes import Value
@@ -240,3 +241,18 @@ def test_a_page_of_several_opponents(subject):
 
 def test_plain_characters():
     assert [number(None), interval({"value": 3, "low": None, "high": None})] == ["–", "3.00 [–]"]
+
+
+@pytest.mark.parametrize("graph", [None, [[[0, 0], [1, 1]], [[0, 1]]]])
+def test_an_analysis_has_a_section(subject, graph):
+    world = Network(steps=25)
+    results, _ = evaluate(world, world.policies() | {"ippo": [Constant((2, 4))]}, 5, seed=7, analyze=True)
+    figures = summary(world, results, 7, versus="ippo")
+    figures["policies"]["ippo"]["targets"]["graph"] = graph
+    found = figures["policies"]["ippo"]["targets"]
+    reader = read(page(PageData(**{**vars(subject), "figures": figures})))
+    assert reader.counts["svg"] == (4 if graph is None else 5)
+    assert "Decisions and the states of their targets" in reader.text
+    assert information(found["views"]["host"]["dependence"]) in reader.text
+    assert "infected: restore" in reader.text
+    assert states_and_kinds({name: one["targets"] for name, one in figures["policies"].items()}, "ippo")

@@ -85,6 +85,33 @@ def test_agents_learn_from_shares_and_judges_from_the_team():
     assert (total <= 0.5 * weight * team + 1e-3).all()
 
 
+@pytest.mark.parametrize(("name", "team_share"), [("reactive", 0.5), ("guard", 1.0)])
+def test_shares_of_scripted_teams_add_up_too(name, team_share):
+    """With all of it the team's, agents get parts by their numbers of subnets."""
+    world = garrison.make("cc4", observation="rich", steps=120, rewards="area", team_share=team_share)
+    policy = world.policies()[name]
+
+    @jax.jit
+    def run(key):
+        obs, state = world.reset(key)
+
+        def one(carry, t):
+            obs, state, memory = carry
+            at = jax.random.fold_in(key, t)
+            actions, memory = policy.act(at, obs, world.legal(state), memory)
+            obs, state, step = world.step(at, state, actions)
+            return (obs, state, memory), (step.reward, step.info["team_reward"])
+
+        start = (obs, state, policy.init(key, world.num_agents))
+        return jax.lax.scan(one, start, jnp.arange(119))[1]
+
+    reward, team = (np.asarray(x) for x in run(jax.random.key(2)))
+    assert (team < 0).sum() > 5
+    np.testing.assert_allclose(reward.sum(-1), team, atol=1e-4)
+    by_size = team[:, None] * np.array([1, 1, 1, 1, 3]) / 7
+    assert np.allclose(reward, by_size, atol=1e-4) == (team_share == 1)
+
+
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(ValueError, match="rewards='cause' is for side='blue'"):
         garrison.make("cc4", side="red", rewards="cause")

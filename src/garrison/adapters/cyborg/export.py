@@ -20,6 +20,7 @@ _FILES = {
     "submission.py": _HERE / "submission" / "submission.py",
     "garrison_policy.py": _HERE / "submission" / "garrison_policy.py",
     "garrison_rich.py": _HERE / "rich.py",
+    "garrison_messages.py": _HERE / "messages.py",
 }
 
 
@@ -42,7 +43,7 @@ def export(folder: Path, player: Any, world: CybORGWorld, about: Mapping[str, An
         raise ValueError(f"the challenge's episodes have 500 steps; this team plays {world.steps}")
     arrays, facts = flattened(getattr(player, "net", None))
     facts |= {"greedy": player.greedy, "observation": player.observation or "stock"}
-    facts |= {name: getattr(world, name) for name in ("busy", "traffic", "idle")}
+    facts |= {name: getattr(world, name) for name in ("busy", "traffic", "idle", "messages")}
     facts["policy_after_blocked"] = restrict.POLICY_AFTER_BLOCKED
     arrays["blocked_bits"] = restrict.BLOCKED_BITS.astype(np.int32)
     unfinished = folder.with_name(f".{folder.name}.unfinished")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from garrison.adapters.cyborg import engine, facts
+from garrison.adapters.cyborg import messages as messaging
 from garrison.adapters.cyborg.engine import CybORGSession
 from garrison.adapters.cyborg.rich import Tracker
 from garrison.core.spaces import check_actions
@@ -46,6 +47,8 @@ class CybORGEpisode:
     done: bool = False
     busy: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(T.NUM_BLUE, bool))
     stock: np.ndarray | None = None  # f32[blue, 210]: the last vectors
+    #: int[blue]: index of the action that occupies each agent, plus 1; 0 before the first
+    doing: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(T.NUM_BLUE, int))
 
 
 class Decisions:
@@ -78,6 +81,7 @@ class CybORGWorld(BlueSide):
     idle: str = "free"  # or "off"
     steps: int = 500  # an episode is over after one less
     end: str = "both"  # what the last step is: "terminated", "truncated", or both
+    messages: str = "none"  # or "action8", "state2", "state8"
 
     name = "cyborg"
     observations = PLAYED
@@ -132,7 +136,8 @@ class CybORGWorld(BlueSide):
             key: not used: CybORG draws from the generator of the reset.
             state: of the episode; it is changed, and returned.
             actions: ``int[blue]``.
-            messages: bits ``[blue, 8]`` that the agents send; zeros by default.
+            messages: bits ``[blue, 8]`` that the agents send; by default those of the option ``messages``,
+                else zeros.
 
         Returns:
             Observations ``float32[blue, feature]``, the state, and what the step brought. Its ``info`` has
@@ -146,6 +151,8 @@ class CybORGWorld(BlueSide):
         if state.done:
             raise ValueError("the episode is over; reset to start another")
         chosen = dict(zip(T.BLUE_AGENTS, (int(action) for action in actions), strict=True))
+        state.doing = np.where(state.busy, state.doing, np.asarray(actions, int) + 1)
+        messages = self._sent(state) if messages is None else messages
         sent = None if messages is None else dict(zip(T.BLUE_AGENTS, np.asarray(messages, bool), strict=True))
         decided, places = ~state.busy, self._places(state, chosen)
         vectors, rewards, state.done = state.engine.step(chosen, sent)
@@ -195,6 +202,14 @@ class CybORGWorld(BlueSide):
             return state.stock
         pairs = zip(T.BLUE_AGENTS, state.trackers, strict=True)
         return np.stack([tracker.vector(vectors[agent], self.observation) for agent, tracker in pairs])
+
+    def _sent(self, state: CybORGEpisode) -> np.ndarray | None:
+        """What the agents send by the option ``messages``, each from its own last vector and actions."""
+        if self.messages == "none":
+            return None
+        assert state.stock is not None  # as it is since the reset
+        rows = zip(state.stock, T.BLUE_OBSERVATION_SIZES, state.doing, strict=True)
+        return np.stack([messaging.sent(self.messages, row[:size], doing) for row, size, doing in rows])
 
     def _places(self, state: CybORGEpisode, chosen: Mapping[str, int]) -> tuple[np.ndarray, ...]:
         """Kind, subnet and red's hold of the actions, ``int[blue]`` each; before they are carried out."""
@@ -296,5 +311,5 @@ def on_cyborg(world: World) -> CybORGWorld:
     if foreign:
         raise ValueError(f"CybORG has no option {', '.join(foreign)}; leave it out, or evaluate on Garrison")
     steps = int(world.options.steps)
-    names = ("red", "green", "observation", "busy", "traffic", "idle", "end")
+    names = ("red", "green", "observation", "busy", "traffic", "idle", "end", "messages")
     return CybORGWorld(**{name: getattr(world, name) for name in names}, steps=steps)

@@ -14,6 +14,7 @@ from garrison.judge.html_report import plots
 from garrison.judge.html_report.behavior import behavior, diagnosis, episode
 from garrison.judge.html_report.css import CSS
 from garrison.judge.html_report.markup import Html, cell, details, document, figure, note, section, table, tag
+from garrison.judge.html_report.targets import targets
 from garrison.judge.story import Story
 
 
@@ -54,6 +55,7 @@ def page(data: PageData) -> str:
             _rewards(figures, data.policy, against),
             behavior(figures, data.policy, against),
             *diagnosis(figures, data.policy, against),
+            *targets(figures, data.policy, against),
         ]
     return document(
         f"{data.title}: Garrison report",

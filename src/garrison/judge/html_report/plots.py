@@ -29,26 +29,26 @@ class Palette:
     series: tuple[str, ...]
 
 
-_PRINT = Palette("#1b1f24", "#c9ced6", tuple(f"C{i}" for i in range(SERIES)))
-#: Stand for the page's own colors, by which :func:`_svg` replaces them.
-_PAGE = Palette("#00fa01", "#00fa02", tuple(f"#00fb{i:02x}" for i in range(SERIES)))
-_CSS = {_PAGE.ink: "var(--ink-soft)", _PAGE.faint: "var(--line)"} | {
-    color: f"var(--c{i})" for i, color in enumerate(_PAGE.series)
+PRINT = Palette("#1b1f24", "#c9ced6", tuple(f"C{i}" for i in range(SERIES)))
+#: Stand for the page's own colors, by which :func:`svg` replaces them.
+PAGE = Palette("#00fa01", "#00fa02", tuple(f"#00fb{i:02x}" for i in range(SERIES)))
+_CSS = {PAGE.ink: "var(--ink-soft)", PAGE.faint: "var(--line)"} | {
+    color: f"var(--c{i})" for i, color in enumerate(PAGE.series)
 }
 
 
 def learning_curve(rows: list[dict[str, Any]], levels: Mapping[str, float], title: str) -> bytes:
     """A PNG picture of the returns in ``metrics.jsonl``, with a dashed line per policy in ``levels``."""
     figure = Figure(figsize=(8, 4.8), layout="constrained")
-    _learning_curve(figure.add_subplot(title=title), rows, levels, _PRINT)
+    _learning_curve(figure.add_subplot(title=title), rows, levels, PRINT)
     return png(figure)
 
 
 def learning_curve_svg(rows: list[dict[str, Any]], levels: Mapping[str, float]) -> str:
     """As :func:`learning_curve`, for a page."""
     figure = Figure(figsize=(9.2, 4.2), layout="constrained")
-    _learning_curve(figure.add_subplot(), rows, levels, _PAGE)
-    return _svg(figure, "Mean return over environment steps", _PAGE)
+    _learning_curve(figure.add_subplot(), rows, levels, PAGE)
+    return svg(figure, "Mean return over environment steps", PAGE)
 
 
 def _learning_curve(
@@ -86,7 +86,7 @@ def returns_svg(figures: dict[str, Any]) -> str:
     others = [name for name in policies if name != figures["versus"]]
     for place, (name, one) in enumerate(policies.items()):
         number = others.index(name) + 1 if name in others else 0  # colors as in the learning curve
-        color, found = _PAGE.series[number % SERIES], one["return"]
+        color, found = PAGE.series[number % SERIES], one["return"]
         if found["low"] is not None:
             axes.plot([found["low"], found["high"]], [place, place], color=color, linewidth=6, alpha=0.35)
         if one["seeds"] > 1:
@@ -94,9 +94,9 @@ def returns_svg(figures: dict[str, Any]) -> str:
         axes.plot(found["mean"], place, "o", color=color, markersize=7)
     axes.set(yticks=range(len(policies)), yticklabels=list(policies), ylim=(len(policies) - 0.5, -0.5))
     axes.set_xlabel("return per episode")
-    _style(axes, _PAGE)
+    _style(axes, PAGE)
     axes.xaxis.set_major_formatter(_thousands)
-    return _svg(figure, "Mean return of each policy with its 95% interval", _PAGE)
+    return svg(figure, "Mean return of each policy with its 95% interval", PAGE)
 
 
 def differences(blocks: Mapping[str, list[tuple[str, Mapping[str, float], float]]]) -> bytes:
@@ -114,25 +114,25 @@ def differences(blocks: Mapping[str, list[tuple[str, Mapping[str, float], float]
     for place, (title, marks) in enumerate(blocks.items()):
         axes = panels[place]
         _differences(axes, marks)
-        axes.set_title(title, fontsize=10, color=_PRINT.ink)
+        axes.set_title(title, fontsize=10, color=PRINT.ink)
         axes.tick_params(labelbottom=place + columns >= len(blocks))  # the lowest of each column
     for axes in panels[len(blocks) :]:
         axes.set_visible(False)
-    figure.supxlabel("Garrison − CybORG, in margins", fontsize=10, color=_PRINT.ink)
+    figure.supxlabel("Garrison − CybORG, in margins", fontsize=10, color=PRINT.ink)
     return png(figure)
 
 
 def _differences(axes: Axes, marks: list[tuple[str, Mapping[str, float], float]]) -> None:
-    color = _PRINT.series[0]
-    axes.axvspan(-1, 1, color=_PRINT.series[2], alpha=0.12, linewidth=0)
-    axes.axvline(0, color=_PRINT.ink, linewidth=0.8)
+    color = PRINT.series[0]
+    axes.axvspan(-1, 1, color=PRINT.series[2], alpha=0.12, linewidth=0)
+    axes.axvline(0, color=PRINT.ink, linewidth=0.8)
     for place, (_, found, margin) in enumerate(marks):
         scale = margin or 1.0
         axes.plot([found["low"] / scale, found["high"] / scale], [place, place], color=color, linewidth=2)
         axes.plot(found["value"] / scale, place, "o", color=color, markersize=4)
     axes.set(yticks=range(len(marks)), yticklabels=[name for name, _, _ in marks])
     axes.set_ylim(len(marks) - 0.5, -0.5)
-    _style(axes, _PRINT)
+    _style(axes, PRINT)
 
 
 def timeline_svg(rewards: np.ndarray, parts: Mapping[str, np.ndarray], phases: np.ndarray) -> str:
@@ -145,23 +145,23 @@ def timeline_svg(rewards: np.ndarray, parts: Mapping[str, np.ndarray], phases: n
     figure = Figure(figsize=(9.2, 4.2), layout="constrained")
     total, each = figure.subplots(2, 1, sharex=True, height_ratios=(2, 3))
     steps = np.arange(len(rewards))
-    total.plot(steps, np.cumsum(rewards), color=_PAGE.ink, linewidth=1.6, drawstyle="steps-post")
+    total.plot(steps, np.cumsum(rewards), color=PAGE.ink, linewidth=1.6, drawstyle="steps-post")
     total.set_ylabel("reward so far")
     below, above = np.zeros(len(rewards)), np.zeros(len(rewards))
     width = min(12.0, 700 / len(rewards))
     for number, (name, values) in enumerate(parts.items()):
         start = np.where(values < 0, below, above)
-        color = _PAGE.series[number % SERIES]
+        color = PAGE.series[number % SERIES]
         each.vlines(steps, start, start + values, color=color, linewidth=width, label=name)
         below, above = below + np.minimum(values, 0), above + np.maximum(values, 0)
     each.set(xlabel="step", ylabel="reward")
     for axes in (total, each):
-        _style(axes, _PAGE)
+        _style(axes, PAGE)
         axes.yaxis.set_major_formatter(_thousands)
         for step in np.flatnonzero(np.diff(phases)) + 1:
-            axes.axvline(step - 0.5, color=_PAGE.ink, linewidth=0.8, linestyle=(0, (2, 3)))
-    _legend(each, _PAGE)
-    return _svg(figure, "Rewards of the episode, step by step", _PAGE)
+            axes.axvline(step - 0.5, color=PAGE.ink, linewidth=0.8, linestyle=(0, (2, 3)))
+    _legend(each, PAGE)
+    return svg(figure, "Rewards of the episode, step by step", PAGE)
 
 
 def _thousands(value: float, _: float) -> str:
@@ -189,7 +189,7 @@ def _legend(axes: Axes, palette: Palette) -> None:
     )
 
 
-def _svg(figure: Figure, title: str, palette: Palette) -> str:
+def svg(figure: Figure, title: str, palette: Palette) -> str:
     """The figure as an element of a page."""
     picture = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": title}):

@@ -43,8 +43,11 @@ class StudiedPolicy:
             ValueError: when CybORG has no such world, or is missing.
         """
         other = self.there
-        limits = {"traffic": other.traffic, "idle": other.idle}
-        limited = "".join(f" {name}={value}" for name, value in limits.items() if value != "free")
+        changed = {"traffic": "free", "idle": "free", "messages": "none"}
+        changed = {
+            name: getattr(other, name) for name, usual in changed.items() if getattr(other, name) != usual
+        }
+        limited = "".join(f" {name}={value}" for name, value in changed.items())
         return {
             "policy": self.name,
             "player": episodes_file.fingerprint(self.policy),

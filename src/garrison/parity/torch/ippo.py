@@ -52,6 +52,7 @@ _FIXED = {
     "sharing": "shared",
     "separate_critic": False,
     "normalize_values": False,
+    "normalize_per_agent": False,
     "decisions_only": False,
     "decision_share": None,
     "critic_observation": None,

@@ -16,6 +16,7 @@ from garrison.worlds.cc4.agents.blue import POLICIES as BLUE_POLICIES
 from garrison.worlds.cc4.agents.green import POLICIES as GREEN_POLICIES
 from garrison.worlds.cc4.agents.red import POLICIES as RED_POLICIES
 from garrison.worlds.cc4.env import BUSY, CC4, ENDS, OBSERVATIONS, Episode, play
+from garrison.worlds.cc4.messages import MESSAGES
 from garrison.worlds.cc4.options import Options, default_options
 from garrison.worlds.cc4.shares import CONTRACTOR, REWARDS, SharedRewards
 from garrison.worlds.cc4.two_sided import TwoSidedCC4
@@ -36,6 +37,7 @@ def make(
     busy: str | None = None,
     traffic: str | None = None,
     idle: str | None = None,
+    messages: str | None = None,
     rewards: str | None = None,
     team_share: float | None = None,
     contractor: str | None = None,
@@ -64,6 +66,9 @@ def make(
             ``"off"``: none. Not with ``side="red"``.
         idle: ``"free"`` (the default), or ``"off"``: blue may not choose Monitor, nor Sleep unless it is
             busy. Not with ``side="red"``.
+        messages: what blue agents send to each other in each step: ``"none"`` (the default); ``"action8"``,
+            the action that occupies the sender; ``"state2"``, whether any of its hosts has a process event,
+            and a network event; ``"state8"``, how many have. Not with ``side="red"``.
         rewards: what blue's agents learn from: ``"team"`` (the default), the team's reward; ``"area"``, each
             what happens in its subnets and its Restores; ``"cause"``, the same, but who blocked the traffic
             pays for an access that failed. Judges use the team's reward. Only with ``side="blue"``.
@@ -82,16 +87,16 @@ def make(
     """
     _check("side", side, _SIDES)
     own = {"rewards": rewards, "team_share": team_share, "contractor": contractor}
-    _check_fits(
-        side, red=red, blue=blue, observation=observation, busy=busy, traffic=traffic, idle=idle, **own
-    )
+    own |= {"observation": observation, "busy": busy, "traffic": traffic, "idle": idle, "messages": messages}
+    _check_fits(side, red=red, blue=blue, **own)
     _check("green policy", green, GREEN_POLICIES)
     observation, busy = observation or "stock", busy or "free"
-    traffic, idle = traffic or "free", idle or "free"
+    traffic, idle, messages = traffic or "free", idle or "free", messages or "none"
     _check("observation", observation, PLAYED)
     _check("busy", busy, BUSY)
     _check("traffic", traffic, restrict.TRAFFIC)
     _check("idle", idle, restrict.IDLE)
+    _check("messages", messages, MESSAGES)
     _check("end", end, tuple(ENDS))
     _check("vary", vary, VARIATIONS)
     if side == "blue" and red == "discovery" and "red_probability" in options:
@@ -106,6 +111,7 @@ def make(
         "idle": idle,
         "end": end,
         "vary": vary,
+        "messages": messages,
     }
     if side == "both":
         return TwoSidedCC4(**settings, scripts=_scripts(red))
@@ -134,7 +140,9 @@ _LEARNING = ("rewards", "team_share", "contractor")
 #: arguments that a side does not have, and who has them
 _FOREIGN = {
     "blue": {"blue": "side='red'"},
-    "red": dict.fromkeys(("red", "observation", "busy", "traffic", "idle", *_LEARNING), "side='blue'"),
+    "red": dict.fromkeys(
+        ("red", "observation", "busy", "traffic", "idle", "messages", *_LEARNING), "side='blue'"
+    ),
     "both": {"blue": "side='red'"} | dict.fromkeys(_LEARNING, "side='blue'"),
 }
 

@@ -23,11 +23,11 @@ _AGES = (rich.HostFeature.ANALYZED_AGE, rich.HostFeature.EVIDENCE_AGE)
 
 
 @lru_cache(maxsize=8)
-def of_blue(observation: str, links: bool = True) -> Entities:
+def of_blue(observation: str, links: bool = True, messages: bool = False) -> Entities:
     """What blue's observations under a contract describe; see :class:`garrison.core.entities.Entities`.
 
     Hosts: servers, then users of each subnet. Links: from each other subnet into each own one; without
-    ``links`` they are left out, as are Allow and Block.
+    ``links`` they are left out, as are Allow and Block. With ``messages`` agents read those of the others.
     """
     context = np.zeros((T.NUM_BLUE, 1), np.int32)  # the phase
     levels = (T.NUM_PHASES,)
@@ -36,9 +36,14 @@ def of_blue(observation: str, links: bool = True) -> Entities:
         parts.append(rich.START + np.arange(len(rich.OF_AGENT), dtype=np.int32))
     if observation == "true":
         parts.append(np.arange(truth.START, truth.HOSTS, dtype=np.int32))
-    for part in parts:
-        context = np.concatenate([context, np.tile(part, (T.NUM_BLUE, 1))], axis=1)
-        levels += (0,) * len(part)
+    rows = [np.tile(part, (T.NUM_BLUE, 1)) for part in parts]
+    if messages:  # they end the stock vector
+        ends = np.array(T.BLUE_OBSERVATION_SIZES, np.int32)[:, None]
+        bits = T.MESSAGE_BITS * (T.NUM_BLUE - 1)
+        rows.append(ends - bits + np.arange(bits, dtype=np.int32))
+    for row in rows:
+        context = np.concatenate([context, row], axis=1)
+        levels += (0,) * row.shape[1]
     own = np.array([[T.FIRST_BLUE_ACTION[verb][agent] for verb in _OWN_VERBS] for agent in range(T.NUM_BLUE)])
     return Entities(
         kinds=(_hosts(observation), _links()) if links else (_hosts(observation),),

@@ -29,12 +29,15 @@ from garrison.worlds.cc4.diagnosis import BLUE as BLUE_DIAGNOSIS
 from garrison.worlds.cc4.diagnosis import Blue as Diagnosis
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.events import Events
+from garrison.worlds.cc4.messages import sent
 from garrison.worlds.cc4.options import Options, default_options
 from garrison.worlds.cc4.recall import Recall
 from garrison.worlds.cc4.reward import reward_parts
 from garrison.worlds.cc4.rich import BlueMemory
 from garrison.worlds.cc4.state import State, initial_state
 from garrison.worlds.cc4.step import turn
+from garrison.worlds.cc4.targets import BLUE as BLUE_TARGETS
+from garrison.worlds.cc4.targets import Blue as Targets
 from garrison.worlds.cc4.topology import Topology
 from garrison.worlds.cc4.topology_checks import check
 
@@ -123,6 +126,11 @@ def blue_restriction(observation: str, busy: str, traffic: str, idle: str) -> Re
     return restrict.Restriction(busy, traffic, idle)
 
 
+def blue_entities(observation: str, traffic: str, messages: str) -> Entities:
+    """Blue's entities, by the options of the world."""
+    return entities.of_blue(observation, links=traffic != "off", messages=messages != "none")
+
+
 _SIZES = {
     "stock": T.BLUE_OBSERVATION_SIZES,
     "rich": rich.OBSERVATION_SIZES,
@@ -139,13 +147,14 @@ def blue_observation_sizes(contract: str) -> tuple[int, ...]:
 class BlueSide(World):
     """What a world of CC4 with blue as the only side says of itself, whichever engine it plays on.
 
-    A dataclass that is derived from it has the fields ``observation``, the contract's name, and ``busy``.
+    A dataclass that is derived from it has these fields; ``observation`` is the contract's name.
     """
 
     observation: str
     busy: str
     traffic: str
     idle: str
+    messages: str
 
     observations = OBSERVATIONS
     agents = T.BLUE_AGENTS
@@ -204,7 +213,7 @@ class BlueSide(World):
 
     def entities(self, side: str | None = None) -> Entities:
         self.side_agents(side)
-        return entities.of_blue(self.observation, links=self.traffic != "off")
+        return blue_entities(self.observation, self.traffic, self.messages)
 
     def restriction(self, side: str | None = None) -> Restriction | None:
         """None under the stock contract, too: it does not tell who is busy."""
@@ -242,6 +251,7 @@ class Simulation(World):
     idle: str = "free"  # "off": no Monitor, and no Sleep unless busy
     end: str = "both"  # what the last step is: "terminated", "truncated", or both, as in CybORG
     vary: str = "none"  # how the options of episodes differ (vary.VARIATIONS)
+    messages: str = "none"  # what blue agents send to each other (messages.MESSAGES)
 
     name = "cc4"
     version = "1"
@@ -319,7 +329,7 @@ class Simulation(World):
         Args:
             actions: of all agents; see :meth:`World.step`.
             messages: bits that the blue agents send, delivered in the observation returned here
-                (§7.5); zeros by default.
+                (§7.5); by default what the option ``messages`` makes of the step, else zeros.
 
         Raises:
             ValueError: outside jit, for actions of a wrong shape or dtype or out of range.
@@ -333,6 +343,8 @@ class Simulation(World):
             draws, state.replace(red_memory=memory), actions[: T.NUM_BLUE], red_action, green_kind
         )
         with jax.named_scope("observe"):
+            if messages is None and self.messages != "none":
+                messages = sent(self.messages, state.topology, state.state, episode.state)
             obs = self.observe(episode, messages)
         terminated, truncated = self.ending(done)
         team: Any = sum(parts.values())
@@ -403,6 +415,11 @@ class CC4(BlueSide, Simulation):
 
     def legal(self, state: Episode) -> Mask:
         return blue_masks(self.busy, self.traffic, self.idle, state)
+
+    def targets(self, side: str | None = None) -> Targets | None:
+        """None against a red without a finite-state machine."""
+        self.side_agents(side)
+        return BLUE_TARGETS if red.remembers(self.scripts) else None
 
     def two_sided(self) -> World:
         """The same game with red as a side too, of which this red is a script."""

@@ -22,7 +22,7 @@ from garrison.core.entities import Entities
 from garrison.core.policy import Actions, Constant, Mask, Obs, Policy
 from garrison.core.typing import Array, Float32, Shaped
 from garrison.core.world import Restriction, World
-from garrison.worlds.cc4 import entities, red_view
+from garrison.worlds.cc4 import red_view
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue, red
@@ -35,11 +35,14 @@ from garrison.worlds.cc4.env import (
     OBSERVATIONS,
     Episode,
     Simulation,
+    blue_entities,
     blue_masks,
     blue_observation_sizes,
     blue_restriction,
     blue_vectors,
 )
+from garrison.worlds.cc4.targets import BLUE as BLUE_TARGETS
+from garrison.worlds.cc4.targets import Blue as Targets
 
 _SIDES = {
     "blue": tuple(range(T.NUM_BLUE)),
@@ -123,7 +126,9 @@ class TwoSidedCC4(Simulation):
 
     def entities(self, side: str | None = None) -> Entities | None:
         self.side_agents(side)
-        return entities.of_blue(self.observation, links=self.traffic != "off") if side == "blue" else None
+        if side != "blue":
+            return None
+        return blue_entities(self.observation, self.traffic, self.messages)
 
     def restriction(self, side: str | None = None) -> Restriction | None:
         self.side_agents(side)
@@ -138,6 +143,11 @@ class TwoSidedCC4(Simulation):
     def diagnosis(self, side: str | None = None) -> Diagnosis | None:
         self.side_agents(side)
         return BLUE_DIAGNOSIS if side == "blue" else None
+
+    def targets(self, side: str | None = None) -> Targets | None:
+        """Blue's; None where no red has a finite-state machine."""
+        self.side_agents(side)
+        return BLUE_TARGETS if side == "blue" and red.remembers(self.scripts) else None
 
     def native_policies(self, side: str) -> tuple[str, ...]:
         self.side_agents(side)

@@ -68,6 +68,32 @@ class Draws(Struct):
         return Draws(spread=draws[:4], phishing=draws[4], alert=draws[5:])
 
 
+class Targets:
+    """Hosts, clean or infected; see :class:`garrison.judge.targets.Targets`."""
+
+    kinds = ("analyse", "restore")
+    owners = np.array([agent for agent, hosts in enumerate(GUARDED) for _ in hosts])
+    views = {"host": ("clean", "infected")}
+    severity = "host"
+    graph = None
+
+    def aims(
+        self, state: NetworkState, actions: Actions, after: NetworkState, step: Step
+    ) -> tuple[
+        Bool[Array, "agent"], Int32[Array, "agent"], Int32[Array, "agent"], tuple[Int32[Array, "host"]]
+    ]:
+        index = jnp.clip(actions, 0, NUM_ACTIONS - 1)
+        agent = np.arange(len(GUARDED))
+        aimed = jnp.asarray(ANALYSE | RESTORE)[agent, index]  # [agent, host]
+        target = jnp.where(jnp.any(aimed, axis=1), jnp.argmax(aimed, axis=1), len(HOSTS))
+        kind = jnp.any(jnp.asarray(RESTORE)[agent, index], axis=1)
+        decided, states = ~state.busy, (state.infected.astype(jnp.int32),)
+        return decided, kind.astype(jnp.int32), target.astype(jnp.int32), states
+
+
+TARGETS = Targets()
+
+
 @dataclass(frozen=True)
 class Network(World):
     """The world ``toy/network``; see the module. Raises ``ValueError`` for an option that makes no sense.
@@ -153,6 +179,10 @@ class Network(World):
     def observation_labels(self, agent: int | str) -> list[str]:
         hosts = [HOSTS[host] for host in GUARDED[self.agent_index(agent)]]
         return [*(f"alert on {h}" for h in hosts), *(f"{h} found infected" for h in hosts), "busy", "time"]
+
+    def targets(self, side: str | None = None) -> Targets:
+        self.side_agents(side)
+        return TARGETS
 
     def describe(self, state: NetworkState) -> dict[str, Any]:
         hosts = [

@@ -11,9 +11,11 @@ from CybORG.Agents import BaseAgent
 from CybORG.Agents.Wrappers import BlueFlatWrapper
 
 if __package__:  # from a zip file
+    from .garrison_messages import sent
     from .garrison_policy import TEAMS, read
     from .garrison_rich import VECTOR, Tracker
 else:
+    from garrison_messages import sent
     from garrison_policy import TEAMS, read
     from garrison_rich import VECTOR, Tracker
 
@@ -34,6 +36,8 @@ class TeamWrapper(BlueFlatWrapper):
         super().__init__(env)
         self._raw: dict[str, dict] = {}
         self._trackers = {agent: Tracker() for agent in self.possible_agents}
+        self._stock: dict[str, np.ndarray] = {}
+        self._doing: dict[str, int] = {}  # the action that occupies each agent, plus 1
 
     def reset(self, *args: Any, **kwargs: Any) -> tuple[dict, dict]:
         vectors, info = super().reset(*args, **kwargs)
@@ -42,6 +46,8 @@ class TeamWrapper(BlueFlatWrapper):
         return self._seen(vectors), info
 
     def step(self, actions: dict[str, int], messages: dict | None = None, **kwargs: Any) -> tuple:
+        if ABOUT["messages"] != "none":
+            messages = self._sent(actions)
         vectors, *others = super().step(actions, messages=messages, **kwargs)
         for agent in vectors:
             self._trackers[agent].update(self._raw[agent], actions[agent])
@@ -51,7 +57,14 @@ class TeamWrapper(BlueFlatWrapper):
         self._raw[agent_name] = observation
         return super().observation_change(agent_name, observation)
 
+    def _sent(self, actions: dict[str, int]) -> dict[str, np.ndarray]:
+        """What each agent sends, from its own last vector and actions."""
+        idle = [agent for agent in actions if not self._trackers[agent].busy]
+        self._doing.update({agent: actions[agent] + 1 for agent in idle})
+        return {agent: sent(ABOUT["messages"], self._stock[agent], self._doing[agent]) for agent in actions}
+
     def _seen(self, vectors: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+        self._stock = vectors
         return {
             agent: {"observation": self._vector(agent, vector), "action_mask": self._mask(agent, vector)}
             for agent, vector in vectors.items()

@@ -25,7 +25,12 @@ _REMEMBERING = ("fsm", "discovery")
 
 def initial_memory(policies: Iterable[str]) -> FsmMemory | None:
     """The memory with which an episode begins in which these policies decide."""
-    return fsm.initial_memory() if set(policies) & set(_REMEMBERING) else None
+    return fsm.initial_memory() if remembers(policies) else None
+
+
+def remembers(policies: Iterable[str]) -> bool:
+    """Whether any of these policies keeps a memory of hosts."""
+    return bool(set(policies) & set(_REMEMBERING))
 
 
 def remember(memory: FsmMemory | None, state: State) -> FsmMemory | None:
