@@ -58,6 +58,12 @@ class RewardScale(Struct):
     def zero(num_envs: int, agents: int) -> RewardScale:
         return RewardScale(Moments.zero(), jnp.zeros((num_envs, agents), jnp.float32))
 
+    @property
+    def deviation(self) -> Float32[Array, ""]:
+        """What rewards are divided by; 1 while nothing varies."""
+        variance = self.moments.variance
+        return jnp.where(variance > 1e-8, jnp.sqrt(variance), 1.0)
+
 
 def scale_rewards(
     scale: RewardScale,
@@ -86,9 +92,8 @@ def scale_rewards(
         return jnp.where(done_t[:, None], 0.0, after), total
 
     running, totals = jax.lax.scan(forward, scale.running, (reward, done, elapsed))
-    moments = add(scale.moments, totals, memory)
-    deviation = jnp.where(moments.variance > 1e-8, jnp.sqrt(moments.variance), 1.0)  # 1 while nothing varies
-    return RewardScale(moments, running), reward / deviation
+    scale = RewardScale(add(scale.moments, totals, memory), running)
+    return scale, reward / scale.deviation
 
 
 class ValueScale(Struct):
