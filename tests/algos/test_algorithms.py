@@ -17,6 +17,13 @@ from garrison import algos
 ALGORITHMS = algos.names()
 METRICS = {"return", "episodes", "grad_norm", "nonfinite_inputs", "finite_updates"}
 SMALL = {"total_steps": 64, "num_envs": 2, "minibatches": 1, "epochs": 1, "hidden_sizes": (8,)}
+SMALL |= {"replay_steps": 64, "updates": 2, "batch_size": 2, "mixer_size": 4, "hyper_size": 4}
+
+
+def small(algorithm, **changes):
+    """A small configuration: those of the settings that the algorithm has."""
+    known = {x.name for x in fields(algorithm.Config)}
+    return algorithm.Config(**{name: x for name, x in (SMALL | changes).items() if name in known})
 
 
 def checked_iterations(algorithm, config, world) -> None:
@@ -50,7 +57,7 @@ def checked_iterations(algorithm, config, world) -> None:
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_every_algorithm_keeps_the_interface(name, network):
     algorithm, world = algos.get(name), garrison.make("toy/coordination")
-    config = algorithm.Config(**SMALL, network=network, cell_size=4)
+    config = small(algorithm, network=network, cell_size=4)
     assert is_dataclass(config)
     checked_iterations(algorithm, config, world)
     assert not algorithm.holds_environments(config, world)
@@ -61,7 +68,7 @@ def test_every_algorithm_keeps_the_interface(name, network):
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_every_algorithm_keeps_the_interface_on_cc4(name):
     algorithm = algos.get(name)
-    checked_iterations(algorithm, algorithm.Config(**SMALL), garrison.make("cc4", steps=20))
+    checked_iterations(algorithm, small(algorithm), garrison.make("cc4", steps=20))
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
@@ -102,7 +109,7 @@ def test_settings_out_of_range_are_refused(name, field, wrong):
     if field not in known:
         pytest.skip(f"{name} has no {field}")
     network = {"network": "recurrent"} if field.startswith("cell") else {}
-    config = algorithm.Config(**{**SMALL, **network, field: wrong})
+    config = small(algorithm, **{**network, field: wrong})
     word = "network" if field == "network" else f"{field} is {wrong}"
     with pytest.raises(
         ValueError, match=word.replace("(", r"\(").replace(")", r"\)").replace(f" {wrong}", "")
@@ -112,9 +119,9 @@ def test_settings_out_of_range_are_refused(name, field, wrong):
 
 def test_a_sweep_is_checked_as_a_whole():
     algorithm, world = algos.get("ippo"), garrison.make("toy/coordination")
-    algorithm.check(algorithm.Config(**SMALL, gamma=jnp.array([0.9, 1.0])), world)
+    algorithm.check(small(algorithm, gamma=jnp.array([0.9, 1.0])), world)
     with pytest.raises(ValueError, match="gamma is"):
-        algorithm.check(algorithm.Config(**SMALL, gamma=jnp.array([0.9, 1.1])), world)
+        algorithm.check(small(algorithm, gamma=jnp.array([0.9, 1.1])), world)
 
 
 def code_lines(path: Path) -> list[str]:

@@ -12,7 +12,7 @@ from garrison.learn import shard
 # Devices can only be multiplied before JAX starts, so a process of its own does both trainings.
 PROGRAM = """
 import jax, numpy as np
-from garrison.algos import ippo
+from garrison import algos
 from garrison.learn import shard
 from garrison.worlds.toy.network import Network
 from dataclasses import dataclass
@@ -22,11 +22,14 @@ class FixedNetwork(Network):
     fixed_horizon = True
 
 assert jax.device_count() == 2
+algorithm = algos.get(name)
 def trained(world, rollout_steps):
-    config = ippo.Config(total_steps=500, num_envs=4, rollout_steps=rollout_steps, hidden_sizes=(8,))
-    state = jax.jit(ippo.init)(config, world, jax.random.key(0))
-    step = jax.jit(ippo.iteration).lower(config, world, state).compile()
-    for _ in range(ippo.num_iterations(config, world)):
+    config = algorithm.Config(
+        total_steps=500, num_envs=4, rollout_steps=rollout_steps, hidden_sizes=(8,), **settings
+    )
+    state = jax.jit(algorithm.init)(config, world, jax.random.key(0))
+    step = jax.jit(algorithm.iteration).lower(config, world, state).compile()
+    for _ in range(algorithm.num_iterations(config, world)):
         state, metrics = step(config, world, state)
     return step, state, metrics
 
@@ -35,17 +38,27 @@ for world, rollout_steps in ((Network(steps=6), 8), (FixedNetwork(steps=6), None
     with shard.devices(4):
         step, two, _ = trained(world, rollout_steps)
     assert len(jax.tree.leaves(two.net)[0].sharding.device_set) == 2
-    assert "all-reduce" in step.as_text()  # gradients are summed over the devices
+    assert joined in step.as_text()
     for a, b in zip(jax.tree.leaves(one.net), jax.tree.leaves(two.net), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 print("equal")
 """
 
 
-def test_two_devices_learn_what_one_does():
+#: What each algorithm joins: gradients are summed over the devices, a replay is on each of them.
+JOINED = {
+    "ippo": ("all-reduce", {}),
+    "qmix": ("all-gather", {"sequence": 2, "updates": 2, "batch_size": 4, "replay_steps": 100}),
+}
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_two_devices_learn_what_one_does(name):
     flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
     environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True)
+    joined, settings = JOINED[name]
+    program = f"name, joined, settings = {name!r}, {joined!r}, {settings!r}\n{PROGRAM}"
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert done.stdout == "equal\n", done.stderr
 
 

@@ -35,6 +35,7 @@ _ALGORITHMS = Plugins(
     {
         "ippo": "garrison.algos.ippo",
         "mappo": "garrison.algos.mappo",
+        "qmix": "garrison.algos.qmix",
     },
 )
 

@@ -130,7 +130,7 @@ def _inside(action: int, count: int) -> bool:
 _MEMBERS = (
     *("name", "version", "agents", "action_counts", "observation_sizes", "max_steps", "fixed_horizon"),
     *("score_steps", "idle_actions", "zero_sum", "time_unit", "asynchronous", "observation", "observations"),
-    *("global_state_kinds", "sides"),
+    *("observation_dtype", "global_state_kinds", "sides"),
 )
 
 
@@ -177,7 +177,8 @@ def _check_accounts(world: World, key: Array, shapes: _Shapes) -> None:
     """Global states, fixed policies and the counting of decisions, by shapes alone."""
     seen = {world.observation: (shapes.obs, shapes.state)}  # by observation contract
     for kind in world.global_state_kinds:
-        given = jax.eval_shape(partial(world.global_state, kind=kind), shapes.state, shapes.obs)
+        state = None if kind == "concat" else shapes.state
+        given = jax.eval_shape(partial(world.global_state, kind=kind), state, shapes.obs)
         shape = (world.global_state_size(kind),)
         right = given.shape == shape and given.dtype == jnp.float32 and not given.weak_type
         _require(right, f"the global state {kind!r} is float32{shape}", f"{given.dtype}{given.shape}")
@@ -367,6 +368,8 @@ def _check_values(world: World, obs: Any, legal: Any, step: Any = None) -> None:
         _require(legal[..., agent, :].any(-1).all(), "an agent always has a legal action", who)
         _require((obs[..., agent, features:] == 0).all(), "the padding of observations is zero", who)
         _require((final_obs[..., agent, features:] == 0).all(), "the padding of final_obs is zero", who)
+    exact = (obs.astype(world.observation_dtype) == obs).all()
+    _require(exact, "observation_dtype holds every observation exactly", world.observation_dtype)
     _check_finite((obs, step))
     running = np.ones(obs.shape[:-2], bool) if step is None else ~np.asarray(step.done)
     _require(

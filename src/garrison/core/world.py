@@ -112,6 +112,8 @@ class World(ABC):
     observation: str | None = None
     #: names of the observation contracts, each beginning with the features of those before it
     observations: tuple[str, ...] = ()
+    #: NumPy's name of the smallest type that holds every number of an observation exactly; replays use it
+    observation_dtype: str = "float32"
     #: what :meth:`global_state` can give
     global_state_kinds: tuple[str, ...] = ("concat",)
 
@@ -176,7 +178,8 @@ class World(ABC):
         Args:
             state: the state of one environment.
             obs: the observations of all agents in that state.
-            kind: one of ``global_state_kinds``. ``"concat"``: the unpadded observations, one after another.
+            kind: one of ``global_state_kinds``. ``"concat"``: the unpadded observations, one after another;
+                it is made from ``obs`` alone, and ``state`` may be None.
 
         Raises:
             ValueError: for an unknown kind.

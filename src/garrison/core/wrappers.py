@@ -69,6 +69,7 @@ class Wrapper(World):
     asynchronous = _forwarded("asynchronous")
     observation = _forwarded("observation")
     observations = _forwarded("observations")
+    observation_dtype = _forwarded("observation_dtype")
     global_state_kinds = _forwarded("global_state_kinds")
     sides = _forwarded("sides")
 
@@ -91,7 +92,7 @@ class Wrapper(World):
         return self.world.global_state_size(kind)
 
     def global_state(self, state: State, obs: Obs, kind: str = "concat") -> Float32[Array, "number"]:
-        return self.world.global_state(self.inner(state), obs, kind)
+        return self.world.global_state(None if state is None else self.inner(state), obs, kind)
 
     def policies(self, side: str | None = None) -> dict[str, Policy]:
         return self.world.policies(side)

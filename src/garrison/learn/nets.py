@@ -317,6 +317,29 @@ def unroll(
     return jax.vmap(recurrent.unroll, in_axes=(0, 1, 1), out_axes=1)(carry, obs, first)
 
 
+def unroll_after(
+    net: Net,
+    carry: Any,
+    obs: Float32[Array, "step env agent feature"],
+    first: Bool[Array, "step env"],
+    after: Float32[Array, "step env agent feature"],
+) -> tuple[Float32[Array, "step env agent action"], Float32[Array, "step env agent action"]]:
+    """Logits of sequences, and at ``after``, what each step led to before any reset.
+
+    ``carry`` as for :func:`unroll`.
+    """
+    if carry is None:
+        return unroll(net, None, obs, None)[0], unroll(net, None, after, None)[0]
+    step: Any = jax.vmap(net)
+
+    def one(carry: Any, row: tuple[Array, Array, Array]) -> tuple[Any, tuple[Array, Array]]:
+        obs, first, after = row
+        carry, (logits, _) = step(carry, obs, first)
+        return carry, (logits, step(carry, after, jnp.zeros_like(first))[1][0])
+
+    return jax.lax.scan(one, carry, (obs, first, after))[1]
+
+
 def unroll_critic(
     critic: CentralCritic,
     carry: Any,

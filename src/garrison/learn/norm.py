@@ -78,6 +78,12 @@ class RewardScale(Struct):
         moments = Moments.zero(agents) if per_agent else Moments.zero()
         return RewardScale(moments, jnp.zeros((num_envs, agents), jnp.float32))
 
+    @property
+    def deviation(self) -> Float32[Array, "*agent"]:
+        """What rewards are divided by, of all agents or of each; 1 while nothing varies."""
+        variance = self.moments.variance
+        return jnp.where(variance > 1e-8, jnp.sqrt(variance), 1.0)
+
 
 def scale_rewards(
     scale: RewardScale,
@@ -106,9 +112,8 @@ def scale_rewards(
         return jnp.where(done_t[:, None], 0.0, after), total
 
     running, totals = jax.lax.scan(forward, scale.running, (reward, done, elapsed))
-    moments = add(scale.moments, totals, memory)
-    deviation = jnp.where(moments.variance > 1e-8, jnp.sqrt(moments.variance), 1.0)  # 1 while nothing varies
-    return RewardScale(moments, running), reward / jnp.broadcast_to(deviation, reward.shape)
+    scale = RewardScale(add(scale.moments, totals, memory), running)
+    return scale, reward / jnp.broadcast_to(scale.deviation, reward.shape)
 
 
 class ValueScale(Struct):

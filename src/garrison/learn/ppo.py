@@ -16,43 +16,32 @@ import jax.numpy as jnp
 from garrison.core.struct import Struct, static
 from garrison.core.typing import Array, Bool, Float, Float32, Int, Int32, PRNGKeyArray
 from garrison.core.world import State, World
-from garrison.learn import dists, gae, minibatches, nets, norm, optim, rollout, shard
+from garrison.learn import dists, experience, gae, minibatches, nets, norm, optim, rollout
 from garrison.learn import teacher as teachers
 from garrison.learn.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, Range, check
-from garrison.learn.rollout import Position, Rollout
+from garrison.learn.rollout import Rollout
 
-Metrics = dict[str, Array]
+Metrics = experience.Metrics
+
+rollout_steps = experience.rollout_steps
+steps_per_iteration = experience.steps_per_iteration
+num_iterations = experience.num_iterations
+holds_environments = experience.holds_environments
+tile = experience.tile
+placed = experience.placed
+iteration = experience.iteration
+footprint = experience.footprint
 
 
-class Settings(Struct):
+class Settings(experience.Settings):
     """Hyperparameters. Numbers that are not ``static`` are leaves: ``vmap`` over them is a sweep."""
 
-    total_steps: int = static(default=1_000_000)
-    """Environment steps to train for, over all environments; rounded up to whole iterations."""
-    num_envs: int = static(default=16)
-    """Number of parallel environments."""
-    rollout_steps: int | None = static(default=None)
-    """Steps per environment between updates; None: as many as the longest episode has."""
     epochs: int = static(default=2)
     """Passes over each rollout."""
     minibatches: int = static(default=4)
     """Gradient steps per pass."""
-    network: str = static(default="mlp")
-    """Network: mlp, recurrent, or entity, which treats all hosts alike."""
-    hidden_sizes: tuple[int, ...] = static(default=(256, 256))
-    """Widths of the hidden layers."""
-    activation: str = static(default="tanh")
-    """Activation of the hidden layers: tanh or relu."""
-    cell: str = static(default="gru")
-    """Cell of recurrent networks: gru or lstm."""
-    cell_size: int = static(default=128)
-    """Width of the cell of recurrent networks."""
     chunk: int | None = static(default=None)
     """Steps to backpropagate through in recurrent networks; None: the whole rollout."""
-    sharing: str = static(default="shared")
-    """Which agents share a policy network: shared (all), grouped (those of equal sizes), separate (none)."""
-    normalize_rewards: bool = static(default=True)
-    """Divide rewards by the running standard deviation of the discounted return."""
     normalize_values: bool = static(default=False)
     """Normalize value targets by their running mean and standard deviation (Pop-Art)."""
     normalize_per_agent: bool = static(default=False)
@@ -65,12 +54,6 @@ class Settings(Struct):
     that takes several steps is then one decision, and the idle steps after it dilute neither the policy's
     gradient nor the decay of advantages. Off is the usual treatment: each step is a decision.
     """
-    anneal_lr: bool = static(default=True)
-    """Decrease the learning rate linearly to 0."""
-    learning_rate: float = 3e-4
-    """Step size of Adam."""
-    gamma: float = 0.99
-    """Discount per step, or per unit of time in worlds with steps of varying duration."""
     gae_lambda: float = 0.95
     """Decay λ of generalized advantage estimation, per decision."""
     clip_eps: float = 0.2
@@ -83,9 +66,6 @@ class Settings(Struct):
     """Weight of the entropy bonus at the end of training, reached linearly; None: constant."""
     entropy_until: float = 1.0
     """Part of the training after which entropy_end is reached."""
-    reward_memory: float = 1.0
-    """With normalize_rewards: weight that earlier rollouts keep in the standard deviation at each new one. 1
-    forgets nothing, so that rewards of a team that got much better look small."""
     teacher: str | None = static(default=None)
     """Name of a scripted policy of the world whose choices are learned too; None: nobody's. It chooses in the
     states that the networks reach."""
@@ -99,20 +79,18 @@ class Settings(Struct):
     """Weight of the clipped policy loss. 0, with a teacher: imitation alone."""
     target_kl: float | None = None
     """Stop the update early when the approximate KL divergence of a minibatch exceeds this; None: never."""
-    max_grad_norm: float = 0.5
-    """Maximum global norm of the gradients."""
 
 
 #: Ranges of the numbers in :class:`Settings`.
 RANGES = {
-    **dict.fromkeys(("total_steps", "num_envs", "epochs", "minibatches"), COUNT),
-    **dict.fromkeys(("rollout_steps", "chunk"), Range(1, optional=True)),
-    **dict.fromkeys(("learning_rate", "clip_eps", "max_grad_norm"), POSITIVE),
-    **dict.fromkeys(("gamma", "gae_lambda"), SHARE),
+    **experience.RANGES,
+    **dict.fromkeys(("epochs", "minibatches"), COUNT),
+    "chunk": Range(1, optional=True),
+    "clip_eps": POSITIVE,
+    "gae_lambda": SHARE,
     **dict.fromkeys(("value_coef", "entropy_coef", "teacher_coef", "policy_coef"), NOT_NEGATIVE),
     **dict.fromkeys(("entropy_end", "teacher_end"), Range(0, optional=True)),
     **dict.fromkeys(("entropy_until", "teacher_until"), Range(0, 1, above=True)),
-    "reward_memory": SHARE,
     "target_kl": Range(0, above=True, optional=True),
 }
 
@@ -169,26 +147,6 @@ def check_settings(config: Settings, world: World) -> None:
         raise ValueError(f"minibatches is {config.minibatches}; a rollout has only {there} {what} to divide")
 
 
-def rollout_steps(config: Settings, world: World) -> int:
-    """Steps of each environment in a rollout."""
-    return world.max_steps if config.rollout_steps is None else config.rollout_steps
-
-
-def steps_per_iteration(config: Settings, world: World) -> int:
-    """Environment steps of one iteration, over all environments."""
-    return rollout_steps(config, world) * config.num_envs
-
-
-def num_iterations(config: Settings, world: World) -> int:
-    """Iterations that make up ``total_steps``, rounded up."""
-    return -(-config.total_steps // steps_per_iteration(config, world))
-
-
-def holds_environments(config: Settings, world: World) -> bool:
-    """Whether the train state holds the environments; it does not where rollouts are whole episodes."""
-    return not rollout.whole_episodes(world, rollout_steps(config, world))
-
-
 # ---------------------------------------------------------------- train state
 
 
@@ -203,15 +161,6 @@ def start(
     value_scale: norm.ValueScale | None = None,
 ) -> TrainState:
     """The first train state. ``memory`` is that of the networks in one environment."""
-    first = obs = state = taught = None
-    if holds_environments(config, world):
-        envs = rollout.envs_of(world, config.num_envs, rollout_steps(config, world))
-        obs, state = envs.reset(reset_key)
-        if (teacher := teachers.of(config.teacher, world)) is not None:
-            taught = teachers.memory(teacher, reset_key, world, config.num_envs)
-    memory = tile(memory, config.num_envs) if obs is not None and jax.tree.leaves(memory) else None
-    if memory is not None or taught is not None:
-        first = jnp.ones(config.num_envs, bool)
     begun = TrainState(
         net=net,
         opt=opt,
@@ -219,25 +168,9 @@ def start(
         value_scale=value_scale or norm.ValueScale.zero(),
         key=key,
         iteration=jnp.zeros((), jnp.int32),
-        obs=obs,
-        world=state,
-        first=first,
-        memory=memory,
-        teacher=taught,
+        **experience.start(config, world, memory, reset_key, teachers.of(config.teacher, world)),
     )
     return placed(begun)
-
-
-def tile(tree: Any, num_envs: int) -> Any:
-    """One copy per environment: leaves [env, ...]."""
-    return jax.tree.map(lambda x: jnp.broadcast_to(x, (num_envs, *x.shape)), tree)
-
-
-def placed(state: TrainState) -> TrainState:
-    """Shard per-environment arrays over devices, replicate the rest; see :func:`shard.devices`."""
-    own = ("obs", "world", "first", "memory", "teacher")
-    envs = shard.over_envs({name: getattr(state, name) for name in own})
-    return shard.everywhere(state.replace(**dict.fromkeys(own))).replace(**envs)
 
 
 # ---------------------------------------------------------------- experience
@@ -254,37 +187,18 @@ def collect(
     pack: Callable[[Float32[Array, "agent feature"]], Any] | None = None,
 ) -> tuple[TrainState, Rollout]:
     """Play one rollout. ``memory`` is that of the networks at the start of an episode of one environment."""
-    steps = rollout_steps(config, world)
-    envs = rollout.envs_of(world, config.num_envs, steps, global_states)
-    key, reset_key, play_key = jax.random.split(state.key, 3)
-    teacher, taught = teachers.of(config.teacher, world), ()
-    if teacher is not None:
-        taught = teachers.memory(teacher, reset_key, world, config.num_envs)
-    first, own = jnp.ones(config.num_envs, bool), tile(memory, config.num_envs)
-    obs, envs_state, holds = state.obs, state.world, holds_environments(config, world)
-    if obs is None or not holds:
-        obs, envs_state = envs.reset(reset_key)
-    begun = Position(obs, envs_state, first, own)
-    if not holds:
-        begun = begun.replace(teacher=taught)
-    elif state.first is not None:  # else nobody asks whether an episode begins
-        begun = begun.replace(first=state.first, teacher=() if state.teacher is None else state.teacher)
-        if state.memory is not None:
-            begun = begun.replace(memory=state.memory)
-    begun = shard.over_envs(begun)
-    teach = None if teacher is None else teachers.teach(teacher, world)
-    end, batch = rollout.play(
-        envs, act, value, play_key, begun, steps, global_states, config.chunk, pack, teach
+    return experience.collect(
+        config,
+        world,
+        state,
+        act,
+        value,
+        memory,
+        global_states,
+        chunk=config.chunk,
+        pack=pack,
+        teacher=teachers.of(config.teacher, world),
     )
-    if holds:
-        state = state.replace(obs=end.obs, world=end.state)
-        if state.first is not None:
-            state = state.replace(first=end.first)
-        if state.memory is not None:
-            state = state.replace(memory=end.memory)
-        if state.teacher is not None:
-            state = state.replace(teacher=end.teacher)
-    return state.replace(key=key), shard.over_envs(batch, axis=1)
 
 
 def choose(
@@ -454,42 +368,6 @@ def update(
 
     begun = (state.net, state.opt, jnp.ones((), bool))
     (net, opt, _), (metrics, made) = jax.lax.scan(minibatch, begun, plan.order)
-    finite = jnp.cumprod(jnp.isfinite(metrics["grad_norm"]))  # until the first that is not
-    metrics = jax.tree.map(jnp.mean, metrics)
-    metrics |= {"learning_rate": rate, "entropy_coef": entropy_coef}
-    metrics |= {"updates": jnp.sum(made), "finite_updates": jnp.sum(finite)}
+    metrics = experience.of_updates(metrics)
+    metrics |= {"learning_rate": rate, "entropy_coef": entropy_coef, "updates": jnp.sum(made)}
     return state.replace(net=net, opt=opt, key=plan.key), metrics
-
-
-def iteration(
-    collect: Callable[[Any, World, TrainState], tuple[TrainState, Rollout]],
-    update: Callable[[Any, TrainState, Rollout, Array], tuple[TrainState, Metrics]],
-    config: Settings,
-    world: World,
-    state: TrainState,
-) -> tuple[TrainState, Metrics]:
-    """Collect and learn once. Metrics are scalars; ``return`` is NaN if no episode ended."""
-    progress = state.iteration.astype(jnp.float32) / num_iterations(config, world)
-    state, batch = collect(config, world, state)
-    state, metrics = update(config, state, batch, progress)
-    mean_return, episodes = rollout.mean_return(batch)
-    inputs = sum(
-        rollout.count(lambda x: ~jnp.isfinite(x), rows) for rows in jax.tree.leaves((batch.obs, batch.reward))
-    )
-    metrics = {"return": mean_return, "episodes": episodes, **metrics, "nonfinite_inputs": inputs}
-    return placed(state.replace(iteration=state.iteration + 1)), metrics
-
-
-def footprint(
-    collect: Callable[[Any, World, TrainState], tuple[TrainState, Rollout]],
-    init: Callable[[Any, World, Array], TrainState],
-    config: Any,
-    world: World,
-) -> int:
-    """Bytes of one rollout."""
-
-    def played(config: Any, world: World, key: Array) -> Rollout:
-        return collect(config, world, init(config, world, key))[1]
-
-    batch = jax.eval_shape(played, config, world, jax.random.key(0))
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(batch))

@@ -23,12 +23,12 @@ from garrison.core.wrappers import AutoReset, EpisodeStats, Vectorize, Wrapper
 
 
 class Seen(Struct):
-    """What is known before an action; axes [env, agent, ...]."""
+    """What is known before an action."""
 
-    obs: Float32[Array, "env agent feature"]
-    mask: Bool[Array, "env agent action"] | None  # legal actions; None where a value alone is asked for
-    first: Bool[Array, "env"]  # an episode begins
-    global_state: Float32[Array, "env number"] | None = None  # where the rollout holds global states
+    obs: Shaped[Array, "*step env agent feature"]  # f32, or as it was packed
+    mask: Bool[Array, "*step env agent action"] | None  # legal actions; None where a value alone is asked for
+    first: Bool[Array, "*step env"]  # an episode begins
+    global_state: Float32[Array, "*step env number"] | None = None  # where the rollout holds global states
 
 
 #: key, memory, seen -> next memory, action, log-probability of the action, value
@@ -55,7 +55,8 @@ class Position(Struct):
 class Rollout(Struct):
     """What was played; :func:`play` makes it step by step, and returns it with the axis step.
 
-    ``next_value`` is None within :func:`play` alone, where it is the value of the next step.
+    ``next_value`` is None where nobody asked for values, and within :func:`play` where it is the value of the
+    next step.
     """
 
     obs: Any  # f32[step, env, agent, feature], or what was packed of it: leaves [step, env, ...]
@@ -73,6 +74,8 @@ class Rollout(Struct):
     first: Bool[Array, "*step env"] | None = None  # an episode begins; None for policies without memory
     memory: Any = None  # before steps 0, chunk, 2 * chunk, ...: leaves [chunk, env, ...]; likewise
     teacher: Int32[Array, "*step env agent"] | None = None  # what the teacher would have done
+    #: what each step led to, before any reset; in rollouts of whole episodes, what the last one led to
+    after: Seen | None = None
 
 
 def whole_episodes(world: World, steps: int) -> bool:
@@ -128,7 +131,7 @@ def global_state(
 def play(
     envs: Vectorize,
     act: Act,
-    value: Value,
+    value: Value | None,
     key: PRNGKeyArray,
     start: Position,
     steps: int,
@@ -136,16 +139,19 @@ def play(
     chunk: int | None = None,
     pack: Callable[[Obs], Any] | None = None,
     teach: Teach | None = None,
+    ends: bool = False,
 ) -> tuple[Position, Rollout]:
     """Play ``steps`` steps from ``start`` on.
 
     Args:
         envs: what :func:`envs_of` returned for ``steps`` and ``global_states``.
         act: decides for all environments.
-        value: the value of what was seen; the memory that it gets is that after the step before.
+        value: the value of what was seen; the memory that it gets is that after the step before. None where
+            no ``next_value`` is needed.
         chunk: the policy's memory is kept before each ``chunk``-th step; None keeps that before the first.
         pack: what the rollout keeps of one environment's observations; None keeps them as they are.
         teach: what a teacher would do, for all environments; it is kept, not done.
+        ends: whether to keep what steps led to, which no later row shows: ``Rollout.after``.
 
     Returns:
         Where playing stands afterwards, and the rollout.
@@ -171,7 +177,7 @@ def play(
             action=action,
             log_prob=log_prob,
             value=value_now,
-            next_value=value(memory, final) if resets else None,
+            next_value=value(memory, final) if resets and value is not None else None,
             reward=step.info.get("agent_reward", step.reward),
             terminated=step.terminated,
             done=step.done,
@@ -181,13 +187,18 @@ def play(
             first=now.first if remembers else None,
             memory=at.memory if remembers and chunk else None,
             teacher=taught,
+            after=_packed(final, pack) if resets and ends else None,
         )
         return Position(obs, state, step.done, memory, teacher), row
 
     end, rollout = jax.lax.scan(one, start, jax.random.split(key, steps))
     if not resets:
-        last = value(end.memory, _seen(envs, end, global_states).replace(first=goes_on))
-        rollout = rollout.replace(next_value=jnp.concatenate([rollout.value[1:], last[None]]))
+        final = _seen(envs, end, global_states).replace(first=goes_on)
+        if value is not None:
+            last = value(end.memory, final)
+            rollout = rollout.replace(next_value=jnp.concatenate([rollout.value[1:], last[None]]))
+        if ends:
+            rollout = rollout.replace(after=jax.tree.map(lambda x: x[None], _packed(final, pack)))
     if remembers and chunk:
         rollout = rollout.replace(memory=jax.tree.map(lambda x: x[::chunk], rollout.memory))
     elif remembers:
@@ -198,6 +209,10 @@ def play(
 def _seen(envs: Vectorize, at: Position, global_states: tuple[str, ...]) -> Seen:
     state = global_state(envs, at.state, at.obs, global_states) if global_states else None
     return Seen(at.obs, envs.legal(at.state), at.first, state)
+
+
+def _packed(seen: Seen, pack: Callable[[Obs], Any] | None) -> Seen:
+    return seen if pack is None else seen.replace(obs=jax.vmap(pack)(seen.obs))
 
 
 def pick(

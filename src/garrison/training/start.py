@@ -18,7 +18,7 @@ from garrison.training import seeds
 from garrison.training.config import Training, read
 
 #: Parts of a train state that are taken over: networks, and the units of their values. Optimizers are fresh.
-_NETWORKS = ("net", "value_scale")
+_NETWORKS = ("net", "target", "value_scale")
 
 
 def from_run(text: str, which: str = "latest") -> dict[str, Any]:

@@ -23,6 +23,10 @@ GOLDEN = {
     ("toy/memory", "1"): "4263a11741868ffb",
     ("toy/pursuit", "1"): "83165778f976d6d7",
     ("toy/network", "1"): "3f1366de64bcc0fc",
+    ("toy/two_step", "1"): "f0532d6beeda5f81",
+    ("toy/climb", "1"): "304a5cd0f96906dc",
+    ("toy/mask_next", "1"): "0a260d66682234d2",
+    ("toy/sizes", "1"): "bea0c312fd0c15ea",
     ("toy/truncation", "1"): "b40bcffb9f371f61",
     ("toy/value", "1"): "de865c78beeb3b00",
 }

@@ -167,6 +167,10 @@ class BlueSide(World):
         return blue_observation_sizes(self.observation)
 
     @property
+    def observation_dtype(self) -> str:
+        return "uint8" if self.observation == "stock" else "float32"  # bits, and a phase of 0 to 2
+
+    @property
     def asynchronous(self) -> bool:
         return self.busy == "masked"
 

@@ -1,3 +1,3 @@
 """Small worlds: probes of one part of a learner each, and a four-host network to defend."""
 
-__all__ = ["network", "probes"]
+__all__ = ["games", "network", "probes"]

@@ -1,0 +1,135 @@
+"""QMIX, VDN and independent Q-learning on the probe worlds, each beside a learner that has to fail."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import garrison
+from garrison.algos import qmix
+from garrison.algos.qmix import Config
+from garrison.learn import targets
+
+GAMMA = 0.9
+CONFIG = Config(
+    total_steps=6_000,
+    num_envs=16,
+    hidden_sizes=(32,),
+    learning_rate=3e-3,
+    gamma=GAMMA,
+    mixer="sum",
+    mixer_size=8,
+    hyper_size=16,
+    updates=8,
+    target_updates=50,
+    replay_steps=20_000,
+    exploration_until=0.5,
+)
+#: play at random, so that what is reached depends on what can be represented alone
+RANDOM = CONFIG.replace(exploration_end=1.0, gamma=0.99)
+
+
+def trained(name: str, config: Config = CONFIG, seeds: int = 1):
+    """The world, and the train states of several seeds: leaves [seed, ...]."""
+    world = garrison.make(name)
+    qmix.check(config, world)
+
+    def one(seed):
+        state = qmix.init(config, world, jax.random.key(seed))
+        step = lambda state, _: (qmix.iteration(config, world, state)[0], None)  # noqa: E731
+        return jax.lax.scan(step, state, length=qmix.num_iterations(config, world))[0]
+
+    return world, jax.jit(lambda seeds: jax.lax.map(one, seeds))(jnp.arange(seeds))
+
+
+def returns(world, states) -> np.ndarray:
+    """Mean return of 64 episodes of each seed's policy."""
+
+    def episode(policy, key):
+        (obs, state), total = world.reset(key), 0.0
+        memory = policy.init(key, world.num_agents)
+        for _ in range(world.max_steps):
+            actions, memory = policy.act(key, obs, world.legal(state), memory)
+            obs, state, step = world.step(key, state, actions)
+            total += step.team_reward
+        return total
+
+    def of_seed(state):
+        policy = qmix.policy(state, world)
+        return jax.vmap(lambda key: episode(policy, key))(jax.random.split(jax.random.key(7), 64)).mean()
+
+    return np.asarray(jax.jit(lambda states: jax.lax.map(of_seed, states))(states))
+
+
+def values(states, obs) -> np.ndarray:
+    """Values of one agent's actions in units of the world's rewards, of the first seed."""
+    state = jax.tree.map(lambda x: x[0], states)
+    _, (q, _) = state.net["agents"]((), jnp.asarray(obs, jnp.float32)[None], False)
+    return np.asarray(q[0] * state.reward_scale.deviation)
+
+
+@pytest.mark.parametrize("td_lambda", [0.0, 0.6])
+def test_values_are_discounted(td_lambda):
+    _, states = trained("toy/discount", CONFIG.replace(td_lambda=td_lambda))
+    found = np.array([values(states, row) for row in np.eye(3)])
+    np.testing.assert_allclose(found, np.array([[GAMMA**2], [GAMMA], [1.0]]) * np.ones(2), atol=0.05)
+
+
+@pytest.mark.parametrize("rollout_steps", [None, 16])
+def test_values_go_on_across_a_time_limit(rollout_steps):
+    config = CONFIG.replace(rollout_steps=rollout_steps, sequence=1, batch_size=64, updates=16)
+    _, states = trained("toy/truncation", config.replace(total_steps=12_000, target_updates=20))
+    np.testing.assert_allclose(values(states, [1.0]), 1 / (1 - GAMMA), rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("toy/credit", {"mixer": "none"}),
+        ("toy/masking", {"mixer": "qmix"}),
+        ("toy/coordination", {"mixer": "qmix", "exploration": "boltzmann"}),
+        ("toy/coordination", {"mixer": "none", "target_tau": 0.02}),
+        ("toy/busy", {"td_lambda": 0.6}),
+        ("toy/sizes", {"mixer": "qmix", "sharing": "grouped", "total_steps": 12_000}),
+    ],
+)
+def test_finds_the_best_actions(name, change):
+    world, states = trained(name, CONFIG.replace(**change))
+    assert returns(world, states) > 0.97
+
+
+def test_the_next_states_mask_reaches_the_target(monkeypatch):
+    """Before an illegal action of value 2 the value is γ; a maximum over all actions says 2 γ."""
+    _, states = trained("toy/mask_next")
+    np.testing.assert_allclose(values(states, [0, 1, 0]), GAMMA, atol=0.05)
+    np.testing.assert_allclose(values(states, [1, 0, 0]), 2 * GAMMA, atol=0.05)
+    masked = targets.double_q
+    monkeypatch.setattr(
+        targets, "double_q", lambda online, target, mask: masked(online, target, jnp.ones_like(mask))
+    )
+    _, states = trained("toy/mask_next")
+    np.testing.assert_allclose(values(states, [0, 1, 0]), 2 * GAMMA, atol=0.05)
+
+
+@pytest.mark.parametrize("seeds", [1, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("mixer", "reached"), [("qmix", 8), ("sum", 7), ("none", 7)])
+def test_only_a_mixer_of_the_state_plays_the_risky_game(mixer, reached, seeds):
+    """Rashid et al. 2018, section 5: a sum says 6.5 of the best pair, and each alone 4.5."""
+    world, states = trained("toy/two_step", RANDOM.replace(mixer=mixer, total_steps=8_000), seeds)
+    assert (returns(world, states) == reached).all()
+
+
+@pytest.mark.parametrize("seeds", [1, pytest.param(5, marks=pytest.mark.slow)])
+def test_a_monotonic_mixer_does_not_climb(seeds):
+    """Nor should it: from random play it cannot represent the game, and says so by playing safe."""
+    world, states = trained("toy/climb", RANDOM.replace(mixer="qmix"), seeds)
+    assert (returns(world, states) == 0).all()
+
+
+@pytest.mark.parametrize("seeds", [1, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("network", ["recurrent", "mlp"])
+def test_only_a_recurrent_network_remembers(network, seeds):
+    config = CONFIG.replace(network=network, cell_size=32, total_steps=16_000, learning_rate=5e-3)
+    world, states = trained("toy/memory", config, seeds)
+    found = returns(world, states)
+    assert (found > 0.97).all() if network == "recurrent" else (np.abs(found - 0.5) < 0.2).all()
