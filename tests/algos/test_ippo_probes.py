@@ -66,7 +66,7 @@ def test_finds_the_best_actions(name):
         {"sharing": "separate"},
         {"sharing": "grouped", "separate_critic": True, "activation": "relu"},
         {"normalize_values": True, "normalize_per_agent": True, "entropy_end": 0.0, "target_kl": 0.05},
-        {"normalize_rewards": False, "anneal_lr": False},
+        {"normalize_rewards": False, "anneal_lr": False, "learning_rate": 1e-3},
     ],
     ids=lambda change: " ".join(change),
 )

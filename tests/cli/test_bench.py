@@ -74,7 +74,7 @@ def test_the_cache_is_measured_by_two_processes(monkeypatch, capsys):
         (["toy/network", "--cyborg"], "CybORG plays cc4, not 'toy/network'"),
         (["toy/network", "--devices", "0"], "devices is 0"),
         (["toy/network", "--devices", "1000"], f"devices is 1000; there are {jax.device_count()}"),
-        (["toy/network", "--preset", "best"], "no preset 'best'; presets: quick, "),
+        (["toy/network", "--preset", "best"], r"no preset 'best' .*; presets: quick, "),
         (
             ["--steps", "500", "--num-envs", "1", "--use-cache"],
             "steps is 500; an episode of world 'cc4' has 499",

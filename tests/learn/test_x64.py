@@ -1,5 +1,6 @@
 """Networks and train states have single precision whatever JAX's default is, so checkpoints interchange."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -18,7 +19,9 @@ def types(name: str, world: str) -> list[str]:
     """Shapes and dtypes of all leaves of a train state before and after an iteration; nothing is computed."""
     algorithm, made, found = algos.get(name), garrison.make(world), []
     for network in NETWORKS:
-        config = algorithm.Config(**SETTINGS, **network)
+        known = {field.name for field in dataclasses.fields(algorithm.Config)}
+        given = {key: value for key, value in (SETTINGS | network).items() if key in known}
+        config = algorithm.Config(**given)
         state = jax.eval_shape(algorithm.init, config, made, jax.random.key(0))
         after, _ = jax.eval_shape(algorithm.iteration, config, made, state)
         for tree in (state, after):

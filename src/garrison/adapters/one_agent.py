@@ -143,6 +143,7 @@ class OneAgent(Wrapper):
     entities = World.entities
     behavior = World.behavior
     diagnosis = World.diagnosis
+    targets = World.targets
     observations_of = World.observations_of
     native_policies = World.native_policies
     with_native = World.with_native

@@ -25,9 +25,9 @@ def epsilon_greedy(
     q: Float32[Array, "*batch action"], mask: Bool[Array, "*batch action"], epsilon: Number
 ) -> Float32[Array, "*batch action"]:
     """Log-probabilities of the best legal action, but with ``epsilon`` of any legal action alike."""
-    legal = _legal(mask)
+    legal = _legal(mask).astype(jnp.float32)
     best = jax.nn.one_hot(greedy(q, mask), q.shape[-1])
-    uniform = legal / jnp.sum(legal, axis=-1, keepdims=True, dtype=jnp.float32)
+    uniform = legal / jnp.sum(legal, axis=-1, keepdims=True)
     return _log((1.0 - epsilon) * best + epsilon * uniform)
 
 
