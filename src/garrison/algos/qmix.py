@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from garrison.core.struct import Struct, static
+from garrison.core.struct import Struct, nbytes, static
 from garrison.core.typing import Array, Bool, Float32, Int32, PRNGKeyArray
 from garrison.core.world import State, World
 from garrison.learn import dists, experience, explore, mixers, nets, norm, optim, replay, targets
@@ -318,4 +318,4 @@ def policy(state: TrainState, world: World, greedy: bool = False) -> NetworkPoli
 def footprint(config: Config, world: World) -> int:
     """Bytes of one rollout and of the replay."""
     state = jax.eval_shape(init, config, world, jax.random.key(0))
-    return experience.footprint(collect, init, config, world) + experience.size(state.replay)
+    return experience.footprint(collect, init, config, world) + nbytes(state.replay)

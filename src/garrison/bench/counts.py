@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from garrison.core.struct import nbytes
 from garrison.core.world import World
 
 
@@ -22,11 +23,6 @@ def _inner(values: Iterable[Any]) -> Iterable[Any]:
             one = getattr(one, "jaxpr", one)
             if hasattr(one, "eqns"):
                 yield one
-
-
-def size(tree: Any) -> int:
-    """Bytes of all arrays of a tree, or of their shapes."""
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def sizes(world: World) -> dict[str, Any]:
@@ -44,12 +40,12 @@ def sizes(world: World) -> dict[str, Any]:
     parts: dict[str, int] = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
         name = jax.tree_util.keystr(path[:1], simple=True) or "state"
-        parts[name] = parts.get(name, 0) + size(leaf)
+        parts[name] = parts.get(name, 0) + nbytes(leaf)
     step = jax.make_jaxpr(world.step)(key, state, actions)
     return {
-        "bytes_per_environment": size(state),
+        "bytes_per_environment": nbytes(state),
         "bytes_by_part": parts,
-        "bytes_changed": sum(aval.size * aval.dtype.itemsize for aval in changed),
-        "bytes_seen": size((obs, jax.eval_shape(world.legal, state))),
+        "bytes_changed": nbytes(changed),
+        "bytes_seen": nbytes((obs, jax.eval_shape(world.legal, state))),
         "equations_in_step": equations(step.jaxpr),
     }

@@ -70,3 +70,8 @@ class Struct:
         def replace(self, **changes: Any) -> Self:
             """A copy with some fields changed."""
             ...
+
+
+def nbytes(tree: Any) -> int:
+    """Bytes of all arrays of a tree, or of their shapes."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

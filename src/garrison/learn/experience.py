@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from garrison.core.policy import Policy
-from garrison.core.struct import Struct, static
+from garrison.core.struct import Struct, nbytes, static
 from garrison.core.typing import Array, Float32, Int32, PRNGKeyArray
 from garrison.core.world import World
 from garrison.core.wrappers import Vectorize
@@ -105,12 +105,7 @@ def footprint(
     def played(config: Any, world: World, key: Array) -> Rollout:
         return collect(config, world, init(config, world, key))[1]
 
-    return size(jax.eval_shape(played, config, world, jax.random.key(0)))
-
-
-def size(tree: Any) -> int:
-    """Bytes of all arrays of a tree."""
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+    return nbytes(jax.eval_shape(played, config, world, jax.random.key(0)))
 
 
 # ---------------------------------------------------------------- environments in the train state

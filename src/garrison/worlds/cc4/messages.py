@@ -19,7 +19,7 @@ from garrison.worlds.cc4.topology import Topology
 #: event, and a network event; ``"state8"``: how many have
 MESSAGES = ("none", "action8", "state2", "state8")
 
-_OWN = np.array([[zone in zones for zone in range(T.NUM_ZONES)] for zones in T.BLUE_SUBNETS])
+_OWN = T.SUBNET_BLUE[: T.NUM_ZONES] == np.arange(T.NUM_BLUE)[:, None]  # [blue, zone]
 _PLACES = np.arange(T.MESSAGE_BITS - 1, -1, -1)  # the most significant bit first
 
 
