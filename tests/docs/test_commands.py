@@ -15,7 +15,7 @@ def documented() -> list[tuple[str, str]]:
     for page in all_pages():
         if page.name == "CHANGELOG.md":
             continue  # names commands without their arguments
-        text = page.read_text()
+        text = page.read_text().replace("\\\n", " ")  # a command over several lines is one
         inline = re.findall(r"`(garrison [^`]*)`", prose(text))
         blocks = re.findall(r"^(garrison [^#\n]*)", text, flags=re.MULTILINE)
         found += [(name(page), command.strip()) for command in inline + blocks]
