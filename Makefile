@@ -37,6 +37,8 @@ PYTHON_lowest := python3.11
 PYTHON_newest := python3.13
 
 test-lowest test-newest: test-%:
+	@$(or $(PYTHON),$(PYTHON_$*)) -c "$(SUITABLE)" || \
+	    { echo "$(or $(PYTHON),$(PYTHON_$*)) cannot run here: make $@ PYTHON=/path/to/another" >&2; exit 1; }
 	$(or $(PYTHON),$(PYTHON_$*)) -m venv .cache/venv-$*
 	.cache/venv-$*/bin/python -c '$(REQUIRED)' | sed 's/>=/$(if $(filter lowest,$*),==,>=)/' >.cache/$*.txt
 	.cache/venv-$*/bin/python -m pip install --quiet --upgrade --constraint .cache/$*.txt '.[train,test]'
