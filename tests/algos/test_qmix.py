@@ -213,6 +213,9 @@ def test_memory_is_empty_where_an_episode_begins_and_full_where_one_is_cut(rollo
     state, rows = sampled(config, world)
     net, (now, after) = state.net["agents"], rows.views()
     q, next_q = jax.jit(offpolicy.outputs)(net, rows)
+    alone = (jax.jit(of)(net, rows) for of in (offpolicy.outputs_now, offpolicy.outputs_after))
+    for one, other in zip(alone, (q, next_q), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
     step = jax.jit(net.__call__)
     for column in range(2):
         carry = net.initial_carry(world.num_agents)

@@ -23,7 +23,7 @@ from garrison.learn import critics, dists, experience, nets, norm, offpolicy, op
 from garrison.learn.encoders import Trunk
 from garrison.learn.experience import Metrics
 from garrison.learn.policy import NetworkPolicy
-from garrison.learn.ranges import NOT_NEGATIVE, POSITIVE, Range, check_choice
+from garrison.learn.ranges import NOT_NEGATIVE, POSITIVE, SHARE, Range, check_choice
 from garrison.learn.ranges import check as check_ranges
 from garrison.learn.replay import Replay, Rows
 from garrison.learn.rollout import Rollout, Seen
@@ -49,6 +49,9 @@ class Config(offpolicy.Settings):
     """Learn two critics, and take the smaller of their values as the target."""
     target_action: str = static(default="sample")
     """Next action in the target: sample (of the target actor) or argmax (its most probable one)."""
+    td_lambda: float = 0.0
+    """Decay λ of the returns that critics are fitted to; 0 takes one step's reward and the value of what
+    followed."""
     others: str = static(default="replay")
     """Actions of the other agents in an actor's loss: replay (those that were taken) or current (samples of
     the current actors)."""
@@ -65,6 +68,7 @@ class Config(offpolicy.Settings):
 _RANGES = {
     **offpolicy.RANGES,
     "actor_learning_rate": Range(0, above=True, optional=True),
+    "td_lambda": SHARE,
     "temperature": POSITIVE,
     **dict.fromkeys(("logit_coef", "warmup_steps"), NOT_NEGATIVE),
     "target_tau": Range(0, 1, above=True),
@@ -150,7 +154,7 @@ def init(config: Config, world: World, key: PRNGKeyArray) -> TrainState:
 def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState, Rollout]:
     """Play one rollout: sample from the current actors, or at random at the start of the training."""
     actor = state.net["actor"]
-    warm = state.iteration * steps_per_iteration(config, world) < config.warmup_steps
+    warm = state.iteration < -(-config.warmup_steps // steps_per_iteration(config, world))
 
     def act(key: jax.Array, memory: Any, seen: Seen) -> tuple[Any, jax.Array, jax.Array, jax.Array]:
         assert seen.mask is not None  # as an action is asked for
@@ -180,10 +184,15 @@ def wanted(
     action = dists.mode(log_probs) if config.target_action == "argmax" else dists.sample(key, log_probs)
     state = offpolicy.global_state(world, after)
     next_values = critics.values(target["critic"], state, _one_hot(action, log_probs))
-    reward = rows.reward / scale.deviation if config.normalize_rewards else rows.reward
-    elapsed = None if rows.elapsed is None else rows.elapsed[..., None]
-    smallest = jnp.min(next_values, axis=0)
-    return targets.one_step(reward, smallest, rows.terminated[..., None], config.gamma, elapsed)
+    return targets.lambda_returns(
+        rows.reward / scale.deviation if config.normalize_rewards else rows.reward,
+        jnp.min(next_values, axis=0),
+        rows.terminated[..., None],
+        rows.done[..., None],
+        config.gamma,
+        config.td_lambda,
+        None if rows.elapsed is None else rows.elapsed[..., None],
+    )
 
 
 def critic_loss(
@@ -193,7 +202,7 @@ def critic_loss(
     now, _ = rows.views()
     actions = _one_hot(rows.action, now.mask)
     value = critics.values(critic, offpolicy.global_state(world, now), actions)
-    error = value - wanted
+    error = value - wanted[None]
     loss = jnp.mean(jnp.sum(error**2, axis=0), axis=-1)  # of each row
     return jnp.mean(loss), {"td_error": jnp.mean(jnp.abs(error)), "value": jnp.mean(value)}
 

@@ -31,21 +31,6 @@ def double_q(
     return chosen(target, explore.greedy(online, mask))
 
 
-def one_step(
-    reward: Float32[Array, "step *batch"],
-    next_value: Float32[Array, "step *batch"],
-    terminated: Bool[Array, "step *#batch"],
-    gamma: Number,
-    elapsed: Float32[Array, "step *#batch"] | None = None,
-) -> Float32[Array, "step *batch"]:
-    """The reward and the discounted value of what followed: ``r_t + γ v_t`` (Watkins 1989).
-
-    Arguments are those of :func:`lambda_returns`.
-    """
-    discount = gamma if elapsed is None else gamma**elapsed
-    return reward + discount * jnp.where(terminated, 0.0, next_value)
-
-
 def lambda_returns(
     reward: Float32[Array, "step *batch"],
     next_value: Float32[Array, "step *batch"],
