@@ -1,6 +1,6 @@
 """MADDPG's contract: resumable, blind to padding, gradients that go where they should and nowhere else."""
 
-from functools import partial
+from functools import cache, partial
 
 import equinox as eqx
 import jax
@@ -25,9 +25,13 @@ CONFIG = Config(
     updates=2,
     replay_steps=96,
     warmup_steps=40,
+    twin=True,
 )
-WORLD = Network(steps=6)
+WORLD = Network(steps=6)  # cut by its time limit
 SIZES = garrison.make("toy/sizes")
+SEPARATE = CONFIG.replace(
+    rollout_steps=None, sequence=None, num_envs=16, sharing="separate", critic_sharing="separate"
+)
 
 init = jax.jit(maddpg.init)
 iteration = jax.jit(maddpg.iteration)
@@ -49,10 +53,20 @@ def assert_equal(a, b):
         np.testing.assert_array_equal(raw(left), raw(right), err_msg=jax.tree_util.keystr(path))
 
 
+@cache
+def network():
+    return sampled(CONFIG, WORLD)
+
+
+@cache
+def sizes():
+    return sampled(SEPARATE, SIZES)
+
+
 @partial(jax.jit, static_argnames="world")
-def sampled(config, world, seed=0):
+def sampled(config, world):
     """A train state, and all sequences of the rollout that it plays."""
-    state = maddpg.init(config, world, jax.random.key(seed))
+    state = maddpg.init(config, world, jax.random.key(0))
     _, batch = maddpg.collect(config, world, state)
     kept = replay.insert(replay.empty(batch, config.sequence, 1), replay.sequences(batch, config.sequence))
     return state, replay.take(kept, jnp.arange(kept.slots))
@@ -67,12 +81,11 @@ def losses(config, world, net, target, rows):
 
 
 def test_training_goes_on_bit_by_bit_from_a_checkpoint_with_its_replay(tmp_path):
-    config = CONFIG.replace(twin=True)
-    state = init(config, WORLD, jax.random.key(0))
-    half, _ = played(state, 2, config)
+    state = init(CONFIG, WORLD, jax.random.key(0))
+    half, _ = played(state, 2)
     checkpoint.save(tmp_path, half, 2, {})
-    through, _ = played(half, 2, config)  # the ring, of three rollouts, turns over
-    resumed, _ = played(checkpoint.load(tmp_path, jax.eval_shape(lambda: state)), 2, config)
+    through, _ = played(half, 2)  # the ring, of three rollouts, turns over
+    resumed, _ = played(checkpoint.load(tmp_path, jax.eval_shape(lambda: state)), 2)
     assert_equal(resumed, through)
     assert half.replay.inserted == 2
 
@@ -89,14 +102,16 @@ def test_play_is_random_until_the_warmup_is_over():
         assert np.take_along_axis(np.asarray(batch.mask), np.asarray(batch.action)[..., None], -1).all()
 
 
-def test_targets_follow_slowly():
+def test_targets_follow_in_each_gradient_step():
     state = init(CONFIG, WORLD, jax.random.key(0))
-    config = CONFIG.replace(updates=1, target_tau=0.25)
-    after, metrics = iteration(config, WORLD, state)
-    followed = jax.tree.map(lambda old, new: 0.75 * old + 0.25 * new, state.target, after.net)
-    for left, right in zip(jax.tree.leaves(after.target), jax.tree.leaves(followed), strict=True):
-        np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-6)
-    assert metrics["updates"] == after.updates == 1
+    at_once, metrics = iteration(CONFIG.replace(target_tau=1.0), WORLD, state)
+    assert_equal(at_once.target, at_once.net)
+    assert metrics["updates"] == at_once.updates == 2
+    slowly, _ = iteration(CONFIG, WORLD, state)
+    leaves = zip(*map(jax.tree.leaves, (state.net, slowly.net, slowly.target)), strict=True)
+    for before, after, target in leaves:
+        np.testing.assert_allclose(target, before, atol=0.02 * float(jnp.abs(after - before).max()) + 1e-6)
+        assert (target != before).any()
 
 
 def test_learning_rates():
@@ -120,8 +135,7 @@ def test_the_policy_samples_or_takes_the_most_probable():
 
 def test_padding_changes_nothing():
     """Garbage in the logits of actions that an agent does not have leaves losses and gradients equal."""
-    config = CONFIG.replace(rollout_steps=None, sequence=None, sharing="separate", others="current")
-    state, rows = sampled(config, SIZES)
+    config, (state, rows) = SEPARATE.replace(others="current"), sizes()
 
     def spoiled(both, by):
         bias = both["actor"].nets.policy.bias.at[0, 3:].add(by)  # the first agent has 3 of 7 actions
@@ -137,12 +151,11 @@ def test_padding_changes_nothing():
 
 def test_actors_and_critics_learn_apart():
     """A reward of one agent reaches no actor, and only that agent's critic; logits reach no critic."""
-    config = CONFIG.replace(rollout_steps=None, sequence=None, sharing="separate", critic_sharing="separate")
-    state, rows = sampled(config, SIZES)
+    config, (state, rows) = SEPARATE, sizes()
     paid = rows.replace(reward=rows.reward.at[..., 1].add(5.0))
     (_, grads), (_, moved) = (losses(config, SIZES, state.net, state.target, x) for x in (rows, paid))
     assert_equal(grads["actor"], moved["actor"])
-    weight, other = (x["critic"].trunk.layers[0].weight[0] for x in (grads, moved))  # [agent, ...]
+    weight, other = (x["critic"].trunk.layers[0].weight[0] for x in (grads, moved))  # of each agent
     np.testing.assert_array_equal(weight[0], other[0])
     assert (weight[1] != other[1]).any()
     biased = eqx.tree_at(lambda net: net["actor"].nets.policy.bias, state.net, replace_fn=lambda x: x + 1.0)
@@ -153,7 +166,7 @@ def test_actors_and_critics_learn_apart():
 def test_every_row_counts_once_and_so_does_the_last_of_an_episode():
     """The critic's loss is quadratic in each row's reward, with the same curvature in all rows."""
     world = garrison.make("toy/two_step")
-    config = CONFIG.replace(rollout_steps=None, sequence=None, normalize_rewards=False)
+    config = CONFIG.replace(rollout_steps=None, sequence=None, normalize_rewards=False, twin=False)
     state, rows = sampled(config, world)
     steps, batch = rows.done.shape
     scale = norm.RewardScale.zero(config.num_envs, world.num_agents)
@@ -169,11 +182,10 @@ def test_every_row_counts_once_and_so_does_the_last_of_an_episode():
     np.testing.assert_allclose(curvature, 2 * 10**2 / (steps * batch), rtol=1e-3)
 
 
-@pytest.mark.parametrize("twin", [False, True])
-def test_only_termination_ends_the_value_of_what_follows(twin):
+def test_only_termination_ends_the_value_of_what_follows():
     """With a time limit the target goes on from what was seen before the reset, else it does not."""
-    config = CONFIG.replace(normalize_rewards=False, num_envs=2, target_action="argmax", twin=twin)
-    state, rows = sampled(config, WORLD)  # cut by its time limit
+    config = CONFIG.replace(normalize_rewards=False, target_action="argmax")
+    state, rows = network()
     assert rows.done.any()
     assert not rows.terminated.any()
     scale = norm.RewardScale.zero(config.num_envs, WORLD.num_agents)
@@ -184,14 +196,14 @@ def test_only_termination_ends_the_value_of_what_follows(twin):
         best = jax.nn.one_hot(jnp.argmax(jnp.where(after.mask, logits, -jnp.inf), -1), 7)
         seen = jnp.concatenate([after.obs[..., 0, :4], after.obs[..., 1, :8]], axis=-1)
         ahead = critics.values(state.target["critic"], seen, best)
-        assert len(ahead) == (2 if twin else 1)
+        assert (ahead[0] != ahead[1]).any()  # twins
         ahead = np.where(kept.terminated[..., None], 0.0, np.asarray(ahead).min(0))
         np.testing.assert_allclose(found, kept.reward + config.gamma * ahead, rtol=1e-4, atol=1e-6)
 
 
 def test_rows_without_a_choice_do_not_reach_the_actor():
     """Neither by the critic's value, nor by the mean of the regularizer, nor as rows that count."""
-    state, rows = sampled(CONFIG.replace(num_envs=16), WORLD)
+    state, rows = network()
     now = rows.now
     busy = now.mask.sum(-1) == 1
     assert 0 < busy.mean() < 1
@@ -221,10 +233,9 @@ class Slope(eqx.Module):
 @pytest.mark.parametrize("best", [1, 5])
 def test_with_a_frozen_quadratic_critic_actors_find_the_best_legal_action(best):
     """The first agent of ``toy/sizes`` has actions 0 to 2, the second 0 to 6."""
-    config = CONFIG.replace(rollout_steps=None, sequence=None, sharing="separate", num_envs=16)
-    state, rows = sampled(config, SIZES)
+    state, rows = sizes()
     critic = Slope(jnp.full((1, 1), float(best)))
-    of = jax.grad(lambda actor, key: maddpg.actor_loss(actor, critic, config, SIZES, rows, key)[0])
+    of = jax.grad(lambda actor, key: maddpg.actor_loss(actor, critic, SEPARATE, SIZES, rows, key)[0])
 
     def step(carry, key):
         actor, opt = carry
@@ -241,8 +252,7 @@ def test_with_a_frozen_quadratic_critic_actors_find_the_best_legal_action(best):
 @pytest.mark.parametrize("others", ["replay", "current"])
 def test_others_act_as_they_did_or_as_they_would_now(monkeypatch, others):
     """Either way without a gradient: this critic's values depend on the others alone."""
-    config = CONFIG.replace(rollout_steps=None, sequence=None, others=others, logit_coef=0.0)
-    state, rows = sampled(config, SIZES)
+    config, (state, rows) = SEPARATE.replace(others=others, logit_coef=0.0), sizes()
     given = []
 
     def of_others(critic, state, actions, own=None):
@@ -275,10 +285,10 @@ def test_the_critic_sees_the_state_that_is_asked_for():
     for state, size in {"concat": 2, "true": 3, "true+concat": 5}.items():
         config = CONFIG.replace(state=state, rollout_steps=None, sequence=None)
         begun = jax.eval_shape(maddpg.init, config, world, jax.random.key(0))
-        assert begun.net["critic"].trunk.layers[0].weight.shape == (1, size + 2, 8)
+        assert begun.net["critic"].trunk.layers[0].weight.shape == (2, size + 2, 8)
         kept = begun.replay.rows.now.global_state
         assert (kept is None) == (state == "concat")  # observations hold it already
-    iteration(config, world, maddpg.init(config, world, jax.random.key(0)))
+    iteration(config, world, init(config, world, jax.random.key(0)))
 
 
 @pytest.mark.parametrize(

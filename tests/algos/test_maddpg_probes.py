@@ -13,7 +13,7 @@ from garrison.learn.replay import Rows
 
 GAMMA = 0.9
 CONFIG = Config(
-    total_steps=6_000,
+    total_steps=4_000,
     num_envs=16,
     hidden_sizes=(32,),
     learning_rate=3e-3,
@@ -76,13 +76,16 @@ def test_values_are_discounted():
     np.testing.assert_allclose(found, np.array([[GAMMA**2], [GAMMA], [1.0]]) * np.ones(2), atol=0.05)
 
 
-@pytest.mark.parametrize(("ends", "value"), [(False, 1 / (1 - GAMMA)), (True, 1 / (1 - 0.9 * GAMMA))])
+@pytest.mark.parametrize(
+    ("ends", "value"),
+    [(False, 1 / (1 - GAMMA)), pytest.param(True, 1 / (1 - 0.9 * GAMMA), marks=pytest.mark.slow)],
+)
 def test_values_go_on_across_a_time_limit(monkeypatch, ends, value):
     """Taken for an end, the limit would cut off what follows every tenth step."""
     taken = replay.take
     if ends:
         monkeypatch.setattr(replay, "take", lambda *x: (rows := taken(*x)).replace(terminated=rows.done))
-    config = CONFIG.replace(sequence=1, batch_size=64, updates=32, total_steps=12_000)
+    config = CONFIG.replace(sequence=1, batch_size=64, updates=32, total_steps=10_000)
     world, states = trained("toy/truncation", config)
     np.testing.assert_allclose(values(world, states, [1.0], [0]), value, rtol=0.05)
 
@@ -91,14 +94,18 @@ def test_values_go_on_across_a_time_limit(monkeypatch, ends, value):
     ("name", "change"),
     [
         ("toy/busy", {"td_lambda": 0.6}),
-        ("toy/coordination", {"others": "current", "twin": True, "sharing": "separate"}),
-        ("toy/sizes", {"sharing": "grouped", "total_steps": 12_000}),
         pytest.param("toy/credit", {}, marks=pytest.mark.slow),
         pytest.param(
             "toy/credit", {"critic_sharing": "separate", "temperature": 0.5}, marks=pytest.mark.slow
         ),
         pytest.param("toy/masking", {"target_action": "argmax"}, marks=pytest.mark.slow),
+        pytest.param("toy/sizes", {"sharing": "grouped", "total_steps": 8_000}, marks=pytest.mark.slow),
         pytest.param("toy/coordination", {}, marks=pytest.mark.slow),
+        pytest.param(
+            "toy/coordination",
+            {"others": "current", "twin": True, "sharing": "separate"},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_finds_the_best_actions(name, change):
@@ -108,6 +115,7 @@ def test_finds_the_best_actions(name, change):
     assert name != "toy/masking" or found <= 1  # what is illegal pays 2
 
 
+@pytest.mark.slow
 def test_actors_learn_by_the_critics_gradient_alone(monkeypatch):
     through = dists.straight_through
     monkeypatch.setattr(dists, "straight_through", lambda *x: jax.lax.stop_gradient(through(*x)))
@@ -116,7 +124,9 @@ def test_actors_learn_by_the_critics_gradient_alone(monkeypatch):
 
 
 @pytest.mark.parametrize("target_action", ["argmax", pytest.param("sample", marks=pytest.mark.slow)])
-@pytest.mark.parametrize(("masked", "value"), [(True, GAMMA), (False, 2 * GAMMA)])
+@pytest.mark.parametrize(
+    ("masked", "value"), [(True, GAMMA), pytest.param(False, 2 * GAMMA, marks=pytest.mark.slow)]
+)
 def test_the_next_states_mask_reaches_the_target(monkeypatch, target_action, masked, value):
     """Before an illegal action of value 2 the value is γ; an actor without the mask takes it, for 2 γ."""
     views = Rows.views
@@ -141,8 +151,8 @@ def test_a_critic_of_joint_actions_fits_the_risky_game_and_plays_it(seeds):
     assert (returns(world, states) == 8).all()
 
 
-@pytest.mark.parametrize("seeds", [1, pytest.param(5, marks=pytest.mark.slow)])
-def test_a_critic_of_own_actions_plays_it_safe(monkeypatch, seeds):
+@pytest.mark.slow
+def test_a_critic_of_own_actions_plays_it_safe(monkeypatch):
     """Where others act at random, the better action is worth 4.5, and the safe game 7."""
     of_joint = critics.values
 
@@ -150,5 +160,5 @@ def test_a_critic_of_own_actions_plays_it_safe(monkeypatch, seeds):
         return of_joint(critic, state, jnp.zeros_like(actions), actions if own is None else own)
 
     monkeypatch.setattr(critics, "values", of_own)
-    world, states = trained("toy/two_step", RANDOM, seeds)
+    world, states = trained("toy/two_step", RANDOM, 5)
     assert (returns(world, states) == 7).all()
