@@ -11,7 +11,7 @@ import pytest
 import garrison
 from garrison.algos import qmix
 from garrison.algos.qmix import Config
-from garrison.learn import norm, replay
+from garrison.learn import norm, offpolicy, replay
 from garrison.runs import checkpoint
 from garrison.worlds.toy.network import Network
 
@@ -195,7 +195,7 @@ def test_only_termination_ends_the_value_of_what_follows():
     over = rows.replace(terminated=rows.done)
     for kept in (rows, over):
         (loss, _), _ = losses(config, world, state.net, state.target, kept)
-        q, next_q = qmix.values(state.net["agents"], kept)
+        q, next_q = offpolicy.outputs(state.net["agents"], kept)
         now, after = kept.views()
         value = jnp.take_along_axis(q, kept.action[..., None], -1)[..., 0].sum(-1)
         best = jnp.where(after.mask, next_q, -jnp.inf).max(-1).sum(-1)  # target and online are the same
@@ -212,7 +212,10 @@ def test_memory_is_empty_where_an_episode_begins_and_full_where_one_is_cut(rollo
     )
     state, rows = sampled(config, world)
     net, (now, after) = state.net["agents"], rows.views()
-    q, next_q = jax.jit(qmix.values)(net, rows)
+    q, next_q = jax.jit(offpolicy.outputs)(net, rows)
+    alone = (jax.jit(of)(net, rows) for of in (offpolicy.outputs_now, offpolicy.outputs_after))
+    for one, other in zip(alone, (q, next_q), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
     step = jax.jit(net.__call__)
     for column in range(2):
         carry = net.initial_carry(world.num_agents)

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import scipy.stats
 
 from garrison.learn import dists
@@ -74,3 +75,45 @@ def test_gradients_are_finite_and_spare_illegal_actions():
 def test_nothing_legal_is_uniform():
     probs = np.exp(dists.masked_categorical(LOGITS[0], jnp.zeros(5, bool)))
     np.testing.assert_allclose(probs, 0.2, rtol=1e-6)
+
+
+NOTHING = jnp.zeros((1, 5), bool)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0, 1e9])
+def test_straight_through_is_a_one_hot_sample_of_the_softmax(temperature):
+    draws, log_probs = 20_000, dists.masked_categorical(LOGITS, MASK)
+    keys = jax.random.split(jax.random.key(3), draws)
+    drawn = np.asarray(
+        jax.jit(jax.vmap(lambda key: dists.straight_through(key, log_probs, temperature)))(keys)
+    )
+    assert np.isin(drawn, (0, 1)).all()  # exactly
+    assert (drawn.sum(-1) == 1).all()
+    for row in range(2):
+        counts, legal = drawn[:, row].sum(0), np.asarray(MASK[row])
+        assert counts[~legal].sum() == 0
+        assert scipy.stats.chisquare(counts[legal], draws * softmax_over_legal(row)[legal]).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0, 1e9])
+def test_straight_through_has_the_gradient_of_the_soft_sample_and_none_for_illegal_actions(temperature):
+    weight, key = jnp.arange(10.0).reshape(2, 5), jax.random.key(4)
+
+    def value(logits):
+        log_probs = dists.masked_categorical(logits, MASK)
+        return jnp.sum(weight * dists.straight_through(key, log_probs, temperature))
+
+    def soft(logits):
+        noisy = (logits + jax.random.gumbel(key, logits.shape, jnp.float32)) / temperature
+        return jnp.sum(weight * jax.nn.softmax(jnp.where(MASK, noisy, -jnp.inf)))
+
+    grads = np.asarray(jax.grad(value)(LOGITS))
+    assert (grads[~np.asarray(MASK)] == 0).all()
+    np.testing.assert_allclose(grads, jax.grad(soft)(LOGITS), rtol=1e-3, atol=2e-5)
+
+
+def test_straight_through_takes_any_action_where_none_is_legal():
+    log_probs = dists.masked_categorical(LOGITS[:1], NOTHING)
+    keys = jax.random.split(jax.random.key(5), 100)
+    drawn = jax.vmap(lambda key: dists.straight_through(key, log_probs, 1.0))(keys)
+    assert (drawn.sum(0) > 0).all()

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from garrison.core.struct import Struct, nbytes, static
 from garrison.core.typing import Array, Bool, Float32, Int32, PRNGKeyArray
 from garrison.core.world import State, World
-from garrison.learn import dists, experience, explore, mixers, nets, norm, optim, replay, targets
+from garrison.learn import dists, experience, explore, mixers, nets, norm, offpolicy, optim, replay, targets
 from garrison.learn.experience import Metrics
 from garrison.learn.policy import NetworkPolicy
 from garrison.learn.ranges import COUNT, POSITIVE, SHARE, Range, check_choice
@@ -31,21 +31,11 @@ from garrison.learn.rollout import Rollout, Seen
 Nets = dict[str, Any]
 
 
-class Config(experience.Settings):
+class Config(offpolicy.Settings):
     """Hyperparameters of QMIX. Numbers that are not ``static`` are leaves: ``vmap`` sweeps them."""
 
-    hidden_sizes: tuple[int, ...] = static(default=(128, 128))
-    """Widths of the hidden layers."""
-    activation: str = static(default="relu")
-    """Activation of the hidden layers: tanh or relu."""
-    cell_size: int = static(default=64)
-    """Width of the cell of recurrent networks."""
-    anneal_lr: bool = static(default=False)
-    """Decrease the learning rate linearly to 0."""
     learning_rate: float = 5e-4
     """Step size of Adam."""
-    max_grad_norm: float = 10.0
-    """Maximum global norm of the gradients."""
     mixer: str = static(default="qmix")
     """How values of agents make the team's: qmix (monotonic), sum (VDN), none (independent Q-learning)."""
     state: str = static(default="concat")
@@ -67,15 +57,6 @@ class Config(experience.Settings):
     last iteration) or absolute (the values themselves)."""
     td_lambda: float = 0.0
     """Decay λ of Peng's Q(λ); 0 takes one step's reward and the value of what followed."""
-    replay_steps: int = static(default=500_000)
-    """Environment steps that the replay holds; rounded up to whole iterations."""
-    sequence: int | None = static(default=None)
-    """Consecutive steps that are sampled together, as recurrent networks and td_lambda need; None: a whole
-    rollout of an environment. Recurrent networks begin each with an empty memory."""
-    batch_size: int = static(default=32)
-    """Sequences per gradient step."""
-    updates: int = static(default=16)
-    """Gradient steps per iteration."""
     target_updates: int = static(default=200)
     """Gradient steps between copies of the networks to the target networks."""
     target_tau: float | None = None
@@ -84,10 +65,8 @@ class Config(experience.Settings):
 
 
 _RANGES = {
-    **experience.RANGES,
-    **dict.fromkeys(("mixer_size", "hyper_size", "replay_steps", "batch_size", "updates"), COUNT),
-    "target_updates": COUNT,
-    "sequence": Range(1, optional=True),
+    **offpolicy.RANGES,
+    **dict.fromkeys(("mixer_size", "hyper_size", "target_updates"), COUNT),
     "td_lambda": SHARE,
     "exploration_until": Range(0, 1, above=True),
     "target_tau": Range(0, 1, above=True, optional=True),
@@ -126,24 +105,14 @@ def check(config: Config, world: World) -> None:
     check_choice(config, "exploration", explore.EXPLORATIONS)
     chance = dict.fromkeys(("exploration_start", "exploration_end"), _CHANCE[config.exploration])
     check_ranges(config, _RANGES | chance)
-    nets.check_options(config)
     check_choice(config, "mixer", mixers.MIXERS)
     check_choice(config, "temperature_unit", ("spread", "absolute"))
-    for kind in _kinds(config):
-        world.global_state_size(kind)  # raises for a kind that it does not have
-    steps = experience.rollout_steps(config, world)
-    if config.sequence is not None and config.sequence > steps:
-        raise ValueError(f"sequence is {config.sequence}; a rollout has {steps} steps of each environment")
+    offpolicy.check(config, world, _kinds(config))
 
 
 def _kinds(config: Config) -> tuple[str, ...]:
     """Kinds of global state that the mixer sees."""
     return tuple(config.state.split("+")) if config.mixer == "qmix" else ()
-
-
-def _kept_kinds(config: Config) -> tuple[str, ...]:
-    """Those that a replay has to keep; observations hold ``concat`` already."""
-    return () if _kinds(config) == ("concat",) else _kinds(config)
 
 
 # ---------------------------------------------------------------- train state
@@ -171,16 +140,11 @@ def init(config: Config, world: World, key: PRNGKeyArray) -> TrainState:
         updates=jnp.zeros((), jnp.int32),
         key=key,
         iteration=jnp.zeros((), jnp.int32),
-        **_held(config, world, memory, reset_key),
+        **offpolicy.held(config, world, memory, reset_key),
     )
     batch = jax.eval_shape(lambda state: collect(config, world, state)[1], begun(replay=None))
     rollouts = -(-config.replay_steps // steps_per_iteration(config, world))
     return placed(begun(replay=replay.empty(batch, config.sequence, rollouts)))
-
-
-def _held(config: Config, world: World, memory: Any, reset_key: PRNGKeyArray) -> dict[str, Any]:
-    held = experience.start(config, world, memory, reset_key)
-    return {name: held[name] for name in ("obs", "world", "first", "memory")}
 
 
 # ---------------------------------------------------------------- experience
@@ -197,7 +161,6 @@ def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState
         action = dists.sample(key, log_probs)
         return memory, action, dists.log_prob(log_probs, action), targets.chosen(q, action)
 
-    exact = jnp.dtype(world.observation_dtype)
     return experience.collect(
         config,
         world,
@@ -205,8 +168,8 @@ def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState
         act,
         None,
         net.initial_carry(world.num_agents),
-        _kept_kinds(config),
-        pack=None if exact == jnp.float32 else lambda obs: obs.astype(exact),
+        offpolicy.kept(_kinds(config)),
+        pack=offpolicy.pack(world),
         ends=True,
     )
 
@@ -223,25 +186,13 @@ def _chance(config: Config, world: World, state: TrainState) -> jax.Array:
 # ---------------------------------------------------------------- learning
 
 
-def values(net: nets.Net, rows: Rows) -> tuple[jax.Array, jax.Array]:
-    """Values of all actions, and of those at what each step led to; f32[step, sequence, agent, action]."""
-    now, after = rows.now, rows.after
-    batch, agents = now.obs.shape[1:3]
-    memory = net.initial_carry(agents)
-    carry = experience.tile(memory, batch) if jax.tree.leaves(memory) else None
-    if after is not None:
-        return nets.unroll_after(net, carry, now.obs, now.first, after.obs)
-    q, _ = nets.unroll(net, carry, now.obs, now.first)
-    return q[:-1], q[1:]
-
-
 def loss(
     both: Nets, target: Nets, config: Config, world: World, scale: norm.RewardScale, rows: Rows
 ) -> tuple[jax.Array, Metrics]:
     """Squared temporal-difference error, mean over steps, sequences, and learned values."""
     (now, after), reward = rows.views(), rows.reward
-    q, next_q = values(both["agents"], rows)
-    _, target_q = values(target["agents"], rows)
+    q, next_q = offpolicy.outputs(both["agents"], rows)
+    _, target_q = offpolicy.outputs(target["agents"], rows)
     state, next_state = (_state(config, world, view) for view in (now, after))
     value = mixers.mix(both["mixer"], targets.chosen(q, rows.action), state)
     best = targets.double_q(next_q, target_q, after.mask)
@@ -264,10 +215,7 @@ def loss(
 
 def _state(config: Config, world: World, view: replay.View) -> jax.Array | None:
     """The global state that the mixer sees."""
-    if view.global_state is not None or config.mixer != "qmix":
-        return view.global_state
-    concat = jax.vmap(jax.vmap(lambda obs: world.global_state(None, obs, "concat")))
-    return concat(view.obs)
+    return offpolicy.global_state(world, view) if config.mixer == "qmix" else None
 
 
 def update(

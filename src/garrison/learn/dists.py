@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from garrison.core.typing import Array, Bool, Float32, Int32, PRNGKeyArray
+from garrison.core.typing import Array, Bool, Float, Float32, Int32, PRNGKeyArray
 
 # Far below any logit, so that exp() gives exactly 0, yet finite, so that 0 * log-probability is 0, not NaN.
 ILLEGAL = -1e9
@@ -38,6 +38,22 @@ def sample(key: PRNGKeyArray, log_probs: Float32[Array, "*batch action"]) -> Int
     total = jnp.max(jnp.where(possible, cumulative, 0.0), axis=-1, keepdims=True)
     reached = possible & (cumulative > uniform * total)
     return jnp.min(jnp.where(reached, index, log_probs.shape[last] - 1), axis=last)
+
+
+def straight_through(
+    key: PRNGKeyArray, log_probs: Float32[Array, "*batch action"], temperature: Float[Array, ""] | float
+) -> Float32[Array, "*batch action"]:
+    """One action per distribution as a one-hot vector, with the gradient of a soft one.
+
+    The straight-through Gumbel-Softmax estimator (Jang et al. 2017): forward the sample
+    ``argmax(log_probs + g)`` with Gumbel noise ``g``, backward ``softmax((log_probs + g) / temperature)``.
+    Illegal actions are exactly 0, and so are their gradients.
+    """
+    possible = log_probs > ILLEGAL / 2
+    noisy = log_probs + jax.random.gumbel(key, log_probs.shape, jnp.float32)
+    soft = jax.nn.softmax(jnp.where(possible, noisy / temperature, ILLEGAL))
+    hard = jax.nn.one_hot(jnp.argmax(noisy, axis=-1), log_probs.shape[-1], dtype=jnp.float32)
+    return hard + (soft - jax.lax.stop_gradient(soft))  # in this order, as hard + 0 is exact
 
 
 def mode(log_probs: Float32[Array, "*batch action"]) -> Int32[Array, "*batch"]:

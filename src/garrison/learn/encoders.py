@@ -155,11 +155,18 @@ class Trunk(eqx.Module):
         return ()
 
     def embed(self, obs: Float32[Array, "feature"], agent: Int[Array, ""]) -> Float32[Array, "width"]:
+        return self.onward(self.inward(obs, agent))
+
+    def inward(self, obs: Float32[Array, "feature"], agent: Int[Array, ""]) -> Float32[Array, "hidden"]:
+        """The first layer before its activation: it is linear, so changes of ``obs`` add up."""
+        hidden = self.layers[0](obs)
+        return hidden if self.agent is None else hidden + self.agent[agent]
+
+    def onward(self, hidden: Float32[Array, "hidden"]) -> Float32[Array, "width"]:
+        """The vector, from what :meth:`inward` gave."""
         activate = ACTIVATIONS[self.activation]
-        first, *others = self.layers
-        hidden = first(obs) if self.agent is None else first(obs) + self.agent[agent]
         hidden = activate(hidden)
-        for layer in others:
+        for layer in self.layers[1:]:
             hidden = activate(layer(hidden))
         return hidden
 

@@ -57,9 +57,14 @@ def lambda_returns(
 def follow(target: Any, net: Any, updates: Int32[Array, ""], every: int, tau: Number | None) -> Any:
     """The target network after gradient step number ``updates``.
 
-    A copy of ``net`` after each ``every`` gradient steps (Mnih et al. 2015); with ``tau`` the average
-    ``(1 - tau) * target + tau * net`` after each (Lillicrap et al. 2016).
+    A copy of ``net`` after each ``every`` gradient steps (Mnih et al. 2015); with ``tau`` the :func:`average`
+    after each.
     """
     if tau is not None:
-        return jax.tree.map(lambda old, new: (1 - tau) * old + tau * new, target, net)
+        return average(target, net, tau)
     return jax.tree.map(lambda old, new: jnp.where(updates % every == 0, new, old), target, net)
+
+
+def average(target: Any, net: Any, tau: Number) -> Any:
+    """``(1 - tau) * target + tau * net``: a target network that follows slowly (Lillicrap et al. 2016)."""
+    return jax.tree.map(lambda old, new: (1 - tau) * old + tau * new, target, net)

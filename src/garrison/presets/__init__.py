@@ -12,6 +12,7 @@ __all__ = ["DESCRIPTIONS", "PRESETS", "PRESET_TABLE", "Preset", "get"]
 
 IPPO = algos.get("ippo").Config
 QMIX = algos.get("qmix").Config
+MADDPG = algos.get("maddpg").Config
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,30 @@ PRESET_TABLE: dict[str, Preset] = {
         "0.05 over 50,000 steps) of oxwhirl/pymarl's qmix.yaml; Adam of uoe-agents/epymarl. A gradient step "
         "per 500 environment steps is a choice for two CPU cores: these are 2,000 in a million steps, so "
         "target networks follow by 0.01 each, as copies every 200 would be ten. Not tuned.",
+    ),
+    "cc4-maddpg": Preset(
+        Training(
+            world="cc4",
+            algorithm="maddpg",
+            settings=MADDPG(
+                num_envs=16,
+                sharing="grouped",
+                learning_rate=2.5e-4,
+                gamma=0.99,
+                warmup_steps=20_000,
+                replay_steps=499_000,
+                sequence=8,
+                batch_size=128,
+                updates=16,
+                target_tau=0.01,
+            ),
+        ),
+        "MADDPG from a replay of 1,000 episodes, on the stock observation.",
+        "Rigoni et al. 2025, Collaborative reinforcement learning for cyber defense: learning rate 2.5e-4, "
+        "gamma 0.99; it gives nothing else of these. Batches of 1,024 rows and temperature 1 of "
+        "openai/maddpg; averages by 0.01 and 1e-3 of squared logits of it and of uoe-agents/epymarl, which "
+        "has gradient norm 10. Replay and gradient steps per environment step are those of cc4-qmix; random "
+        "play for 20,000 steps and half the learning rate for actors are choices. Not tuned.",
     ),
     "cc4-ippo-bigbatch": Preset(
         Training(

@@ -1,0 +1,123 @@
+"""What algorithms that learn from a replay share: settings, global states, networks over sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from garrison.core.policy import Obs
+from garrison.core.struct import static
+from garrison.core.typing import Array, Float32, PRNGKeyArray
+from garrison.core.world import World
+from garrison.learn import experience, nets
+from garrison.learn.ranges import COUNT, Range
+from garrison.learn.replay import Rows, View
+
+
+class Settings(experience.Settings):
+    """Hyperparameters of algorithms that learn from a replay."""
+
+    hidden_sizes: tuple[int, ...] = static(default=(128, 128))
+    """Widths of the hidden layers."""
+    activation: str = static(default="relu")
+    """Activation of the hidden layers: tanh or relu."""
+    cell_size: int = static(default=64)
+    """Width of the cell of recurrent networks."""
+    anneal_lr: bool = static(default=False)
+    """Decrease the learning rate linearly to 0."""
+    max_grad_norm: float = 10.0
+    """Maximum global norm of the gradients."""
+    replay_steps: int = static(default=500_000)
+    """Environment steps that the replay holds; rounded up to whole iterations."""
+    sequence: int | None = static(default=None)
+    """Consecutive steps that are sampled together, as recurrent networks and traces need; None: a whole
+    rollout of an environment. Recurrent networks begin each with an empty memory."""
+    batch_size: int = static(default=32)
+    """Sequences per gradient step."""
+    updates: int = static(default=16)
+    """Gradient steps per iteration."""
+
+
+#: Ranges of the numbers in :class:`Settings`.
+RANGES = {
+    **experience.RANGES,
+    **dict.fromkeys(("replay_steps", "batch_size", "updates"), COUNT),
+    "sequence": Range(1, optional=True),
+}
+
+
+def check(config: Settings, world: World, kinds: tuple[str, ...]) -> None:
+    """Raise ``ValueError`` for network options, global states or a ``sequence`` that are not possible."""
+    nets.check_options(config)
+    for kind in kinds:
+        world.global_state_size(kind)  # raises for a kind that it does not have
+    steps = experience.rollout_steps(config, world)
+    if config.sequence is not None and config.sequence > steps:
+        raise ValueError(f"sequence is {config.sequence}; a rollout has {steps} steps of each environment")
+
+
+# ---------------------------------------------------------------- experience
+
+
+def held(config: Settings, world: World, memory: Any, reset_key: PRNGKeyArray) -> dict[str, Any]:
+    """The environments that the first train state holds, as :func:`experience.start`, without a teacher."""
+    begun = experience.start(config, world, memory, reset_key)
+    return {name: begun[name] for name in ("obs", "world", "first", "memory")}
+
+
+def pack(world: World) -> Callable[[Obs], Array] | None:
+    """What a replay keeps of observations: the smallest type that holds them; None: they stay as they are."""
+    exact = jnp.dtype(world.observation_dtype)
+    return None if exact == jnp.float32 else lambda obs: obs.astype(exact)
+
+
+def kept(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """The kinds of global state that a replay has to keep; observations hold ``concat`` already."""
+    return () if kinds == ("concat",) else kinds
+
+
+def global_state(world: World, view: View) -> Float32[Array, "step sequence number"]:
+    """The global state of a view: what the replay kept, else ``concat``."""
+    if view.global_state is not None:
+        return view.global_state
+    concat = jax.vmap(jax.vmap(lambda obs: world.global_state(None, obs, "concat")))
+    return concat(view.obs)
+
+
+# ---------------------------------------------------------------- networks
+
+
+def outputs(
+    net: nets.Net, rows: Rows
+) -> tuple[Float32[Array, "step sequence agent action"], Float32[Array, "step sequence agent action"]]:
+    """What a network gives at each step, and at what each step led to."""
+    now, after = rows.now, rows.after
+    carry = _carry(net, rows)
+    if after is not None:
+        return nets.unroll_after(net, carry, now.obs, now.first, after.obs)
+    given, _ = nets.unroll(net, carry, now.obs, now.first)
+    return given[:-1], given[1:]
+
+
+def _carry(net: nets.Net, rows: Rows) -> Any:
+    """The empty memory that sequences begin with; None for networks without one."""
+    batch, agents = rows.now.obs.shape[1:3]
+    memory = net.initial_carry(agents)
+    return experience.tile(memory, batch) if jax.tree.leaves(memory) else None
+
+
+def outputs_now(net: nets.Net, rows: Rows) -> Float32[Array, "step sequence agent action"]:
+    """What a network gives at each step."""
+    now, _ = rows.views()
+    return nets.unroll(net, _carry(net, rows), now.obs, now.first)[0]
+
+
+def outputs_after(net: nets.Net, rows: Rows) -> Float32[Array, "step sequence agent action"]:
+    """What a network gives at what each step led to."""
+    if _carry(net, rows) is not None:  # its memory comes from the steps
+        return outputs(net, rows)[1]
+    _, after = rows.views()
+    return nets.unroll(net, None, after.obs, None)[0]
