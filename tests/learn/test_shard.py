@@ -48,6 +48,7 @@ print("equal")
 #: What each algorithm joins: gradients are summed over the devices, a replay is on each of them.
 JOINED = {
     "ippo": ("all-reduce", {}),
+    "pqn": ("all-reduce", {"minibatches": 1}),
     "qmix": ("all-gather", {"sequence": 2, "updates": 2, "batch_size": 4, "replay_steps": 100}),
 }
 

@@ -36,6 +36,7 @@ _ALGORITHMS = Plugins(
         "ippo": "garrison.algos.ippo",
         "mappo": "garrison.algos.mappo",
         "qmix": "garrison.algos.qmix",
+        "pqn": "garrison.algos.pqn",
     },
 )
 

@@ -31,7 +31,7 @@ from garrison.learn.rollout import Rollout, Seen
 Nets = dict[str, Any]
 
 
-class Config(experience.Settings):
+class Config(mixers.Settings):
     """Hyperparameters of QMIX. Numbers that are not ``static`` are leaves: ``vmap`` sweeps them."""
 
     hidden_sizes: tuple[int, ...] = static(default=(128, 128))
@@ -46,14 +46,6 @@ class Config(experience.Settings):
     """Step size of Adam."""
     max_grad_norm: float = 10.0
     """Maximum global norm of the gradients."""
-    mixer: str = static(default="qmix")
-    """How values of agents make the team's: qmix (monotonic), sum (VDN), none (independent Q-learning)."""
-    state: str = static(default="concat")
-    """Global state that the mixer qmix sees, a kind that the world offers; several are joined by +."""
-    mixer_size: int = static(default=32)
-    """Width of the hidden layer of the mixer qmix."""
-    hyper_size: int = static(default=64)
-    """Width of the hidden layers that make the weights of the mixer qmix."""
     exploration: str = static(default="epsilon_greedy")
     """How actions are explored: epsilon_greedy or boltzmann."""
     exploration_start: float = 1.0
@@ -85,8 +77,7 @@ class Config(experience.Settings):
 
 _RANGES = {
     **experience.RANGES,
-    **dict.fromkeys(("mixer_size", "hyper_size", "replay_steps", "batch_size", "updates"), COUNT),
-    "target_updates": COUNT,
+    **dict.fromkeys(("replay_steps", "batch_size", "updates", "target_updates"), COUNT),
     "sequence": Range(1, optional=True),
     "td_lambda": SHARE,
     "exploration_until": Range(0, 1, above=True),
@@ -127,23 +118,16 @@ def check(config: Config, world: World) -> None:
     chance = dict.fromkeys(("exploration_start", "exploration_end"), _CHANCE[config.exploration])
     check_ranges(config, _RANGES | chance)
     nets.check_options(config)
-    check_choice(config, "mixer", mixers.MIXERS)
+    mixers.check_settings(config, world)
     check_choice(config, "temperature_unit", ("spread", "absolute"))
-    for kind in _kinds(config):
-        world.global_state_size(kind)  # raises for a kind that it does not have
     steps = experience.rollout_steps(config, world)
     if config.sequence is not None and config.sequence > steps:
         raise ValueError(f"sequence is {config.sequence}; a rollout has {steps} steps of each environment")
 
 
-def _kinds(config: Config) -> tuple[str, ...]:
-    """Kinds of global state that the mixer sees."""
-    return tuple(config.state.split("+")) if config.mixer == "qmix" else ()
-
-
 def _kept_kinds(config: Config) -> tuple[str, ...]:
-    """Those that a replay has to keep; observations hold ``concat`` already."""
-    return () if _kinds(config) == ("concat",) else _kinds(config)
+    """Kinds of global state that a replay has to keep; observations hold ``concat`` already."""
+    return () if mixers.kinds(config) == ("concat",) else mixers.kinds(config)
 
 
 # ---------------------------------------------------------------- train state
@@ -153,12 +137,9 @@ def init(config: Config, world: World, key: PRNGKeyArray) -> TrainState:
     """A fresh train state. Raises ``ValueError`` for settings that :func:`check` refuses."""
     check(config, world)
     key, net_key, mixer_key, reset_key = jax.random.split(key, 4)
-    features = sum(map(world.global_state_size, _kinds(config)))
     net = {
         "agents": nets.of_world(net_key, world, config, values=False),
-        "mixer": mixers.make(
-            mixer_key, config.mixer, world.num_agents, features, config.mixer_size, config.hyper_size
-        ),
+        "mixer": mixers.of_world(mixer_key, world, config),
     }
     memory = net["agents"].initial_carry(world.num_agents)
     begun: Any = partial(
