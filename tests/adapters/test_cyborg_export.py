@@ -27,9 +27,11 @@ KEY = jax.random.key(0)
 ABOUT = {"name": "A", "team": "B", "technique": "C"}
 
 
-def network(sharing="grouped", activation="tanh", separate_critic=False, features=30, actions=12):
+def network(
+    sharing="grouped", activation="tanh", separate_critic=False, features=30, actions=12, layer_norm=False
+):
     """A network whose numbers are drawn here: no need to compile how they are drawn for training."""
-    options = Config(hidden_sizes=(16, 8), activation=activation)
+    options = Config(hidden_sizes=(16, 8), activation=activation, layer_norm=layer_norm)
     make = partial(nets.make, separate_critic=separate_critic)
     return drawn(lambda key: make(key, GROUPS[sharing], features, actions, options), 1)
 
@@ -52,9 +54,9 @@ def net_size(net):
 
 
 @pytest.mark.parametrize("sharing", GROUPS)
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_numpy_gives_the_logits_of_jax(tmp_path, sharing, activation):
-    net = network(sharing, activation, separate_critic=True)
+@pytest.mark.parametrize(("activation", "layer_norm"), [("tanh", False), ("relu", False), ("relu", True)])
+def test_numpy_gives_the_logits_of_jax(tmp_path, sharing, activation, layer_norm):
+    net = network(sharing, activation, separate_critic=True, layer_norm=layer_norm)
     team, _ = exported(tmp_path / "team", net)
     obs = np.random.default_rng(0).uniform(0, 2, (5, 30)).astype(np.float32)
     logits = np.stack([team.logits(agent, obs[agent]) for agent in range(5)])

@@ -65,10 +65,12 @@ def test_every_algorithm_keeps_the_interface(name, network):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_every_algorithm_keeps_the_interface_on_cc4(name):
+@pytest.mark.parametrize(
+    ("name", "changes"), [*((x, {}) for x in ALGORITHMS), ("mappo", {"state": "compact"})]
+)
+def test_every_algorithm_keeps_the_interface_on_cc4(name, changes):
     algorithm = algos.get(name)
-    checked_iterations(algorithm, small(algorithm), garrison.make("cc4", steps=20))
+    checked_iterations(algorithm, small(algorithm, **changes), garrison.make("cc4", steps=20))
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)

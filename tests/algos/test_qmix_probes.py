@@ -1,9 +1,12 @@
 """QMIX, VDN and independent Q-learning on the probe worlds, each beside a learner that has to fail."""
 
-import jax
+from functools import partial
+
 import jax.numpy as jnp
 import numpy as np
+import probe_runs
 import pytest
+from probe_runs import values
 
 import garrison
 from garrison.algos import qmix
@@ -32,40 +35,10 @@ RANDOM = CONFIG.replace(exploration_end=1.0, gamma=0.99)
 def trained(name: str, config: Config = CONFIG, seeds: int = 1):
     """The world, and the train states of several seeds: leaves [seed, ...]."""
     world = garrison.make(name)
-    qmix.check(config, world)
-
-    def one(seed):
-        state = qmix.init(config, world, jax.random.key(seed))
-        step = lambda state, _: (qmix.iteration(config, world, state)[0], None)  # noqa: E731
-        return jax.lax.scan(step, state, length=qmix.num_iterations(config, world))[0]
-
-    return world, jax.jit(lambda seeds: jax.lax.map(one, seeds))(jnp.arange(seeds))
+    return world, probe_runs.trained(qmix, world, config, seeds)[0]
 
 
-def returns(world, states) -> np.ndarray:
-    """Mean return of 64 episodes of each seed's policy."""
-
-    def episode(policy, key):
-        (obs, state), total = world.reset(key), 0.0
-        memory = policy.init(key, world.num_agents)
-        for _ in range(world.max_steps):
-            actions, memory = policy.act(key, obs, world.legal(state), memory)
-            obs, state, step = world.step(key, state, actions)
-            total += step.team_reward
-        return total
-
-    def of_seed(state):
-        policy = qmix.policy(state, world)
-        return jax.vmap(lambda key: episode(policy, key))(jax.random.split(jax.random.key(7), 64)).mean()
-
-    return np.asarray(jax.jit(lambda states: jax.lax.map(of_seed, states))(states))
-
-
-def values(states, obs) -> np.ndarray:
-    """Values of one agent's actions in units of the world's rewards, of the first seed."""
-    state = jax.tree.map(lambda x: x[0], states)
-    _, (q, _) = state.net["agents"]((), jnp.asarray(obs, jnp.float32)[None], False)
-    return np.asarray(q[0] * state.reward_scale.deviation)
+returns = partial(probe_runs.returns, qmix)
 
 
 @pytest.mark.parametrize("td_lambda", [0.0, 0.6])

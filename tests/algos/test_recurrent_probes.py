@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import probe_runs
 import pytest
 
 import garrison
@@ -30,16 +31,7 @@ BASELINE = {
 def trained(name: str, world, seeds: int, **settings):
     """Train states of several seeds, and the returns of each iteration ``[seed, iteration]``."""
     algorithm = algos.get(name)
-    config = algorithm.Config(**settings)
-    algorithm.check(config, world)
-
-    def one(seed):
-        state = algorithm.init(config, world, jax.random.key(seed))
-        step = lambda state, _: algorithm.iteration(config, world, state)  # noqa: E731
-        state, metrics = jax.lax.scan(step, state, length=algorithm.num_iterations(config, world))
-        return state, metrics["return"]
-
-    return jax.jit(lambda seeds: jax.lax.map(one, seeds))(jnp.arange(seeds))
+    return probe_runs.trained(algorithm, world, algorithm.Config(**settings), seeds)
 
 
 @pytest.mark.parametrize("name", ["ippo", "mappo"])

@@ -43,6 +43,23 @@ def test_is_a_perceptron_on_observation_and_agent_index(net):
     np.testing.assert_allclose(values, (hidden @ np.asarray(net.value.weight))[:, 0], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("groups", [(0,) * AGENTS, (0, 1, 0)])
+def test_layer_norm_comes_between_each_hidden_layer_and_its_activation(groups):
+    like, generator = make(groups, layer_norm=True), np.random.default_rng(0)
+    net = jax.tree.map(lambda x: jnp.asarray(generator.normal(size=x.shape), jnp.float32), like)
+    obs = generator.normal(size=(AGENTS, FEATURES)).astype(np.float32)
+    logits, _ = outputs(net, obs)
+    for agent, group in enumerate(groups):
+        own = jax.tree.map(lambda x, group=group: np.asarray(x[group]), net.nets) if max(groups) else net
+        hidden = obs[agent]
+        for number, (layer, norm) in enumerate(zip(own.trunk.layers, own.trunk.norms, strict=True)):
+            hidden = hidden @ layer.weight + layer.bias + (own.trunk.agent[agent] if number == 0 else 0)
+            hidden = (hidden - hidden.mean()) / np.sqrt(hidden.var() + 1e-5)
+            hidden = np.tanh(hidden * norm.weight + norm.bias)
+        expected = hidden @ own.policy.weight + own.policy.bias
+        np.testing.assert_allclose(logits[agent], expected, rtol=1e-4, atol=1e-5)
+
+
 def test_agents_that_see_the_same_may_act_differently(net):
     logits, values = outputs(net, jnp.ones((AGENTS, FEATURES)))
     assert len(np.unique(np.asarray(values))) == AGENTS

@@ -49,6 +49,7 @@ _REPLAY = {"sequence": 2, "updates": 2, "batch_size": 4, "replay_steps": 100}
 #: What each algorithm joins: gradients are summed over the devices, a replay is on each of them.
 JOINED = {
     "ippo": ("all-reduce", {}),
+    "pqn": ("all-reduce", {"minibatches": 1}),
     "qmix": ("all-gather", _REPLAY),
     "maddpg": ("all-gather", _REPLAY),
 }

@@ -36,7 +36,7 @@ def test_options_are_numbers_or_text():
 def test_format_2_lacks_hyperparameters_that_came_later():
     data = PRESETS["mlp"].to_json()
     between = ("teacher", "teacher_coef", "teacher_end", "teacher_until", "policy_coef")
-    last = ("normalize_per_agent",)
+    last = ("normalize_per_agent", "layer_norm")
     later = (
         *("decision_share", "pieces", "entropy_until", "reward_memory", "critic_observation"),
         *between,
@@ -50,9 +50,11 @@ def test_format_2_lacks_hyperparameters_that_came_later():
     assert Training.from_json(data | {"format": 3, "settings": settings_3}) == PRESETS["mlp"]
     settings_4 = {n: x for n, x in data["settings"].items() if n not in last}
     assert Training.from_json(data | {"format": 4, "settings": settings_4}) == PRESETS["mlp"]
+    settings_5 = {n: x for n, x in data["settings"].items() if n != "layer_norm"}
+    assert Training.from_json(data | {"format": 5, "settings": settings_5}) == PRESETS["mlp"]
     with pytest.raises(ValueError, match=r"missing: settings\.gamma"):
         Training.from_json(old | {"settings": {n: x for n, x in settings.items() if n != "gamma"}})
     with pytest.raises(ValueError, match=r"missing: settings\.pieces \(default: 1\)"):
         Training.from_json(data | {"settings": {n: x for n, x in data["settings"].items() if n != "pieces"}})
-    with pytest.raises(ValueError, match="reads the formats 1 to 5"):
-        Training.from_json(data | {"format": 6})
+    with pytest.raises(ValueError, match="reads the formats 1 to 6"):
+        Training.from_json(data | {"format": 7})

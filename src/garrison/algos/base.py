@@ -37,6 +37,7 @@ _ALGORITHMS = Plugins(
         "mappo": "garrison.algos.mappo",
         "qmix": "garrison.algos.qmix",
         "maddpg": "garrison.algos.maddpg",
+        "pqn": "garrison.algos.pqn",
     },
 )
 

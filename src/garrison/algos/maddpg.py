@@ -104,7 +104,9 @@ def check(config: Config, world: World) -> None:
     check_choice(config, "critic_sharing", critics.SHARING)
     check_choice(config, "target_action", ("sample", "argmax"))
     check_choice(config, "others", ("replay", "current"))
-    offpolicy.check(config, world, _kinds(config))
+    offpolicy.check(config, world)
+    for kind in _kinds(config):
+        world.global_state_size(kind)  # raises for a kind that it does not have
     Trunk.check(_critic_options(config))
 
 

@@ -31,19 +31,11 @@ from garrison.learn.rollout import Rollout, Seen
 Nets = dict[str, Any]
 
 
-class Config(offpolicy.Settings):
+class Config(offpolicy.Settings, mixers.Settings):
     """Hyperparameters of QMIX. Numbers that are not ``static`` are leaves: ``vmap`` sweeps them."""
 
     learning_rate: float = 5e-4
     """Step size of Adam."""
-    mixer: str = static(default="qmix")
-    """How values of agents make the team's: qmix (monotonic), sum (VDN), none (independent Q-learning)."""
-    state: str = static(default="concat")
-    """Global state that the mixer qmix sees, a kind that the world offers; several are joined by +."""
-    mixer_size: int = static(default=32)
-    """Width of the hidden layer of the mixer qmix."""
-    hyper_size: int = static(default=64)
-    """Width of the hidden layers that make the weights of the mixer qmix."""
     exploration: str = static(default="epsilon_greedy")
     """How actions are explored: epsilon_greedy or boltzmann."""
     exploration_start: float = 1.0
@@ -66,7 +58,7 @@ class Config(offpolicy.Settings):
 
 _RANGES = {
     **offpolicy.RANGES,
-    **dict.fromkeys(("mixer_size", "hyper_size", "target_updates"), COUNT),
+    "target_updates": COUNT,
     "td_lambda": SHARE,
     "exploration_until": Range(0, 1, above=True),
     "target_tau": Range(0, 1, above=True, optional=True),
@@ -105,14 +97,9 @@ def check(config: Config, world: World) -> None:
     check_choice(config, "exploration", explore.EXPLORATIONS)
     chance = dict.fromkeys(("exploration_start", "exploration_end"), _CHANCE[config.exploration])
     check_ranges(config, _RANGES | chance)
-    check_choice(config, "mixer", mixers.MIXERS)
     check_choice(config, "temperature_unit", ("spread", "absolute"))
-    offpolicy.check(config, world, _kinds(config))
-
-
-def _kinds(config: Config) -> tuple[str, ...]:
-    """Kinds of global state that the mixer sees."""
-    return tuple(config.state.split("+")) if config.mixer == "qmix" else ()
+    offpolicy.check(config, world)
+    mixers.check_settings(config, world)
 
 
 # ---------------------------------------------------------------- train state
@@ -122,12 +109,9 @@ def init(config: Config, world: World, key: PRNGKeyArray) -> TrainState:
     """A fresh train state. Raises ``ValueError`` for settings that :func:`check` refuses."""
     check(config, world)
     key, net_key, mixer_key, reset_key = jax.random.split(key, 4)
-    features = sum(map(world.global_state_size, _kinds(config)))
     net = {
         "agents": nets.of_world(net_key, world, config, values=False),
-        "mixer": mixers.make(
-            mixer_key, config.mixer, world.num_agents, features, config.mixer_size, config.hyper_size
-        ),
+        "mixer": mixers.of_world(mixer_key, world, config),
     }
     memory = net["agents"].initial_carry(world.num_agents)
     begun: Any = partial(
@@ -168,7 +152,7 @@ def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState
         act,
         None,
         net.initial_carry(world.num_agents),
-        offpolicy.kept(_kinds(config)),
+        offpolicy.kept(mixers.kinds(config)),
         pack=offpolicy.pack(world),
         ends=True,
     )

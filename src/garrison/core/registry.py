@@ -31,6 +31,8 @@ _BUILT_IN = {
     "toy/climb": "garrison.worlds.toy.games:Climb",
     "toy/mask_next": "garrison.worlds.toy.games:MaskNext",
     "toy/sizes": "garrison.worlds.toy.games:Sizes",
+    "toy/signal": "garrison.worlds.toy.teams:Signal",
+    "toy/shares": "garrison.worlds.toy.teams:Shares",
     "toy/pursuit": "garrison.worlds.toy.probes:Pursuit",
     "toy/network": "garrison.worlds.toy.network:Network",
 }

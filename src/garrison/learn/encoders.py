@@ -34,6 +34,7 @@ class Options(Protocol):
 
     hidden_sizes: tuple[int, ...]
     activation: str
+    layer_norm: bool
     cell: str
     cell_size: int
 
@@ -113,10 +114,17 @@ class Trunk(eqx.Module):
 
     agent: Float32[Array, "agent width"] | None  # the rows of the first layer that the one-hot index selects
     layers: tuple[Dense, ...]
+    norms: tuple[eqx.nn.LayerNorm, ...]  # of each layer, before its activation; () without layer_norm
     activation: str = eqx.field(static=True)
 
     def __init__(
-        self, key: PRNGKeyArray, features: int, agents: int, hidden_sizes: tuple[int, ...], activation: str
+        self,
+        key: PRNGKeyArray,
+        features: int,
+        agents: int,
+        hidden_sizes: tuple[int, ...],
+        activation: str,
+        layer_norm: bool = False,
     ):
         keys = jax.random.split(key, len(hidden_sizes))
         first = Dense(keys[0], features + agents, hidden_sizes[0], math.sqrt(2))
@@ -124,6 +132,8 @@ class Trunk(eqx.Module):
         first = eqx.tree_at(lambda dense: dense.weight, first, first.weight[:features])
         sizes = zip(keys[1:], hidden_sizes, hidden_sizes[1:], strict=False)
         self.layers = (first, *(Dense(k, before, after, math.sqrt(2)) for k, before, after in sizes))
+        widths = hidden_sizes if layer_norm else ()
+        self.norms = tuple(eqx.nn.LayerNorm(width, dtype=jnp.float32) for width in widths)
         self.activation = activation
 
     @classmethod
@@ -140,7 +150,7 @@ class Trunk(eqx.Module):
         cls, key: PRNGKeyArray, features: int, agents: int, options: Options, world: World | None
     ) -> Trunk:
         cls.check(options)
-        return cls(key, features, agents, options.hidden_sizes, options.activation)
+        return cls(key, features, agents, options.hidden_sizes, options.activation, options.layer_norm)
 
     @property
     def features(self) -> int:
@@ -164,11 +174,14 @@ class Trunk(eqx.Module):
 
     def onward(self, hidden: Float32[Array, "hidden"]) -> Float32[Array, "width"]:
         """The vector, from what :meth:`inward` gave."""
-        activate = ACTIVATIONS[self.activation]
-        hidden = activate(hidden)
-        for layer in self.layers[1:]:
-            hidden = activate(layer(hidden))
+        hidden = self._activated(0, hidden)
+        for number, layer in enumerate(self.layers[1:], 1):
+            hidden = self._activated(number, layer(hidden))
         return hidden
+
+    def _activated(self, number: int, hidden: Float32[Array, "width"]) -> Float32[Array, "width"]:
+        normalized = self.norms[number](hidden) if self.norms else hidden
+        return ACTIVATIONS[self.activation](normalized)
 
     def advance(
         self, carry: tuple[()], embedded: Float32[Array, "width"], first: Bool[Array, ""] | bool

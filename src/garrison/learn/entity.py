@@ -66,6 +66,8 @@ class EntityNet(eqx.Module):
     @classmethod
     def check(cls, options: Options) -> None:
         Trunk.check(options)
+        if options.layer_norm:
+            raise ValueError("network 'entity' has no layer_norm; set layer_norm to False, or use 'mlp'")
 
     @classmethod
     def for_world(

@@ -41,6 +41,8 @@ class Settings(Struct):
     """Widths of the hidden layers."""
     activation: str = static(default="tanh")
     """Activation of the hidden layers: tanh or relu."""
+    layer_norm: bool = static(default=False)
+    """Normalize the inputs of each hidden layer's activation over the layer (Ba et al. 2016)."""
     cell: str = static(default="gru")
     """Cell of recurrent networks: gru or lstm."""
     cell_size: int = static(default=128)

@@ -46,6 +46,21 @@ def _order_of_sequences(
     return key, order.reshape(-1, size)
 
 
+def check(config: Any, steps: int, remembers: bool) -> None:
+    """Raise ``ValueError`` if a rollout has too little for the ``minibatches`` of ``config``.
+
+    Args:
+        config: settings with ``minibatches``, ``num_envs`` and ``chunk``.
+        steps: steps of each environment in a rollout.
+        remembers: whether the network has a memory.
+    """
+    there, what = steps, "steps of each environment"
+    if remembers:
+        there, what = num_sequences(steps, config.num_envs, config.chunk), "sequences"
+    if there < config.minibatches:
+        raise ValueError(f"minibatches is {config.minibatches}; a rollout has only {there} {what} to divide")
+
+
 def num_sequences(steps: int, num_envs: int, chunk: int | None) -> int:
     """Sequences in a rollout: one per environment, or per chunk of ``chunk`` steps."""
     return num_envs * (1 if chunk is None else -(-steps // chunk))

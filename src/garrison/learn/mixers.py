@@ -13,8 +13,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from garrison.core.struct import static
 from garrison.core.typing import Array, Float32, PRNGKeyArray
+from garrison.core.world import World
+from garrison.learn import experience
 from garrison.learn.encoders import Dense
+from garrison.learn.ranges import COUNT, check, check_choice
 
 
 class Separate(eqx.Module):
@@ -64,6 +68,38 @@ Mixer = Separate | Sum | Monotonic
 
 #: Names of mixers.
 MIXERS = ("qmix", "sum", "none")
+
+
+class Settings(experience.Settings):
+    """Hyperparameters of algorithms with a mixer."""
+
+    mixer: str = static(default="qmix")
+    """How values of agents make the team's: qmix (monotonic), sum (VDN), none (independent Q-learning)."""
+    state: str = static(default="concat")
+    """Global state that the mixer qmix sees, a kind that the world offers; several are joined by +."""
+    mixer_size: int = static(default=32)
+    """Width of the hidden layer of the mixer qmix."""
+    hyper_size: int = static(default=64)
+    """Width of the hidden layers that make the weights of the mixer qmix."""
+
+
+def check_settings(config: Settings, world: World) -> None:
+    """Raise ``ValueError`` for settings of the mixer that make no sense, or that do not fit the world."""
+    check_choice(config, "mixer", MIXERS)
+    check(config, dict.fromkeys(("mixer_size", "hyper_size"), COUNT))
+    for kind in kinds(config):
+        world.global_state_size(kind)  # raises for a kind that it does not have
+
+
+def kinds(config: Settings) -> tuple[str, ...]:
+    """Kinds of global state that the mixer sees."""
+    return tuple(config.state.split("+")) if config.mixer == "qmix" else ()
+
+
+def of_world(key: PRNGKeyArray, world: World, config: Settings) -> Mixer:
+    """The mixer of the agents of ``world``."""
+    features = sum(map(world.global_state_size, kinds(config)))
+    return make(key, config.mixer, world.num_agents, features, config.mixer_size, config.hyper_size)
 
 
 def make(key: PRNGKeyArray, name: str, agents: int, features: int, width: int, hidden: int) -> Mixer:

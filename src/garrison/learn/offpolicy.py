@@ -49,11 +49,9 @@ RANGES = {
 }
 
 
-def check(config: Settings, world: World, kinds: tuple[str, ...]) -> None:
-    """Raise ``ValueError`` for network options, global states or a ``sequence`` that are not possible."""
+def check(config: Settings, world: World) -> None:
+    """Raise ``ValueError`` for network options or a ``sequence`` that are not possible."""
     nets.check_options(config)
-    for kind in kinds:
-        world.global_state_size(kind)  # raises for a kind that it does not have
     steps = experience.rollout_steps(config, world)
     if config.sequence is not None and config.sequence > steps:
         raise ValueError(f"sequence is {config.sequence}; a rollout has {steps} steps of each environment")

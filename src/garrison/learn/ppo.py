@@ -139,12 +139,7 @@ def check_settings(config: Settings, world: World) -> None:
     coef = config.policy_coef
     if teachers.of(config.teacher, world) is None and isinstance(coef, (int, float)) and coef == 0:
         raise ValueError("policy_coef is 0; without a teacher no policy would be learned")
-    steps = rollout_steps(config, world)
-    there, what = steps, "steps of each environment"
-    if nets.remembers(config):
-        there, what = minibatches.num_sequences(steps, config.num_envs, config.chunk), "sequences"
-    if there < config.minibatches:
-        raise ValueError(f"minibatches is {config.minibatches}; a rollout has only {there} {what} to divide")
+    minibatches.check(config, rollout_steps(config, world), nets.remembers(config))
 
 
 # ---------------------------------------------------------------- train state

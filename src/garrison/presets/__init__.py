@@ -12,6 +12,7 @@ __all__ = ["DESCRIPTIONS", "PRESETS", "PRESET_TABLE", "Preset", "get"]
 
 IPPO = algos.get("ippo").Config
 QMIX = algos.get("qmix").Config
+PQN = algos.get("pqn").Config
 MADDPG = algos.get("maddpg").Config
 
 
@@ -162,6 +163,33 @@ PRESET_TABLE: dict[str, Preset] = {
         "openai/maddpg; averages by 0.01 and 1e-3 of squared logits of it and of uoe-agents/epymarl, which "
         "has gradient norm 10. Replay and gradient steps per environment step are those of cc4-qmix; random "
         "play for 20,000 steps and half the learning rate for actors are choices. Not tuned.",
+    ),
+    "cc4-pqn": Preset(
+        Training(
+            world="cc4",
+            algorithm="pqn",
+            settings=PQN(
+                total_steps=3_000_000,
+                num_envs=48,
+                epochs=4,
+                minibatches=16,
+                hidden_sizes=(256, 256),
+                sharing="grouped",
+                learning_rate=2.5e-4,
+                gamma=0.99,
+                td_lambda=0.85,
+                exploration_start=1.0,
+                exploration_end=0.01,
+                exploration_until=0.1,
+                max_grad_norm=1.0,
+            ),
+        ),
+        "PQN with value decomposition (PQN-VDN), without a replay, on the stock observation.",
+        "Gallici et al. 2024, Simplifying deep temporal difference learning; mttga/purejaxql's "
+        "pqn_vdn_rnn_smax.yaml: learning rate 2.5e-4 decreasing to 0, gamma 0.99, lambda 0.85, epsilon 1 to "
+        "0.01 over a tenth of the training, gradient norm 1, 4 epochs, 16 minibatches. That file has 128 "
+        "environments x 128 steps, a recurrent network of 512 and batch normalization; environments, whole "
+        "episodes and widths here are those of cc4-ippo. Not tuned.",
     ),
     "cc4-ippo-bigbatch": Preset(
         Training(

@@ -27,6 +27,8 @@ GOLDEN = {
     ("toy/climb", "1"): "304a5cd0f96906dc",
     ("toy/mask_next", "1"): "0a260d66682234d2",
     ("toy/sizes", "1"): "bea0c312fd0c15ea",
+    ("toy/signal", "1"): "28522a7775678269",
+    ("toy/shares", "1"): "f28b7a2f02b210d9",
     ("toy/truncation", "1"): "b40bcffb9f371f61",
     ("toy/value", "1"): "de865c78beeb3b00",
 }

@@ -84,6 +84,8 @@ def _mlp(net: Any, trunk: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     arrays = {"agent": trunk.agent}
     for number, layer in enumerate((*trunk.layers, one.policy)):
         arrays |= _dense(f"layers/{number}", layer)
+    for number, layer in enumerate(trunk.norms):
+        arrays |= _dense(f"norms/{number}", layer)
     arrays = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
     if one is net:
         arrays = {name: array[None] for name, array in arrays.items()}

@@ -49,6 +49,7 @@ class Config(Protocol):
 #: Settings that this implementation has only one value of.
 _FIXED = {
     "network": "mlp",
+    "layer_norm": False,
     "sharing": "shared",
     "separate_critic": False,
     "normalize_values": False,

@@ -9,6 +9,7 @@ import numpy as np
 
 ILLEGAL = -1e9
 _ACTIVATIONS = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0)}
+_LEAST_VARIANCE = 1e-5  # of layer normalization
 _DTYPES = {"F32": np.float32, "I32": np.int32}
 
 
@@ -60,7 +61,8 @@ class MLPTeam(Team):
     Args:
         arrays: ``agent`` ``f32[group, agent, width]``, what a number of an agent adds to the first layer;
             ``layers/0/weight`` ``f32[group, in, out]`` and ``layers/0/bias`` ``f32[group, out]``, and so on;
-            the last layer gives the logits.
+            the last layer gives the logits. With layer normalization ``norms/0/weight`` and
+            ``norms/0/bias`` ``f32[group, out]`` of each layer but the last.
         about: ``groups``, the group of each agent; ``activation``; ``greedy``.
     """
 
@@ -69,16 +71,28 @@ class MLPTeam(Team):
         self.groups = about["groups"]
         self._activate = _ACTIVATIONS[about["activation"]]
         self._agent = arrays["agent"]
-        count = sum(name.endswith("/weight") for name in arrays)
-        self._layers = [(arrays[f"layers/{i}/weight"], arrays[f"layers/{i}/bias"]) for i in range(count)]
+        self._layers, self._norms = (_numbered(arrays, kind) for kind in ("layers", "norms"))
 
     def logits(self, agent: int, obs: np.ndarray) -> np.ndarray:
         group = self.groups[agent]
         (weight, bias), *others = self._layers
         hidden = obs[: weight.shape[1]] @ weight[group] + bias[group] + self._agent[group, agent]
-        for weight, bias in others:
-            hidden = self._activate(hidden) @ weight[group] + bias[group]
+        for number, (weight, bias) in enumerate(others):
+            hidden = self._activate(self._normalized(number, group, hidden)) @ weight[group] + bias[group]
         return hidden
+
+    def _normalized(self, number: int, group: int, hidden: np.ndarray) -> np.ndarray:
+        if not self._norms:
+            return hidden
+        weight, bias = self._norms[number]
+        scale = np.sqrt(hidden.var() + _LEAST_VARIANCE)
+        return (hidden - hidden.mean()) / scale * weight[group] + bias[group]
+
+
+def _numbered(arrays: dict[str, np.ndarray], kind: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Weight and bias of ``kind/0``, ``kind/1`` and so on."""
+    count = sum(name.startswith(f"{kind}/") and name.endswith("/weight") for name in arrays)
+    return [(arrays[f"{kind}/{i}/weight"], arrays[f"{kind}/{i}/bias"]) for i in range(count)]
 
 
 class EntityTeam(Team):
