@@ -19,11 +19,17 @@ CONFIG = Config(
     learning_rate=5e-3,
     sharing="separate",
 )
-SEEDS = pytest.mark.parametrize("seeds", [1, pytest.param(5, marks=pytest.mark.slow)])
+SLOW = pytest.mark.slow
 
 
-@SEEDS
-@pytest.mark.parametrize("messages", ["state", "action", "none"])
+@pytest.mark.parametrize(
+    ("messages", "seeds"),
+    [
+        ("action", 1),
+        ("none", 1),
+        *(pytest.param(messages, 5, marks=SLOW) for messages in ("state", "action", "none")),
+    ],
+)
 def test_a_cue_is_named_by_who_is_told_of_it(messages, seeds):
     _, returns = trained(ippo, garrison.make("toy/signal", messages=messages), CONFIG, seeds)
     last = np.asarray(returns)[:, -10:].mean(axis=1)
@@ -35,7 +41,7 @@ def test_a_cue_is_named_by_who_is_told_of_it(messages, seeds):
         assert (last > 0.9).sum() >= min(seeds, 4)
 
 
-@SEEDS
+@pytest.mark.parametrize("seeds", [1, pytest.param(5, marks=SLOW)])
 @pytest.mark.parametrize("rewards", ["individual", "team"])
 def test_an_agent_learns_from_its_own_reward_what_the_teams_hides(rewards, seeds):
     config = CONFIG.replace(total_steps=3_000, normalize_per_agent=True, entropy_coef=0.0)
