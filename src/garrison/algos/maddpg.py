@@ -115,7 +115,7 @@ def _kinds(config: Config) -> tuple[str, ...]:
     return tuple(config.state.split("+"))
 
 
-def _critic_options(config: Config) -> Config:
+def _critic_options(config: Config) -> Any:
     sizes = config.critic_hidden_sizes
     return config if sizes is None else config.replace(hidden_sizes=sizes)
 
@@ -277,7 +277,7 @@ def update(
     return state.replace(reward_scale=scale), metrics
 
 
-def _rates(config: Config, progress: jax.Array) -> dict[str, jax.Array]:
+def _rates(config: Config, progress: jax.Array) -> dict[str, optim.Number]:
     """Learning rates; both follow the same schedule."""
     left = optim.linear(1.0, 0.0 if config.anneal_lr else 1.0, progress)
     rate = config.actor_learning_rate
