@@ -1,5 +1,7 @@
 """Intrinsic rewards: what is new within an episode and over all of them, and what depends on it."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,7 @@ from garrison.learn import norm, novelty
 from garrison.runs import checkpoint
 from garrison.worlds.toy.network import Network
 
-SETTINGS = {"num_envs": 4, "minibatches": 2, "hidden_sizes": (8,), "novelty": "ngu"}
+SETTINGS: dict[str, Any] = {"num_envs": 4, "minibatches": 2, "hidden_sizes": (8,), "novelty": "ngu"}
 
 
 def played(config, world, iterations=1, algorithm=ippo, state=None):

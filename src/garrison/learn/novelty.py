@@ -40,6 +40,7 @@ _CLIP = 5.0  # Burda et al. 2019, section 2.4
 _LEAST_DEVIATION = 1e-3  # of a feature; one that never varied yet differs by 5 at once
 _OUTPUTS = 64  # of the random network
 _HIDDEN = 128
+_ROWS_PER_LEARNED = 4  # a quarter of the rows is learned from, the usual update proportion of RND
 _DISTANCE_DECAY = 0.9  # weight that earlier rollouts keep in the mean distance
 _BLOCKS = 8  # of the search for neighbors
 
@@ -343,9 +344,10 @@ def _learned(
     key: PRNGKeyArray,
     updates: int,
 ) -> tuple[dict[str, Any], Any, Metrics]:
-    """Networks after one pass over the rollout, their optimizer's state, and metrics before each step."""
+    """Networks after some gradient steps, their optimizer's state, and mean metrics before each step."""
     steps, num_envs = batch.done.shape
-    _, order = minibatches.order_of_steps(key, steps, num_envs, 1, min(updates, steps))
+    parts = min(_ROWS_PER_LEARNED * updates, steps)
+    order = minibatches.order_of_steps(key, steps, num_envs, 1, parts)[1][:updates]
     decides = jnp.sum(batch.mask, axis=-1) > 1
     ends, offset = decision_ends(decides, batch.done), len(seen) - steps
 
