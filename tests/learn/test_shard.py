@@ -48,7 +48,9 @@ print("equal")
 #: What each algorithm joins: gradients are summed over the devices, a replay is on each of them.
 JOINED = [
     ("ippo", "all-reduce", {}),
-    ("ippo", "all-reduce", {"novelty": "ngu", "novelty_ignore": ("time",)}),
+    pytest.param(
+        "ippo", "all-reduce", {"novelty": "ngu", "novelty_ignore": ("time",)}, marks=pytest.mark.slow
+    ),
     ("qmix", "all-gather", {"sequence": 2, "updates": 2, "batch_size": 4, "replay_steps": 100}),
 ]
 
