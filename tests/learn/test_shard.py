@@ -47,19 +47,21 @@ print("equal")
 
 _REPLAY = {"sequence": 2, "updates": 2, "batch_size": 4, "replay_steps": 100}
 #: What each algorithm joins: gradients are summed over the devices, a replay is on each of them.
-JOINED = {
-    "ippo": ("all-reduce", {}),
-    "pqn": ("all-reduce", {"minibatches": 1}),
-    "qmix": ("all-gather", _REPLAY),
-    "maddpg": ("all-gather", _REPLAY),
-}
+JOINED = [
+    ("ippo", "all-reduce", {}),
+    pytest.param(
+        "ippo", "all-reduce", {"novelty": "ngu", "novelty_ignore": ("time",)}, marks=pytest.mark.slow
+    ),
+    ("pqn", "all-reduce", {"minibatches": 1}),
+    ("qmix", "all-gather", _REPLAY),
+    ("maddpg", "all-gather", _REPLAY),
+]
 
 
-@pytest.mark.parametrize("name", JOINED)
-def test_two_devices_learn_what_one_does(name):
+@pytest.mark.parametrize(("name", "joined", "settings"), JOINED)
+def test_two_devices_learn_what_one_does(name, joined, settings):
     flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
     environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
-    joined, settings = JOINED[name]
     program = f"name, joined, settings = {name!r}, {joined!r}, {settings!r}\n{PROGRAM}"
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert done.stdout == "equal\n", done.stderr

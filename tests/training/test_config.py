@@ -33,25 +33,20 @@ def test_options_are_numbers_or_text():
         make_world("toy/network", ("steps=soon",))  # text, which is no number of steps
 
 
-def test_format_2_lacks_hyperparameters_that_came_later():
+def test_earlier_formats_lack_hyperparameters_that_came_later():
     data = PRESETS["mlp"].to_json()
-    between = ("teacher", "teacher_coef", "teacher_end", "teacher_until", "policy_coef")
-    last = ("normalize_per_agent", "layer_norm")
-    later = (
-        *("decision_share", "pieces", "entropy_until", "reward_memory", "critic_observation"),
-        *between,
-        *last,
-    )
-    settings = {n: x for n, x in data["settings"].items() if n not in later}
-    assert len(settings) == len(data["settings"]) - len(later)
-    old = data | {"format": 2, "settings": settings}
-    assert Training.from_json(json.loads(json.dumps(old))) == PRESETS["mlp"]
-    settings_3 = {n: x for n, x in data["settings"].items() if n not in (*between, *last)}
-    assert Training.from_json(data | {"format": 3, "settings": settings_3}) == PRESETS["mlp"]
-    settings_4 = {n: x for n, x in data["settings"].items() if n not in last}
-    assert Training.from_json(data | {"format": 4, "settings": settings_4}) == PRESETS["mlp"]
-    settings_5 = {n: x for n, x in data["settings"].items() if n != "layer_norm"}
-    assert Training.from_json(data | {"format": 5, "settings": settings_5}) == PRESETS["mlp"]
+    came_after = {
+        5: ("layer_norm", "novelty", "novelty_coef", "novelty_ignore"),
+        4: ("normalize_per_agent",),
+        3: ("teacher", "teacher_coef", "teacher_end", "teacher_until", "policy_coef"),
+        2: ("decision_share", "pieces", "entropy_until", "reward_memory", "critic_observation"),
+    }
+    old, settings = {}, data["settings"]
+    for version, names in came_after.items():
+        settings = {n: x for n, x in settings.items() if n not in names}
+        old = data | {"format": version, "settings": settings}
+        assert Training.from_json(json.loads(json.dumps(old))) == PRESETS["mlp"]
+    assert len(settings) == len(data["settings"]) - sum(map(len, came_after.values()))
     with pytest.raises(ValueError, match=r"missing: settings\.gamma"):
         Training.from_json(old | {"settings": {n: x for n, x in settings.items() if n != "gamma"}})
     with pytest.raises(ValueError, match=r"missing: settings\.pieces \(default: 1\)"):

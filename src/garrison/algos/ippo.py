@@ -60,6 +60,11 @@ def _check_decisions(config: Config, world: World) -> None:
         raise ValueError(f"{asked}; it needs decisions_only")
     if nets.remembers(config):
         raise ValueError(f"{asked}; it is for networks without memory, not for {config.network!r}")
+    if config.novelty is not None:
+        raise ValueError(
+            f"{asked}; novelty {config.novelty!r} reads whole observations, which it does not keep: use "
+            "decisions_only without decision_share"
+        )
     share = config.decision_share
     if share is not None and not decisions.room(steps, config.minibatches, share, config.pieces):
         raise ValueError(
@@ -98,7 +103,7 @@ def init(config: Config, world: World, key: jax.Array) -> TrainState:
     else:
         net = nets.asymmetric(net_key, world, seen, config)
     memory = net.initial_carry(world.num_agents)
-    return ppo.start(config, seen, net, optim.init(net), memory, key, reset_key)
+    return ppo.start(config, seen, net, optim.init(net), memory, key, reset_key, acting=world)
 
 
 def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState, Rollout]:

@@ -27,6 +27,7 @@ _BUILT_IN = {
     "toy/busy": "garrison.worlds.toy.probes:Busy",
     "toy/memory": "garrison.worlds.toy.probes:Memory",
     "toy/baseline": "garrison.worlds.toy.probes:Baseline",
+    "toy/corridor": "garrison.worlds.toy.probes:Corridor",
     "toy/two_step": "garrison.worlds.toy.games:TwoStep",
     "toy/climb": "garrison.worlds.toy.games:Climb",
     "toy/mask_next": "garrison.worlds.toy.games:MaskNext",

@@ -13,6 +13,7 @@ __all__ = [
     "mixers",
     "nets",
     "norm",
+    "novelty",
     "optim",
     "policy",
     "ppo",

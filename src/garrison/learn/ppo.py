@@ -17,7 +17,9 @@ from garrison.core.struct import Struct, static
 from garrison.core.typing import Array, Bool, Float, Float32, Int, Int32, PRNGKeyArray
 from garrison.core.world import State, World
 from garrison.learn import dists, experience, gae, minibatches, nets, norm, optim, rollout
+from garrison.learn import novelty as novelties
 from garrison.learn import teacher as teachers
+from garrison.learn.novelty import Novelty
 from garrison.learn.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, Range, check
 from garrison.learn.rollout import Rollout
 
@@ -79,6 +81,12 @@ class Settings(experience.Settings):
     """Weight of the clipped policy loss. 0, with a teacher: imitation alone."""
     target_kl: float | None = None
     """Stop the update early when the approximate KL divergence of a minibatch exceeds this; None: never."""
+    novelty: str | None = static(default=None)
+    """Intrinsic reward for what is new: rnd (life-long), episodic, ngu (both); None: none."""
+    novelty_coef: float = 0.1
+    """Weight β of the intrinsic reward, which is divided by the standard deviation of its return."""
+    novelty_ignore: tuple[str, ...] = static(default=())
+    """Words in the labels of observation features that never count as new, such as a clock's."""
 
 
 #: Ranges of the numbers in :class:`Settings`.
@@ -89,6 +97,7 @@ RANGES = {
     "clip_eps": POSITIVE,
     "gae_lambda": SHARE,
     **dict.fromkeys(("value_coef", "entropy_coef", "teacher_coef", "policy_coef"), NOT_NEGATIVE),
+    "novelty_coef": NOT_NEGATIVE,
     **dict.fromkeys(("entropy_end", "teacher_end"), Range(0, optional=True)),
     **dict.fromkeys(("entropy_until", "teacher_until"), Range(0, 1, above=True)),
     "target_kl": Range(0, above=True, optional=True),
@@ -109,6 +118,7 @@ class TrainState(Struct):
     first: Bool[Array, "env"] | None = None  # an episode begins; None for networks without memory as well
     memory: Any = None  # of the networks, leaves [env, ...]; likewise
     teacher: Any = None  # memory of the teacher, likewise
+    novelty: Novelty | None = None  # what intrinsic rewards depend on, where there are any
 
 
 class Sample(Struct):
@@ -136,6 +146,7 @@ def check_settings(config: Settings, world: World) -> None:
     """Raise ``ValueError`` for settings out of range, or that do not fit together or to the world."""
     check(config, RANGES)
     nets.check_options(config)
+    novelties.check(config, world)
     coef = config.policy_coef
     if teachers.of(config.teacher, world) is None and isinstance(coef, (int, float)) and coef == 0:
         raise ValueError("policy_coef is 0; without a teacher no policy would be learned")
@@ -154,8 +165,17 @@ def start(
     key: PRNGKeyArray,
     reset_key: PRNGKeyArray,
     value_scale: norm.ValueScale | None = None,
+    acting: World | None = None,
 ) -> TrainState:
-    """The first train state. ``memory`` is that of the networks in one environment."""
+    """The first train state.
+
+    ``memory`` is that of the networks in one environment; ``acting`` is the world as agents observe it, where
+    critics see more of ``world``.
+    """
+    novelty = None
+    if config.novelty is not None:
+        key, novelty_key = jax.random.split(key)
+        novelty = novelties.init(config, acting or world, novelty_key)
     begun = TrainState(
         net=net,
         opt=opt,
@@ -163,6 +183,7 @@ def start(
         value_scale=value_scale or norm.ValueScale.zero(),
         key=key,
         iteration=jnp.zeros((), jnp.int32),
+        novelty=novelty,
         **experience.start(config, world, memory, reset_key, teachers.of(config.teacher, world)),
     )
     return placed(begun)
@@ -193,6 +214,7 @@ def collect(
         chunk=config.chunk,
         pack=pack,
         teacher=teachers.of(config.teacher, world),
+        ends=config.novelty is not None,
     )
 
 
@@ -218,6 +240,9 @@ def samples(
     )
     if not config.normalize_rewards:
         reward_scale, reward = state.reward_scale, batch.reward
+    state, intrinsic, metrics = _intrinsic(config, state, batch)
+    if intrinsic is not None:
+        reward = reward + config.novelty_coef * intrinsic
     decides = jnp.ones(reward.shape, bool)
     if config.decisions_only:
         decides = jnp.sum(batch.mask, axis=-1) > 1
@@ -236,7 +261,7 @@ def samples(
     )
     target, weight = advantage + value, decides.astype(jnp.float32)
     unexplained, total = norm.variance(advantage, weight), norm.variance(target, weight)
-    metrics = {"explained_variance": 1 - unexplained / (total + 1e-8)}
+    metrics |= {"explained_variance": 1 - unexplained / (total + 1e-8)}
     state = state.replace(reward_scale=reward_scale)
     if config.normalize_per_agent:
         advantage = norm.standardized(advantage, weight)
@@ -258,6 +283,17 @@ def samples(
     if config.teacher is not None and rows.teacher is not None:
         rows = rows.replace(teacher_weight=teachers.weights(config, rows.teacher, weight, progress))
     return state, rows, metrics
+
+
+def _intrinsic(
+    config: Settings, state: TrainState, batch: Rollout
+) -> tuple[TrainState, Float32[Array, "step env agent"] | None, Metrics]:
+    """Intrinsic rewards of a rollout, if there are any, and the state after learning from it."""
+    if state.novelty is None:
+        return state, None, {}
+    key, novelty_key = jax.random.split(state.key)
+    novelty, reward, metrics = novelties.rewards(config, state.novelty, batch, novelty_key)
+    return state.replace(novelty=novelty, key=key), reward, metrics
 
 
 # ---------------------------------------------------------------- learning

@@ -20,6 +20,7 @@ GOLDEN = {
     ("toy/masking", "1"): "08277a163bfd9963",
     ("toy/baseline", "1"): "d92bbd2bb62f79c1",
     ("toy/busy", "1"): "2fe87570c49d8387",
+    ("toy/corridor", "1"): "311b20b472c409d8",
     ("toy/memory", "1"): "4263a11741868ffb",
     ("toy/pursuit", "1"): "83165778f976d6d7",
     ("toy/network", "1"): "3f1366de64bcc0fc",

@@ -14,6 +14,7 @@ A learner that fails one of them is wrong in that part, provided that it solves 
 | ``toy/pursuit`` | - | two sides, one of which a policy decides for |
 | ``toy/memory`` | return 1 (random: 1/2) | a recurrent policy carries what it saw to the end |
 | ``toy/baseline`` | 0.97 right actions (random: 1/2) | a centralized critic explains what agents cannot see |
+| ``toy/corridor`` | return 32 (without novelty: 0.06) | intrinsic rewards lead to what chance does not find |
 
 An action out of range in compiled code matches nothing: it pays what a wrong action does.
 """
@@ -279,6 +280,36 @@ class Baseline(Probe):
 
     def _hidden(self, state: ProbeState) -> Array:
         return jnp.where(state.cue < 2, 1.0, -1.0).astype(jnp.float32)
+
+
+@dataclass(frozen=True)
+class Corridor(Probe):
+    """Thirty cells in a row. Each step at the left end, where it begins, pays 0.001; at the right end, 1.
+
+    The agent sees its cell, not the time.
+    """
+
+    name = "toy/corridor"
+    max_steps = 60
+    cells = 30
+    features = tuple(f"in cell {cell}" for cell in range(cells))
+
+    def observe(self, state: ProbeState) -> Shaped[Array, "feature"]:
+        return jax.nn.one_hot(state.cue, self.cells)
+
+    def reward(self, state: ProbeState, actions: Actions) -> Shaped[Array, "agent"]:
+        cell = self._moved(state, actions)
+        return jnp.where(cell == 0, 0.001, jnp.where(cell == self.cells - 1, 1.0, 0.0))[None]
+
+    def step(self, key: PRNGKeyArray, state: ProbeState, actions: Array) -> tuple[Obs, ProbeState, Step]:
+        _, after, step = super().step(key, state, actions)
+        after = after.replace(cue=self._moved(state, jnp.asarray(actions)))
+        obs = self._observations(after)
+        return obs, after, step.replace(final_obs=obs)
+
+    def _moved(self, state: ProbeState, actions: Array) -> Array:
+        way = jnp.where(actions[0] == 1, 1, -1)
+        return jnp.clip(state.cue + way, 0, self.cells - 1).astype(jnp.int32)
 
 
 @dataclass(frozen=True)
