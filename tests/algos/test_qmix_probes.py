@@ -133,3 +133,39 @@ def test_only_a_recurrent_network_remembers(network, seeds):
     world, states = trained("toy/memory", config, seeds)
     found = returns(world, states)
     assert (found > 0.97).all() if network == "recurrent" else (np.abs(found - 0.5) < 0.2).all()
+
+
+def errors_on_the_cliff(exponent: float, updates: int, seeds) -> list[float]:
+    """Mean squared error of the values after so many gradient steps on one replay of random play.
+
+    As in Schaul et al. 2016, appendix B.1: γ = 1 - 1/n, and about 2^(n+1) steps, of which one is paid.
+    """
+    world = garrison.make("toy/cliff")
+    config = CONFIG.replace(
+        **{"num_envs": 64, "rollout_steps": 2_048, "total_steps": 2**17, "replay_steps": 2**17},
+        **{"sequence": 1, "batch_size": 64, "updates": updates, "target_updates": 10, "priority": exponent},
+        **{"gamma": 1 - 1 / 16, "normalize_rewards": False, "exploration_end": 1.0, "learning_rate": 5e-3},
+    )
+    state, number = np.eye(16, dtype=np.float32), np.arange(16)
+    truth = np.zeros((16, 2))
+    truth[number, number % 2] = config.gamma ** (15 - number)
+
+    def learned(seed):
+        after, _ = qmix.iteration(config, world, qmix.init(config, world, jax.random.key(seed)))
+        _, (q, _) = jax.vmap(lambda obs: after.net["agents"]((), obs[None], False))(jnp.asarray(state))
+        return q[:, 0], jnp.sum(after.replay.rows.reward)
+
+    q, paid = jax.jit(lambda seeds: jax.lax.map(learned, seeds))(jnp.asarray(seeds))
+    assert (paid == 1).all()
+    return [float(((values - truth) ** 2).mean()) for values in np.asarray(q)]
+
+
+@pytest.mark.parametrize(
+    "seeds", [[0], pytest.param([0, 5, 6, 8, 11], marks=pytest.mark.slow)]
+)
+def test_prioritized_replay_learns_in_half_of_the_gradient_steps(seeds):
+    """Not even in twice as many does uniform replay: it sees the step that is paid too rarely."""
+    prioritized, uniform = errors_on_the_cliff(0.6, 5_000, seeds), errors_on_the_cliff(0.0, 10_000, seeds)
+    assert np.median(prioritized) < 0.01
+    assert np.median(uniform) > 0.1
+    assert (np.array(prioritized) < uniform).all()

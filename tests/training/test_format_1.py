@@ -87,7 +87,7 @@ def test_it_trains_further_in_the_present_format(run):
     longer = extend(run, 80)
     assert train(longer)
     config = json.loads((run.path / "config.json").read_text())
-    assert (config["format"], config["settings"]["total_steps"]) == (5, 80)
+    assert (config["format"], config["settings"]["total_steps"]) == (6, 80)
     assert runs.load(run.path).iterations_done == 8
     assert runs.load(run.path).training == longer.training
 

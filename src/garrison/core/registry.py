@@ -31,6 +31,7 @@ _BUILT_IN = {
     "toy/climb": "garrison.worlds.toy.games:Climb",
     "toy/mask_next": "garrison.worlds.toy.games:MaskNext",
     "toy/sizes": "garrison.worlds.toy.games:Sizes",
+    "toy/cliff": "garrison.worlds.toy.games:Cliff",
     "toy/pursuit": "garrison.worlds.toy.probes:Pursuit",
     "toy/network": "garrison.worlds.toy.network:Network",
 }

@@ -21,12 +21,13 @@ from garrison.core.world import World
 from garrison.runs.directory import RunDirectory
 
 #: Version of the JSON format; older ones are upgraded when they are read.
-FORMAT = 5
+FORMAT = 6
 #: Hyperparameters that were added after a format; their defaults keep what was there before.
 _ADDED = {
     2: ("decision_share", "pieces", "entropy_until", "reward_memory", "critic_observation"),
     3: ("teacher", "teacher_coef", "teacher_end", "teacher_until", "policy_coef"),
     4: ("normalize_per_agent",),
+    5: ("priority", "priority_beta"),
 }
 #: File of a run directory by which runs of the first format say that PyTorch trains them.
 _TORCH_MARK = "torch.json"
