@@ -72,7 +72,9 @@ def test_weights_with_beta_1_undo_the_probabilities():
     multiple = 50 * probability.min()
     np.testing.assert_allclose((probability * weights * rows).sum(), multiple * rows.mean(), rtol=1e-4)
     partly = np.asarray(priority.weights(priorities, jnp.arange(50), BETA))
-    np.testing.assert_allclose(partly, (50 * probability) ** -BETA / ((50 * probability) ** -BETA).max(), rtol=1e-4)
+    np.testing.assert_allclose(
+        partly, (50 * probability) ** -BETA / ((50 * probability) ** -BETA).max(), rtol=1e-4
+    )
 
 
 def test_weights_are_those_of_the_whole_ring():

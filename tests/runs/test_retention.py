@@ -1,4 +1,4 @@
-"""Which train states are kept: the latest, the best, and those asked for; what of them, and whether they fit."""
+"""Which train states are kept, what of them, and whether they fit on the disk."""
 
 from collections import namedtuple
 
@@ -103,7 +103,10 @@ def test_only_the_latest_has_what_only_resuming_needs(run):
     keeps = retention.CheckpointRetention(run, lambda done: {"iteration": done}, 1, 1, ("ring",))
     keeps(1, LARGE, [0.0])
     keeps.latest(1, LARGE)
-    sizes = {name: sum(x.nbytes for x in checkpoint.arrays(run.checkpoint(name)).values()) for name in run.checkpoints()}
+    sizes = {
+        name: sum(x.nbytes for x in checkpoint.arrays(run.checkpoint(name)).values())
+        for name in run.checkpoints()
+    }
     assert sizes == {"best": 1_000, "step-00000001": 1_000, "latest": nbytes(LARGE)}
     told = {name: checkpoint.about(run.checkpoint(name)).get("left_out") for name in sizes}
     assert told == {"best": ["ring"], "step-00000001": ["ring"], "latest": None}

@@ -15,8 +15,16 @@ from garrison.training.config import Training
 TRAINING = Training(
     world="toy/network", options={"steps": 5}, num_seeds=2, keep_every=2, algorithm="qmix"
 ).changed(
-    **{"total_steps": 80, "num_envs": 4, "hidden_sizes": (4,), "mixer_size": 2, "hyper_size": 2},
-    **{"batch_size": 3, "updates": 2, "sequence": 3, "replay_steps": 40, "priority": 0.6},
+    total_steps=80,
+    num_envs=4,
+    hidden_sizes=(4,),
+    mixer_size=2,
+    hyper_size=2,
+    batch_size=3,
+    updates=2,
+    sequence=3,
+    replay_steps=40,
+    priority=0.6,
 )
 
 

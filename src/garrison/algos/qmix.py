@@ -83,7 +83,8 @@ class Config(experience.Settings):
     """Exponent α of prioritized replay: sequences are drawn in proportion to their error to this power. 0:
     uniformly."""
     priority_beta: float = 0.4
-    """Exponent β of the importance weights of prioritized replay at the start; 1 at the end, reached linearly."""
+    """Exponent β of the importance weights of prioritized replay at the start; it reaches 1 at the end,
+    linearly."""
     target_updates: int = static(default=200)
     """Gradient steps between copies of the networks to the target networks."""
     target_tau: float | None = None
@@ -300,7 +301,6 @@ def update(
     kept = replay.insert(state.replay, replay.sequences(batch, config.sequence))
     chance = _chance(config, world, state)
     rate = optim.linear(config.learning_rate, 0.0 if config.anneal_lr else config.learning_rate, progress)
-
     beta = optim.linear(config.priority_beta, 1.0, progress)
 
     def step(carry: tuple[Nets, Nets, Any, jax.Array, Any], key: jax.Array) -> tuple[Any, Metrics]:

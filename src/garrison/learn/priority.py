@@ -4,8 +4,14 @@ The priority of a slot is p = |δ| + 1e-6, with δ the temporal-difference error
 from. It is drawn with probability P(i) = p_i^α / Σ p^α, and its loss is multiplied by the importance weight
 w_i = (N P(i))^-β, divided by the largest weight of the whole ring.
 
-An array holds p^α, 0 where a slot is empty. There is no tree of sums: the sums of about √N blocks are computed
-for each draw, so that rounding errors do not pile up. None instead of the array stands for uniform draws.
+An array holds p^α, 0 where a slot is empty; None instead of it stands for uniform draws. Sums of blocks are
+computed for each draw: in a tree that is kept up to date, rounding errors pile up until empty slots are
+drawn. A gradient step on a :class:`garrison.learn.replay.Replay`, the ``ring``:
+
+    slots = replay.sample(ring, key, count)
+    weights = priority.weights(ring.priorities, slots, beta)  # of each sequence's loss; None: all 1
+    rows = replay.take(ring, slots)
+    ring = ring.replace(priorities=priority.update(ring.priorities, slots, error, alpha))
 """
 
 from __future__ import annotations
@@ -50,7 +56,7 @@ def _blocks(values: Float32[Array, "n"]) -> Float32[Array, "block place"]:
 def _reached(
     masses: Float32[Array, "place"], wanted: Float32[Array, ""]
 ) -> tuple[Int32[Array, ""], Float32[Array, ""]]:
-    """The first place where the cumulative sum of ``masses`` exceeds ``wanted``, and what is left of it there."""
+    """The first place where the cumulative sum of ``masses`` exceeds ``wanted``, and the rest within it."""
     index, cumulative = jnp.arange(masses.size, dtype=jnp.int32), jnp.cumsum(masses)
     # Rounding differs along a parallel cumulative sum: only what has a mass may be picked.
     possible = masses > 0
@@ -77,7 +83,7 @@ def update(
 ) -> Float32[Array, "slot"] | None:
     """The priorities after learning from ``slots``, whose temporal-difference errors were ``error``.
 
-    Of a sequence the error is 0.9 of its largest and 0.1 of its mean absolute one. A slot that was drawn twice
+    That of a sequence is 0.9 of its largest and 0.1 of its mean absolute error. A slot that was drawn twice
     gets the larger of its priorities.
     """
     if priorities is None:

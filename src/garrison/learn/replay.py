@@ -138,7 +138,7 @@ def insert(replay: Replay, rows: Rows) -> Replay:
 
 
 def sample(replay: Replay, key: PRNGKeyArray, count: int) -> Int32[Array, "sequence"]:
-    """Slots of ``count`` sequences, drawn from all that are in: by priority if there are any, else uniformly."""
+    """Slots of ``count`` sequences, drawn from all that are in: by priority, or uniformly without any."""
     if replay.priorities is not None:
         return priority.draw(replay.priorities, key, count)
     return jax.random.randint(key, (count,), 0, replay.filled, jnp.int32)

@@ -45,8 +45,8 @@ class CheckpointRetention:
     def check_space(self, state: Any) -> None:
         """Raise ``OSError`` if the disk lacks room for the checkpoints of a training with such states.
 
-        Those are the latest twice, as a new one is complete before the old one is deleted, the best, and those
-        to keep.
+        Those are the latest twice, as a new one is complete before the old one is deleted, the best, and
+        those to keep.
         """
         kept = 0 if self.keep_every is None else self.iterations // self.keep_every
         needed = 2 * nbytes(state) + (1 + kept) * nbytes(self._reduced(state))

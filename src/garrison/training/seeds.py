@@ -98,8 +98,8 @@ def load_state(
         left_out = _left_out(directory)
         if left_out and resumable:
             raise ValueError(
-                f"the checkpoint in {directory} lacks {', '.join(left_out)}, so training cannot go on from it; "
-                f"start a new one from its networks: garrison train ... --from {run.path}"
+                f"the checkpoint in {directory} lacks {', '.join(left_out)}, so training cannot go on from "
+                f"it; start a new one from its networks: garrison train ... --from {run.path}"
             )
         return _load_state(run, directory, training, world, left_out)
     except checkpoint.Damaged as error:

@@ -121,9 +121,6 @@ def train(run: Run, on_progress: OnProgress | None = None) -> bool:
         if done >= total:
             return True
         states = seeds.placed(training, states)
-        rows = written.rewind(done)
-        if done:
-            written.resumed(done)
         retention = CheckpointRetention(
             written,
             partial(seeds.about, training, world),
@@ -132,6 +129,9 @@ def train(run: Run, on_progress: OnProgress | None = None) -> bool:
             getattr(training.algo, "RESUME_ONLY", ()),
         )
         retention.check_space(states)
+        rows = written.rewind(done)
+        if done:
+            written.resumed(done)
         retention.resume(rows)
         reporter = _Reporter(training, world, written, on_progress or (lambda progress: None), done, total)
         with reporter, _kept_in_note(run):

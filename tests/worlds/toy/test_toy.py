@@ -27,6 +27,7 @@ GOLDEN = {
     ("toy/climb", "1"): "304a5cd0f96906dc",
     ("toy/mask_next", "1"): "0a260d66682234d2",
     ("toy/sizes", "1"): "bea0c312fd0c15ea",
+    ("toy/cliff", "1"): "4a09a971e8f9f630",
     ("toy/truncation", "1"): "b40bcffb9f371f61",
     ("toy/value", "1"): "de865c78beeb3b00",
 }

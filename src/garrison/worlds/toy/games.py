@@ -138,10 +138,10 @@ class Sizes(Probe):
 
 @dataclass(frozen=True)
 class Cliff(Probe):
-    """The Blind Cliffwalk of Schaul et al. 2016: a wrong action ends the episode, ``states`` right ones pay 1.
+    """The Blind Cliffwalk of Schaul et al. 2016: a wrong action ends the episode, ``states`` right ones pay.
 
     What is right alternates from state to state, so that one state tells nothing about another. Random play
-    is paid in one of 2^states episodes. Raises ``ValueError`` if ``states`` is below 1.
+    is paid, with 1, in one of 2^states episodes. Raises ``ValueError`` if ``states`` is below 1.
     """
 
     states: int = 16
