@@ -72,12 +72,12 @@ def sampled(config, world):
     return state, replay.take(kept, jnp.arange(kept.slots))
 
 
-def losses(config, world, net, target, rows):
-    """Loss with metrics, and its gradients."""
+def losses(config, world, net, target, rows, weights=None):
+    """Loss with metrics and errors, and its gradients."""
     scale = norm.RewardScale.zero(config.num_envs, world.num_agents)
     both = jax.value_and_grad(maddpg.loss, has_aux=True)
     of = partial(both, config=config, world=world, scale=scale, key=jax.random.key(1))
-    return jax.jit(of)(net, target, rows=rows)
+    return jax.jit(of)(net, target, rows=rows, weights=weights)
 
 
 def test_training_goes_on_bit_by_bit_from_a_checkpoint_with_its_replay(tmp_path):
@@ -88,6 +88,24 @@ def test_training_goes_on_bit_by_bit_from_a_checkpoint_with_its_replay(tmp_path)
     resumed, _ = played(checkpoint.load(tmp_path, jax.eval_shape(lambda: state)), 2)
     assert_equal(resumed, through)
     assert half.replay.inserted == 2
+
+
+def test_prioritized_replay_weighs_the_critics_loss_alone():
+    config = CONFIG.replace(priority=0.6)
+    state = init(config, WORLD, jax.random.key(0))
+    assert init(CONFIG, WORLD, jax.random.key(0)).replay.priorities is None
+    after, metrics = played(state, 1, config)
+    there = np.asarray(after.replay.priorities)
+    assert ((there > 0) == (np.arange(there.size) < after.replay.filled)).all()
+    assert len(set(there[there > 0])) > 1
+    assert 0 < metrics["weight"] <= 1
+    state, rows = network()
+    (_, (plain, error)), _ = losses(CONFIG, WORLD, state.net, state.target, rows)
+    half = jnp.full(error.shape[1], 0.5)
+    (_, (weighed, _)), _ = losses(CONFIG, WORLD, state.net, state.target, rows, half)
+    np.testing.assert_allclose(weighed["critic_loss"], plain["critic_loss"] / 2, rtol=1e-6)
+    assert weighed["actor_loss"] == plain["actor_loss"]
+    np.testing.assert_allclose(jnp.mean(error), plain["td_error"], rtol=1e-6)
 
 
 def test_play_is_random_until_the_warmup_is_over():

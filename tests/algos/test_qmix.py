@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 
 import garrison
 from garrison.algos import qmix
 from garrison.algos.qmix import Config
-from garrison.learn import norm, offpolicy, replay
+from garrison.learn import norm, offpolicy, priority, replay
 from garrison.runs import checkpoint
 from garrison.worlds.toy.network import Network
 
@@ -50,18 +51,72 @@ def assert_equal(a, b):
         np.testing.assert_array_equal(raw(left), raw(right), err_msg=jax.tree_util.keystr(path))
 
 
-def test_training_goes_on_bit_by_bit_from_a_checkpoint_with_its_replay(tmp_path):
-    state = init(CONFIG, WORLD, jax.random.key(0))
-    half, _ = played(state, 2)
+@pytest.mark.parametrize("exponent", [0.0, 0.6])
+def test_training_goes_on_bit_by_bit_from_a_checkpoint_with_its_replay(tmp_path, exponent):
+    config = CONFIG.replace(priority=exponent)
+    state = init(config, WORLD, jax.random.key(0))
+    half, _ = played(state, 2, config)
     checkpoint.save(tmp_path, half, 2, {})
-    through, _ = played(half, 3)  # the ring, of three rollouts, turns over
-    resumed, _ = played(checkpoint.load(tmp_path, jax.eval_shape(lambda: state)), 3)
+    through, _ = played(half, 3, config)  # the ring, of three rollouts, turns over
+    resumed, _ = played(checkpoint.load(tmp_path, jax.eval_shape(lambda: state)), 3, config)
     assert_equal(resumed, through)
-    assert half.replay.inserted == 2
-    emptied = half.replace(replay=jax.tree.map(jnp.zeros_like, half.replay))
-    other, _ = played(emptied.replace(replay=emptied.replay.replace(inserted=half.replay.inserted)), 1)
-    again, _ = played(half, 1)
-    assert any((x != y).any() for x, y in zip(*map(jax.tree.leaves, (other.net, again.net)), strict=True))
+    kept = half.replay
+    assert kept.inserted == 2
+    lost = {"rows": kept.replace(rows=jax.tree.map(jnp.zeros_like, kept.rows))}
+    if exponent:
+        lost["priorities"] = kept.replace(priorities=jnp.where(kept.priorities > 0, 1.0, 0.0))
+    again, _ = played(half, 1, config)
+    for ring in lost.values():
+        other, _ = played(half.replace(replay=ring), 1, config)
+        pairs = zip(*map(jax.tree.leaves, (other.net, again.net)), strict=True)
+        assert any((x != y).any() for x, y in pairs)
+
+
+def test_prioritized_replay_is_a_part_of_the_program_only_where_it_is_asked_for():
+    state, config = init(CONFIG, WORLD, jax.random.key(0)), CONFIG.replace(priority=0.6)
+    assert state.replay.priorities is None
+    assert "weight" not in played(state, 1)[1]
+    begun = init(config, WORLD, jax.random.key(0))
+    assert_equal(begun.replace(replay=None), state.replace(replay=None))
+    after, metrics = played(begun, 1, config)
+    there = np.asarray(after.replay.priorities)
+    assert ((there > 0) == (np.arange(there.size) < after.replay.filled)).all()
+    assert 1 < len(set(there[there > 0])) <= 1 + config.updates * config.batch_size
+    assert 0 < metrics["weight"] <= 1
+
+
+def test_the_importance_weights_reach_their_full_power_at_the_end():
+    config = CONFIG.replace(priority=0.6)
+    state, _ = played(init(config, WORLD, jax.random.key(0)), 2, config)
+    weight = {}
+    for beta in (0.4, 1.0):
+        for done in (0, qmix.num_iterations(config, WORLD)):
+            begun = state.replace(iteration=jnp.asarray(done, jnp.int32))
+            weight[beta, done] = float(played(begun, 1, config.replace(priority_beta=beta))[1]["weight"])
+    assert weight[0.4, 0] > weight[1.0, 0]
+    assert weight[0.4, done] == weight[1.0, done]
+
+
+def test_weighted_gradients_of_likely_sequences_are_those_of_uniform_ones():
+    """With β = 1, by enumeration: Σ P(i) w_i ∇loss(i) is a multiple of the mean gradient."""
+    state, rows = sampled(CONFIG, WORLD)
+    count, scale = rows.done.shape[1], norm.RewardScale.zero(CONFIG.num_envs, WORLD.num_agents)
+    errors = jnp.linspace(0.1, 2.0, count)[None]
+    priorities = priority.update(jnp.zeros(count), jnp.arange(count), errors, 0.6)
+    chances, weights = priorities / priorities.sum(), priority.weights(priorities, jnp.arange(count), 1.0)
+
+    def gradient(slot, weight):
+        one = jax.tree.map(lambda x: x[:, slot][:, None], rows)
+        grads, _ = jax.grad(qmix.loss, has_aux=True)(
+            state.net, state.target, CONFIG, WORLD, scale, one, weight[None]
+        )
+        return ravel_pytree(grads)[0]
+
+    of_each = jax.jit(jax.vmap(gradient))
+    weighted = chances @ of_each(jnp.arange(count), weights)
+    uniform = of_each(jnp.arange(count), jnp.ones(count)).mean(0)
+    np.testing.assert_allclose(weighted, count * chances.min() * uniform, rtol=1e-3, atol=1e-7)
+    assert jnp.abs(uniform).max() > 1e-3
 
 
 def test_seeds_are_an_axis_and_so_are_numbers():
@@ -264,6 +319,8 @@ def test_the_mixer_sees_the_state_that_is_asked_for():
         ({"state": "true"}, "has no global state 'true'"),
         ({"td_lambda": 1.1}, "td_lambda is 1.1"),
         ({"sequence": 9}, "sequence is 9; a rollout has 8 steps"),
+        ({"priority": 1.5}, "priority is 1.5"),
+        ({"priority_beta": -0.1}, "priority_beta is -0.1"),
         ({"target_updates": 0}, "target_updates is 0"),
         ({"target_tau": 0.0}, "target_tau is 0.0"),
         ({"replay_steps": 0}, "replay_steps is 0"),

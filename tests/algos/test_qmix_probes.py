@@ -11,7 +11,7 @@ from probe_runs import values
 import garrison
 from garrison.algos import qmix
 from garrison.algos.qmix import Config
-from garrison.learn import targets
+from garrison.learn import priority, replay, targets
 
 GAMMA = 0.9
 CONFIG = Config(
@@ -59,6 +59,7 @@ def test_values_go_on_across_a_time_limit(rollout_steps):
     ("name", "change"),
     [
         ("toy/credit", {"mixer": "none"}),
+        ("toy/credit", {"mixer": "none", "priority": 0.6}),
         ("toy/masking", {"mixer": "qmix"}),
         ("toy/coordination", {"mixer": "qmix", "exploration": "boltzmann"}),
         ("toy/coordination", {"mixer": "none", "target_tau": 0.02}),
@@ -106,3 +107,48 @@ def test_only_a_recurrent_network_remembers(network, seeds):
     world, states = trained("toy/memory", config, seeds)
     found = returns(world, states)
     assert (found > 0.97).all() if network == "recurrent" else (np.abs(found - 0.5) < 0.2).all()
+
+
+def errors_on_the_cliff(exponent: float, updates: int, seeds) -> np.ndarray:
+    """Mean squared error of a table of values after so many gradient steps on a replay of random play.
+
+    As in Schaul et al. 2016, appendix B.1: γ = 1 - 1/n, step size 1/4, and about 2^(n+1) steps, one of them
+    paid. All is deterministic, so that there is no bias for weights to undo.
+    """
+    world = garrison.make("toy/cliff")
+    more = {"num_envs": 64, "rollout_steps": 2_048, "total_steps": 2**17, "exploration_end": 1.0}
+    config, gamma, number = CONFIG.replace(**more), 1 - 1 / 16, np.arange(16)
+    truth = np.zeros((16, 2), np.float32)
+    truth[number, number % 2] = gamma ** (15 - number)
+
+    def learned(seed):
+        state = qmix.init(config, world, jax.random.key(seed))
+        _, batch = qmix.collect(config, world, state)
+        kept = replay.insert(replay.empty(batch, 1, 1, exponent > 0), replay.sequences(batch, 1))
+
+        def step(carry, key):
+            table, priorities = carry
+            slots = replay.sample(kept.replace(priorities=priorities), key, 16)
+            rows = jax.tree.map(lambda x: x[0], replay.take(kept, slots))
+            place = jnp.argmax(rows.now.obs[:, 0], axis=-1), rows.action[:, 0]
+            best = jnp.max(rows.after.obs[:, 0] @ table, axis=-1)
+            error = rows.reward[:, 0] + gamma * jnp.where(rows.terminated, 0.0, best) - table[place]
+            priorities = priority.update(priorities, slots, error[None], exponent)
+            return (table.at[place].add(error / 4), priorities), None
+
+        key, table_key = jax.random.split(jax.random.key(seed))
+        table = 0.1 * jax.random.normal(table_key, (16, 2), jnp.float32)
+        keys = jax.random.split(key, updates)
+        (table, _), _ = jax.lax.scan(step, (table, kept.priorities), keys)
+        return jnp.mean((table - truth) ** 2), jnp.sum(batch.reward)
+
+    error, paid = jax.jit(lambda seeds: jax.lax.map(learned, seeds))(jnp.asarray(seeds))
+    assert (paid == 1).all()
+    return np.asarray(error)
+
+
+@pytest.mark.parametrize("seeds", [[0], pytest.param([0, 5, 6, 8, 11], marks=pytest.mark.slow)])
+def test_prioritized_replay_learns_in_half_of_the_gradient_steps(seeds):
+    """Not even in twice as many does uniform replay: it sees the step that is paid too rarely."""
+    assert (errors_on_the_cliff(0.6, 10_000, seeds) < 1e-3).all()
+    assert (errors_on_the_cliff(0.0, 20_000, seeds) > 1e-2).all()

@@ -1,10 +1,14 @@
-"""Which train states are kept: the latest, the best, and those asked for."""
+"""Which train states are kept, what of them, and whether they fit on the disk."""
+
+from collections import namedtuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from garrison.core.struct import Struct, nbytes
+from garrison.core.typing import Array
 from garrison.runs import checkpoint, retention
 from garrison.runs import directory as runs
 
@@ -83,3 +87,40 @@ def test_the_latest_is_saved_now_and_then(run, monkeypatch):
         keeps(done, state(done), [0.0])
         saved.append("latest" in run.checkpoints() and kept(run, "latest"))
     assert saved == [False, False, 3, 3]
+
+
+class Large(Struct):
+    """A state whose ring is needed to go on alone."""
+
+    net: Array
+    ring: Array | None
+
+
+LARGE = Large(jnp.arange(250, dtype=jnp.float32), jnp.zeros(250_000))  # 1 kB, and 1 MB
+
+
+def test_only_the_latest_has_what_only_resuming_needs(run):
+    keeps = retention.CheckpointRetention(run, lambda done: {"iteration": done}, 1, 1, ("ring",))
+    keeps(1, LARGE, [0.0])
+    keeps.latest(1, LARGE)
+    sizes = {
+        name: sum(x.nbytes for x in checkpoint.arrays(run.checkpoint(name)).values())
+        for name in run.checkpoints()
+    }
+    assert sizes == {"best": 1_000, "step-00000001": 1_000, "latest": nbytes(LARGE)}
+    told = {name: checkpoint.about(run.checkpoint(name)).get("left_out") for name in sizes}
+    assert told == {"best": ["ring"], "step-00000001": ["ring"], "latest": None}
+
+
+@pytest.mark.parametrize(("keep_every", "needed"), [(None, 2_003_000), (1, 2_003_000 + 30_000)])
+def test_the_room_on_the_disk_is_checked(run, monkeypatch, keep_every, needed):
+    """Two of the latest and one of the others; what the run has there already counts."""
+    keeps = retention.CheckpointRetention(run, lambda done: {}, 30, keep_every, ("ring",))
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(retention.shutil, "disk_usage", lambda path: usage(needed))
+    keeps.check_space(LARGE)
+    monkeypatch.setattr(retention.shutil, "disk_usage", lambda path: usage(1_400_000))
+    with pytest.raises(OSError, match="need 2 MB, and the disk of .* has 1 MB free"):
+        keeps.check_space(LARGE)
+    keeps.latest(1, LARGE)
+    keeps.check_space(LARGE)

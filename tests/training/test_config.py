@@ -53,3 +53,10 @@ def test_earlier_formats_lack_hyperparameters_that_came_later():
         Training.from_json(data | {"settings": {n: x for n, x in data["settings"].items() if n != "pieces"}})
     with pytest.raises(ValueError, match="reads the formats 1 to 6"):
         Training.from_json(data | {"format": 7})
+
+
+def test_format_5_lacks_prioritized_replay():
+    data = PRESETS["cc4-qmix"].to_json()
+    settings = {n: x for n, x in data["settings"].items() if not n.startswith("priority")}
+    assert len(settings) == len(data["settings"]) - 2
+    assert Training.from_json(data | {"format": 5, "settings": settings}) == PRESETS["cc4-qmix"]

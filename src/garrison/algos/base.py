@@ -72,6 +72,10 @@ class Algorithm(Protocol):
     - names ending in ``_loss``: the parts of the loss; training has diverged if one is not finite;
     - ``nonfinite_inputs``: number of observations and rewards that were not finite; 0 in a healthy run;
     - ``finite_updates``: number of gradient steps before the first whose gradients were not finite.
+
+    **Optional**: ``RESUME_ONLY``, names of the fields of the train state that only further training needs, as
+    a replay is. Of a run's checkpoints only the latest holds them. They are None in states of the others,
+    from which :meth:`policy` has to work as well.
     """
 
     #: Hyperparameters: a frozen struct (:func:`garrison.core.struct.struct`) with a default for each field.

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from garrison.core.struct import Struct, nbytes, static
 from garrison.core.typing import Array, Bool, Float32, Int32, PRNGKeyArray
 from garrison.core.world import State, World
-from garrison.learn import critics, dists, experience, nets, norm, offpolicy, optim, replay, targets
+from garrison.learn import critics, dists, experience, nets, norm, offpolicy, optim, priority, replay, targets
 from garrison.learn.encoders import Trunk
 from garrison.learn.experience import Metrics
 from garrison.learn.policy import NetworkPolicy
@@ -30,6 +30,9 @@ from garrison.learn.rollout import Rollout, Seen
 
 #: Networks: the ``"actor"`` and the ``"critic"``. Their optimizer states have the same keys.
 Nets = dict[str, Any]
+
+#: Fields of :class:`TrainState` that only further training needs.
+RESUME_ONLY = ("replay",)
 
 
 class Config(offpolicy.Settings):
@@ -147,7 +150,7 @@ def init(config: Config, world: World, key: PRNGKeyArray) -> TrainState:
     )
     batch = jax.eval_shape(lambda state: collect(config, world, state)[1], begun(replay=None))
     rollouts = -(-config.replay_steps // steps_per_iteration(config, world))
-    return placed(begun(replay=replay.empty(batch, config.sequence, rollouts)))
+    return placed(begun(replay=replay.empty(batch, config.sequence, rollouts, config.priority > 0)))
 
 
 # ---------------------------------------------------------------- experience
@@ -198,15 +201,27 @@ def wanted(
 
 
 def critic_loss(
-    critic: critics.ActionCritic, world: World, rows: Rows, wanted: Float32[Array, "step sequence agent"]
-) -> tuple[jax.Array, Metrics]:
-    """Squared temporal-difference error: mean over steps, sequences and agents, sum over critics."""
+    critic: critics.ActionCritic,
+    world: World,
+    rows: Rows,
+    wanted: Float32[Array, "step sequence agent"],
+    weights: Float32[Array, "sequence"] | None = None,
+) -> tuple[jax.Array, tuple[Metrics, Float32[Array, "step sequence"]]]:
+    """Squared temporal-difference error: mean over steps, sequences and agents, sum over critics.
+
+    ``weights`` multiply the squares of each sequence. Also returns absolute errors, mean over critics and
+    agents.
+    """
     now, _ = rows.views()
     actions = _one_hot(rows.action, now.mask)
     value = critics.values(critic, offpolicy.global_state(world, now), actions)
     error = value - wanted[None]
     loss = jnp.mean(jnp.sum(error**2, axis=0), axis=-1)  # of each row
-    return jnp.mean(loss), {"td_error": jnp.mean(jnp.abs(error)), "value": jnp.mean(value)}
+    size = jnp.mean(jnp.abs(error), axis=(0, -1))
+    metrics = {"td_error": jnp.mean(size), "value": jnp.mean(value)}
+    if weights is not None:
+        loss, metrics["weight"] = loss * weights, jnp.mean(weights)
+    return jnp.mean(loss), (metrics, size)
 
 
 def actor_loss(
@@ -239,42 +254,51 @@ def loss(
     scale: norm.RewardScale,
     rows: Rows,
     key: PRNGKeyArray,
-) -> tuple[jax.Array, Metrics]:
-    """The losses of critics and actors: gradients of each reach its own network alone."""
+    weights: Float32[Array, "sequence"] | None = None,
+) -> tuple[jax.Array, tuple[Metrics, Float32[Array, "step sequence"]]]:
+    """The losses of critics and actors: gradients of each reach its own network alone.
+
+    ``weights``, and the errors that are returned, are those of :func:`critic_loss`.
+    """
     target_key, actor_key = jax.random.split(key)
     goal = jax.lax.stop_gradient(wanted(target, config, world, scale, rows, target_key))
     frozen = jax.lax.stop_gradient(both["critic"])
-    of_critic, fitted = critic_loss(both["critic"], world, rows, goal)
+    of_critic, (fitted, error) = critic_loss(both["critic"], world, rows, goal, weights)
     of_actor, chosen = actor_loss(both["actor"], frozen, config, world, rows, actor_key)
-    return of_critic + of_actor, {"critic_loss": of_critic, "actor_loss": of_actor} | fitted | chosen
+    metrics = {"critic_loss": of_critic, "actor_loss": of_actor} | fitted | chosen
+    return of_critic + of_actor, (metrics, error)
 
 
 def update(
     world: World, config: Config, state: TrainState, batch: Rollout, progress: jax.Array
 ) -> tuple[TrainState, Metrics]:
-    """Put a rollout into the replay, and learn from samples. ``progress`` (0 to 1) drives the schedule."""
+    """Put a rollout into the replay, and learn from samples. ``progress`` (0 to 1) drives the schedules."""
     scale, _ = norm.scale_rewards(
         state.reward_scale, batch.reward, batch.done, config.gamma, batch.elapsed, config.reward_memory
     )
     kept = replay.insert(state.replay, replay.sequences(batch, config.sequence))
-    rates = _rates(config, progress)
+    rates, beta = _rates(config, progress), optim.linear(config.priority_beta, 1.0, progress)
 
-    def step(carry: tuple[Nets, Nets, Nets], key: jax.Array) -> tuple[Any, Metrics]:
-        net, target, opt = carry
+    def step(carry: tuple[Nets, Nets, Nets, Any], key: jax.Array) -> tuple[Any, Metrics]:
+        net, target, opt, priorities = carry
         sample_key, loss_key = jax.random.split(key)
-        rows = replay.take(kept, replay.sample(kept, sample_key, config.batch_size))
-        grads, metrics = jax.grad(loss, has_aux=True)(net, target, config, world, scale, rows, loss_key)
+        slots = replay.sample(kept.replace(priorities=priorities), sample_key, config.batch_size)
+        weights, rows = priority.weights(priorities, slots, beta), replay.take(kept, slots)
+        gradient = jax.grad(loss, has_aux=True)
+        grads, (metrics, error) = gradient(net, target, config, world, scale, rows, loss_key, weights)
+        priorities = priority.update(priorities, slots, error, config.priority)
         (net, opt), grad_norm = optim.apply_each(grads, opt, net, rates, config.max_grad_norm)
         target = targets.average(target, net, config.target_tau)
-        return (net, target, opt), metrics | {"grad_norm": grad_norm}
+        return (net, target, opt, priorities), metrics | {"grad_norm": grad_norm}
 
     key, updates_key = jax.random.split(state.key)
+    begun = (state.net, state.target, state.opt, kept.priorities)
     keys = jax.random.split(updates_key, config.updates)
-    (net, target, opt), metrics = jax.lax.scan(step, (state.net, state.target, state.opt), keys)
+    (net, target, opt, priorities), metrics = jax.lax.scan(step, begun, keys)
     updates = state.updates + config.updates
-    state = state.replace(net=net, target=target, opt=opt, updates=updates, key=key, replay=kept)
-    metrics = experience.of_updates(metrics) | {"learning_rate": rates["critic"], "updates": updates}
-    return state.replace(reward_scale=scale), metrics
+    state = state.replace(net=net, target=target, opt=opt, updates=updates, key=key)
+    state = state.replace(reward_scale=scale, replay=kept.replace(priorities=priorities))
+    return state, experience.of_updates(metrics) | {"learning_rate": rates["critic"], "updates": updates}
 
 
 def _rates(config: Config, progress: jax.Array) -> dict[str, optim.Number]:

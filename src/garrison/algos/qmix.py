@@ -19,7 +19,19 @@ import jax.numpy as jnp
 from garrison.core.struct import Struct, nbytes, static
 from garrison.core.typing import Array, Bool, Float32, Int32, PRNGKeyArray
 from garrison.core.world import State, World
-from garrison.learn import dists, experience, explore, mixers, nets, norm, offpolicy, optim, replay, targets
+from garrison.learn import (
+    dists,
+    experience,
+    explore,
+    mixers,
+    nets,
+    norm,
+    offpolicy,
+    optim,
+    priority,
+    replay,
+    targets,
+)
 from garrison.learn.experience import Metrics
 from garrison.learn.policy import NetworkPolicy
 from garrison.learn.ranges import COUNT, POSITIVE, SHARE, Range, check_choice
@@ -29,6 +41,9 @@ from garrison.learn.rollout import Rollout, Seen
 
 #: Networks: the ``"agents"`` and the ``"mixer"``.
 Nets = dict[str, Any]
+
+#: Fields of :class:`TrainState` that only further training needs.
+RESUME_ONLY = ("replay",)
 
 
 class Config(offpolicy.Settings, mixers.Settings):
@@ -128,7 +143,7 @@ def init(config: Config, world: World, key: PRNGKeyArray) -> TrainState:
     )
     batch = jax.eval_shape(lambda state: collect(config, world, state)[1], begun(replay=None))
     rollouts = -(-config.replay_steps // steps_per_iteration(config, world))
-    return placed(begun(replay=replay.empty(batch, config.sequence, rollouts)))
+    return placed(begun(replay=replay.empty(batch, config.sequence, rollouts, config.priority > 0)))
 
 
 # ---------------------------------------------------------------- experience
@@ -171,9 +186,18 @@ def _chance(config: Config, world: World, state: TrainState) -> jax.Array:
 
 
 def loss(
-    both: Nets, target: Nets, config: Config, world: World, scale: norm.RewardScale, rows: Rows
-) -> tuple[jax.Array, Metrics]:
-    """Squared temporal-difference error, mean over steps, sequences, and learned values."""
+    both: Nets,
+    target: Nets,
+    config: Config,
+    world: World,
+    scale: norm.RewardScale,
+    rows: Rows,
+    weights: Float32[Array, "sequence"] | None = None,
+) -> tuple[jax.Array, tuple[Metrics, Float32[Array, "step sequence"]]]:
+    """Squared temporal-difference error, mean over steps, sequences, and learned values.
+
+    ``weights`` multiply the squares of each sequence. Also returns absolute errors, mean over learned values.
+    """
     (now, after), reward = rows.views(), rows.reward
     q, next_q = offpolicy.outputs(both["agents"], rows)
     _, target_q = offpolicy.outputs(target["agents"], rows)
@@ -192,9 +216,12 @@ def loss(
         None if rows.elapsed is None else rows.elapsed[..., None],
     )
     error = value - jax.lax.stop_gradient(wanted)
-    td_loss = jnp.mean(error**2)
+    td_loss = jnp.mean(error**2 if weights is None else error**2 * weights[None, :, None])
     metrics = {"td_loss": td_loss, "td_error": jnp.mean(jnp.abs(error)), "value": jnp.mean(value)}
-    return td_loss, metrics | {"spread": explore.spread(q, now.mask)}
+    metrics |= {"spread": explore.spread(q, now.mask)}
+    if weights is not None:
+        metrics["weight"] = jnp.mean(weights)
+    return td_loss, (metrics, jnp.mean(jnp.abs(error), axis=-1))
 
 
 def _state(config: Config, world: World, view: replay.View) -> jax.Array | None:
@@ -212,21 +239,26 @@ def update(
     kept = replay.insert(state.replay, replay.sequences(batch, config.sequence))
     chance = _chance(config, world, state)
     rate = optim.linear(config.learning_rate, 0.0 if config.anneal_lr else config.learning_rate, progress)
+    beta = optim.linear(config.priority_beta, 1.0, progress)
 
-    def step(carry: tuple[Nets, Nets, Any, jax.Array], key: jax.Array) -> tuple[Any, Metrics]:
-        net, target, opt, updates = carry
-        rows = replay.take(kept, replay.sample(kept, key, config.batch_size))
-        grads, metrics = jax.grad(loss, has_aux=True)(net, target, config, world, scale, rows)
+    def step(carry: tuple[Nets, Nets, Any, jax.Array, Any], key: jax.Array) -> tuple[Any, Metrics]:
+        net, target, opt, updates, priorities = carry
+        slots = replay.sample(kept.replace(priorities=priorities), key, config.batch_size)
+        weights = priority.weights(priorities, slots, beta)
+        rows = replay.take(kept, slots)
+        gradient = jax.grad(loss, has_aux=True)
+        grads, (metrics, error) = gradient(net, target, config, world, scale, rows, weights)
+        priorities = priority.update(priorities, slots, error, config.priority)
         (net, opt), grad_norm = optim.apply(grads, opt, net, rate, config.max_grad_norm)
         updates = updates + 1
         target = targets.follow(target, net, updates, config.target_updates, config.target_tau)
-        return (net, target, opt, updates), metrics | {"grad_norm": grad_norm}
+        return (net, target, opt, updates, priorities), metrics | {"grad_norm": grad_norm}
 
     key, sample_key = jax.random.split(state.key)
-    begun = (state.net, state.target, state.opt, state.updates)
+    begun = (state.net, state.target, state.opt, state.updates, kept.priorities)
     keys = jax.random.split(sample_key, config.updates)
-    (net, target, opt, updates), metrics = jax.lax.scan(step, begun, keys)
-    metrics = experience.of_updates(metrics)
+    (net, target, opt, updates, priorities), metrics = jax.lax.scan(step, begun, keys)
+    metrics, kept = experience.of_updates(metrics), kept.replace(priorities=priorities)
     state = state.replace(net=net, target=target, opt=opt, updates=updates, key=key, replay=kept)
     state = state.replace(reward_scale=scale, spread=metrics["spread"])
     return state, metrics | {"learning_rate": rate, "exploration": chance, "updates": updates}

@@ -34,6 +34,7 @@ _BUILT_IN = {
     "toy/sizes": "garrison.worlds.toy.games:Sizes",
     "toy/signal": "garrison.worlds.toy.teams:Signal",
     "toy/shares": "garrison.worlds.toy.teams:Shares",
+    "toy/cliff": "garrison.worlds.toy.games:Cliff",
     "toy/pursuit": "garrison.worlds.toy.probes:Pursuit",
     "toy/network": "garrison.worlds.toy.network:Network",
 }

@@ -13,7 +13,7 @@ from garrison.core.struct import static
 from garrison.core.typing import Array, Float32, PRNGKeyArray
 from garrison.core.world import World
 from garrison.learn import experience, nets
-from garrison.learn.ranges import COUNT, Range
+from garrison.learn.ranges import COUNT, SHARE, Range
 from garrison.learn.replay import Rows, View
 
 
@@ -39,6 +39,12 @@ class Settings(experience.Settings):
     """Sequences per gradient step."""
     updates: int = static(default=16)
     """Gradient steps per iteration."""
+    priority: float = static(default=0.0)
+    """Exponent α of prioritized replay: sequences are drawn in proportion to their error to this power. 0:
+    uniformly."""
+    priority_beta: float = 0.4
+    """Exponent β of the importance weights of prioritized replay at the start; it reaches 1 at the end,
+    linearly."""
 
 
 #: Ranges of the numbers in :class:`Settings`.
@@ -46,6 +52,7 @@ RANGES = {
     **experience.RANGES,
     **dict.fromkeys(("replay_steps", "batch_size", "updates"), COUNT),
     "sequence": Range(1, optional=True),
+    **dict.fromkeys(("priority", "priority_beta"), SHARE),
 }
 
 

@@ -1,4 +1,4 @@
-"""A replay: a ring of sequences of steps, filled rollout by rollout, sampled uniformly.
+"""A replay: a ring of sequences of steps, filled rollout by rollout, sampled uniformly or by priority.
 
 Rollouts are cut into sequences of one length. A sequence keeps what each of its steps led to: in rollouts of
 whole episodes that is what the next step saw, so one row more is kept; where environments reset within a
@@ -8,6 +8,7 @@ and none straddles two environments or two rollouts.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -16,6 +17,7 @@ import numpy as np
 
 from garrison.core.struct import Struct, static
 from garrison.core.typing import Array, Bool, Float32, Int, Int32, PRNGKeyArray, Shaped, UInt8
+from garrison.learn import priority
 from garrison.learn.rollout import Rollout, Seen
 
 
@@ -53,6 +55,7 @@ class Replay(Struct):
     inserted: Int32[Array, ""]
     num_actions: int = static()
     rollout_sequences: int = static()  # sequences of one rollout
+    priorities: Float32[Array, "slot"] | None = None  # as in garrison.learn.priority; None: uniform
 
     @property
     def slots(self) -> int:
@@ -65,11 +68,12 @@ class Replay(Struct):
         return jnp.minimum(self.inserted * self.rollout_sequences, self.slots)
 
 
-def empty(batch: Any, length: int | None, rollouts: int) -> Replay:
+def empty(batch: Any, length: int | None, rollouts: int, prioritized: bool = False) -> Replay:
     """Room for sequences of ``length`` steps from ``rollouts`` rollouts like ``batch`` (shapes suffice)."""
     one = jax.eval_shape(lambda batch: sequences(batch, length), batch)
     rows = jax.tree.map(lambda x: jnp.zeros((rollouts * x.shape[0], *x.shape[1:]), x.dtype), one)
-    return Replay(rows, jnp.zeros((), jnp.int32), batch.mask.shape[-1], one.done.shape[0])
+    priorities = jnp.zeros(rows.done.shape[0], jnp.float32) if prioritized else None
+    return Replay(rows, jnp.zeros((), jnp.int32), batch.mask.shape[-1], one.done.shape[0], priorities)
 
 
 def num_sequences(steps: int, length: int | None) -> int:
@@ -120,17 +124,23 @@ def _cut(rows: Rows, steps: int, length: int | None) -> Rows:
 
 
 def insert(replay: Replay, rows: Rows) -> Replay:
-    """The replay with the sequences of one more rollout; where it is full, in place of the oldest."""
+    """The replay with the sequences of one more rollout; where it is full, in place of the oldest.
+
+    New sequences have the largest priority.
+    """
     count = replay.rollout_sequences
     start = replay.inserted % (replay.slots // count) * count
-    kept = jax.tree.map(
-        lambda ring, new: jax.lax.dynamic_update_slice_in_dim(ring, new, start, 0), replay.rows, rows
-    )
-    return replay.replace(rows=kept, inserted=replay.inserted + 1)
+    put = partial(jax.lax.dynamic_update_slice_in_dim, start_index=start, axis=0)
+    kept, priorities = jax.tree.map(put, replay.rows, rows), replay.priorities
+    if priorities is not None:
+        priorities = put(priorities, jnp.broadcast_to(priority.of_new(priorities), count))
+    return replay.replace(rows=kept, inserted=replay.inserted + 1, priorities=priorities)
 
 
 def sample(replay: Replay, key: PRNGKeyArray, count: int) -> Int32[Array, "sequence"]:
-    """Slots of ``count`` sequences, each drawn uniformly from all that are in."""
+    """Slots of ``count`` sequences, drawn from all that are in: by priority, or uniformly without any."""
+    if replay.priorities is not None:
+        return priority.draw(replay.priorities, key, count)
     return jax.random.randint(key, (count,), 0, replay.filled, jnp.int32)
 
 

@@ -48,6 +48,10 @@ class RunDirectory:
         found = [path.parent for path in self.path.glob(f"checkpoint/*/{INDEX}")]
         return [path.name for path in sorted(found, key=lambda path: (path / INDEX).stat().st_mtime)]
 
+    def checkpoint_bytes(self) -> int:
+        """Bytes of all checkpoints."""
+        return sum(path.stat().st_size for path in self.path.glob("checkpoint/*/*"))
+
     def newest_sound(self) -> str | None:
         """The name of the newest checkpoint that can be read and matches its digests."""
         sound = (name for name in reversed(self.checkpoints()) if is_sound(self.checkpoint(name)))

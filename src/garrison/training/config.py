@@ -27,7 +27,7 @@ _ADDED = {
     2: ("decision_share", "pieces", "entropy_until", "reward_memory", "critic_observation"),
     3: ("teacher", "teacher_coef", "teacher_end", "teacher_until", "policy_coef"),
     4: ("normalize_per_agent",),
-    5: ("layer_norm", "novelty", "novelty_coef", "novelty_ignore"),
+    5: ("layer_norm", "novelty", "novelty_coef", "novelty_ignore", "priority", "priority_beta"),
 }
 #: File of a run directory by which runs of the first format say that PyTorch trains them.
 _TORCH_MARK = "torch.json"

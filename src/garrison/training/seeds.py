@@ -84,27 +84,42 @@ def about(training: Training, world: World, done: int) -> dict[str, Any]:
     }
 
 
-def load_state(run: RunDirectory, training: Training, world: World, which: str = "latest") -> Any:
-    """The train states of a checkpoint of a run, stacked.
+def load_state(
+    run: RunDirectory, training: Training, world: World, which: str = "latest", resumable: bool = False
+) -> Any:
+    """The train states of a checkpoint of a run, stacked; None for what it left out.
 
     Raises ``FileNotFoundError`` for a missing checkpoint, and ``ValueError`` if a file of it is
-    damaged, naming the newest sound checkpoint, or if it is of another version of the world or of another
-    configuration.
+    damaged, naming the newest sound checkpoint, if it is of another version of the world or of another
+    configuration, or if it is to be ``resumable`` and left out what that needs.
     """
     directory = run.checkpoint(which)
     try:
-        return _load_state(run, directory, training, world)
+        left_out = _left_out(directory)
+        if left_out and resumable:
+            raise ValueError(
+                f"the checkpoint in {directory} lacks {', '.join(left_out)}, so training cannot go on from "
+                f"it; start a new one from its networks: garrison train ... --from {run.path}"
+            )
+        return _load_state(run, directory, training, world, left_out)
     except checkpoint.Damaged as error:
         sound = run.newest_sound()
         remedy = "the run has no other checkpoint that is sound"
         if sound is not None:
-            remedy = (
-                f"the newest sound checkpoint is {sound!r}: use it, or copy {run.checkpoint(sound)} over it"
-            )
+            remedy = f"the newest sound checkpoint is {sound!r}: use it"
+            if not _left_out(run.checkpoint(sound)):
+                remedy += f", or copy {run.checkpoint(sound)} over it"
         raise checkpoint.Damaged(f"{error}; {remedy}") from error
 
 
-def _load_state(run: RunDirectory, directory: Path, training: Training, world: World) -> Any:
+def _left_out(directory: Path) -> list[str]:
+    """Fields of the train states that a checkpoint lacks, see :class:`garrison.runs.retention`."""
+    return checkpoint.about(directory).get("left_out", [])
+
+
+def _load_state(
+    run: RunDirectory, directory: Path, training: Training, world: World, left_out: list[str]
+) -> Any:
     facts = checkpoint.about(directory)
     version = facts.get("world_version")
     if version != world.version:
@@ -113,7 +128,8 @@ def _load_state(run: RunDirectory, directory: Path, training: Training, world: W
             f"{world.version}: train again, or use the release of Garrison that "
             f"{run.path / 'system.json'} names"
         )
-    states = checkpoint.load(directory, jax.eval_shape(partial(init, training), world))
+    like = jax.eval_shape(partial(init, training), world)
+    states = checkpoint.load(directory, like.replace(**dict.fromkeys(left_out)) if left_out else like)
     if "training" in facts:
         _check_same(run, directory, training, Training.from_json(facts["training"]))
     return states

@@ -108,7 +108,7 @@ def train(run: Run, on_progress: OnProgress | None = None) -> bool:
     Raises:
         Diverged: if a loss stops being finite.
         ValueError: if another process trains the run, or if a file of it is damaged.
-        OSError: if the run directory cannot be written.
+        OSError: if the run directory cannot be written, or its disk lacks room for the checkpoints.
     """
     training, world = run.training, run.world()
     with (
@@ -121,12 +121,17 @@ def train(run: Run, on_progress: OnProgress | None = None) -> bool:
         if done >= total:
             return True
         states = seeds.placed(training, states)
+        retention = CheckpointRetention(
+            written,
+            partial(seeds.about, training, world),
+            total,
+            training.keep_every,
+            getattr(training.algo, "RESUME_ONLY", ()),
+        )
+        retention.check_space(states)
         rows = written.rewind(done)
         if done:
             written.resumed(done)
-        retention = CheckpointRetention(
-            written, partial(seeds.about, training, world), total, training.keep_every
-        )
         retention.resume(rows)
         reporter = _Reporter(training, world, written, on_progress or (lambda progress: None), done, total)
         with reporter, _kept_in_note(run):
@@ -152,7 +157,7 @@ def _first(run: Run, written: RunDirectory, world: World, session: learner.Sessi
     try:
         done = seeds.iterations_done(run)
         if done or run.checkpoint().joinpath(checkpoint.INDEX).exists():
-            return done, seeds.load_state(run, training, world)
+            return done, seeds.load_state(run, training, world, resumable=True)
     except checkpoint.Damaged:
         seeds.load_state(run, training, world)  # names the newest sound checkpoint
         raise

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from garrison.worlds.toy.games import Climb, MaskNext, Sizes, TwoStep
+from garrison.worlds.toy.games import Cliff, Climb, MaskNext, Sizes, TwoStep
 from garrison.worlds.toy.probes import ProbeState
 
 KEY = jax.random.key(0)
@@ -70,3 +70,20 @@ def test_each_agent_is_shown_an_action_of_its_own():
         assert world.step(KEY, state(cue), one)[2].reward.tolist() == [0.5, 0.5]
     assert len(seen) == 21
     assert world.legal(state()).sum(axis=1).tolist() == [3, 7]
+
+
+def test_a_wrong_step_falls_off_the_cliff():
+    """What is right alternates; only the end of the way is paid."""
+    world = Cliff(states=3)
+    for actions, paid in ([[0, 1, 0], 1], [[0, 1, 1], 0], [[0, 0], 0], [[1], 0]):
+        obs, now = world.reset(KEY)
+        for number, action in enumerate(actions, start=1):
+            assert obs.tolist() == [np.eye(3)[number - 1].tolist()]
+            obs, now, step = world.step(KEY, now, jnp.asarray([action], jnp.int32))
+            assert bool(step.terminated) == (number == len(actions))
+            assert step.reward.tolist() == [paid * (number == len(actions))]
+
+
+def test_a_cliff_without_a_way_is_refused():
+    with pytest.raises(ValueError, match="states of world 'toy/cliff' is 0; it must be at least 1"):
+        Cliff(states=0)

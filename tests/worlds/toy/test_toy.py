@@ -30,6 +30,7 @@ GOLDEN = {
     ("toy/sizes", "1"): "bea0c312fd0c15ea",
     ("toy/signal", "1"): "28522a7775678269",
     ("toy/shares", "1"): "f28b7a2f02b210d9",
+    ("toy/cliff", "1"): "4a09a971e8f9f630",
     ("toy/truncation", "1"): "b40bcffb9f371f61",
     ("toy/value", "1"): "de865c78beeb3b00",
 }

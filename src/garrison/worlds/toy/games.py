@@ -1,4 +1,4 @@
-"""Probe worlds for action values of teams.
+"""Probe worlds for action values.
 
 | world | what a right learner reaches | the part it proves |
 |---|---|---|
@@ -6,6 +6,7 @@
 | ``toy/climb`` | return 0, not 8, from random play | a monotonic mixer cannot represent it |
 | ``toy/mask_next`` | value ``gamma`` before the mask | targets know the next mask |
 | ``toy/sizes`` | return 1 | agents of different sizes: padding counts nowhere |
+| ``toy/cliff`` | return 1 in few gradient steps | replay prefers what surprised |
 """
 
 from __future__ import annotations
@@ -133,3 +134,43 @@ class Sizes(Probe):
         ones = jnp.ones(2, jnp.float32)
         small = jnp.concatenate([jax.nn.one_hot(small, 3), ones[:1], jnp.zeros(5)])
         return jnp.stack([small, jnp.concatenate([jax.nn.one_hot(large, 7), ones])]).astype(jnp.float32)
+
+
+@dataclass(frozen=True)
+class Cliff(Probe):
+    """The Blind Cliffwalk of Schaul et al. 2016: a wrong action ends the episode, ``states`` right ones pay.
+
+    What is right alternates from state to state, so that one state tells nothing about another. Random play
+    is paid, with 1, in one of 2^states episodes. Raises ``ValueError`` if ``states`` is below 1.
+    """
+
+    states: int = 16
+
+    name = "toy/cliff"
+    fixed_horizon = False
+
+    def __post_init__(self) -> None:
+        if self.states < 1:
+            raise ValueError(f"states of world {self.name!r} is {self.states}; it must be at least 1")
+
+    @property
+    def max_steps(self) -> int:
+        return self.states
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        return tuple(f"state {number}" for number in range(self.states))
+
+    def observe(self, state: ProbeState) -> Shaped[Array, "feature"]:
+        return jax.nn.one_hot(state.time, self.states)
+
+    def reward(self, state: ProbeState, actions: Actions) -> Shaped[Array, "agent"]:
+        return self._right(state, actions) & (state.time == self.states - 1)
+
+    def step(self, key: PRNGKeyArray, state: ProbeState, actions: Array) -> tuple[Obs, ProbeState, Step]:
+        obs, after, step = super().step(key, state, actions)
+        fallen = ~self._right(state, jnp.asarray(actions))[0]
+        return obs, after, step.replace(terminated=step.terminated | fallen)
+
+    def _right(self, state: ProbeState, actions: Array) -> Array:
+        return actions == state.time % 2
