@@ -142,11 +142,11 @@ class Results:
         return self.each(name, lambda one: one["returns"])
 
     def early(self, name: str, part: float) -> np.ndarray:
-        """``f64[seed]``: the mean return in the first ``part`` of the training."""
+        """``f64[seed]``: the mean return in the first ``part`` of the training, at least one iteration."""
 
         def read(one: Mapping[str, Any]) -> float:
             steps = np.array(one["steps"])
-            return float(np.mean(np.array(one["return"])[steps <= part * steps[-1]]))
+            return float(np.mean(np.array(one["return"])[steps <= max(steps[0], part * steps[-1])]))
 
         return self.each(name, read)
 

@@ -220,7 +220,7 @@ def critic_loss(
     size = jnp.mean(jnp.abs(error), axis=(0, -1))
     metrics = {"td_error": jnp.mean(size), "value": jnp.mean(value)}
     if weights is not None:
-        loss, metrics["weight"] = loss * weights, jnp.mean(weights)
+        loss, metrics["weight"] = loss * weights[None, :], jnp.mean(weights)
     return jnp.mean(loss), (metrics, size)
 
 
