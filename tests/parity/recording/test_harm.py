@@ -1,0 +1,52 @@
+"""The harm to assets in recorded episodes of CybORG."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from garrison.judge import resilience
+from garrison.parity.recording import trace
+from garrison.parity.recording.harm import harm_of, of_recording
+from garrison.worlds.cc4.assets import BLUE
+from garrison.worlds.cc4.behavior import BLUE as BEHAVIOR
+
+DATA = Path(__file__).parents[2] / "data"
+BESIDE = Path(__file__).parents[4] / "shared" / "traces" / "cc4"  # all recordings, where they are at hand
+
+
+def check_rules(path: Path) -> int:
+    """By events, attacks impact hosts and Restores repair them; by states, services say. Host-steps."""
+    impacted, count = set(), 0
+    for step in trace.read(path).steps():
+        found = harm_of(step)
+        restored = {
+            parameters["hostname"]
+            for kind, parameters, success, ran, _ in step.executed.values()
+            if kind == "Restore" and success == "TRUE" and ran
+        }
+        impacted = (impacted - restored) | {host for _, host in found["attacks"]}
+        assert impacted == set(found["impacted"]), (path.name, step.t)
+        count += len(impacted)
+    return count
+
+
+def test_states_and_events_agree_in_a_recording():
+    assert check_rules(DATA / "fsm-random-1.jsonl.xz") > 10
+
+
+@pytest.mark.slow
+def test_states_and_events_agree_in_all_recordings():
+    paths = [*DATA.glob("*.jsonl.xz"), *BESIDE.glob("*.jsonl.gz")]
+    assert sum(map(check_rules, paths)) > 1000
+
+
+def test_resilience_of_a_recorded_episode():
+    harm, lengths = of_recording(trace.read(DATA / "fsm-random-1.jsonl.xz"))
+    assert lengths.tolist() == [[499]]
+    assert harm.impacted.shape == (1, 1, 499, 3)
+    assert np.unique(harm.phase).tolist() == [0, 1, 2]
+    found = resilience.figures(BLUE.attacks, BEHAVIOR.phases, harm, lengths)
+    assert 0 < found["resilience"]["mean"] < 1
+    assert found["exposure"]["resilience"]["mean"] < 1
+    assert found["resilience"]["low"] is None  # of a single episode
