@@ -60,7 +60,7 @@ def asleep(seed: int) -> dict[str, Any]:
 def study(figures: Mapping[str, Any]) -> Study:
     found = rows.measured({"policies": figures["policies"]})
     means = (f"{name} {fraction(one['resilience'])}" for name, one in found.items())
-    asleep, last = figures["asleep"], list(found)[-1]
+    asleep, first = figures["asleep"], next(iter(found))
     returns = {name: mean(one["return"]) for name, one in figures["policies"].items()}
     head, areas = rows.areas(found)
     return Study(
@@ -88,7 +88,7 @@ def study(figures: Mapping[str, Any]) -> Study:
             *(section(f"{name} by phase", rows.phases(one), first="phase") for name, one in found.items()),
             Section("Differences in the same episodes", *differences(figures["pairs"])),
         ],
-        pictures={"resilience.png": resilience_png(found, last)},
+        pictures={"resilience.png": resilience_png(found, first)},
     )
 
 

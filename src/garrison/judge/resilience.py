@@ -319,10 +319,11 @@ def _phases(
         within = there & (phase == number)
         area = np.where(within.any(axis=2), _mean(now, within), np.nan)
         own = Times(*(part[began == number] for part in runs.times))
+        times = survival.figures(own, (there.shape[0], there.shape[1]))
         found[name] = {
             "resilience": measured(area),
             "outages": float(own.length.size / np.prod(there.shape[:2])),
-            "recovery": survival.figures(own, (there.shape[0], there.shape[1])),
+            "recovery": times and {key: value for key, value in times.items() if key != "curve"},
         }
     return found
 
