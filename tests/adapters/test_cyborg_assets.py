@@ -32,7 +32,7 @@ def controller():
     def red(kind, hostname, result, ran=True):
         action = type(kind, (), {"hostname": hostname})()
         seen = {"success": Fake(name=result)} | ({"action": action} if ran else {})
-        return action, Fake(observations=[Fake(data=seen)])
+        return action, Fake(observations=[Fake(data=seen)] if result else [])
 
     done = {
         "red_agent_0": red("DegradeServices", A, "TRUE"),
@@ -40,6 +40,7 @@ def controller():
         "red_agent_2": red("Impact", OFFICE, "TRUE"),
         "red_agent_3": red("Impact", C, "TRUE"),
         "red_agent_4": red("Impact", A, "TRUE", ran=False),
+        "red_agent_5": red("Impact", A, None),  # dropped: its session was gone
         "blue_agent_0": red("Restore", B, "TRUE"),
     }
     services = {A: [service(), service(reliability=80)], B: [service()], C: [service(active=False)]}

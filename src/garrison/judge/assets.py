@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Protocol
 
 import jax
-import numpy as np
 
 from garrison.core.world import State, Step
 
@@ -45,10 +44,10 @@ class Assets(Protocol):
 
 
 class Harm(NamedTuple):
-    """What :meth:`Assets.harm` gives, and the phase of each step; axes [seed, episode, step, ...]."""
+    """What :meth:`Assets.harm` gives, and the phase of each step; NumPy arrays [seed, episode, step, ...]."""
 
-    impacted: np.ndarray
-    held: np.ndarray
-    expected: np.ndarray
-    attacks: np.ndarray
-    phase: np.ndarray
+    impacted: Any
+    held: Any
+    expected: Any
+    attacks: Any
+    phase: Any

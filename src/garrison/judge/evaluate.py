@@ -19,7 +19,7 @@ import numpy as np
 from garrison.core.policy import Policy
 from garrison.core.struct import Struct
 from garrison.core.world import State, Step, World, observed_by
-from garrison.judge.assets import Assets, Harm
+from garrison.judge.assets import Harm
 from garrison.judge.behavior import Behavior, behavior_of
 from garrison.judge.diagnosis import Diagnosis
 from garrison.judge.episodes import Transition, episode_keys, scan
@@ -188,7 +188,7 @@ def _play(
     """
     behavior, diagnosis = behavior_of(world), world.diagnosis()
     targets = world.targets() if asked.analyze else None
-    assets: Assets | None = world.assets() if asked.resilience else None
+    assets = world.assets() if asked.resilience else None
 
     def fold(carry: tuple[Episodes, Any], now: Transition) -> tuple[Any, Any]:
         figures, fixed = carry
@@ -199,7 +199,7 @@ def _play(
             aims = Aims(*jax.vmap(jax.vmap(targets.aims))(now.state, now.actions, now.after, now.step))
         if assets is not None:
             found = jax.vmap(jax.vmap(assets.harm))(fixed, now.state, now.actions, now.after, now.step)
-            harm = Harm(*found, jax.vmap(jax.vmap(behavior.phase))(now.state, now.after))
+            harm = Harm(*found, phase=jax.vmap(jax.vmap(behavior.phase))(now.state, now.after))
         if recorded is not None:
             seen = Recording(now.state, now.actions, now.after, now.step)
             seen = jax.tree.map(lambda x: x[recorded, 0], seen)

@@ -54,6 +54,7 @@ WEIGHTERS = {
     "V4": (0.0, 0.0, 1.0),
 }
 _POINTS = 100  # of curves, at most
+_DECIMALS = 9  # to which resilience is rounded before it is compared
 _RADIUS = 4  # standard deviations at which the kernel is cut
 
 
@@ -166,27 +167,30 @@ def outages(impacted: np.ndarray, lengths: np.ndarray) -> Outages:
 
 def first_impacts(impacted: np.ndarray, lengths: np.ndarray) -> Times:
     """Steps until an asset is impacted, one time per episode; censored where none is."""
-    hit = impacted.any(axis=3) & _there(impacted, lengths)
-    there = hit.any(axis=2)
+    hit = _any(impacted) & _there(impacted, lengths)
+    there = _any(hit)
     return _per_episode(np.where(there, hit.argmax(axis=2), lengths), there, np.ones_like(there))
 
 
 def from_worst(impacted: np.ndarray, lengths: np.ndarray, settings: Settings) -> Times:
     """Steps from the last minimum of resilience until it is 1, one time per episode with an impact."""
-    there = _there(impacted, lengths)
-    hit = impacted.any(axis=3) & there
-    now = np.where(there, np.round(curve(impacted, settings), 9), np.inf)
+    now = np.where(_there(impacted, lengths), np.round(curve(impacted, settings), _DECIMALS), np.inf)
     steps = np.arange(now.shape[2])
     worst = np.max(np.where(now == now.min(axis=2, keepdims=True), steps, -1), axis=2)
-    whole = there & ~hit & (steps > worst[:, :, None])
-    ended = whole.any(axis=2)
+    whole = (now == 1) & (steps > worst[:, :, None])
+    ended = _any(whole)
     length = np.where(ended, whole.argmax(axis=2), lengths) - worst
-    return _per_episode(length, ended, hit.any(axis=2))
+    return _per_episode(length, ended, _any(now < 1))
 
 
 def _per_episode(length: np.ndarray, ended: np.ndarray, counted: np.ndarray) -> Times:
     seed, episode = np.nonzero(counted)
     return Times(seed, episode, length[counted], ended[counted])
+
+
+def _any(flags: np.ndarray) -> np.ndarray:
+    """Whether any is set on the last axis."""
+    return np.asarray(flags.any(axis=-1))
 
 
 def _there(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -222,21 +226,15 @@ def figures(
         the outages that began in it; ``curves``: means over episodes at up to 100 ``step``.
     """
     settings = settings or Settings()
-    shape = lengths.shape
-    there = _there(harm.impacted, lengths)
+    shape, there = lengths.shape, _there(harm.impacted, lengths)
     runs = outages(harm.impacted, lengths)
-    now = curve(harm.impacted, settings)
-    everywhere = 1 - harm.expected[..., 0].astype(float)
-    drop = drops(harm.attacks, settings)
-    whole = {name: _mean(values, there) for name, values in (("all", everywhere), ("roles", now))}
-    return {
-        "resilience": _estimate(whole["roles"]),
-        "health": _health(harm.impacted, there),
-        "everywhere": _estimate(whole["all"]),
-        "targeting": _estimate(whole["roles"] - whole["all"]),
+    now, drop = curve(harm.impacted, settings), drops(harm.attacks, settings)
+    areas = _areas(harm.impacted, harm.expected[..., 0], there, settings)
+    return _means(areas) | {
+        "targeting": _estimate(areas["resilience"] - areas["everywhere"]),
         "depth": _estimate(np.min(np.where(there, now, 1), axis=2)),
-        "degraded": _estimate(_mean(harm.impacted.any(axis=3), there)),
-        "exposure": _exposure(harm, there, settings),
+        "degraded": _estimate(_mean(np.round(now, _DECIMALS) < 1, there)),
+        "exposure": _means(_areas(harm.held, harm.expected[..., 1], there, settings)),
         "scores": _scores(harm.impacted, there, settings.drop),
         "attacks": _attacks(attacks, harm.attacks, there),
         "drop": _estimate(_mean(drop, there)),
@@ -251,21 +249,38 @@ def figures(
 
 def pair(first: Harm, second: Harm, first_lengths: np.ndarray, second_lengths: np.ndarray) -> dict[str, Any]:
     """How two policies differ: the first minus the second, in the same episodes; with default settings."""
-    settings, both = Settings(), ((first, first_lengths), (second, second_lengths))
-    there = [_there(harm.impacted, lengths) for harm, lengths in both]
-    areas = [_mean(curve(harm.impacted, settings), t) for (harm, _), t in zip(both, there, strict=True)]
-    parts = [_mean(health(harm.impacted), t) for (harm, _), t in zip(both, there, strict=True)]
-    expected = [_mean(1 - harm.expected[..., 0], t) for (harm, _), t in zip(both, there, strict=True)]
-    times = [outages(harm.impacted, lengths).times for harm, lengths in both]
+    both = ((first, first_lengths), (second, second_lengths))
+    a, b = (
+        _areas(harm.impacted, harm.expected[..., 0], _there(harm.impacted, lengths), Settings())
+        for harm, lengths in both
+    )
+    apart = {name: asdict(paired_difference(a[name], b[name])) for name in a}
+    times = (outages(first.impacted, first_lengths).times, outages(second.impacted, second_lengths).times)
+    return _by_component(apart) | {
+        "probability_of_improvement": asdict(probability_of_improvement(a["resilience"], b["resilience"])),
+        "recovery": survival.difference(*times, (a["resilience"].shape, b["resilience"].shape)),
+    }
+
+
+def _areas(
+    impacted: np.ndarray, expected: np.ndarray, there: np.ndarray, settings: Settings
+) -> dict[str, np.ndarray]:
+    """Means over the steps of each episode, ``f[seed, episode]``."""
+    parts = _mean(health(impacted), there)
     return {
-        "resilience": asdict(paired_difference(*areas)),
-        "everywhere": asdict(paired_difference(*expected)),
-        "health": {
-            name: asdict(paired_difference(*(part[..., k] for part in parts)))
-            for k, name in enumerate(COMPONENTS)
-        },
-        "probability_of_improvement": asdict(probability_of_improvement(*areas)),
-        "recovery": survival.difference(*times, (first_lengths.shape, second_lengths.shape)),
+        "resilience": parts @ np.array(settings.weights),
+        "everywhere": _mean(1 - expected.astype(float), there),
+        **{name: parts[..., k] for k, name in enumerate(COMPONENTS)},
+    }
+
+
+def _means(areas: dict[str, np.ndarray]) -> dict[str, Any]:
+    return _by_component({name: _estimate(values) for name, values in areas.items()})
+
+
+def _by_component(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: found[name] for name in ("resilience", "everywhere")} | {
+        "health": {name: found[name] for name in COMPONENTS}
     }
 
 
@@ -278,20 +293,6 @@ def _mean(values: np.ndarray, there: np.ndarray) -> np.ndarray:
     mask = there.reshape(there.shape + (1,) * (values.ndim - there.ndim))
     count = np.maximum(1, mask.sum(axis=2))
     return np.sum(np.where(mask, values, 0), axis=2, dtype=np.float64) / count
-
-
-def _health(impacted: np.ndarray, there: np.ndarray) -> dict[str, Any]:
-    found = _mean(health(impacted), there)
-    return {name: _estimate(found[..., k]) for k, name in enumerate(COMPONENTS)}
-
-
-def _exposure(harm: Harm, there: np.ndarray, settings: Settings) -> dict[str, Any]:
-    """As resilience, with full control of the attacker in place of impact."""
-    return {
-        "resilience": _estimate(_mean(curve(harm.held, settings), there)),
-        "health": _health(harm.held, there),
-        "everywhere": _estimate(_mean(1 - harm.expected[..., 1].astype(float), there)),
-    }
 
 
 def _scores(impacted: np.ndarray, there: np.ndarray, drop: float) -> dict[str, Any]:
@@ -317,7 +318,7 @@ def _phases(
     found = {}
     for number, name in enumerate(names):
         within = there & (phase == number)
-        area = np.where(within.any(axis=2), _mean(now, within), np.nan)
+        area = np.where(_any(within), _mean(now, within), np.nan)
         own = Times(*(part[began == number] for part in runs.times))
         times = survival.figures(own, (there.shape[0], there.shape[1]))
         found[name] = {

@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
+from garrison.core.world import Step
 from garrison.judge import resilience
+from garrison.judge.assets import Harm
 from garrison.parity.recording import trace
 from garrison.parity.recording.harm import harm_of, of_recording
+from garrison.parity.replay import replay
 from garrison.worlds.cc4.assets import BLUE
 from garrison.worlds.cc4.behavior import BLUE as BEHAVIOR
 
@@ -39,6 +43,29 @@ def test_states_and_events_agree_in_a_recording():
 def test_states_and_events_agree_in_all_recordings():
     paths = [*DATA.glob("*.jsonl.xz"), *BESIDE.glob("*.jsonl.gz")]
     assert sum(map(check_rules, paths)) > 1000
+
+
+@pytest.mark.slow
+def test_both_simulators_record_the_same_harm():
+    """A recording played again by Garrison's engine, bit by bit."""
+    recording = trace.read(DATA / "fsm-random-1.jsonl.xz")
+    theirs, _ = of_recording(recording)
+    run = replay._Run(recording, replay.engine("fsm"))
+    run.compare_reset()
+    fixed = BLUE.start(run._episode)
+    record = jax.jit(lambda before, after, events: BLUE.harm(fixed, before, (), after, with_events(events)))
+    for t, step in enumerate(recording.steps()):
+        assert run.play(step) == []
+        _, before, after, events = run._lately[-1]
+        ours = jax.device_get(record(before, after, events))
+        for name, own in zip(Harm._fields, ours, strict=False):
+            np.testing.assert_allclose(own, getattr(theirs, name)[0, 0, t], err_msg=f"{name} in step {t}")
+    assert theirs.impacted.any()
+    assert theirs.held.any()
+
+
+def with_events(events):
+    return Step(*(None,) * 4, info={"events": events})
 
 
 def test_resilience_of_a_recorded_episode():

@@ -21,12 +21,15 @@ def roles(network: Mapping[str, Mapping[str, str]]) -> assets.Roles:
     Args:
         network: as :func:`facts.network`.
     """
-    exists, address = np.zeros(T.NUM_HOSTS, bool), np.zeros(T.NUM_HOSTS, np.uint8)
+    exists: Any = np.zeros(T.NUM_HOSTS, bool)
+    address: Any = np.zeros(T.NUM_HOSTS, np.uint8)
     for name, ip in network["hosts"].items():
         exists[_SLOT[name]], address[_SLOT[name]] = True, int(ip.split(".")[3])
-    subnets = np.array([int(network["subnets"][name].split(".")[2]) for name in T.SUBNETS], np.uint8)
+    subnets: Any = np.array([int(network["subnets"][name].split(".")[2]) for name in T.SUBNETS], np.uint8)
     made = assets.of_network(exists, address, subnets)
-    return assets.Roles(np.asarray(made.host), np.asarray(made.chance))
+    host: Any = np.asarray(made.host)
+    chance: Any = np.asarray(made.chance)
+    return assets.Roles(host, chance)
 
 
 def harm(fixed: assets.Roles, found: Mapping[str, Any]) -> tuple[np.ndarray, ...]:
@@ -42,7 +45,7 @@ def harm(fixed: assets.Roles, found: Mapping[str, Any]) -> tuple[np.ndarray, ...
     return *(np.asarray(x) for x in assets.of_hosts(fixed, impacted, held)), attacks
 
 
-def _flags(names: Iterable[str]) -> np.ndarray:
+def _flags(names: Iterable[str]) -> Any:
     """``bool[host]``."""
     flags = np.zeros(T.NUM_HOSTS, bool)
     flags[[_SLOT[name] for name in names]] = True

@@ -68,7 +68,7 @@ def _steps(world: CybORGWorld, policy: Any, seed: int, resilience: bool) -> Iter
     begin_key, act_key = jax.random.split(jax.random.key(seed))
     memory = policy.init(begin_key, world.num_agents)
     obs, state = world.reset(seed)
-    assets = world.assets() if resilience else None
+    assets: Any = world.assets() if resilience else None
     fixed = None if assets is None else assets.start(state)
     for t in count():
         read = obs[:, : observation_size_of(policy)]

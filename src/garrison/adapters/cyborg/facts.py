@@ -79,8 +79,8 @@ def _attacks(controller: Any, hosts: Mapping[str, Any]) -> Iterator[tuple[str, s
     for agent, actions in controller.action.items():
         kind = type(actions[0]).__name__ if actions else None
         if kind in ATTACKS and actions[0].hostname in hosts:
-            first = controller.observation[agent].observations[0].data
-            if first.get("action") is actions[0] and first["success"].name == "TRUE":
+            seen = [one.data for one in controller.observation[agent].observations[:1]]
+            if any(one.get("action") is actions[0] and one["success"].name == "TRUE" for one in seen):
                 yield kind, actions[0].hostname
 
 
