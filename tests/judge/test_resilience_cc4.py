@@ -259,7 +259,7 @@ def test_an_attack_that_fails_changes_nothing(quiet):
 @pytest.mark.slow
 @pytest.mark.parametrize("red", ["fsm", "random_select"])
 def test_states_and_events_agree_in_many_episodes(red):
-    """On all operational hosts, against random and guard: 500 episodes of each."""
+    """On all operational hosts, against random and guard: 100 episodes of each."""
     world = garrison.make("cc4", red=red, observation="rich")
     lineup, _ = grouped([world.policies()[name] for name in ("random", "guard")])
 
@@ -286,9 +286,9 @@ def test_states_and_events_agree_in_many_episodes(red):
         return scan(world, lineup, episode_keys(seeds), fold, start)[0][1:]
 
     with jax.numpy_rank_promotion("allow"):
-        found = [play(jnp.arange(i, i + 100, dtype=jnp.uint32)) for i in range(0, 500, 100)]
+        found = [play(jnp.arange(i, i + 50, dtype=jnp.uint32)) for i in (0, 50)]
     assert sum(int(wrong.sum()) for wrong, _ in found) == 0
-    assert sum(int(seen[0].sum()) for _, seen in found) > 10_000  # impacted host-steps under random
+    assert sum(int(seen[0].sum()) for _, seen in found) > 2_000  # impacted host-steps under random
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -53,7 +54,13 @@ def test_both_simulators_record_the_same_harm():
     run = replay._Run(recording, replay.engine("fsm"))
     run.compare_reset()
     fixed = BLUE.start(run._episode)
-    record = jax.jit(lambda before, after, events: BLUE.harm(fixed, before, (), after, with_events(events)))
+
+    @jax.jit
+    def record(before, after, events):
+        over, reward = jnp.zeros((), bool), jnp.zeros(5, jnp.float32)
+        step = Step(reward, over, over, reward[:, None], {"events": events})
+        return BLUE.harm(fixed, before, jnp.zeros(5, jnp.int32), after, step)
+
     for t, step in enumerate(recording.steps()):
         assert run.play(step) == []
         _, before, after, events = run._lately[-1]
@@ -62,10 +69,6 @@ def test_both_simulators_record_the_same_harm():
             np.testing.assert_allclose(own, getattr(theirs, name)[0, 0, t], err_msg=f"{name} in step {t}")
     assert theirs.impacted.any()
     assert theirs.held.any()
-
-
-def with_events(events):
-    return Step(*(None,) * 4, info={"events": events})
 
 
 def test_resilience_of_a_recorded_episode():

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import jax
 import numpy as np
 
 from garrison.adapters.cyborg import facts
 from garrison.core.world import Step
 from garrison.worlds.cc4 import assets
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.roles import CANDIDATES
 
 _SLOT = {name: slot for slot, name in enumerate(T.HOST_NAMES)}
 
@@ -27,9 +29,7 @@ def roles(network: Mapping[str, Mapping[str, str]]) -> assets.Roles:
         exists[_SLOT[name]], address[_SLOT[name]] = True, int(ip.split(".")[3])
     subnets: Any = np.array([int(network["subnets"][name].split(".")[2]) for name in T.SUBNETS], np.uint8)
     made = assets.of_network(exists, address, subnets)
-    host: Any = np.asarray(made.host)
-    chance: Any = np.asarray(made.chance)
-    return assets.Roles(host, chance)
+    return jax.device_get(made)
 
 
 def harm(fixed: assets.Roles, found: Mapping[str, Any]) -> tuple[np.ndarray, ...]:
@@ -42,14 +42,12 @@ def harm(fixed: assets.Roles, found: Mapping[str, Any]) -> tuple[np.ndarray, ...
     attacks = np.zeros((len(assets.ATTACKS), len(fixed.host)), np.uint8)
     for name, host in found["attacks"]:
         attacks[assets.BLUE.attacks.index(name)] += np.asarray(fixed.host) == _SLOT[host]
-    return *(np.asarray(x) for x in assets.of_hosts(fixed, impacted, held)), attacks
+    return *(np.asarray(x) for x in assets.of_candidates(fixed, impacted, held)), attacks
 
 
 def _flags(names: Iterable[str]) -> Any:
-    """``bool[host]``."""
-    flags = np.zeros(T.NUM_HOSTS, bool)
-    flags[[_SLOT[name] for name in names]] = True
-    return flags
+    """``bool[candidate]``."""
+    return np.isin(CANDIDATES, [_SLOT[name] for name in names])
 
 
 class Assets:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from garrison.core.policy import Actions
 from garrison.core.struct import Struct
-from garrison.core.typing import Array, Bool, Float32, UInt8
+from garrison.core.typing import Array, Bool, Float32, Int32, UInt8
 from garrison.core.world import Step
 from garrison.worlds.cc4 import roles
 from garrison.worlds.cc4 import tables as T
@@ -27,6 +28,7 @@ class Roles(Struct):
     """What is fixed for an episode."""
 
     host: UInt8[Array, "*env role"]
+    place: Int32[Array, "*env role"]  # of the hosts in roles.CANDIDATES
     chance: Float32[Array, "*env candidate"]  # that a role falls on a host, see roles.chances
 
 
@@ -34,7 +36,9 @@ def of_network(
     exists: Bool[Array, "host"], host_address: UInt8[Array, "host"], subnet_address: UInt8[Array, "subnet"]
 ) -> Roles:
     """The roles of a network; see :func:`garrison.worlds.cc4.roles.of_network`."""
-    return Roles(roles.of_network(exists, host_address, subnet_address), roles.chances(exists))
+    host = roles.of_network(exists, host_address, subnet_address)
+    place = jnp.argmax(host[:, None] == roles.CANDIDATES.astype(np.uint8)[None], axis=1).astype(jnp.int32)
+    return Roles(host, place, roles.chances(exists))
 
 
 class Blue:
@@ -51,21 +55,23 @@ class Blue:
     ) -> tuple[Bool[Array, "role"], Bool[Array, "role"], Float32[Array, "2"], UInt8[Array, "kind role"]]:
         """Which assets are impacted, on which red has root, the expected shares of both, and attacks."""
         events, now = step.info["events"], after.state
-        impacted = now.host_ot_stopped | jnp.any(now.host_reliability < 100, axis=1)
+        unreliable = jnp.any(roles.of_candidates(now.host_reliability) < 100, axis=1)
+        impacted = roles.of_candidates(now.host_ot_stopped) | unreliable
+        held = roles.of_candidates(footholds(now)[1])
         done = (events.red_outcome == T.Outcome.TRUE)[:, None]
         on_asset = (events.red_host[:, None] == fixed.host[None]) & done
         kinds = [events.red_kind == kind for kind in ATTACKS]
         attacks = [jnp.sum(on_asset & kind[:, None], axis=0, dtype=jnp.uint8) for kind in kinds]
-        return *of_hosts(fixed, impacted, footholds(now)[1]), jnp.stack(attacks)
+        return *of_candidates(fixed, impacted, held), jnp.stack(attacks)
 
 
-def of_hosts(
-    fixed: Roles, impacted: Bool[Array, "host"], held: Bool[Array, "host"]
+def of_candidates(
+    fixed: Roles, impacted: Bool[Array, "candidate"], held: Bool[Array, "candidate"]
 ) -> tuple[Bool[Array, "role"], Bool[Array, "role"], Float32[Array, "2"]]:
     """Both flags of the assets, and their expectations over all draws of the roles."""
-    both = jnp.stack([jnp.asarray(flags)[roles.CANDIDATES] for flags in (impacted, held)])
+    both = jnp.stack([impacted, held])
     expected = jnp.sum(jnp.where(both, fixed.chance[None], 0), axis=1, dtype=jnp.float32)
-    return impacted[fixed.host], held[fixed.host], expected
+    return impacted[fixed.place], held[fixed.place], expected
 
 
 BLUE = Blue()
