@@ -56,6 +56,7 @@ def test_the_record_does_not_depend_on_batches_or_wrappers(result):
 def test_tables_and_pages_show_it(result, tmp_path):
     text = str(result)
     assert "outages and recovery" in text
+    assert "> 12" in text  # idle repairs nothing, and the longest outage is the whole episode
     assert "published scores, and exposure" in text
     page = result.report(tmp_path / "page.html").read_text()
     assert "<h2>Resilience</h2>" in page

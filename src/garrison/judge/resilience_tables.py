@@ -56,11 +56,18 @@ def times(found: Found) -> Rows:
     head = ["outages per episode", "ended", "median", "mean", "first impact", "from the worst"]
     rows = []
     for name, one in found.items():
-        ended = NONE if one["recovery"] is None else percent(one["recovery"]["ended"]["value"])
-        longest = NONE if one["recovery"] is None else interval(one["recovery"]["mean"])
+        own = one["recovery"]
+        ended = NONE if own is None else percent(own["ended"]["value"])
         ends = [median(one[which], brackets=False) for which in ("first_impact", "from_worst")]
-        rows.append([name, number(one["outages"]), ended, median(one["recovery"]), longest, *ends])
+        rows.append([name, number(one["outages"]), ended, median(own), _mean_time(own), *ends])
     return head, rows
+
+
+def _mean_time(times: dict[str, Any] | None) -> str:
+    """The mean with its interval; ``> n`` where all times are censored."""
+    if times is None:
+        return NONE
+    return interval(times["mean"]) if times["ended"]["value"] else f"> {times['within']}"
 
 
 def points(found: Found) -> Rows:
