@@ -233,7 +233,7 @@ def test_without_cyborg_it_is_said_where_submissions_play(folder):
 
 
 def test_submissions_stand_in_one_table_with_others(folder, monkeypatch, capsys):
-    def play(world, players, episodes, seed, workers, watch):
+    def play(world, players, episodes, seed, workers, watch, resilience):
         asked.update(players)
         raise evaluate_cyborg.WorkerError("enough")
 

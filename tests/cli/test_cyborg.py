@@ -16,6 +16,7 @@ from garrison.cli import evaluate_cyborg
 from garrison.cli.evaluate import Evaluate
 from garrison.core.processes import WorkerError
 from garrison.judge import specs
+from garrison.judge.assets import Harm
 from garrison.judge.evaluate import Episodes
 from garrison.learn import nets
 from garrison.learn.policy import NetworkPolicy
@@ -29,7 +30,7 @@ ABOUT = {"version": "4.0", "commit": engine.KNOWN_COMMIT, "sources": engine.KNOW
 def cyborg(monkeypatch):
     """Stand-in for playing there; ``asked`` notes what for."""
 
-    def play(world, policies, episodes, seed, workers, watch):
+    def play(world, policies, episodes, seed, workers, watch, resilience):
         asked.append((world, sorted(policies), episodes, seed, workers))
         watch(episodes)
         shape, axes = (1, episodes), tuple(map(len, BLUE.axes.values()))
@@ -39,6 +40,7 @@ def cyborg(monkeypatch):
             lengths=np.full(shape, 499),
             parts={"LWF": np.full((*shape, 3), -1.0)},
             decisions=np.ones((*shape, *axes), np.int32),
+            harm=one_outage(episodes) if resilience else None,
         )
         return dict.fromkeys(policies, figures)
 
@@ -48,6 +50,14 @@ def cyborg(monkeypatch):
 
 
 asked: list = []
+
+
+def one_outage(episodes):
+    """Of the database, from step 10 to 19 of 499."""
+    impacted = np.zeros((1, episodes, 499, 3), bool)
+    impacted[:, :, 10:20, 1] = True
+    zeros = np.zeros((1, episodes, 499, 6))
+    return Harm(impacted, impacted, zeros[..., :2], zeros.reshape(1, episodes, 499, 2, 3), zeros[..., 0])
 
 
 def parse(*arguments: str) -> Evaluate:
@@ -68,6 +78,14 @@ def test_policies_are_judged_there_as_here_and_the_commit_is_named(cyborg, capsy
     assert (world.red, names, numbers) == ("discovery", ["guard", "idle"], [4, 9, 2])
     assert parse(*arguments).run() == 0
     assert "the first 498 of 499 rewards" in " ".join(capsys.readouterr().out.split())
+
+
+def test_resilience_is_measured_there_too(cyborg, capsys):
+    assert parse("idle", "--episodes", "3", "--resilience", "--json").run() == 0
+    found = json.loads(capsys.readouterr().out)["policies"]["idle"]["resilience"]
+    assert found["degraded"]["mean"] == pytest.approx(10 / 499)
+    assert (found["recovery"]["median"]["value"], found["outages"]) == (10, 1)
+    assert list(found["attacks"]) == ["Impact", "DegradeServices"]
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,13 @@ def test_report_as_json(trained, capsys):
     assert printed == json.loads((trained.report / "evaluation.json").read_text())
 
 
+def test_resilience_is_a_section_of_the_page_if_asked(trained):
+    assert tyro.cli(Report, args=[str(trained.path), "--episodes", "2", "--resilience"]).run() == 0
+    assert "<h2>Resilience</h2>" in (trained.report / "report.html").read_text()
+    assert tyro.cli(Report, args=[str(trained.path), "--episodes", "2"]).run() == 0
+    assert "<h2>Resilience</h2>" not in (trained.report / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [(["nowhere"], "nowhere is not a run directory"), (["nowhere", "--episodes", "0"], "episodes is 0")],

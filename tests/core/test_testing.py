@@ -96,6 +96,18 @@ class AtNothing:
         return jnp.ones(1, bool), none, none, (jnp.zeros(2, jnp.int32),)
 
 
+class OfNobody:
+    """Assets without flags."""
+
+    attacks = ("attack",)
+
+    def start(self, state):
+        return ()
+
+    def harm(self, fixed, state, actions, after, step):
+        return (jnp.zeros(3),)
+
+
 class Thawed(Credit):
     """A subclass of a frozen dataclass is frozen only if it is one itself."""
 
@@ -170,6 +182,7 @@ BROKEN = {
     "a policy gives int32[agent]": broken(Credit, policies=lambda self, side=None: {"two": Constant((0, 1))}),
     "behavior says who decided": broken(Credit, behavior=lambda self, side=None: ByNobody()),
     "each view has a state per target": broken(Credit, targets=lambda self, side=None: AtNothing()),
+    "assets gives two flags of three roles": broken(Credit, assets=lambda self, side=None: OfNobody()),
     "elapsed is float32()": stepping(lambda obs, state, step: (obs, state, step.replace(elapsed=obs))),
     "elapsed is above 0": stepping(
         lambda obs, state, step: (obs, state, step.replace(elapsed=jnp.zeros(())))

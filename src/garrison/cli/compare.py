@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import tyro
+
 from garrison.cli.common import user_input
 from garrison.cli.evaluate import Contest, playing
 
@@ -18,6 +20,9 @@ class Compare(Contest):
     ones.
     """
 
+    resilience: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Compare resilience too: the health of three assets, and how long their outages last."""
+
     def run(self) -> int:
         with user_input():
             match = self.match()
@@ -26,7 +31,7 @@ class Compare(Contest):
                     f"name at least two different policies to compare, not {len(match.policies)}"
                 )
             episodes, seed = self.range()
-            match.check(episodes, seed)
+            match.check(episodes, seed, self.resilience)
         with playing(match, episodes) as on_progress:
-            result = match.compare(episodes, seed, on_progress)
+            result = match.compare(episodes, seed, on_progress, self.resilience)
         return self.show(result)

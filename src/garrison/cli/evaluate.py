@@ -175,6 +175,8 @@ class Evaluate(Contest):
 
     policies: tuple[str, ...] = ()
     """More policies, for use after other options."""
+    resilience: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Measure resilience: the health of three assets under attack, and how long their outages last."""
     on: Literal["garrison", "cyborg"] = "garrison"
     """Simulator: garrison or cyborg. On CybORG (must be installed) name the policies to evaluate."""
     workers: int = 1
@@ -190,9 +192,9 @@ class Evaluate(Contest):
         with user_input():
             match = self.match(scripted=True)
             episodes, seed = self.range()
-            match.check(episodes, seed)
+            match.check(episodes, seed, self.resilience)
         with playing(match, episodes) as on_progress:
-            return match.evaluate(episodes, seed, on_progress=on_progress)
+            return match.evaluate(episodes, seed, on_progress=on_progress, resilience=self.resilience)
 
     def _on_cyborg(self) -> Figures:
         from garrison.cli import evaluate_cyborg
@@ -214,7 +216,9 @@ class Evaluate(Contest):
             cyborg = evaluate_cyborg.on_cyborg(world)
             submissions, described = evaluate_cyborg.submissions(folders, self.python, policies)
         policies = {**policies, **submissions}
-        result = evaluate_cyborg.evaluated(cyborg, policies, episodes, seed, self.workers, options)
+        result = evaluate_cyborg.evaluated(
+            cyborg, policies, episodes, seed, self.workers, options, self.resilience
+        )
         return Figures(result.figures | {"submissions": described}) if described else result
 
 

@@ -63,6 +63,7 @@ def evaluated(
     seed: int,
     workers: int,
     options: Sequence[str],
+    resilience: bool = False,
 ) -> Figures:
     """Figures of policies on CybORG, and its version (:func:`engine.about`), with a progress bar.
 
@@ -71,7 +72,9 @@ def evaluated(
     total = episodes * sum(len(one) if isinstance(one, list) else 1 for one in policies.values())
     with bar("playing", total, "episodes") as played:
         try:
-            results = evaluate(world, policies, episodes, seed, workers, lambda done: played.advance())
+            results = evaluate(
+                world, policies, episodes, seed, workers, lambda done: played.advance(), resilience
+            )
         except WorkerError as error:
             raise SystemExit(f"garrison: on CybORG, {error}") from error
     trained = [name for name, one in policies.items() if isinstance(one, list)]

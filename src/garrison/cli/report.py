@@ -13,7 +13,7 @@ from garrison.cli.common import log, out, print_json, user_input, waiting
 from garrison.core.policy import Policy
 from garrison.core.world import World
 from garrison.judge import run_report, tables
-from garrison.judge.evaluate import check_seeds
+from garrison.judge.evaluate import check_assets, check_seeds
 from garrison.judge.match import EPISODES, SEED
 from garrison.judge.specs import Which, load_run
 from garrison.runs import directory
@@ -35,6 +35,8 @@ class Report:
     """Checkpoint of the run."""
     greedy: tyro.conf.FlagCreatePairsOff[bool] = False
     """Take the most probable actions of trained policies instead of sampling."""
+    resilience: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Measure resilience too: the health of three assets, and how long their outages last."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print the figures as JSON."""
 
@@ -43,7 +45,11 @@ class Report:
             check_seeds(self.episodes, self.seed)
             run = directory.load(self.path)
             loaded = load_run(run, self.which, self.greedy)
-        figures = write_report(run, loaded.training, loaded.world, loaded.policies, self.episodes, self.seed)
+            if self.resilience:
+                check_assets(loaded.world)
+        figures = write_report(
+            *(run, loaded.training, loaded.world, loaded.policies, self.episodes, self.seed, self.resilience)
+        )
         if self.json:
             print_json(figures)
         else:
@@ -59,7 +65,13 @@ def show(run: RunDirectory, figures: dict[str, Any]) -> None:
 
 
 def write_report(
-    run: RunDirectory, training: Training, world: World, policies: Sequence[Policy], episodes: int, seed: int
+    run: RunDirectory,
+    training: Training,
+    world: World,
+    policies: Sequence[Policy],
+    episodes: int,
+    seed: int,
+    resilience: bool = False,
 ) -> dict[str, Any]:
     """:func:`garrison.judge.run_report.write_report` with a status line; exits with a message on errors."""
     text = f"playing {episodes} episodes of {world.name} with each policy"
@@ -67,4 +79,5 @@ def write_report(
         return run_report.write_report(
             *(run, training, world, policies, episodes, seed),
             on_progress=lambda done, total: set_text(f"{text} ({done} of {total} done)"),
+            resilience=resilience,
         )

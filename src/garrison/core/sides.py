@@ -187,6 +187,10 @@ class OneSide(Wrapper):
         self.side_agents(side)
         return super().targets(self.side)
 
+    def assets(self, side: str | None = None) -> Any:
+        self.side_agents(side)
+        return super().assets(self.side)
+
     def observe_as(self, name: str) -> Self:
         if name not in self.observations:
             return super(Wrapper, self).observe_as(name)

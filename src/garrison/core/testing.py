@@ -146,7 +146,7 @@ def _check_forwarding(world: World) -> None:
         _require(names[0] == names[1], "a wrapper forwards what it does not change", "policies")
         native = wrapped.native_policies(side) == world.native_policies(side)
         _require(native, "a wrapper forwards what it does not change", "native_policies")
-        for member in ("behavior", "diagnosis", "targets", "entities", "restriction"):
+        for member in ("behavior", "diagnosis", "targets", "assets", "entities", "restriction"):
             none = [getattr(x, member)(side) is None for x in (wrapped, world)]
             _require(none[0] == none[1], "a wrapper forwards what it does not change", member)
     for name in world.observations:
@@ -195,6 +195,8 @@ def _check_accounts(world: World, key: Array, shapes: _Shapes) -> None:
             _check_diagnosis(diagnosis, shapes, len(rows))
         if (targets := world.targets(side)) is not None:
             _check_targets(targets, shapes, len(rows))
+        if (assets := world.assets(side)) is not None:
+            _check_assets(assets, shapes, len(rows))
         if (described := world.entities(side)) is not None and len(world.sides) == 1:
             _check_entities(described, world)
 
@@ -243,6 +245,16 @@ def _check_targets(targets: Any, shapes: _Shapes, agents: int) -> None:
     seen = [view.shape for view in states]
     _require(seen == [(len(targets.owners),)] * len(targets.views), "each view has a state per target", seen)
     _require(targets.severity in targets.views, "severity is a view", targets.severity)
+
+
+def _check_assets(assets: Any, shapes: _Shapes, agents: int) -> None:
+    own, after = jax.ShapeDtypeStruct((agents,), jnp.int32), shapes.next_state
+    fixed = jax.eval_shape(assets.start, shapes.state)
+    found = jax.eval_shape(assets.harm, fixed, shapes.state, own, after, shapes.step)
+    attacks = ((len(assets.attacks), 3), jnp.uint8)
+    expected = [((3,), jnp.bool_), ((3,), jnp.bool_), ((2,), jnp.float32), attacks]
+    right = [(one.shape, one.dtype) for one in found] == expected
+    _require(right, "assets gives two flags of three roles, two expected shares, and attacks", found)
 
 
 def _check_entities(described: Any, world: World) -> None:

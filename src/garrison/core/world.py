@@ -237,6 +237,13 @@ class World(ABC):
         """
         return None
 
+    def assets(self, side: str | None = None) -> Any:
+        """The hosts that show how resilient a side's defense is (:class:`garrison.judge.assets.Assets`).
+
+        None, the default: the world does not describe them.
+        """
+        return None
+
     def observations_of(self, side: str) -> tuple[str, ...]:
         """The observation contracts of one side; all of the world's by default."""
         return self.observations

@@ -115,6 +115,10 @@ class Wrapper(World):
         targets = self.world.targets(side)
         return None if targets is None else _InnerTargets(targets, self.inner)
 
+    def assets(self, side: str | None = None) -> Any:
+        assets = self.world.assets(side)
+        return None if assets is None else _InnerAssets(assets, self.inner)
+
     def observations_of(self, side: str) -> tuple[str, ...]:
         return self.world.observations_of(side)
 
@@ -179,6 +183,20 @@ class _InnerTargets:
 
     def aims(self, state: State, actions: Array, after: State, step: Step) -> Any:
         return self._targets.aims(self._inner(state), actions, self._inner(after), step)
+
+
+class _InnerAssets:
+    """The assets of a wrapped world, given states of the wrapper."""
+
+    def __init__(self, assets: Any, inner: Callable[[State], State]):
+        self.attacks = assets.attacks
+        self._assets, self._inner = assets, inner
+
+    def start(self, state: State) -> Any:
+        return self._assets.start(self._inner(state))
+
+    def harm(self, fixed: Any, state: State, actions: Array, after: State, step: Step) -> Any:
+        return self._assets.harm(fixed, self._inner(state), actions, self._inner(after), step)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,15 @@
 __all__ = [
     "analysis",
     "api",
+    "assets",
     "behavior",
     "diagnosis",
     "evaluate",
     "evaluation",
     "lineup",
     "match",
+    "resilience",
     "stats",
+    "survival",
     "targets",
 ]

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from garrison.judge.stats import Interval, bounds, resampled
+from garrison.judge.stats import Interval, bounds, resampled, weighted
 from garrison.judge.targets import SHUFFLES, WITHIN, Targets
 
 _RESAMPLED_SHUFFLES = 20  # in resamples: the mean of all shuffles hardly differs
@@ -127,17 +127,11 @@ def dependence(chosen: np.ndarray, shuffled: np.ndarray, seed: int = 0) -> dict[
     few = shuffled[:, :, :_RESAMPLED_SHUFFLES].astype(np.float64)
 
     def excess(episodes: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-        null = information(_drawn(few, episodes, seeds)).mean(axis=-1)
-        return information(_drawn(chosen, episodes, seeds)) - null
+        null = information(weighted(few, episodes, seeds)).mean(axis=-1)
+        return information(weighted(chosen, episodes, seeds)) - null
 
     whole = float(information(chosen.sum(axis=(0, 1))))
     null = float(information(shuffled.sum(axis=(0, 1), dtype=np.int64)).mean())
     each = information(chosen) - information(few).mean(axis=-1)
     interval = Interval(whole - null, *bounds(resampled(excess, chosen.shape[:2], seed), each))
     return asdict(interval) | {"information": whole, "shuffled": null, "shuffles": SHUFFLES}
-
-
-def _drawn(counts: np.ndarray, episodes: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """Counts of each resample, ``[resample, ...]``; weights as :func:`stats.resampled` gives them."""
-    by_seed = np.tensordot(episodes, counts, axes=(1, 1))  # [resample, seed, ...]
-    return np.einsum("rs,rs...->r...", seeds, by_seed)

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from garrison.judge.format import NONE, information, number, percent, times
-from garrison.judge.tables import new_table
+from garrison.judge.table_parts import new_table
 
 
 def analysis_tables(figures: dict[str, Any]) -> list[Table]:

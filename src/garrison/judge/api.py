@@ -56,6 +56,7 @@ def evaluate(
     which: str = "latest",
     greedy: bool = False,
     analyze: bool = False,
+    resilience: bool = False,
     sources: Sequence[Source] = (),
     on_progress: OnProgress | None = None,
 ) -> Evaluation:
@@ -77,14 +78,17 @@ def evaluate(
         greedy: whether policies of runs take their most probable actions instead of sampling.
         analyze: whether to measure how decisions depend on the states of their targets
             (:mod:`garrison.judge.analysis`), where the world describes those; for the report too.
+        resilience: whether to measure how resilient the network is (:mod:`garrison.judge.resilience`), in a
+            world that describes its assets; for the report too.
         sources: additional kinds of policy specs.
         on_progress: called as ``on_progress(done, total)`` with numbers of episodes.
 
     Raises:
-        ValueError: for unknown names, policies that do not fit the world, and numbers out of range.
+        ValueError: for unknown names, policies that do not fit the world, numbers out of range, and
+            ``resilience`` in a world without assets.
     """
     match = _match(world, policies, against, side, versus, sources, which, greedy)
-    return match.evaluate(episodes, seed, record, on_progress, analyze)
+    return match.evaluate(episodes, seed, record, on_progress, analyze, resilience)
 
 
 def compare(
@@ -97,6 +101,7 @@ def compare(
     side: str | None = None,
     which: str = "latest",
     greedy: bool = False,
+    resilience: bool = False,
     sources: Sequence[Source] = (),
     on_progress: OnProgress | None = None,
 ) -> Comparison:
@@ -108,7 +113,7 @@ def compare(
         ValueError: as :func:`evaluate`, and for fewer than two policies.
     """
     match = _match(world, policies, against, side, None, sources, which, greedy)
-    return match.compare(episodes, seed, on_progress)
+    return match.compare(episodes, seed, on_progress, resilience)
 
 
 def _match(

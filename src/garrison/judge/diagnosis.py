@@ -54,7 +54,7 @@ def figures(diagnosis: Diagnosis, counters: Any, returns: np.ndarray) -> dict[st
     """
     numbers, tables = diagnosis.found(counters, returns)
     return {
-        "numbers": {name: _measured(values) for name, values in numbers.items()},
+        "numbers": {name: measured(values) for name, values in numbers.items()},
         "tables": {
             name: {
                 row: dict(zip(columns, means.tolist(), strict=True))
@@ -65,7 +65,7 @@ def figures(diagnosis: Diagnosis, counters: Any, returns: np.ndarray) -> dict[st
     }
 
 
-def _measured(values: np.ndarray) -> dict[str, Any] | None:
+def measured(values: np.ndarray) -> dict[str, Any] | None:
     """The mean over the episodes in which all seeds have a number; of one seed's where there is none."""
     there = np.isfinite(values).all(axis=0)
     if there.any():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -19,6 +19,7 @@ import numpy as np
 from garrison.core.policy import Policy
 from garrison.core.struct import Struct
 from garrison.core.world import State, Step, World, observed_by
+from garrison.judge.assets import Harm
 from garrison.judge.behavior import Behavior, behavior_of
 from garrison.judge.diagnosis import Diagnosis
 from garrison.judge.episodes import Transition, episode_keys, scan
@@ -27,6 +28,13 @@ from garrison.judge.targets import Aims, Targets, count
 
 #: Seeds of episodes must fit into what a random key is made from.
 _MAX_SEED = 2**31 - 1
+
+
+class Accounts(NamedTuple):
+    """What is recorded of an evaluation besides its figures."""
+
+    analyze: bool = False
+    resilience: bool = False
 
 
 class Episodes(Struct):
@@ -44,6 +52,8 @@ class Episodes(Struct):
     diagnosis: Any = None
     #: counts of decisions by their targets, leaves [seed, episode, ...]; None where they were not asked for
     targets: Any = None
+    #: :class:`garrison.judge.assets.Harm`, leaves [seed, episode, step, ...]; None where it was not asked for
+    harm: Any = None
 
 
 class Recording(Struct):
@@ -62,6 +72,7 @@ def evaluate(
     seed: int,
     record: str | None = None,
     analyze: bool = False,
+    resilience: bool = False,
     batch: int = 128,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[dict[str, Episodes], Recording | None]:
@@ -73,6 +84,7 @@ def evaluate(
             again with other arrays, such as the parameters of an opponent, is not compiled again.
         record: name of the policy whose first episode, with its first seed, is recorded.
         analyze: whether decisions are counted by their targets too, where the world describes those.
+        resilience: whether the harm to the world's assets is recorded, step by step.
         batch: episodes per call of the compiled program, to bound memory.
         on_progress: called after each batch with the number of finished episodes.
 
@@ -80,7 +92,8 @@ def evaluate(
         NumPy figures by policy, and the recording.
 
     Raises:
-        ValueError: for no policies, no episodes, seeds out of range, or an unknown ``record``.
+        ValueError: for no policies, no episodes, seeds out of range, an unknown ``record``, or
+            ``resilience`` in a world without assets.
     """
     by_name = {name: seeds_of(one) for name, one in policies.items()}
     check_seeds(episodes, seed)
@@ -93,8 +106,10 @@ def evaluate(
     numbers = iter(rows)
     rows_of = {name: [next(numbers) for _ in seeds] for name, seeds in by_name.items()}
     recorded = None if record is None else rows_of[record][0]
-    targets = world.targets() if analyze else None
-    together, recording = _batches(world, lineup, episodes, seed, recorded, targets, batch, on_progress)
+    asked = Accounts(analyze, resilience)
+    if resilience:
+        check_assets(world)
+    together, recording = _batches(world, lineup, episodes, seed, recorded, asked, batch, on_progress)
     return {
         name: jax.tree.map(lambda x, own=own: x[own], together) for name, own in rows_of.items()
     }, recording
@@ -107,6 +122,15 @@ def check_seeds(episodes: int, seed: int) -> None:
     if not 0 <= seed <= _MAX_SEED - episodes:
         raise ValueError(
             f"seed is {seed}; with {episodes} episodes it must be in 0 .. {_MAX_SEED - episodes}"
+        )
+
+
+def check_assets(world: World) -> None:
+    """Raise ``ValueError`` if the world does not describe the assets of its only side."""
+    if world.assets() is None:
+        raise ValueError(
+            f"world {world.name!r} does not describe assets of this side, by which resilience is measured; "
+            "cc4 does with side=blue"
         )
 
 
@@ -130,17 +154,21 @@ def _batches(
     episodes: int,
     seed: int,
     recorded: int | None,
-    targets: Targets | None,
+    asked: Accounts,
     batch: int,
     on_progress: Callable[[int], None],
 ) -> tuple[Episodes, Recording | None]:
     batches = -(-episodes // batch)
     size = -(-episodes // batches)
     done, recording = [], None
+    targets = world.targets() if asked.analyze else None
     for number in range(batches):
         seeds = jnp.arange(seed + number * size, seed + (number + 1) * size, dtype=jnp.uint32)
-        figures, (first, aims) = _play(world, lineup, seeds, recorded, targets is not None)
+        figures, (first, aims, harm) = _play(world, lineup, seeds, recorded, asked)
         figures = jax.device_get(figures)
+        if harm is not None:
+            harm = jax.tree.map(lambda x: np.moveaxis(x, 0, 2), jax.device_get(harm))
+            figures = figures.replace(harm=harm)
         if targets is not None:
             counts = _counted(targets, jax.device_get(aims), figures.lengths, seed + number * size)
             figures = figures.replace(targets=counts)
@@ -152,34 +180,39 @@ def _batches(
 
 @eqx.filter_jit
 def _play(
-    world: World, lineup: Lineup, seeds: jax.Array, recorded: int | None, analyze: bool
-) -> tuple[Episodes, tuple[Recording | None, Aims | None]]:
+    world: World, lineup: Lineup, seeds: jax.Array, recorded: int | None, asked: Accounts
+) -> tuple[Episodes, tuple[Recording | None, Aims | None, Harm | None]]:
     """All policies at once, so that the world is compiled once; figures have axes [policy, episode, ...].
 
-    What decisions are aimed at, which is recorded to ``analyze`` them, has axes [step, policy, episode, ...].
+    What is recorded for the accounts that are asked for has axes [step, policy, episode, ...].
     """
     behavior, diagnosis = behavior_of(world), world.diagnosis()
-    targets = world.targets() if analyze else None
+    targets = world.targets() if asked.analyze else None
+    assets = world.assets() if asked.resilience else None
 
-    def fold(figures: Episodes, now: Transition) -> tuple[Episodes, tuple[Recording | None, Aims | None]]:
+    def fold(carry: tuple[Episodes, Any], now: Transition) -> tuple[Any, Any]:
+        figures, fixed = carry
         account = jax.vmap(jax.vmap(partial(_account, world, behavior, diagnosis, now.t)))
         figures = account(figures, now.alive, now.state, now.actions, now.after, now.step)
-        seen = aims = None
+        seen = aims = harm = None
         if targets is not None:
             aims = Aims(*jax.vmap(jax.vmap(targets.aims))(now.state, now.actions, now.after, now.step))
+        if assets is not None:
+            found = jax.vmap(jax.vmap(assets.harm))(fixed, now.state, now.actions, now.after, now.step)
+            harm = Harm(*found, phase=jax.vmap(jax.vmap(behavior.phase))(now.state, now.after))
         if recorded is not None:
             seen = Recording(now.state, now.actions, now.after, now.step)
             seen = jax.tree.map(lambda x: x[recorded, 0], seen)
-        return figures, (seen, aims)
+        return (figures, fixed), (seen, aims, harm)
 
     rows = (lineup.size, len(seeds))
-    return scan(
-        world,
-        lineup,
-        episode_keys(seeds),
-        fold,
-        lambda state, step: _no_figures(behavior, diagnosis, rows, state, step),
-    )
+
+    def start(state: State, step: Step) -> tuple[Episodes, Any]:
+        fixed = None if assets is None else jax.vmap(jax.vmap(assets.start))(state)
+        return _no_figures(behavior, diagnosis, rows, state, step), fixed
+
+    (figures, _), outputs = scan(world, lineup, episode_keys(seeds), fold, start)
+    return figures, outputs
 
 
 def _counted(targets: Targets, aims: Aims, lengths: np.ndarray, seed: int) -> Any:

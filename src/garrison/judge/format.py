@@ -38,13 +38,28 @@ def interval(found: dict[str, Any], sign: str = "") -> str:
 
 def information(found: dict[str, Any]) -> str:
     """An amount of information in bits, with its interval."""
+    return fraction(found)
+
+
+def fraction(found: dict[str, Any], sign: str = "") -> str:
+    """A figure or a mean with three decimals, and its interval; ``sign`` "+" always shows it."""
+    value = thousandths(found["mean"] if "mean" in found else found["value"], sign)
     if found["low"] is None:
-        return f"{_bits(found['value'])} [{NONE}]"
-    return f"{_bits(found['value'])} [{_bits(found['low'])}, {_bits(found['high'])}]"
+        return f"{value} [{NONE}]"
+    return f"{value} [{thousandths(found['low'], sign)}, {thousandths(found['high'], sign)}]"
 
 
-def _bits(value: float) -> str:
-    return plain(round(value, 3) + 0.0, ".3f")  # without a minus before zero
+def thousandths(value: float, sign: str = "") -> str:
+    return plain(round(value, 3) + 0.0, f"{sign}.3f")  # without a minus before zero
+
+
+def median(times: dict[str, Any] | None, brackets: bool = True) -> str:
+    """The median of times and its interval; ``> n`` for what lies beyond the longest time."""
+    if times is None:
+        return NONE
+    found, beyond = times["median"], f"> {times['within']}"
+    value, low, high = (beyond if found[x] is None else number(found[x]) for x in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]" if brackets and low != beyond else value
 
 
 def percent(share: float) -> str:

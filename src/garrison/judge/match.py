@@ -10,7 +10,15 @@ from garrison.core.policy import Policy
 from garrison.core.sides import one_side
 from garrison.core.world import World
 from garrison.judge import summary
-from garrison.judge.evaluate import Episodes, Recording, check_policies, check_seeds, evaluate, seeds_of
+from garrison.judge.evaluate import (
+    Episodes,
+    Recording,
+    check_assets,
+    check_policies,
+    check_seeds,
+    evaluate,
+    seeds_of,
+)
 from garrison.judge.evaluation import Comparison, Evaluation
 
 EPISODES = 100
@@ -36,7 +44,7 @@ class Match:
     versus: str | None = None
     options: tuple[str, ...] = ()
 
-    def check(self, episodes: int, seed: int) -> None:
+    def check(self, episodes: int, seed: int, resilience: bool = False) -> None:
         """Raise ``ValueError`` for anything that makes no sense, before anything is played."""
         check_seeds(episodes, seed)
         check_policies({name: seeds_of(one) for name, one in self.policies.items()})
@@ -44,6 +52,8 @@ class Match:
             raise ValueError(
                 f"no policy {self.versus!r} to compare with; policies: {', '.join(self.policies)}"
             )
+        for world in self.worlds.values() if resilience else ():
+            check_assets(world)
 
     def evaluate(
         self,
@@ -52,20 +62,23 @@ class Match:
         record: str | None = None,
         on_progress: OnProgress | None = None,
         analyze: bool = False,
+        resilience: bool = False,
     ) -> Evaluation:
         """Play and judge; see :func:`garrison.judge.api.evaluate`."""
-        results, recording = self._play(episodes, seed, record, on_progress, analyze)
+        results, recording = self._play(episodes, seed, record, on_progress, analyze, resilience)
         figures = {
             name: summary.summary(self.worlds[name], one, seed, self.versus, self.options)
             for name, one in results.items()
         }
         return Evaluation(_together(figures), results, self.worlds, recording, record)
 
-    def compare(self, episodes: int, seed: int, on_progress: OnProgress | None = None) -> Comparison:
+    def compare(
+        self, episodes: int, seed: int, on_progress: OnProgress | None = None, resilience: bool = False
+    ) -> Comparison:
         """Play and judge pair by pair. Raises ``ValueError`` for fewer than two policies."""
         if len(self.policies) < 2:
             raise ValueError(f"name at least two different policies to compare, not {len(self.policies)}")
-        results, _ = self._play(episodes, seed, None, on_progress)
+        results, _ = self._play(episodes, seed, None, on_progress, resilience=resilience)
         return Comparison(
             _together(
                 {
@@ -82,8 +95,9 @@ class Match:
         record: str | None,
         on_progress: OnProgress | None,
         analyze: bool = False,
+        resilience: bool = False,
     ) -> tuple[dict[str | None, dict[str, Episodes]], Recording | None]:
-        self.check(episodes, seed)
+        self.check(episodes, seed, resilience)
         results, recording, total = {}, None, episodes * len(self.worlds)
         for number, (name, world) in enumerate(self.worlds.items()):
 
@@ -93,7 +107,7 @@ class Match:
 
             recorded = record if number == 0 else None
             results[name], found = evaluate(
-                world, self.policies, episodes, seed, recorded, analyze, on_progress=progress
+                world, self.policies, episodes, seed, recorded, analyze, resilience, on_progress=progress
             )
             recording = recording or found
         return results, recording

@@ -23,6 +23,7 @@ def write_report(
     episodes: int = EPISODES,
     seed: int = SEED,
     on_progress: OnProgress | None = None,
+    resilience: bool = False,
 ) -> dict[str, Any]:
     """Evaluate the policies of a run and write the report; returns the figures.
 
@@ -31,19 +32,21 @@ def write_report(
 
     Args:
         policies: of the run, one per training seed.
+        resilience: whether to measure that too.
 
     Raises:
-        ValueError: for numbers out of range, and for damaged files of the run.
+        ValueError: for numbers out of range, for damaged files of the run, and for ``resilience`` in a world
+            without assets.
         OSError: if the report cannot be written; found out before anything is played.
     """
     options = option_texts(training.options)
     trained = training.algorithm  # what the run's own policies are called
     match = Match({None: world}, {**world.policies(), trained: list(policies)}, trained, options)
-    match.check(episodes, seed)
+    match.check(episodes, seed, resilience)
     metrics = run.metrics() if run.metrics_file.exists() else []
     config, system = run.config(), run.system()
     _check_writable(run)
-    result = match.evaluate(episodes, seed, trained, on_progress, analyze=True)
+    result = match.evaluate(episodes, seed, trained, on_progress, True, resilience)
     name, episode = run.path.resolve().name, result.story()
     command = ("garrison", "eval", str(run.path))
     data = PageData(name, trained, result.figures, metrics, config, system, episode, command)

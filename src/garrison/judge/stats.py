@@ -186,6 +186,16 @@ def _drawn(rng: np.random.Generator, size: int) -> np.ndarray:
     return np.bincount(draws.reshape(-1), minlength=_BLOCK * size).reshape(_BLOCK, size).astype(np.float64)
 
 
+def weighted(values: np.ndarray, episodes: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """Sums of ``values`` (f[seed, episode, ...]) in resamples, ``f[resample, ...]``.
+
+    Args:
+        episodes, seeds: how often each was drawn, as a statistic of :func:`resampled` gets it.
+    """
+    by_seed = np.tensordot(episodes, values, axes=(1, 1))  # [resample, seed, ...]
+    return np.einsum("rs,rs...->r...", seeds, by_seed)
+
+
 def bounds(resamples: np.ndarray, values: np.ndarray) -> tuple[float, float] | tuple[None, None]:
     """The 95% interval of ``resamples`` (f[resample]) of a figure that is like the mean of ``values``.
 

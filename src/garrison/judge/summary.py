@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from garrison.core.world import World
-from garrison.judge import analysis, diagnosis
+from garrison.judge import analysis, diagnosis, resilience
 from garrison.judge.behavior import behavior_of, distance, profile
 from garrison.judge.evaluate import Episodes
 from garrison.judge.stats import (
@@ -69,13 +69,16 @@ def matrix(against: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 def pair(results: Mapping[str, Episodes], first: str, second: str) -> dict[str, Any]:
     """How two policies differ: the first minus the second, in the same episodes."""
     a, b = results[first], results[second]
-    return {
+    found = {
         "first": first,
         "second": second,
         "difference": asdict(paired_difference(a.returns, b.returns)),
         "probability_of_improvement": asdict(probability_of_improvement(a.returns, b.returns)),
         "behavior_distance": asdict(distance(a.decisions, b.decisions)),
     }
+    if a.harm is not None and b.harm is not None:
+        found["resilience"] = resilience.pair(a.harm, b.harm, a.lengths, b.lengths)
+    return found
 
 
 def _conditions(
@@ -110,7 +113,16 @@ def _policy(world: World, episodes: Episodes) -> dict[str, Any]:
         "behavior": profile(behavior_of(world).axes, episodes.decisions),
         "diagnosis": _diagnosis(world, episodes),
         "targets": None if episodes.targets is None else analysis.figures(world.targets(), episodes.targets),
+        "resilience": _resilience(world, episodes),
     }
+
+
+def _resilience(world: World, episodes: Episodes) -> dict[str, Any] | None:
+    """What the attacker's harm says; None where it was not recorded."""
+    if episodes.harm is None:
+        return None
+    attacks, phases = world.assets().attacks, behavior_of(world).phases
+    return resilience.figures(attacks, phases, episodes.harm, episodes.lengths)
 
 
 def _diagnosis(world: World, episodes: Episodes) -> dict[str, Any] | None:

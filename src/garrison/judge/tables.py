@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from garrison.judge.format import NONE, few_episodes, interval, mean, number
-
-#: Width up to which the first column of a table, which holds names, is never made narrower.
-_NAME_WIDTH = 20
+from garrison.judge.resilience_tables import resilience_tables
+from garrison.judge.table_parts import filled, new_table
 
 
 def tables(figures: dict[str, Any]) -> list[Table]:
@@ -19,12 +17,16 @@ def tables(figures: dict[str, Any]) -> list[Table]:
     if "against" in figures:
         pairs = {name: one["pairs"] for name, one in figures["against"].items() if "pairs" in one}
         titled = [_pair_table(one, f"pairs against {name}") for name, one in pairs.items()]
-        return [_matrix_table(figures), *titled]
+        harm = [
+            table
+            for name, one in figures["against"].items()
+            for table in resilience_tables(one, f" against {name}")
+        ]
+        return [_matrix_table(figures), *titled, *harm]
     if "policies" not in figures:
-        return [_pair_table(figures["pairs"])]
-    if "pairs" in figures:
-        return [*comparison_tables(figures), behavior_table(figures), *_diagnosis_tables(figures)]
-    return [table(figures), behavior_table(figures), *_diagnosis_tables(figures)]
+        return [_pair_table(figures["pairs"]), *resilience_tables(figures)]
+    first = comparison_tables(figures) if "pairs" in figures else [table(figures)]
+    return [*first, behavior_table(figures), *resilience_tables(figures), *_diagnosis_tables(figures)]
 
 
 def table(figures: dict[str, Any]) -> Table:
@@ -43,7 +45,7 @@ def table(figures: dict[str, Any]) -> Table:
         leads = [one.get("advantage_of_" + versus) for one in policies.values()]
         columns[f"{versus} minus this"] = [mean(lead, sign="+") if lead else "" for lead in leads]
     columns |= _invalid_column(policies)
-    return _filled(view, names, columns)
+    return filled(view, names, columns)
 
 
 def _matrix_table(figures: dict[str, Any]) -> Table:
@@ -62,7 +64,7 @@ def _matrix_table(figures: dict[str, Any]) -> Table:
         name: {"invalid_actions": max(a["policies"][name]["invalid_actions"] or 0 for a in against.values())}
         for name in policies
     }
-    return _filled(view, names, columns | _invalid_column(worst))
+    return filled(view, names, columns | _invalid_column(worst))
 
 
 def behavior_table(figures: dict[str, Any]) -> Table:
@@ -106,7 +108,7 @@ def _places_table(found: Mapping[str, dict[str, Any]], title: str) -> Table:
     sums = {row: [sum(one["tables"][title][row].values()) for one in found.values()] for row in rows}
     sums = {row: values for row, values in sums.items() if any(values)}
     view = new_table(title, "means per episode, all causes together", "where", sums)
-    return _filled(
+    return filled(
         view,
         {row: row for row in sums},
         {name: [number(values[i]) for values in sums.values()] for i, name in enumerate(found)},
@@ -129,7 +131,7 @@ def comparison_tables(figures: dict[str, Any]) -> list[Table]:
         "sd": [number(one["return"]["sd"]) for one in policies.values()],
     }
     view = new_table(_title(figures), _caption(figures, scored=False), "policy", names.values())
-    return [_filled(view, names, columns | _invalid_column(policies)), _pair_table(figures["pairs"])]
+    return [filled(view, names, columns | _invalid_column(policies)), _pair_table(figures["pairs"])]
 
 
 def _pair_table(pairs: list[dict[str, Any]], title: str = "pairs") -> Table:
@@ -144,25 +146,7 @@ def _pair_table(pairs: list[dict[str, Any]], title: str = "pairs") -> Table:
         "P(better): the first has the higher return in the same episode; "
         "L1: distance of decision shares, 0 equal, 2 disjoint"
     )
-    return _filled(new_table(title, caption, "first minus second", names.values()), names, columns)
-
-
-def new_table(title: str, caption: str, first: str, names: Iterable[str]) -> Table:
-    """A table with a first column, ``first``, that is wide enough for the words of ``names``."""
-    view = Table(title=title, caption=caption, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    widest = max((len(word) for name in names for word in name.split()), default=1)
-    view.add_column(first, min_width=min(widest, _NAME_WIDTH), overflow="fold")
-    return view
-
-
-def _filled(view: Table, names: Mapping[str, str], columns: Mapping[str, list[str]]) -> Table:
-    """``view`` with a row per name. Where a terminal is too narrow, figures wrap at their spaces."""
-    for column, cells in columns.items():
-        widest = max((len(word) for cell in cells for word in cell.split()), default=1)
-        view.add_column(column, justify="right", min_width=widest, overflow="fold")
-    for row in zip(names.values(), *columns.values(), strict=True):
-        view.add_row(*row)
-    return view
+    return filled(new_table(title, caption, "first minus second", names.values()), names, columns)
 
 
 def _invalid_column(policies: Mapping[str, dict[str, Any]]) -> dict[str, list[str]]:

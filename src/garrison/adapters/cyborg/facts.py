@@ -6,7 +6,7 @@ Needs the standard library alone, so that it can also be imported by the interpr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 #: red's hold on a host, as :mod:`garrison.worlds.cc4.behavior` counts it
@@ -14,6 +14,10 @@ USER_SHELL, ROOT = 1, 2
 
 #: Actions that cost blue, and the parts of the reward that they belong to.
 PART_OF = {"GreenLocalWork": "LWF", "GreenAccessService": "ASF", "Impact": "RIA"}
+
+#: Red's actions that impact a host, and how the names of hosts with operational technology begin.
+ATTACKS = ("Impact", "DegradeServices")
+OPERATIONAL = "operational_zone"
 
 
 def red_holds(controller: Any) -> dict[str, int]:
@@ -43,6 +47,41 @@ def costs(controller: Any) -> list[tuple[str, str]]:
             hostname = state.ip_addresses[action.ip_address]
             found.append((part, state.hostname_subnet_map[hostname].value))
     return found
+
+
+def network(controller: Any) -> dict[str, dict[str, str]]:
+    """Addresses of ``hosts`` and of ``subnets`` by name."""
+    state = controller.state
+    return {
+        "hosts": {name: str(address) for name, address in state.hostname_ip_map.items()},
+        "subnets": {subnet.value: str(cidr) for subnet, cidr in state.subnet_name_to_cidr.items()},
+    }
+
+
+def harm(controller: Any) -> dict[str, list[Any]]:
+    """What red has done to hosts of the operational zones.
+
+    Returns:
+        ``impacted``: hosts on which a service is stopped or less than fully reliable; ``held``: hosts on
+        which red has root; ``attacks``: pairs of action and host that succeeded in the last step.
+    """
+    hosts = {name: host for name, host in controller.state.hosts.items() if name.startswith(OPERATIONAL)}
+    impacted = [name for name, host in hosts.items() if any(map(_harmed, host.services.values()))]
+    held = [name for name, hold in red_holds(controller).items() if hold == ROOT and name in hosts]
+    return {"impacted": impacted, "held": held, "attacks": list(_attacks(controller, hosts))}
+
+
+def _harmed(service: Any) -> bool:
+    return not service.active or service.get_service_reliability() < 100
+
+
+def _attacks(controller: Any, hosts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for agent, actions in controller.action.items():
+        kind = type(actions[0]).__name__ if actions else None
+        if kind in ATTACKS and actions[0].hostname in hosts:
+            seen = [one.data for one in controller.observation[agent].observations[:1]]
+            if any(one.get("action") is actions[0] and one["success"].name == "TRUE" for one in seen):
+                yield kind, actions[0].hostname
 
 
 def idle(controller: Any, agents: Sequence[str]) -> list[bool]:

@@ -4,9 +4,11 @@
 needs, but not JAX, nor the versions that Garrison is tested with. It speaks JSON, a line for each message:
 
 - out, once: ``{"cyborg": ..., "name": ..., "team": ..., "technique": ...}``;
-- in: ``{"seed": ..., "red": ..., "green": ..., "steps": ...}``, an episode to play;
+- in: ``{"seed": ..., "red": ..., "green": ..., "steps": ...}``, an episode to play, and perhaps
+  ``"resilience": true``;
 - out, for each step of it: ``{"reward": ..., "steps": [...]}``, the mean reward that the submission's
-  wrapper gives, and each step that CybORG made; at its end ``{"end": true}``;
+  wrapper gives, and each step that CybORG made, and with the first one, if resilience is measured, the
+  ``"network"``; at its end ``{"end": true}``;
 - out, in place of any of these: ``{"error": ...}``, and the process ends.
 """
 
@@ -120,11 +122,12 @@ def play(folder: Path, task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     Raises:
         Failed: for whatever goes wrong in the submission.
     """
-    from garrison.adapters.cyborg import engine
+    from garrison.adapters.cyborg import engine, facts
 
     submission = load(folder)
     built = engine.build(task["red"], task["seed"], task["steps"], task["green"])
-    steps = listen(built.environment_controller)
+    resilience = task.get("resilience", False)
+    steps = listen(built.environment_controller, resilience)
     with _doing("its wrap"):
         wrapped = submission.wrap(built)
     _seed(task["seed"])
@@ -139,7 +142,10 @@ def play(folder: Path, task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             observations, rewards, terminated, truncated, _ = wrapped.step(actions)
             reward = float(mean(rewards.values()))
             ends = [terminated.get(agent, False) or truncated.get(agent, False) for agent in wrapped.agents]
-        yield {"reward": reward, "steps": list(steps)}
+        message = {"reward": reward, "steps": list(steps)}
+        if resilience and number == 0:
+            message["network"] = facts.network(built.environment_controller)
+        yield message
         if all(ends):
             return
 
@@ -161,11 +167,12 @@ def _seed(seed: int) -> None:
         sys.modules["torch"].manual_seed(seed)
 
 
-def listen(controller: Any) -> list[dict[str, Any]]:
+def listen(controller: Any, resilience: bool = False) -> list[dict[str, Any]]:
     """A list to which each step of CybORG's controller is added from now on, as plain data.
 
     An entry has ``phase``; ``rewards`` of blue; ``costs``, as :func:`facts.costs`; and ``actions`` by agent,
-    as :func:`facts.taken`, None for an agent that was busy.
+    as :func:`facts.taken`, None for an agent that was busy; and ``harm``, as :func:`facts.harm`, if
+    ``resilience`` is measured.
     """
     from garrison.adapters.cyborg import facts
 
@@ -176,14 +183,13 @@ def listen(controller: Any) -> list[dict[str, Any]]:
         idle, holds = facts.idle(controller, BLUE_AGENTS), facts.red_holds(controller)
         result = step(*args, **kwargs)
         pairs = zip(BLUE_AGENTS, idle, strict=True)
-        noted.append(
-            {
-                "phase": int(controller.state.mission_phase),
-                "rewards": {name: float(value) for name, value in controller.reward["Blue"].items()},
-                "costs": facts.costs(controller),
-                "actions": [facts.taken(controller, agent, holds) if free else None for agent, free in pairs],
-            }
-        )
+        entry = {
+            "phase": int(controller.state.mission_phase),
+            "rewards": {name: float(value) for name, value in controller.reward["Blue"].items()},
+            "costs": facts.costs(controller),
+            "actions": [facts.taken(controller, agent, holds) if free else None for agent, free in pairs],
+        }
+        noted.append(entry | ({"harm": facts.harm(controller)} if resilience else {}))
         return result
 
     controller.step = listening

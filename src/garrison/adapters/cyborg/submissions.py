@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 import garrison
-from garrison.adapters.cyborg import engine, submission_process
+from garrison.adapters.cyborg import assets, engine, submission_process
+from garrison.adapters.cyborg.episodes import PlayedStep
 from garrison.adapters.cyborg.world import CybORGWorld, host_step, priced
 from garrison.core.world import Step
 from garrison.worlds.cc4 import behavior as judged
@@ -72,23 +73,28 @@ class Submission:
             )
         return about
 
-    def episode(self, world: CybORGWorld, seed: int) -> Iterator[tuple[Step, int]]:
-        """An episode by the rules of the challenge's evaluation: each step, and its phase.
+    def episode(self, world: CybORGWorld, seed: int, resilience: bool = False) -> Iterator[PlayedStep]:
+        """An episode by the rules of the challenge's evaluation: each step, its phase, and its harm.
 
         Args:
             world: its red, green and number of steps are played; observations are those of the submission.
             seed: of CybORG, and of the generators that Python, NumPy and PyTorch have for all.
+            resilience: whether the harm to assets is recorded; else it is None.
 
         Raises:
             SubmissionError: when the submission fails, or its wrapper gives other rewards than CybORG or
                 ends the episode at another step, so that its score would be of another task.
         """
-        length = 0
+        length, fixed = 0, None
         task = {"seed": seed, "red": world.red, "green": world.green, "steps": world.steps}
+        task |= {"resilience": True} if resilience else {}
         for message in _running(self.folder, self.python).play(task):
             step = self._only(message, length)
+            if "network" in message:
+                fixed = assets.roles(message["network"])
             length += 1
-            yield _step(step, length == world.max_steps), step["phase"]
+            found = None if fixed is None else assets.harm(fixed, step["harm"])
+            yield PlayedStep(_step(step, length == world.max_steps), step["phase"], found)
         if length != world.max_steps:
             raise SubmissionError(
                 f"submission {self.folder}: its wrapper ended the episode after {length} steps; "

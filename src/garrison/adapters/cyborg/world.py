@@ -16,6 +16,7 @@ import numpy as np
 
 from garrison.adapters.cyborg import engine, facts
 from garrison.adapters.cyborg import messages as messaging
+from garrison.adapters.cyborg.assets import Assets
 from garrison.adapters.cyborg.engine import CybORGSession
 from garrison.adapters.cyborg.rich import Tracker
 from garrison.core.spaces import check_actions
@@ -29,6 +30,9 @@ from garrison.worlds.cc4.shares import SharedRewards
 
 _PARTS: tuple[str, ...] = ("LWF", "ASF", "RIA")  # columns of tables.REWARD
 _TRAFFIC = (T.Blue.ALLOW, T.Blue.BLOCK)
+
+
+ASSETS = Assets()
 
 
 class Mismatch(ValueError):
@@ -97,6 +101,10 @@ class CybORGWorld(BlueSide):
 
     def diagnosis(self, side: str | None = None) -> None:
         self.side_agents(side)  # CybORG is played without one
+
+    def assets(self, side: str | None = None) -> Assets:  # type: ignore[override]
+        self.side_agents(side)
+        return ASSETS
 
     def behavior(self, side: str | None = None) -> Decisions:
         self.side_agents(side)

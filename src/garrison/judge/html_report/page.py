@@ -14,6 +14,7 @@ from garrison.judge.html_report import plots
 from garrison.judge.html_report.behavior import behavior, diagnosis, episode
 from garrison.judge.html_report.css import CSS
 from garrison.judge.html_report.markup import Html, cell, details, document, figure, note, section, table, tag
+from garrison.judge.html_report.resilience import resilience
 from garrison.judge.html_report.targets import targets
 from garrison.judge.story import Story
 
@@ -55,6 +56,7 @@ def page(data: PageData) -> str:
             _rewards(figures, data.policy, against),
             behavior(figures, data.policy, against),
             *diagnosis(figures, data.policy, against),
+            *resilience(figures, data.policy, against),
             *targets(figures, data.policy, against),
         ]
     return document(

@@ -71,11 +71,11 @@ def _learning_curve(
         color = palette.series[number % SERIES]
         axes.axhline(level, color=color, linestyle=(0, (5, 3)), linewidth=1.2, label=name)
     axes.set(xlabel="environment steps per seed", ylabel="return per episode")
-    _style(axes, palette)
+    style(axes, palette)
     axes.xaxis.set_major_formatter(_thousands)
     axes.yaxis.set_major_formatter(_thousands)
     if steps.size or levels:
-        _legend(axes, palette)
+        legend(axes, palette)
 
 
 def returns_svg(figures: dict[str, Any]) -> str:
@@ -94,7 +94,7 @@ def returns_svg(figures: dict[str, Any]) -> str:
         axes.plot(found["mean"], place, "o", color=color, markersize=7)
     axes.set(yticks=range(len(policies)), yticklabels=list(policies), ylim=(len(policies) - 0.5, -0.5))
     axes.set_xlabel("return per episode")
-    _style(axes, PAGE)
+    style(axes, PAGE)
     axes.xaxis.set_major_formatter(_thousands)
     return svg(figure, "Mean return of each policy with its 95% interval", PAGE)
 
@@ -132,7 +132,7 @@ def _differences(axes: Axes, marks: list[tuple[str, Mapping[str, float], float]]
         axes.plot(found["value"] / scale, place, "o", color=color, markersize=4)
     axes.set(yticks=range(len(marks)), yticklabels=[name for name, _, _ in marks])
     axes.set_ylim(len(marks) - 0.5, -0.5)
-    _style(axes, PRINT)
+    style(axes, PRINT)
 
 
 def timeline_svg(rewards: np.ndarray, parts: Mapping[str, np.ndarray], phases: np.ndarray) -> str:
@@ -156,11 +156,11 @@ def timeline_svg(rewards: np.ndarray, parts: Mapping[str, np.ndarray], phases: n
         below, above = below + np.minimum(values, 0), above + np.maximum(values, 0)
     each.set(xlabel="step", ylabel="reward")
     for axes in (total, each):
-        _style(axes, PAGE)
+        style(axes, PAGE)
         axes.yaxis.set_major_formatter(_thousands)
         for step in np.flatnonzero(np.diff(phases)) + 1:
             axes.axvline(step - 0.5, color=PAGE.ink, linewidth=0.8, linestyle=(0, (2, 3)))
-    _legend(each, PAGE)
+    legend(each, PAGE)
     return svg(figure, "Rewards of the episode, step by step", PAGE)
 
 
@@ -168,7 +168,8 @@ def _thousands(value: float, _: float) -> str:
     return f"{value:,.0f}".replace("-", "−") if value == round(value) else f"{value:g}".replace("-", "−")
 
 
-def _style(axes: Axes, palette: Palette) -> None:
+def style(axes: Axes, palette: Palette) -> None:
+    """The looks of all pictures: a faint grid, no frame."""
     axes.grid(color=palette.faint, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -178,7 +179,8 @@ def _style(axes: Axes, palette: Palette) -> None:
     axes.yaxis.label.set_color(palette.ink)
 
 
-def _legend(axes: Axes, palette: Palette) -> None:
+def legend(axes: Axes, palette: Palette) -> None:
+    """The names of the series below the axes."""
     entries = len(axes.get_legend_handles_labels()[1])
     axes.legend(
         loc="upper center",

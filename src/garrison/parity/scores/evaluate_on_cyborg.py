@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from garrison.adapters.cyborg.world import CybORGWorld
 from garrison.core import processes
 from garrison.core.policy import Policy
 from garrison.core.world import observed_by
+from garrison.judge.assets import Harm
 from garrison.judge.evaluate import Episodes, check_seeds
 
 
@@ -22,6 +24,7 @@ def evaluate(
     seed: int,
     workers: int = 1,
     watch: Callable[[int], None] = lambda done: None,
+    resilience: bool = False,
 ) -> dict[str, Episodes]:
     """Play the episodes of the seeds ``seed .. seed + episodes - 1`` on CybORG with each policy.
 
@@ -32,6 +35,7 @@ def evaluate(
         policies: by name; a list has the seeds of one training.
         workers: processes.
         watch: receives, after each episode, the number of completed ones.
+        resilience: whether the harm to blue's assets is recorded.
 
     Raises:
         ValueError: for no episodes, or seeds that do not fit.
@@ -45,7 +49,8 @@ def evaluate(
         for policy in lineup
         for number in range(seed, seed + episodes)
     ]
-    played = iter(processes.run(play_episode, tasks, workers, watch))
+    play = partial(play_episode, resilience=True) if resilience else play_episode
+    played = iter(processes.run(play, tasks, workers, watch))
     return {
         name: gathered([[next(played) for _ in range(episodes)] for _ in lineup])
         for name, lineup in lineups.items()
@@ -68,4 +73,11 @@ def gathered(played: Sequence[Sequence[Mapping[str, Any]]]) -> Episodes:
             for name in parts
         },
         decisions=stacked("decisions", np.int32),
+        harm=_harm(played) if "harm" in played[0][0] else None,
     )
+
+
+def _harm(played: Sequence[Sequence[Mapping[str, Any]]]) -> Harm:
+    """All parts with axes [seed, episode, step, ...]."""
+    each = [[one["harm"] for one in episodes] for episodes in played]
+    return Harm(*(np.array([[one[i] for one in row] for row in each]) for i in range(len(Harm._fields))))

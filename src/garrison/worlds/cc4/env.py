@@ -23,6 +23,8 @@ from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue, green, red
 from garrison.worlds.cc4.agents.fsm import FsmMemory
+from garrison.worlds.cc4.assets import BLUE as BLUE_ASSETS
+from garrison.worlds.cc4.assets import Blue as Assets
 from garrison.worlds.cc4.behavior import BLUE
 from garrison.worlds.cc4.behavior import Blue as Behavior
 from garrison.worlds.cc4.diagnosis import BLUE as BLUE_DIAGNOSIS
@@ -231,6 +233,10 @@ class BlueSide(World):
     def diagnosis(self, side: str | None = None) -> Diagnosis | None:
         self.side_agents(side)
         return BLUE_DIAGNOSIS
+
+    def assets(self, side: str | None = None) -> Assets:
+        self.side_agents(side)
+        return BLUE_ASSETS
 
     def action_labels(self, agent: int | str) -> list[str]:
         from garrison.worlds.cc4 import describe

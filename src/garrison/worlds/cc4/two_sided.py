@@ -26,6 +26,8 @@ from garrison.worlds.cc4 import red_view
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue, red
+from garrison.worlds.cc4.assets import BLUE as BLUE_ASSETS
+from garrison.worlds.cc4.assets import Blue as Assets
 from garrison.worlds.cc4.behavior import BLUE, RED, Blue, Red
 from garrison.worlds.cc4.diagnosis import BLUE as BLUE_DIAGNOSIS
 from garrison.worlds.cc4.diagnosis import Blue as Diagnosis
@@ -148,6 +150,10 @@ class TwoSidedCC4(Simulation):
         """Blue's; None where no red has a finite-state machine."""
         self.side_agents(side)
         return BLUE_TARGETS if side == "blue" and red.remembers(self.scripts) else None
+
+    def assets(self, side: str | None = None) -> Assets | None:
+        self.side_agents(side)
+        return BLUE_ASSETS if side == "blue" else None
 
     def native_policies(self, side: str) -> tuple[str, ...]:
         self.side_agents(side)

@@ -21,7 +21,7 @@ import numpy as np
 from garrison.core.policy import Actions, Mask, Obs
 from garrison.core.spaces import check_actions
 from garrison.core.struct import Struct
-from garrison.core.typing import Array, Bool, Float32, Int32, PRNGKeyArray
+from garrison.core.typing import Array, Bool, Float32, Int32, PRNGKeyArray, UInt8
 from garrison.core.world import Step, World
 
 HOSTS = ("gateway", "web", "files", "desk")
@@ -92,6 +92,27 @@ class Targets:
 
 
 TARGETS = Targets()
+_ROLES = np.array([HOSTS.index(host) for host in ("gateway", "files", "web")])  # AUTH, DB, WEB
+
+
+class Assets:
+    """Three of the hosts, see :class:`garrison.judge.assets.Assets`; infected ones are impacted and held."""
+
+    attacks = ("infection",)
+
+    def start(self, state: NetworkState) -> tuple[()]:
+        return ()
+
+    def harm(
+        self, fixed: tuple[()], state: NetworkState, actions: Actions, after: NetworkState, step: Step
+    ) -> tuple[Bool[Array, "role"], Bool[Array, "role"], Float32[Array, "2"], UInt8[Array, "kind role"]]:
+        infected = after.infected[_ROLES]
+        fresh = infected & ~state.infected[_ROLES]
+        expected = jnp.broadcast_to(jnp.mean(infected, dtype=jnp.float32), (2,))
+        return infected, infected, expected, fresh.astype(jnp.uint8)[None]
+
+
+ASSETS = Assets()
 
 
 @dataclass(frozen=True)
@@ -183,6 +204,10 @@ class Network(World):
     def targets(self, side: str | None = None) -> Targets:
         self.side_agents(side)
         return TARGETS
+
+    def assets(self, side: str | None = None) -> Assets:
+        self.side_agents(side)
+        return ASSETS
 
     def describe(self, state: NetworkState) -> dict[str, Any]:
         hosts = [
