@@ -65,7 +65,7 @@ def rich_state(first_state):
 @pytest.fixture
 def rich_memory():
     """A memory of the finite-state red that knows two hosts; to be written into."""
-    memory = {name: np.array(value) for name, value in vars(initial_memory()).items()}
+    memory = {name: np.array(value) for name, value in vars(initial_memory()).items() if value is not None}
     memory["host_state"][0, [HOST, CON0]], memory["order"][0, [HOST, CON0]] = T.Fsm.K, (2, 1)
     return FsmMemory(**memory)
 
