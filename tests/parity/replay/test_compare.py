@@ -111,7 +111,8 @@ IMPLIED = {
 
 def test_every_field_of_the_state_is_accounted_for():
     assert set(CHANGES) | IMPLIED == {field.name for field in dataclasses.fields(State)}
-    assert set(CHANGES_OF_MEMORY) == {field.name for field in dataclasses.fields(FsmMemory)}
+    weighed = {"role", "failures"}  # compared by the chances of choices, not rendered
+    assert set(CHANGES_OF_MEMORY) | weighed == {field.name for field in dataclasses.fields(FsmMemory)}
 
 
 @pytest.mark.parametrize("name", CHANGES_OF_MEMORY)
