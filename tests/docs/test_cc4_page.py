@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import garrison
-from garrison.worlds.cc4 import PLAYED, default_options, red_view, rich
+from garrison.worlds.cc4 import PLAYED, default_options, red_view, reds, rich
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import blue, green, red
 from garrison.worlds.cc4.draws import Draws
@@ -92,7 +92,7 @@ def test_quirks_have_tests():
 def test_arguments_of_make():
     known = {
         "side": ("blue", "red", "both"),
-        "red": red.POLICIES,
+        "red": (*red.POLICIES[:4], "[and others](#reds)"),
         "green": green.POLICIES,
         "blue": tuple(blue.POLICIES),
         "observation": PLAYED,
@@ -120,8 +120,9 @@ def test_scripted_policies():
         side: [v.strip("`") for v in words(names.split(";")[0])] for side, _, names in table("Who plays")
     }
     assert listed["blue"] == list(blue.POLICIES)
-    reds = [name.partition("`")[0] for name in listed["red"]]
-    assert reds == list(red.POLICIES)
+    names = [name.partition("`")[0] for name in listed["red"]]
+    assert names == [*red.POLICIES[:4], f"and [{len(red.POLICIES) - 4} more](#reds)"]
+    assert [name for name, *_ in table("Reds")] == list(red.POLICIES)
     assert listed["green"] == list(green.POLICIES)
 
 
@@ -144,11 +145,20 @@ def test_specification():
     assert table("Version history")[-1][0] == garrison.make("cc4").version
 
 
+#: what in tables has as many entries as an axis
+AXES = {"subnet": "SUBNETS", "group": "Group", "state": "Fsm", "role": "Role", "action": "RED_NAMES"}
+
+
 def test_options():
     rows = table("Options of the game")
     assert [row[0] for row in rows] == list(FIELDS)
     options = default_options()
     for name, axes, default, _ in rows:
+        if default == "none":
+            assert getattr(options, name) is None
+            ones = np.ones([len(getattr(T, AXES[axis])) for axis in words(axes)])
+            assert getattr(default_options(**{name: ones}), name).shape == ones.shape
+            continue
         value = np.asarray(getattr(options, name))
         assert len(words(axes)) == value.ndim
         if default.startswith("tables."):
@@ -240,6 +250,57 @@ def test_probabilities_of_the_finite_state_red(heading, expected):
     for state, *cells in table(heading):
         chances[T.Fsm[state], 1:-1] = [float(cell or 0) for cell in cells]
     assert np.array_equal(chances, expected)
+
+
+def _red_names(cell: str) -> list[str]:
+    if cell.startswith("all "):
+        prefix = cell.removeprefix("all `").removesuffix("*")
+        return [name for name in reds.REDS if name.startswith(prefix)]
+    return [name.strip("`") for name in words(cell)]
+
+
+def test_actions_of_reds_that_are_data():
+    letters = dict(zip("DASCEPIGW", list(T.Red)[1:10], strict=True))
+    expected = {name: np.stack([T.FSM_PROBABILITY] * len(T.Group)) for name in reds.REDS}
+    for names, group, rows in table("5.6 Reds as data"):
+        groups = slice(None) if group == "all" else int(group)
+        for name in _red_names(names):
+            for row in filter(None, rows.split("; ")):
+                state, _, entries = row.partition(": ")
+                parts = entries.split()
+                chances = np.zeros(10, np.float32)
+                chances[[letters[letter] for letter in parts[::2]]] = [
+                    float(chance) for chance in parts[1::2]
+                ]
+                expected[name][groups, T.Fsm[state]] = chances
+    for name, tables in expected.items():
+        np.testing.assert_allclose(
+            tables, np.broadcast_to(reds.options(name).red_probability, tables.shape), atol=5e-5
+        )
+
+
+def test_hosts_of_reds_that_are_data():
+    ones = np.ones((len(T.Group), len(T.Fsm)), np.float32)
+    weights, roles = {name: ones.copy() for name in reds.REDS}, {name: np.ones(4) for name in reds.REDS}
+    rooted, seen = [T.Fsm.R, T.Fsm.RD], [T.Fsm.KD, T.Fsm.SD]
+    for name, zones, target, root, unnamed in table("5.6 Reds as data", 1):
+        weights[name][1:] = [[float(target)], [float(unnamed)]]
+        weights[name][1, rooted], weights[name][2, seen] = float(root), 1
+        named = [T.SUBNETS[i] for i in np.flatnonzero(reds.options(name).red_target)]
+        assert named == [T.SUBNETS[SHORT.index(zone)] for zone in words(zones)]
+    for name, weight, which in table("5.6 Reds as data", 2):
+        if name == "degrader":
+            weights[name][:, rooted] = float(weight)
+        for role in T.Role:
+            if re.search(rf"\b{role.name}\b", which):
+                roles[name][role] = float(weight)
+    for name in reds.REDS:
+        options = reds.options(name)
+        for expected, found in (
+            (weights[name], options.red_host_weight),
+            (roles[name], options.red_role_weight),
+        ):
+            assert np.array_equal(expected, np.ones_like(expected) if found is None else found)
 
 
 def _listed(rows: list[list[str]], column: int) -> list[str]:

@@ -100,7 +100,7 @@ def test_each_draw_is_written_down_with_its_range():
     generator.choice(["a", "b"], p=[0, 1])
     tape = generator.cut()
     assert [row[3:5] for row in tape] == [
-        ["integers", [0, 100]], ["integers", [3, 11]], ["random", None], ["choice_p", 2],
+        ["integers", [0, 100]], ["integers", [3, 11]], ["random", None], ["choice_p", [0.0, 1.0]],
     ]  # fmt: skip
     assert [row[5] for row in tape] == [*values, 1]
     assert all(type(row[5]) in (int, float) for row in tape)  # JSON-ready

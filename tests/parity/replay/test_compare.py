@@ -65,7 +65,7 @@ def rich_state(first_state):
 @pytest.fixture
 def rich_memory():
     """A memory of the finite-state red that knows two hosts; to be written into."""
-    memory = {name: np.array(value) for name, value in vars(initial_memory()).items()}
+    memory = {name: np.array(value) for name, value in vars(initial_memory()).items() if value is not None}
     memory["host_state"][0, [HOST, CON0]], memory["order"][0, [HOST, CON0]] = T.Fsm.K, (2, 1)
     return FsmMemory(**memory)
 
@@ -111,7 +111,8 @@ IMPLIED = {
 
 def test_every_field_of_the_state_is_accounted_for():
     assert set(CHANGES) | IMPLIED == {field.name for field in dataclasses.fields(State)}
-    assert set(CHANGES_OF_MEMORY) == {field.name for field in dataclasses.fields(FsmMemory)}
+    weighed = {"role", "failures"}  # compared by the chances of choices, not rendered
+    assert set(CHANGES_OF_MEMORY) | weighed == {field.name for field in dataclasses.fields(FsmMemory)}
 
 
 @pytest.mark.parametrize("name", CHANGES_OF_MEMORY)

@@ -55,7 +55,7 @@ def _advance(draws, episode, blue, red, green):
     silence = jnp.zeros((T.NUM_BLUE, T.MESSAGE_BITS), jnp.uint8)
     obs = observe.blue_vectors(episode.topology, episode.state, silence)
     memory = fsm.remember(episode.red_memory, episode.state)
-    decision = fsm.choose(draws, episode.options, episode.state, memory, discovery=False)
+    decision = fsm.choose(draws, episode.options, episode.state, memory)
     return Turn(episode.state, events, parts, done, obs, decision, memory)
 
 

@@ -75,7 +75,8 @@ def decide(draws):
     def run(name, fields, per_lane=None):
         num_envs = {name: np.broadcast_to(value, (NUM_ENVS, *value.shape)) for name, value in fields.items()}
         num_envs |= per_lane or {}
-        memory = FsmMemory(**{field: num_envs.pop(field) for field in vars(initial_memory())})
+        known = (field for field, value in vars(initial_memory()).items() if value is not None)
+        memory = FsmMemory(**{field: num_envs.pop(field) for field in known})
         return jax.device_get(compiled[name](draws, default_options(), State(**num_envs), memory))
 
     return run
@@ -86,7 +87,7 @@ def fields():
     """Fields at reset, to be written into, with all agents free to decide, not for the first time."""
     network = from_header(trace.read(RECORDED).header)
     parts = vars(initial_state(network)) | vars(initial_memory())
-    fields = {name: np.array(value) for name, value in parts.items()}
+    fields = {name: np.array(value) for name, value in parts.items() if value is not None}
     fields["red_active"][:] = True
     fields["red_known_session"][:, 0] = 0
     fields["calls"][:] = 9

@@ -221,7 +221,7 @@ def test_transitions_that_no_policy_makes(fields, before, kind, after):
     """§5.1: the stock policies never withdraw, and never discover a foreign subnet."""
     host = user_host(RZA, 0)
     fields["red_active"][1] = True
-    memory = {name: np.array(value) for name, value in vars(fsm.initial_memory()).items()}
+    memory = {k: np.array(value) for k, value in vars(fsm.initial_memory()).items() if value is not None}
     memory["host_state"][1, host], memory["calls"][1] = T.Fsm[before], 3
     for name, value in (("kind", kind), ("outcome", T.Outcome.TRUE), ("host", host), ("subnet", RZA)):
         fields[f"seen_{name}"][1] = value

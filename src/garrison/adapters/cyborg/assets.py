@@ -12,7 +12,7 @@ from garrison.adapters.cyborg import facts
 from garrison.core.world import Step
 from garrison.worlds.cc4 import assets
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.roles import CANDIDATES
+from garrison.worlds.cc4.roles import CANDIDATES, ROLES
 
 _SLOT = {name: slot for slot, name in enumerate(T.HOST_NAMES)}
 
@@ -30,6 +30,11 @@ def roles(network: Mapping[str, Mapping[str, str]]) -> assets.Roles:
     subnets: Any = np.array([int(network["subnets"][name].split(".")[2]) for name in T.SUBNETS], np.uint8)
     made = assets.of_network(exists, address, subnets)
     return jax.device_get(made)
+
+
+def hosts_by_role(network: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """The names of the hosts of the roles; ``network`` as that of :func:`roles`."""
+    return {role: T.HOST_NAMES[host] for role, host in zip(ROLES, roles(network).host.tolist(), strict=True)}
 
 
 def harm(fixed: assets.Roles, found: Mapping[str, Any]) -> tuple[np.ndarray, ...]:

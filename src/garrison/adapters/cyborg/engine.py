@@ -26,13 +26,18 @@ KNOWN_SOURCES = "4e1f4c081c60bdec"
 #: Blue's agents in the order of the agent axis.
 BLUE_AGENTS = tuple(f"blue_agent_{number}" for number in range(5))
 
-#: Classes in ``CybORG.Agents`` by the names that Garrison uses.
-REDS = {
+#: Classes in ``CybORG.Agents`` by the names that Garrison uses; None: a class of ``adapters.cyborg.reds``.
+REDS: dict[str, str | None] = {
     "fsm": "FiniteStateRedAgent",
     "discovery": "DiscoveryFSRed",
     "random_select": "RandomSelectRedAgent",
     "sleep": "SleepAgent",
-}
+    **dict.fromkeys(
+        ("aggressive", "stealthy", "impact", "cia_c", "cia_i", "cia_a", "resilience", "target_a",
+         "target_a_op", "target_a_re", "target_b", "target_b_op", "target_b_re", "impacter", "degrader",
+         "failure_tracker", "combined")
+    ),
+}  # fmt: skip
 GREENS = {"enterprise": "EnterpriseGreenAgent", "sleep": "SleepAgent"}
 
 # CybORG imports these and uses nothing of them in CAGE Challenge 4: module, and names that must be there.
@@ -204,14 +209,29 @@ def build(
     generator = package.Simulator.Scenarios.EnterpriseScenarioGenerator(
         blue_agent_class=package.Agents.SleepAgent,
         green_agent_class=getattr(package.Agents, GREENS[green]),
-        red_agent_class=getattr(package.Agents, REDS[red]),
+        red_agent_class=red_class(red),
         steps=steps,
     )
+    if hasattr(generator.red_agent_class, "roles"):
+        _ours().with_roles(generator)
     made = package.CybORG(generator, seed=seed)
     if not (always_as_is() if as_is is None else as_is) and about()["known"]:
         controller = made.environment_controller
         controller.calculate_reward = partial(_reward, controller)
     return made
+
+
+def red_class(red: str) -> type:
+    """The class of a red by a name of ``REDS``."""
+    agents, name = cyborg().Agents, REDS[red]
+    return _ours().classes(agents.FiniteStateRedAgent)[red] if name is None else getattr(agents, name)
+
+
+def _ours() -> types.ModuleType:
+    """The reds that CybORG does not have; not there in a Python without Garrison."""
+    from garrison.adapters.cyborg import reds
+
+    return reds
 
 
 def _reward(controller: Any, calculator: Any) -> float:

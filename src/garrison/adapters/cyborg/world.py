@@ -316,6 +316,7 @@ def on_cyborg(world: World) -> CybORGWorld:
         raise ValueError(f"world {world.name!r} is not on CybORG; 'cc4' with side=blue is")
     foreign = [name for name, _ in world.overrides if name != "steps"]
     foreign += ["vary"] if world.vary != "none" else []
+    foreign += ["red of several names"] if len(world.scripts) > 1 else []
     if foreign:
         raise ValueError(f"CybORG has no option {', '.join(foreign)}; leave it out, or evaluate on Garrison")
     steps = int(world.options.steps)

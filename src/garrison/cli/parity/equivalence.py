@@ -37,7 +37,7 @@ class Equivalence:
     """Policies of the world, and run directories: RUN for all its seeds, RUN:1 for one. By default idle,
     random, reactive, firewall and guard; with --reference, all that it has."""
     red: tuple[str, ...] = ("fsm",)
-    """Reds: fsm, discovery, random_select, sleep."""
+    """Reds of cc4, such as fsm and cia_c."""
     episodes: int = 300
     """Episodes of each policy on CybORG."""
     garrison_episodes: int = 1000

@@ -38,7 +38,7 @@ class Fuzz:
     episodes: int = 1
     """Consecutive episodes of each seed. 100 of one seed is the default evaluation run."""
     reds: tuple[str, ...] = REDS
-    """Reds: fsm, discovery, random_select, sleep."""
+    """Reds of cc4, such as fsm and cia_c."""
     blues: tuple[str, ...] = ()
     """Blue policies, and run directories; by default all policies."""
     workers: int = 1

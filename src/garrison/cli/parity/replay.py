@@ -34,7 +34,7 @@ class Replay:
     episode_seeds: str = "0"
     """Live: seeds of CybORG's generator, as in 0-9."""
     red: str = "fsm"
-    """Live: fsm, discovery, random_select or sleep."""
+    """Live: a red of cc4, such as fsm or cia_c."""
     blue: str = "random"
     """Live: a policy as in `parity record`."""
     episodes: int = 1

@@ -57,7 +57,9 @@ class RecordingGenerator:
         chosen = index if options.ndim == 0 else options.take(index, axis=0)
         if count > 1:
             label = None if options.ndim == 0 else _named(chosen)
-            self._record("choice" if p is None else "choice_p", count, int(index), label)
+            chances = None if p is None else [round(float(chance), 6) for chance in p]
+            kind, spread = ("choice", count) if chances is None else ("choice_p", chances)
+            self._record(kind, spread, int(index), label)
         return chosen
 
     def integers(self, low: int, high: int | None = None, endpoint: bool = False) -> Any:

@@ -42,16 +42,28 @@ class RecordingSession:
         red: as in ``make("cc4", red=...)``.
         blue: the policy by name, see :func:`garrison.parity.recording.blue.blue`.
         seed: of the generator, as in ``CybORG(seed=seed)``; and of blue's own.
+        steps: of each episode that are recorded, the first ones; None: all.
+        brief: leave out raw observations, the draws of the reset, and digits that decide nothing.
+        green: as in ``make("cc4", green=...)``.
 
     Raises:
         MissingCybORG: when CybORG cannot be imported.
         ValueError: for a red or a blue that does not exist.
     """
 
-    def __init__(self, red: str, blue: str, seed: int):
+    def __init__(
+        self,
+        red: str,
+        blue: str,
+        seed: int,
+        steps: int | None = None,
+        brief: bool = False,
+        green: str = "enterprise",
+    ):
+        self._steps, self._brief, self._green = steps, brief, green
         self._blue, self._name = blues.blue(blue), blues.called(blue)
         self._generator = RecordingGenerator(seed)
-        self._engine = cyborg.CybORGSession(red, seed=self._generator)
+        self._engine = cyborg.CybORGSession(red, seed=self._generator, green=green)
         self._red, self._seed = red, seed
         self.number = 0
 
@@ -82,27 +94,27 @@ class RecordingSession:
         _follow(self._engine.controller, self._generator)
         before = snapshot(self._engine.controller)
         header = self._header(vectors, before) | {"episode": number, "generator": start}
-        yield header
+        yield self._kept(header)
         contract = self._blue.observation
         observer = RichObserver(header) if contract != "stock" else None
         self._blue.begin(self._seed, number)
-        done, t = False, 0
-        while not done:
+        for t in range(header["steps"]):
             obs = _padded(vectors) if observer is None else observer.observe(vectors, contract)
             view = BlueView(t, obs, _mask(header), *_known(before))
             actions = {a: int(i) for a, i in zip(T.BLUE_AGENTS, self._blue.act(view), strict=True)}
             vectors, _, done = self._engine.step(actions)
             after = snapshot(self._engine.controller)
             step = self._step(t, actions, vectors, done) | {"snapshot": delta(before, after)}
-            yield step
+            yield self._kept(step)
             if observer is not None:
                 observer.update(step["raw"], list(actions.values()))
-            before, t = after, t + 1
+            before = after
 
     def _header(self, vectors: dict[str, np.ndarray], first: dict[str, Any]) -> dict[str, Any]:
         controller, wrapper = self._engine.controller, self._engine.wrapper
         state, about = controller.state, cyborg.about()
         phases = [int(length) for length in state.scenario.mission_phases]
+        steps = sum(phases) - 1
         return {
             "format": trace.FORMAT,
             "engine": f"CybORG {about['version']}",
@@ -110,7 +122,8 @@ class RecordingSession:
             "seed": self._seed,
             "red": self._red,
             "blue": self._name,
-            "steps": sum(phases) - 1,
+            "green": self._green,
+            "steps": steps if self._steps is None else min(steps, self._steps),
             "phases": phases,
             "hosts": [_host(state, name, host) for name, host in state.hosts.items()],
             "subnets": {subnet.value: str(cidr) for subnet, cidr in state.subnet_name_to_cidr.items()},
@@ -129,6 +142,7 @@ class RecordingSession:
             "reset_tape": self._generator.cut(),
             "snapshot": first,
             "raw": self._raw(),
+            **_roles(controller),
         }
 
     def _step(
@@ -154,6 +168,21 @@ class RecordingSession:
             for agent in T.BLUE_AGENTS
         }
 
+    def _kept(self, record: dict[str, Any]) -> dict[str, Any]:
+        if not self._brief:
+            return record
+        tape = {"tape": [_brief(row) for row in record["tape"]]} if "tape" in record else {}
+        return {key: value for key, value in record.items() if key not in ("raw", "reset_tape")} | tape
+
+
+def _brief(row: list) -> list:
+    """A draw with three digits, but near hundredths, with which it may be compared, with six."""
+    draw = trace.Draw(*row)
+    if draw.kind != "random":
+        return row
+    near = abs(draw.outcome - round(draw.outcome, 2)) < 0.001
+    return list(draw._replace(outcome=min(round(draw.outcome, 6 if near else 3), 0.999999)))
+
 
 def _follow(controller: Any, generator: RecordingGenerator) -> None:
     """Tell the generator who draws; to be called after each reset, which makes new agents."""
@@ -173,6 +202,12 @@ def _follow(controller: Any, generator: RecordingGenerator) -> None:
     controller.execute_action = execute
     for agent, interface in controller.agent_interfaces.items():
         interface.get_action = decided_by(str(agent), interface.get_action)
+
+
+def _roles(controller: Any) -> dict[str, Any]:
+    """The hosts by role of an episode, if red looks for any."""
+    hosts = getattr(controller.agent_interfaces[T.RED_AGENTS[0]].agent, "hosts_by_role", None)
+    return {} if hosts is None else {"roles": hosts}
 
 
 def _host(state: Any, name: str, host: Any) -> list:

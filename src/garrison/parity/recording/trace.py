@@ -35,7 +35,7 @@ class Draw(NamedTuple):
     agent: str  # who acts
     host: str | None  # for draws that a host makes (pids)
     kind: str  # choice, choice_p, integers, random
-    range: Any  # n of a choice, [low, high) of integers, None of random
+    range: Any  # n of a choice, its chances or n of a choice_p, [low, high) of integers, None of random
     outcome: Any  # index or value
     label: Any  # the chosen thing by name, None where there is none
 

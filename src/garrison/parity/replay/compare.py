@@ -7,7 +7,8 @@ and pids in order where a blue agent looks), files; sessions of all agents in th
 red's scanned ports and blue's suspicious pids (order, multiplicity); session counts; red's activity, calls,
 host states (order), known sessions (order), subnets, addresses, host names; executed actions (class,
 target, session, result, dropped, exploit, false alarms, phishing, traps); observations and their padding;
-masks; reward and its parts; done; and that no bounded list of Garrison overflowed.
+masks; reward and its parts; done; and that no bounded list of Garrison overflowed. The chances with which
+red chooses by weights are compared where the tape has them, and so its roles and its memory of failures.
 
 Not compared, because nothing in CybORG reads it (``cc4-rules.md`` §12), or because the recording cannot tell:
 

@@ -6,12 +6,18 @@ and a missing draw is as wrong as one too many. Choices with one option are not 
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from garrison.parity.recording.trace import Draw
 from garrison.parity.replay.step_draws import (
     StepDrawsBuilder,
     TapeError,
+    check_chances,
     choice,
     describe,
     interval,
@@ -20,9 +26,14 @@ from garrison.parity.replay.step_draws import (
     uniform,
 )
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.agents import fsm
+from garrison.worlds.cc4.agents.fsm import FsmMemory
+from garrison.worlds.cc4.options import Options
 
 FSM_SITE = "FiniteStateRedAgent.py"
 RANDOM_SELECT_SITE = "RandomSelectRedAgent.py"
+OWN_SITE = "reds.py"  # garrison.adapters.cyborg.reds: the choice of a host by weights, on whichever line
+SITES = (FSM_SITE, RANDOM_SELECT_SITE, OWN_SITE)
 
 _FINISHED = (T.Fsm.NONE, T.Fsm.F)
 # actions that have a probability in a state, be it 0 (§5.1, the same in the discovery variant)
@@ -59,10 +70,11 @@ class _Decision:
         self.red, self._draws, self._next = red, draws, 0
 
     def take(self, site: str) -> Draw:
+        """The next draw, which has to be at ``site``: a line of a file, or a file."""
         if self._next == len(self._draws):
             raise TapeError(f"{T.RED_AGENTS[self.red]} should draw at {site}; the tape has nothing more")
         draw = self._draws[self._next]
-        if draw.site != site:
+        if site not in (draw.site, draw.site.partition(":")[0]):
             raise TapeError(f"{describe(draw)}: a draw at {site} was expected")
         self._next += 1
         return draw
@@ -72,20 +84,32 @@ class _Decision:
             raise TapeError(f"{describe(self._draws[self._next])}: no draw was expected")
 
 
-def decide_fsm(turn: StepDrawsBuilder, red: int, draws: list[Draw], discovery: bool) -> None:
-    """Lay down a decision of the finite-state red (§5.3), or of its discovery variant (§5.5)."""
+@partial(jax.jit, static_argnames="variant")
+def _weights(options: Options, memory: FsmMemory, variant: str) -> tuple[Any, Any]:
+    """Weights of hosts, ``float32[red, host]``, None if equal; of actions, ``float32[red, host, kind]``."""
+
+    def on(host: Any) -> Any:
+        return fsm.action_weight(options, memory, jnp.full(T.NUM_RED, host), variant)
+
+    kinds = jax.vmap(on, out_axes=1)(jnp.arange(T.NUM_HOSTS, dtype=jnp.int32))
+    return fsm.host_weight(options, memory, variant), kinds
+
+
+def decide_fsm(turn: StepDrawsBuilder, red: int, draws: list[Draw], variant: str) -> None:
+    """Lay down a decision of a finite-state red (§5.3), by a variant of :func:`fsm.choose`."""
     decision, state, memory = _Decision(red, draws), turn.state, turn.memory
     if state.red_active[red] and state.red_ticks[red] == 0:
         options = ~np.isin(memory.host_state[red], _FINISHED)
         if not options.any():
             raise TapeError(f"{T.RED_AGENTS[red]} decides but knows no host")
-        if discovery:
+        by_host, by_kind = jax.device_get(_weights(turn.options, memory, variant))
+        if variant == "discovery":
             host = _preferred_host(turn, decision, _state_group(turn, decision, options))
-        else:
+        elif by_host is None:
             host = _host(turn, decision, f"{FSM_SITE}:291", options)
-        rules = turn.options
-        chances = rules.red_discovery_probability if discovery else rules.red_probability
-        kind = _action(turn, decision, int(memory.host_state[red, host]), np.asarray(chances))
+        else:
+            host = _weighted_host(turn, decision, np.where(options, by_host[red], 0))
+        kind = _action(turn, decision, T.Fsm(memory.host_state[red, host]), by_kind[red, host])
         if kind == T.Red.DISCOVER:
             _known_subnet(turn, decision)
         _known_session(turn, decision)
@@ -139,14 +163,28 @@ def _host(turn: StepDrawsBuilder, decision: _Decision, site: str, options: np.nd
     return host
 
 
-def _action(turn: StepDrawsBuilder, decision: _Decision, host_state: int, chances: np.ndarray) -> T.Red:
-    options = [kind for kind in T.RED_ORDER if kind in _LISTED[T.Fsm(host_state)]]
+def _weighted_host(turn: StepDrawsBuilder, decision: _Decision, weights: np.ndarray) -> int:
+    """As :func:`_host`, of hosts with weights: those of 0 are no options."""
+    red, slots = decision.red, np.flatnonzero(weights).tolist()
+    if len(slots) == 1:
+        return slots[0]
+    draw = decision.take(OWN_SITE)
+    in_order = sorted(slots, key=lambda h: turn.memory.order[red, h])
+    host = in_order[choice(draw, len(slots), "choice_p")]
+    label(draw, turn.names.ip[host])
+    check_chances(draw, weights[in_order])
+    turn.put(draw, "red_host", red, interval(host, weights))
+    return host
+
+
+def _action(turn: StepDrawsBuilder, decision: _Decision, host_state: T.Fsm, weights: np.ndarray) -> T.Red:
+    options = [kind for kind in T.RED_ORDER if kind in _LISTED[host_state]]
     draw = decision.take(f"{FSM_SITE}:311")
     kind = options[choice(draw, len(options), "choice_p")]
     label(draw, T.RED_NAMES[kind])
-    weights = chances[host_state]
     if weights[kind] == 0:
-        raise TapeError(f"{describe(draw)}: we never choose {T.RED_NAMES[kind]} in {T.Fsm(host_state).name}")
+        raise TapeError(f"{describe(draw)}: we never choose {T.RED_NAMES[kind]} in {host_state.name}")
+    check_chances(draw, weights[options])
     position = T.RED_ORDER.index(kind)
     turn.put(draw, "red_action", decision.red, interval(position, weights[list(T.RED_ORDER)]))
     return kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from collections import deque
@@ -10,17 +11,19 @@ from functools import cache
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from garrison.parity.recording import trace
-from garrison.parity.recording.network import Names, from_header
+from garrison.parity.recording.network import HOST_SLOT, Names, from_header
 from garrison.parity.recording.rich_observations import RichObserver
 from garrison.parity.replay import compare, cyborg_side, garrison_side, tape
 from garrison.parity.replay.compare import ReplayDifference
 from garrison.parity.replay.render import Renderer
 from garrison.parity.replay.step_draws import TapeError
 from garrison.worlds import cc4
-from garrison.worlds.cc4 import capacity, describe
+from garrison.worlds.cc4 import capacity, describe, reds
+from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import red
 from garrison.worlds.cc4.draws import Draws
 
@@ -63,6 +66,8 @@ class ReplayEngine:
     options, or one that is traced while a rule is replaced by a wrong one.
     """
 
+    options: cc4.Options | None = None  # of the episodes; None: the world's
+
     def __init__(self, world: cc4.CC4):
         self.world = world
 
@@ -81,9 +86,19 @@ class ReplayEngine:
 
 
 @cache
-def engine(red: str) -> ReplayEngine:
-    """The engine that plays CC4 as it is, compiled once per red."""
-    world: Any = cc4.make(red=red, observation="recall")
+def engine(red: str, green: str = "enterprise") -> ReplayEngine:
+    """The engine that plays CC4 as it is: compiled once per red, but once for all that ``fsm`` can become."""
+    if red == "fsm" or red not in reds.REDS:
+        world: Any = cc4.make(red=red, green=green, observation="recall")
+        return ReplayEngine(world)
+    use, row = copy.copy(_engine_of_data(green)), tuple(reds.REDS).index(red)
+    use.options = jax.tree.map(lambda leaf: leaf[row], reds.options(tuple(reds.REDS)))
+    return use
+
+
+@cache
+def _engine_of_data(green: str) -> ReplayEngine:
+    world: Any = cc4.make(red=tuple(reds.REDS), green=green, observation="recall")
     return ReplayEngine(world)
 
 
@@ -104,9 +119,9 @@ def replay(
     if not isinstance(recording, trace.Trace):
         recording = trace.read(recording)
     report = ReplayReport(str(recording.path), recording.header["red"], recording.header["blue"])
-    if report.red not in tape.REDS:
-        raise trace.TraceError(f"{recording.path}:1: red is {report.red!r}; known: {', '.join(tape.REDS)}")
-    run = _Run(recording, use or engine(report.red))
+    if report.red not in red.POLICIES:
+        raise trace.TraceError(f"{recording.path}:1: red is {report.red!r}; known: {', '.join(red.POLICIES)}")
+    run = _Run(recording, use or engine(report.red, recording.header.get("green", "enterprise")))
     report.differences += run.compare_reset()
     for step in recording.steps():
         if report.differences and not keep_going:
@@ -126,6 +141,16 @@ def replay(
     return report
 
 
+def _with_roles(episode: cc4.Episode, header: dict[str, Any]) -> cc4.Episode:
+    """The episode with the roles that CybORG drew, which Garrison draws otherwise (§1.8)."""
+    if "roles" not in header or episode.red_memory is None:
+        return episode
+    role = np.zeros(T.NUM_HOSTS, np.uint8)
+    for name, host in header["roles"].items():
+        role[HOST_SLOT[host]] = T.Role[name]
+    return episode.replace(red_memory=episode.red_memory.replace(role=jnp.asarray(role)))
+
+
 class _Run:
     """One episode on its way through the engine."""
 
@@ -136,7 +161,7 @@ class _Run:
             self._network = from_header(header)
         except ValueError as error:
             raise trace.TraceError(f"{recording.path}:1: {error}") from error
-        self._episode = use.world.begin(self._network)
+        self._episode = _with_roles(use.world.begin(self._network, use.options), header)
         self._options = jax.device_get(self._episode.options)
         self._names = Names(self._network)
         self._renderer = Renderer(self._network, self._names)

@@ -165,6 +165,7 @@ def describe(draw: Draw) -> str:
 def choice(draw: Draw, count: int | None = None, kind: str = "choice") -> int:
     """Index of a recorded choice; ``count`` is the number of options where it is known before the step."""
     options = draw.range if kind != "integers" else _width(draw, low=0)
+    options = len(options) if kind == "choice_p" and isinstance(options, list) else options
     if draw.kind != kind or not isinstance(options, int):
         raise TapeError(f"{describe(draw)}: a {kind} was expected, not {draw.kind} over {draw.range!r}")
     if count is not None and options != count:
@@ -172,6 +173,17 @@ def choice(draw: Draw, count: int | None = None, kind: str = "choice") -> int:
     if not 0 <= draw.outcome < options:
         raise TapeError(f"{describe(draw)}: index {draw.outcome} of {options}")
     return draw.outcome
+
+
+def check_chances(draw: Draw, weights: np.ndarray) -> None:
+    """Compare the chances of a recorded choice, which older recordings lack, with weights of ours."""
+    chances = np.asarray(weights, float) / np.sum(weights)
+    if isinstance(draw.range, list) and not np.allclose(draw.range, chances, rtol=0, atol=2e-6):
+        i = int(np.argmax(np.abs(np.asarray(draw.range) - chances)))
+        raise TapeError(
+            f"{describe(draw)}: option {i} of {len(chances)} has a chance of {draw.range[i]} in CybORG "
+            f"and of {chances[i]:.6f} with us"
+        )
 
 
 def uniform(draw: Draw) -> float:

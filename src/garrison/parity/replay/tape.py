@@ -15,7 +15,7 @@ import numpy as np
 from garrison.parity.recording.network import HOST_SLOT, Names
 from garrison.parity.recording.trace import Draw, TraceStep
 from garrison.parity.replay import red_effects
-from garrison.parity.replay.red_decisions import FSM_SITE, RANDOM_SELECT_SITE, decide_fsm, decide_random
+from garrison.parity.replay.red_decisions import SITES, decide_fsm, decide_random
 from garrison.parity.replay.step_draws import (
     StepDrawsBuilder,
     TapeError,
@@ -27,13 +27,13 @@ from garrison.parity.replay.step_draws import (
     uniform,
 )
 from garrison.worlds.cc4 import draws as D
+from garrison.worlds.cc4 import reds
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.agents import red as policies
 from garrison.worlds.cc4.agents.fsm import FsmMemory
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import State
 from garrison.worlds.cc4.topology import Topology
-
-REDS = ("fsm", "discovery", "random_select", "sleep")
 
 
 def draws_of(
@@ -50,7 +50,7 @@ def draws_of(
 
     Args:
         step: the recorded step.
-        red: which scripted red was recorded, one of :data:`REDS`.
+        red: which scripted red was recorded, of ``agents.red.POLICIES``.
         topology, options: of the episode, NumPy leaves.
         state: before the step, NumPy leaves.
         memory: of the finite-state red, brought up to date for this step (``fsm.remember``), NumPy leaves;
@@ -65,7 +65,7 @@ def draws_of(
     decisions: dict[str, list[Draw]] = {agent: [] for agent in T.RED_AGENTS}
     for draw in step.tape:
         file = draw.site.partition(":")[0]
-        if file in (FSM_SITE, RANDOM_SELECT_SITE):
+        if file in SITES:
             decisions[draw.agent].append(draw)
         elif draw.site in _SITES:
             _SITES[draw.site](turn, draw)
@@ -82,8 +82,8 @@ def draws_of(
 
 
 def _decide(turn: StepDrawsBuilder, red: str, index: int, draws: list[Draw]) -> None:
-    if red in ("fsm", "discovery"):
-        decide_fsm(turn, index, draws, red == "discovery")
+    if policies.remembers([red]):
+        decide_fsm(turn, index, draws, "fsm" if red in reds.REDS else red)
     elif red == "random_select":
         decide_random(turn, index, draws)
     elif draws:

@@ -18,6 +18,7 @@ from garrison.worlds.cc4.agents.red import POLICIES as RED_POLICIES
 from garrison.worlds.cc4.env import BUSY, CC4, ENDS, OBSERVATIONS, Episode, play
 from garrison.worlds.cc4.messages import MESSAGES
 from garrison.worlds.cc4.options import Options, default_options
+from garrison.worlds.cc4.reds import REDS
 from garrison.worlds.cc4.shares import CONTRACTOR, REWARDS, SharedRewards
 from garrison.worlds.cc4.two_sided import TwoSidedCC4
 from garrison.worlds.cc4.vary import VARIATIONS
@@ -49,9 +50,10 @@ def make(
 
     Args:
         red: with ``side="blue"`` the attacker: ``"fsm"`` (stock, the default), ``"discovery"``,
-            ``"random_select"``, ``"sleep"``, or a policy; several names: each episode draws one of them. With
-            ``side="both"`` the names of those that are
-            compiled into the world as scripts, so that they can mix with networks; none by default.
+            ``"random_select"``, ``"sleep"``, another of ``RED_POLICIES``, or a policy; several names: each
+            episode draws one of them, in one program if all are of ``reds.REDS``. With ``side="both"`` the
+            names of those that are compiled into the world as scripts, so that they can mix with networks;
+            none by default.
         green: ``"enterprise"`` (stock) or ``"sleep"``.
         side: who acts: ``"blue"``, ``"red"``, or ``"both"``.
         blue: with ``side="red"`` the defender: ``"idle"`` (the default), ``"random"``, ``"reactive"``,
@@ -119,9 +121,14 @@ def make(
     if side == "red":
         return one_side(world, "red", _opponent("blue", blue or "idle", world))
     if isinstance(red, (list, tuple)):
-        world = TwoSidedCC4(**settings, scripts=_scripts(red))
-        red = _any_of(world)
-    world = one_side(world, "blue", _opponent("red", red or "fsm", world))
+        names = _scripts(red)
+        if len(names) > 1 and set(names) <= set(REDS):
+            world = CC4(**settings, red=names)
+        else:
+            world = TwoSidedCC4(**settings, scripts=names)
+            world = one_side(world, "blue", _any_of(world))
+    else:
+        world = one_side(world, "blue", _opponent("red", red or "fsm", world))
     return _shared(world, rewards or "team", team_share or 0.0, contractor or "count")
 
 

@@ -150,3 +150,22 @@ def nth_host(mask: Bool[Array, "*batch host"], u: Float32[Array, "*batch"]) -> I
     here = is_index(zone, T.NUM_ZONES)[..., None]
     slots = running_sum(jnp.any(zones & here, axis=-2))
     return zone * T.ZONE_SLOTS + jnp.argmax(slots > rank, axis=-1).astype(jnp.int32)
+
+
+def weighted_host(
+    weight: Float32[Array, "*batch host"], u: Float32[Array, "*batch"]
+) -> Int32[Array, "*batch"]:
+    """:func:`nth_host` with weights: the same host where all are 1, and never one of weight 0."""
+    zones = weight[..., : T.ROOT_HOST].reshape(*weight.shape[:-1], T.NUM_ZONES, T.ZONE_SLOTS)
+    until = running_sum(jnp.sum(zones, axis=-1))
+    rest = u * until[..., -1]
+    passed = until <= rest[..., None]
+    zone = jnp.minimum(jnp.sum(passed, axis=-1, dtype=jnp.int32), T.NUM_ZONES - 1)
+    rest = rest - jnp.max(jnp.where(passed, until, 0), axis=-1)
+    here = is_index(zone, T.NUM_ZONES)[..., None]
+    slots = running_sum(jnp.sum(jnp.where(here, zones, 0), axis=-2))
+    rest = jnp.minimum(rest, slots[..., -1] * _BELOW_ONE)  # sums of two orders may differ in the last bit
+    return zone * T.ZONE_SLOTS + jnp.argmax(slots > rest[..., None], axis=-1).astype(jnp.int32)
+
+
+_BELOW_ONE = np.nextafter(np.float32(1), np.float32(0))

@@ -18,7 +18,7 @@ from garrison.core.struct import Struct
 from garrison.core.typing import Array, Bool, Float32, Int, Integer, PRNGKeyArray, Shaped
 from garrison.core.world import Restriction, Step, World
 from garrison.worlds.cc4 import draws as draw
-from garrison.worlds.cc4 import entities, observe, recall, restrict, rich, topology, truth, vary
+from garrison.worlds.cc4 import entities, observe, recall, reds, restrict, rich, roles, topology, truth, vary
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue, green, red
@@ -280,6 +280,10 @@ class Simulation(World):
         """What worlds of the same game with other sides have in common, by field."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(Simulation)}
 
+    def _asks_for_roles(self, options: Options) -> bool:
+        """Whether a red may decide that looks for roles."""
+        return options.red_role_weight is not None or reds.ask_for_roles(self.scripts)
+
     @property
     @abstractmethod
     def scripts(self) -> tuple[str, ...]:
@@ -296,7 +300,7 @@ class Simulation(World):
         environment under ``vmap``.
         """
         if options is None:
-            options = self.options
+            options = self.episode_options(key)
             if self.vary != "none":
                 key, options_key = jax.random.split(key)
                 options = vary.drawn(self.vary, options_key, options)
@@ -304,6 +308,10 @@ class Simulation(World):
             network = topology.generate(key, options)
         episode = self.begin(network, options)
         return self.observe(episode), episode
+
+    def episode_options(self, key: PRNGKeyArray) -> Options:
+        """The options of an episode that begins with ``key``, before they are varied."""
+        return self.options
 
     def begin(self, network: Topology, options: Options | None = None) -> Episode:
         """The first state of an episode on a given network.
@@ -316,6 +324,8 @@ class Simulation(World):
         blue_memory = None if self.observation == "stock" else rich.initial_memory()
         recalled = recall.initial() if self.observation in recall.CONTRACTS else None
         red_memory = red.initial_memory(self.scripts)
+        if red_memory is not None and self._asks_for_roles(options):
+            red_memory = red_memory.replace(role=roles.by_host(network))
         episode = Episode(initial_state(network), network, options, blue_memory, red_memory, recalled)
         return jax.tree.map(jnp.asarray, episode)
 
@@ -407,14 +417,26 @@ class CC4(BlueSide, Simulation):
     Jitted code treats an action index outside an agent's list, or on a host that does not exist, as Sleep.
     """
 
-    red: str = "fsm"
+    red: str | tuple[str, ...] = "fsm"  # of several, which have to be data, each episode draws one
 
     @property
     def scripts(self) -> tuple[str, ...]:
-        return (self.red,)
+        return (self.red,) if isinstance(self.red, str) else self.red
+
+    @property
+    def options(self) -> Options:
+        """Of several reds those of the first."""
+        return _options_of(self.overrides, self.scripts)
+
+    def episode_options(self, key: PRNGKeyArray) -> Options:
+        if isinstance(self.red, str):
+            return self.options
+        stacks = reds.stacked(self.red, self.options, dict(self.overrides))
+        index = jax.random.randint(jax.random.fold_in(key, _RED_AXIS), (), 0, len(self.red))
+        return self.options.replace(**{name: jnp.asarray(stack)[index] for name, stack in stacks.items()})
 
     def red_action(self, draws: Draws, episode: Episode, actions: Actions) -> RedAction:
-        return red.choose(self.red, draws, episode.options, episode.state, episode.red_memory)
+        return red.choose(self.scripts[0], draws, episode.options, episode.state, episode.red_memory)
 
     def observe(self, episode: Episode, messages: Shaped[Array, "blue 8"] | None = None) -> Obs:
         """Blue's observations; see :func:`blue_vectors`."""
@@ -432,10 +454,13 @@ class CC4(BlueSide, Simulation):
         return BLUE_TARGETS if red.remembers(self.scripts) else None
 
     def two_sided(self) -> World:
-        """The same game with red as a side too, of which this red is a script."""
+        """The same game with red as a side too, of which the reds of this one are scripts."""
         from garrison.worlds.cc4.two_sided import TwoSidedCC4
 
-        return TwoSidedCC4(**self.settings, scripts=(self.red,))
+        return TwoSidedCC4(**self.settings, scripts=self.scripts)
+
+
+_RED_AXIS = 1  # folded into the key of a reset to draw a red, so that the network is the same without
 
 
 @lru_cache(maxsize=64)
@@ -443,3 +468,13 @@ def _options(overrides: tuple[tuple[str, Any], ...], discovery: bool) -> Options
     """The world's options; without the table of the discovery variant where that cannot decide."""
     options = default_options(**dict(overrides))
     return options if discovery else options.replace(red_discovery_probability=None)
+
+
+@lru_cache(maxsize=64)
+def _options_of(overrides: tuple[tuple[str, Any], ...], names: tuple[str, ...]) -> Options:
+    """The options of a world against one of these reds, those of the first."""
+    options = _options(overrides, "discovery" in names)
+    if not set(names) <= set(reds.REDS):
+        return options
+    first = {name: stack[0] for name, stack in reds.stacked(names, options, dict(overrides)).items()}
+    return options.replace(**first)

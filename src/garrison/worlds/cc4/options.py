@@ -32,10 +32,17 @@ class Options(Struct):
     red_scan_detection: Float32[Array, "*env 2"]  # aggressive, stealth
     red_exploit_detection: Float32[Array, "*env"]  # per node of an SSH route, and the SQL process event
     red_deception_rates: Float32[Array, "*env 2"]  # true and false positives of DiscoverDeception
-    red_probability: Float32[Array, "*env state kind"]  # weights of actions in the finite-state red's choice
+    #: weights of actions in the finite-state red's choice; all groups may share one table
+    red_probability: Float32[Array, "*env_and_group state kind"]
     red_discovery_probability: Float32[Array, "*env state kind"] | None  # the same of its discovery variant
     red_priority: Float32[Array, "*env state"]  # weights of the discovery variant's choice of a state
     red_server_preference: Float32[Array, "*env"]  # the discovery variant's preference for servers
+    # what a finite-state red need not have, None where it does not (§5.6)
+    red_target: UInt8[Array, "*env subnet"] | None  # 1: hosts known by name there are of group 1
+    red_host_weight: Float32[Array, "*env group state"] | None  # weights of hosts in its choice
+    red_role_weight: Float32[Array, "*env role"] | None  # times these, by tables.Role
+    red_sees_roles: UInt8[Array, "*env"] | None  # 1: also of hosts that it does not know by name
+    red_duration: UInt8[Array, "*env action"] | None  # steps of each action; None: tables.RED_DURATION
     reward: Float32[Array, "*env phase subnet part"]  # LWF, ASF, RIA (§6.3)
     restore_cost: Float32[Array, "*env"]  # reward for each Restore submitted
 
@@ -57,9 +64,24 @@ RANGES = {
     "red_discovery_probability": (0, _FLOAT),
     "red_priority": (0, _FLOAT),
     "red_server_preference": (0, 1),
+    "red_target": (0, 1),
+    "red_host_weight": (0, _FLOAT),
+    "red_role_weight": (0, _FLOAT),
+    "red_sees_roles": (0, 1),
+    "red_duration": (1, 100),
     "reward": (-_FLOAT, _FLOAT),
     "restore_cost": (-_FLOAT, _FLOAT),
 }
+
+#: shape and dtype of the options that are None unless they are given
+_OPTIONAL: dict[str, Any] = {
+    "red_target": np.zeros(T.NUM_SUBNETS, np.uint8),
+    "red_host_weight": np.ones((len(T.Group), len(T.Fsm)), np.float32),
+    "red_role_weight": np.ones(len(T.Role), np.float32),
+    "red_sees_roles": np.uint8(0),
+    "red_duration": T.RED_DURATION,
+}
+_OPERATIONAL = (T.OZA, T.OZB)
 
 
 def default_options(**changes: Any) -> Options:
@@ -67,13 +89,15 @@ def default_options(**changes: Any) -> Options:
 
     Args:
         **changes: fields of :class:`Options`; scalars and nested lists are converted. ``steps`` moves
-            the phases along unless ``phase_start`` is given too.
+            the phases along unless ``phase_start`` is given too. ``op_zone_servers=n`` is not a field: it
+            sets ``servers`` to exactly n in the two operational zones.
 
     Raises:
         ValueError: for an unknown field, a wrong shape, a number that is not whole where whole numbers are
             needed, or a value outside its range; names the option, the value and the range.
     """
     steps = int(_convert("steps", changes.pop("steps", 500), np.int16(0)))
+    operational = changes.pop("op_zone_servers", None)
     values: dict[str, Any] = {
         "steps": np.int16(steps),
         "phase_start": np.asarray(phase_starts(steps), np.int16),
@@ -89,17 +113,26 @@ def default_options(**changes: Any) -> Options:
         "red_discovery_probability": T.DISCOVERY_PROBABILITY,
         "red_priority": T.DISCOVERY_PRIORITY,
         "red_server_preference": np.float32(T.DISCOVERY_SERVER_PREFERENCE),
+        **dict.fromkeys(_OPTIONAL),
         "reward": T.REWARD,
         "restore_cost": np.float32(T.RESTORE_COST),
     }
     for name, value in changes.items():
         if name not in values:
-            hint = did_you_mean(name, values)
-            raise ValueError(f"cc4: no option {name!r}{hint}; options: {', '.join(values)}")
-        values[name] = _convert(name, value, np.asarray(values[name]))
+            known = (*values, "op_zone_servers")
+            raise ValueError(
+                f"cc4: no option {name!r}{did_you_mean(name, known)}; options: {', '.join(known)}"
+            )
+        values[name] = _convert(name, value, np.asarray(_OPTIONAL.get(name, values[name])))
+    if operational is not None:
+        number = _convert("servers", operational, np.uint8(0))
+        values["servers"] = np.array(values["servers"])
+        values["servers"][list(_OPERATIONAL)] = number
     for name in ("users", "servers", "phase_start"):
         _check_rising(name, values[name])
-    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in values.items()}
+    arrays: dict[str, Any] = {
+        name: None if value is None else np.asarray(value) for name, value in values.items()
+    }
     return Options(**arrays)
 
 
@@ -118,8 +151,14 @@ def _convert(name: str, value: Any, like: np.ndarray | np.generic) -> np.ndarray
         kind = "whole numbers" if whole else "numbers"
         bounds = f"in {low:g}..{high:g}"
         raise ValueError(f"cc4: option {name!r} must be {kind} {bounds}, not {array[wrong].flat[0]}")
-    if name in ("users", "servers") and array.ndim < 2:  # one range (or one number) for all subnets
+    if (
+        name in ("users", "servers") and array.ndim < like.ndim == 2
+    ):  # one range (or one number) for all subnets
         array = np.broadcast_to(array if array.ndim else np.repeat(array, 2), like.shape)
+    if name == "red_duration" and array.ndim == 0:  # one number for all kinds
+        array = np.broadcast_to(array, like.shape)
+    if name == "red_probability" and array.ndim == like.ndim + 1:  # a table per group
+        like = np.broadcast_to(like, (len(T.Group), *like.shape))
     if array.shape != like.shape:
         raise ValueError(f"cc4: option {name!r} must have shape {like.shape}, not {array.shape}")
     return array.astype(like.dtype)

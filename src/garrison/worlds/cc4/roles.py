@@ -14,8 +14,9 @@ import numpy as np
 
 from garrison.core.typing import Array, Bool, Float32, Shaped, UInt8, UInt32
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.topology import Topology
 
-ROLES = ("AUTH", "DB", "WEB")
+ROLES = tuple(role.name for role in tuple(T.Role)[1:])
 #: Hosts that can have a role: those with an operational technology service.
 CANDIDATES = np.flatnonzero(T.HAS_OT)
 _ZONES = [slice(T.user_host(zone, 0), T.server_host(zone, T.MAX_SERVERS)) for zone in (T.OZA, T.OZB)]
@@ -37,6 +38,12 @@ def of_network(
     parts = (exists, jnp.where(exists, host_address, 0), subnet_address)
     facts = jnp.concatenate([jnp.asarray(part).astype(jnp.uint32) for part in parts])
     return drawn(jnp.sum(facts * jnp.asarray(_WEIGHTS), dtype=jnp.uint32), exists)
+
+
+def by_host(network: Topology) -> UInt8[Array, "host"]:
+    """The role of each host, of ``tables.Role``."""
+    hosts = of_network(network.host_exists, network.host_address, network.subnet_address)
+    return jnp.zeros(T.NUM_HOSTS, jnp.uint8).at[hosts].set(jnp.arange(1, 1 + len(ROLES), dtype=jnp.uint8))
 
 
 def of_candidates(values: Shaped[Array, "host *rest"]) -> Shaped[Array, "candidate *rest"]:

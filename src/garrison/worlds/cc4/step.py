@@ -61,7 +61,7 @@ def turn(
         state = before = start_step(options, state)
         blue, submitted = bounded(blue, T.MAX_BLUE_ACTIONS), decode(topology, blue)
         state, blue_action = queue_blue(topology, state, blue)
-        state, red_turn = queue_red(state, narrow(red))
+        state, red_turn = queue_red(options, state, narrow(red))
     with jax.named_scope("blue"):
         state, outcome = act_blue(BlueContext(draws, topology, blue_action), state)
     with jax.named_scope("green"):
@@ -113,7 +113,7 @@ def queue_blue(topology: Topology, state: State, index: Int[Array, "blue"]) -> t
     )
 
 
-def queue_red(state: State, action: RedAction) -> tuple[State, RedTurn]:
+def queue_red(options: Options, state: State, action: RedAction) -> tuple[State, RedTurn]:
     """Check, queue and tick red's actions."""
     kind = jnp.where(_is_valid(state, action), action.kind, T.Red.INVALID)
     kind = jnp.where(state.red_active, kind, T.Red.SLEEP)
@@ -123,7 +123,8 @@ def queue_red(state: State, action: RedAction) -> tuple[State, RedTurn]:
         return jnp.where(idle, new, old).astype(jnp.uint8)
 
     kind = stored(kind, state.red_kind)
-    ticks = stored(jnp.asarray(T.RED_DURATION)[kind], state.red_ticks) - jnp.uint8(1)
+    duration = jnp.asarray(T.RED_DURATION if options.red_duration is None else options.red_duration)
+    ticks = stored(duration[kind], state.red_ticks) - jnp.uint8(1)
     now = RedAction(
         kind=kind,
         session=stored(action.session, state.red_session),

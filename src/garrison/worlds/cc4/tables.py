@@ -501,6 +501,20 @@ DISCOVERY_PROBABILITY = _fsm_probability(
         Fsm.RD: (0, 0, 0, 0, 0, 0, 0.5, 0.5, 0),
     }
 )
+
+
+class Group(IntEnum):
+    """Kinds of hosts between which a finite-state red may distinguish (§5.6)."""
+
+    ELSEWHERE, TARGET, UNNAMED = range(3)
+
+
+class Role(IntEnum):
+    """Roles of three hosts in the operational zones, which some reds look for (§1.8); NONE: all others."""
+
+    NONE, AUTH, DB, WEB = range(4)
+
+
 # weight with which the discovery variant looks at each state first (§5.5)
 DISCOVERY_PRIORITY = np.array([0, 20, 20, 20, 20, 10, 10, 0, 0, 0], np.float32)
 DISCOVERY_SERVER_PREFERENCE = 0.75

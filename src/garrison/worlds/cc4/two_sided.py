@@ -22,7 +22,7 @@ from garrison.core.entities import Entities
 from garrison.core.policy import Actions, Constant, Mask, Obs, Policy
 from garrison.core.typing import Array, Float32, Shaped
 from garrison.core.world import Restriction, World
-from garrison.worlds.cc4 import red_view
+from garrison.worlds.cc4 import red_view, reds
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue, red
@@ -88,7 +88,10 @@ class TwoSidedCC4(Simulation):
         index = actions[T.NUM_BLUE :]
         decided = red_view.decode_red(episode.state, index)
         for number, script in enumerate(self.scripts):
-            choice = red.choose(script, draws, episode.options, episode.state, episode.red_memory)
+            options = episode.options
+            if script in reds.REDS:
+                options = reds.of(script, options, dict(self.overrides))
+            choice = red.choose(script, draws, options, episode.state, episode.red_memory)
             here = red_view.scripted(index, number)
             decided = jax.tree.map(lambda new, old, here=here: jnp.where(here, new, old), choice, decided)
         return decided

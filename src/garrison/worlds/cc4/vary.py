@@ -56,17 +56,17 @@ def robust(key: PRNGKeyArray, options: Options) -> Options:
     return options.replace(**changes)
 
 
-def _scans(key: PRNGKeyArray, table: Float32[Array, "state kind"]) -> Float32[Array, "state kind"]:
+def _scans(key: PRNGKeyArray, table: Float32[Array, "*state kind"]) -> Float32[Array, "*state kind"]:
     """``table`` with the weights of both scans divided again, in the same way in all states."""
-    both = table[:, T.Red.AGGRESSIVE] + table[:, T.Red.STEALTH]
+    both = table[..., T.Red.AGGRESSIVE] + table[..., T.Red.STEALTH]
     share = jax.random.beta(key, 0.5, 0.5)
-    table = table.at[:, T.Red.AGGRESSIVE].set(share * both)
-    return table.at[:, T.Red.STEALTH].set((1 - share) * both)
+    table = table.at[..., T.Red.AGGRESSIVE].set(share * both)
+    return table.at[..., T.Red.STEALTH].set((1 - share) * both)
 
 
-def _near(key: PRNGKeyArray, table: Float32[Array, "state kind"]) -> Float32[Array, "state kind"]:
+def _near(key: PRNGKeyArray, table: Float32[Array, "*state kind"]) -> Float32[Array, "*state kind"]:
     """Rows drawn around those of ``table``; what red never does there it never does."""
-    total = jnp.sum(table, axis=1, keepdims=True)
+    total = jnp.sum(table, axis=-1, keepdims=True)
     weight = jnp.where(table > 0, _NEAR * table / jnp.maximum(total, 1e-6), 1.0)
     gamma = jnp.where(table > 0, jax.random.gamma(key, weight), 0.0)
-    return total * gamma / jnp.maximum(jnp.sum(gamma, axis=1, keepdims=True), 1e-6)
+    return total * gamma / jnp.maximum(jnp.sum(gamma, axis=-1, keepdims=True), 1e-6)

@@ -10,22 +10,27 @@ from collections.abc import Iterable
 
 import jax.numpy as jnp
 
+from garrison.worlds.cc4 import reds
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
-from garrison.worlds.cc4.agents import fsm
+from garrison.worlds.cc4.agents import failures, fsm
 from garrison.worlds.cc4.agents.fsm import FsmMemory
 from garrison.worlds.cc4.choose import has, nth, nth_host
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.state import NO_RANK, State
 
-POLICIES = ("fsm", "discovery", "random_select", "sleep")
-_REMEMBERING = ("fsm", "discovery")
+_NO_DATA = ("discovery", "random_select", "sleep")
+POLICIES = ("fsm", *_NO_DATA, *(name for name in reds.REDS if name != "fsm"), *failures.POLICIES)
+_REMEMBERING = (*reds.REDS, "discovery", *failures.POLICIES)
 
 
 def initial_memory(policies: Iterable[str]) -> FsmMemory | None:
     """The memory with which an episode begins in which these policies decide."""
-    return fsm.initial_memory() if remembers(policies) else None
+    if not remembers(policies):
+        return None
+    memory, policies = fsm.initial_memory(), set(policies)
+    return memory.replace(failures=failures.initial_memory()) if policies & set(failures.POLICIES) else memory
 
 
 def remembers(policies: Iterable[str]) -> bool:
@@ -39,10 +44,13 @@ def remember(memory: FsmMemory | None, state: State) -> FsmMemory | None:
 
 
 def choose(policy: str, draws: Draws, options: Options, state: State, memory: FsmMemory | None) -> RedAction:
-    """The decisions of all six agents, from a memory that is up to date."""
+    """The decisions of all six agents, from a memory that is up to date.
+
+    A policy of :data:`reds.REDS` decides by ``options`` alone, whatever its name.
+    """
     if policy in _REMEMBERING:
         assert memory is not None  # as initial_memory made one for this policy
-        return fsm.choose(draws, options, state, memory, discovery=policy == "discovery")
+        return fsm.choose(draws, options, state, memory, "fsm" if policy in reds.REDS else policy)
     return random_select(draws, state) if policy == "random_select" else sleep()
 
 
