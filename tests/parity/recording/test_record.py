@@ -8,7 +8,7 @@ from types import SimpleNamespace as Thing
 import pytest
 
 from garrison.adapters.cyborg.engine import MissingCybORG, cyborg
-from garrison.parity.recording import snapshot, trace
+from garrison.parity.recording import record, snapshot, trace
 from garrison.parity.recording.record import LiveEpisode, RecordingSession, files
 from garrison.parity.recording.trace import accumulate
 from garrison.parity.replay import compare
@@ -70,6 +70,17 @@ def test_the_exploit_that_was_chosen_is_named():
         observation={"red_agent_0": Thing(observations=[Thing(data={"success": TRUE, "action": chosen})])},
     )
     assert snapshot.executed(controller)["red_agent_0"][4] == "SSHBruteForce"
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [(0.123456789, 0.123), (0.0096543219, 0.009654), (0.7500001, 0.75), (0.9999999, 0.999999)],
+)
+def test_rounded_draws_stay_on_their_side_of_hundredths(value, kept):
+    row = ["Portscan.py:49", "red_agent_0", None, "random", None, value, None]
+    assert record._brief(row)[5] == kept
+    whole = [*row[:3], "integers", [0, 100], 7, None]
+    assert record._brief(whole) == whole
 
 
 # ---------------------------------------------------------------- files

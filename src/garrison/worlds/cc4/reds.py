@@ -47,7 +47,6 @@ def _weights(states: Collection[str], weight: float, other: float = 1) -> np.nda
 
 # ---------------------------------------------------------------- actions
 
-_STOCK = _table()
 _AGGRESSIVE = _table(K="D .5 A .5", KD="A 1")
 _STEALTHY = _table(K="D .5 S .5", KD="S 1")
 _IMPACT = _table(R="D .5 I .5", RD="I 1")
