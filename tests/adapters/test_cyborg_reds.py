@@ -1,6 +1,5 @@
 """The reds written for CybORG have the weights and chances of Garrison's (§5.6, §5.7), host by host."""
 
-import random
 from typing import Any
 
 import jax
@@ -140,14 +139,3 @@ def _any_state():
     _, episode = garrison.make("cc4").reset(jax.random.key(0))
     assert int(episode.state.red_known_session.max()) == NO_RANK
     return initial_state(episode.topology).replace(red_active=jnp.ones(T.NUM_RED, bool))
-
-
-def test_roles_are_drawn_among_servers_of_the_operational_zones():
-    servers = [f"operational_zone_{zone}_subnet_server_host_{i}" for zone in "ab" for i in range(2)]
-    users = ["operational_zone_a_subnet_user_host_0", "office_network_subnet_server_host_0"]
-    drawn = [twins._drawn(servers + users, random.Random(seed)) for seed in range(200)]
-    assert {len(set(three)) for three in drawn} == {3}
-    assert {three[0] for three in drawn} == {three[2] for three in drawn} == set(servers)
-    few = [twins._drawn(servers[:2] + users, random.Random(seed)) for seed in range(50)]
-    assert all(set(three) == {*servers[:2], users[0]} for three in few)
-    assert len({three.index(users[0]) for three in few}) == 3

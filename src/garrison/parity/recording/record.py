@@ -142,7 +142,6 @@ class RecordingSession:
             "reset_tape": self._generator.cut(),
             "snapshot": first,
             "raw": self._raw(),
-            **_roles(controller),
         }
 
     def _step(
@@ -202,12 +201,6 @@ def _follow(controller: Any, generator: RecordingGenerator) -> None:
     controller.execute_action = execute
     for agent, interface in controller.agent_interfaces.items():
         interface.get_action = decided_by(str(agent), interface.get_action)
-
-
-def _roles(controller: Any) -> dict[str, Any]:
-    """The hosts by role of an episode, if red looks for any."""
-    hosts = getattr(controller.agent_interfaces[T.RED_AGENTS[0]].agent, "hosts_by_role", None)
-    return {} if hosts is None else {"roles": hosts}
 
 
 def _host(state: Any, name: str, host: Any) -> list:

@@ -11,11 +11,10 @@ from functools import cache
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from garrison.parity.recording import trace
-from garrison.parity.recording.network import HOST_SLOT, Names, from_header
+from garrison.parity.recording.network import Names, from_header
 from garrison.parity.recording.rich_observations import RichObserver
 from garrison.parity.replay import compare, cyborg_side, garrison_side, tape
 from garrison.parity.replay.compare import ReplayDifference
@@ -23,7 +22,6 @@ from garrison.parity.replay.render import Renderer
 from garrison.parity.replay.step_draws import TapeError
 from garrison.worlds import cc4
 from garrison.worlds.cc4 import capacity, describe, reds
-from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import red
 from garrison.worlds.cc4.draws import Draws
 
@@ -141,16 +139,6 @@ def replay(
     return report
 
 
-def _with_roles(episode: cc4.Episode, header: dict[str, Any]) -> cc4.Episode:
-    """The episode with the roles that CybORG drew, which Garrison draws otherwise (§1.8)."""
-    if "roles" not in header or episode.red_memory is None:
-        return episode
-    role = np.zeros(T.NUM_HOSTS, np.uint8)
-    for name, host in header["roles"].items():
-        role[HOST_SLOT[host]] = T.Role[name]
-    return episode.replace(red_memory=episode.red_memory.replace(role=jnp.asarray(role)))
-
-
 class _Run:
     """One episode on its way through the engine."""
 
@@ -161,7 +149,7 @@ class _Run:
             self._network = from_header(header)
         except ValueError as error:
             raise trace.TraceError(f"{recording.path}:1: {error}") from error
-        self._episode = _with_roles(use.world.begin(self._network, use.options), header)
+        self._episode = use.world.begin(self._network, use.options)
         self._options = jax.device_get(self._episode.options)
         self._names = Names(self._network)
         self._renderer = Renderer(self._network, self._names)
