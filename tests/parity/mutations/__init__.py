@@ -45,6 +45,7 @@ def edit(function: Callable, *pieces: tuple[str, str]) -> Change:
     """A function with pieces ``(old, new)`` of its text replaced; the first place where each stands."""
     name = f"{function.__module__.removeprefix('garrison.worlds.')}.{function.__qualname__}"
     text = "; ".join(f"{' '.join(old.split())} → {' '.join(new.split()) or 'nothing'}" for old, new in pieces)
+    function = inspect.unwrap(function)  # tests wrap all functions, to check shapes
     return Change(f"{name}: {text}", lambda: (function, "__code__", _edited(function, pieces)))
 
 
