@@ -72,7 +72,7 @@ class Algorithm(Protocol):
     - ``finite_updates``: number of gradient steps before the first whose gradients were not finite.
 
     **Optional**: ``RESUME_ONLY``, names of the fields of the train state that only further training needs,
-    such as a replay. Of a run's checkpoints only the latest holds them. They are None in states of the others,
+    such as a replay. Of a run's checkpoints only the latest holds them. They are None in states of others,
     from which :meth:`policy` has to work as well.
     """
 
