@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from bitwise import assert_equal
 
 from garrison.algos import ippo
 from garrison.algos.ippo import Config
@@ -33,14 +34,6 @@ def played(state: ippo.TrainState, iterations: int, config: Config = CONFIG, wor
     for _ in range(iterations):
         state, metrics = iteration(config, world, state)
     return state, metrics
-
-
-def assert_equal(a: ippo.TrainState, b: ippo.TrainState) -> None:
-    """Bit by bit."""
-    for (path, left), right in zip(jax.tree.leaves_with_path(a), jax.tree.leaves(b), strict=True):
-        if jax.dtypes.issubdtype(left.dtype, jax.dtypes.prng_key):
-            left, right = jax.random.key_data(left), jax.random.key_data(right)
-        np.testing.assert_array_equal(left, right, err_msg=jax.tree_util.keystr(path))
 
 
 def test_training_goes_on_bit_by_bit_from_a_checkpoint(tmp_path):

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from bitwise import assert_equal
 
 import garrison
 from garrison.algos import maddpg
@@ -41,16 +42,6 @@ def played(state, iterations, config=CONFIG, world=WORLD):
     for _ in range(iterations):
         state, metrics = iteration(config, world, state)
     return state, metrics
-
-
-def raw(leaf):
-    return jax.random.key_data(leaf) if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
-
-
-def assert_equal(a, b):
-    """Bit by bit."""
-    for (path, left), right in zip(jax.tree.leaves_with_path(a), jax.tree.leaves(b), strict=True):
-        np.testing.assert_array_equal(raw(left), raw(right), err_msg=jax.tree_util.keystr(path))
 
 
 @cache

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from bitwise import assert_equal
 
 import garrison
 from garrison.algos import pqn
@@ -29,16 +30,6 @@ WORLD = Network(steps=6)
 init = jax.jit(pqn.init)
 iteration = jax.jit(pqn.iteration)
 collect = jax.jit(pqn.collect)
-
-
-def raw(leaf):
-    return jax.random.key_data(leaf) if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
-
-
-def assert_equal(a, b):
-    """Bit by bit."""
-    for (path, left), right in zip(jax.tree.leaves_with_path(a), jax.tree.leaves(b), strict=True):
-        np.testing.assert_array_equal(raw(left), raw(right), err_msg=jax.tree_util.keystr(path))
 
 
 def test_training_goes_on_bit_by_bit_from_a_checkpoint_within_an_episode(tmp_path):

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from bitwise import assert_equal
 
 import garrison
 from garrison.algos import ippo, mappo
@@ -26,15 +27,6 @@ def played(config, world, iterations=1, algorithm=ippo, state=None):
         state, metrics = step(config, world, state)
         seen.append(metrics)
     return state, seen
-
-
-def assert_equal(one, other):
-    """Bit by bit."""
-    assert jax.tree.structure(one) == jax.tree.structure(other)
-    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
-        if jnp.issubdtype(a.dtype, jax.dtypes.prng_key):
-            a, b = jax.random.key_data(a), jax.random.key_data(b)
-        np.testing.assert_array_equal(a, b)
 
 
 # ---------------------------------------------------------------- episodic
