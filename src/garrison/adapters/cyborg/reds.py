@@ -1,8 +1,9 @@
 """Classes for CybORG of the reds that it does not have (``docs/worlds/cc4-rules.md`` §5.6).
 
-They are written from the rules and share nothing with Garrison's reds, which are compared with them. Each
-overrides the choice of a host, and puts the chances of actions on that host where CybORG looks them up; all
-else is CybORG's. The one draw in this file that belongs to a step is the choice of a host.
+They are written from the rules and share nothing with Garrison's reds, which are compared with them, but the
+roles of a network. Each overrides the choice of a host, and puts the chances of actions on that host where
+CybORG looks them up; all else is CybORG's. The one draw in this file that belongs to a step is the choice of
+a host.
 """
 
 from __future__ import annotations

@@ -73,8 +73,8 @@ RANGES = {
     "restore_cost": (-_FLOAT, _FLOAT),
 }
 
-#: shape and dtype of the options that are None unless they are given
-_OPTIONAL: dict[str, Any] = {
+#: options that are None unless they are given, with values of their shape that change nothing
+OPTIONAL: dict[str, Any] = {
     "red_target": np.zeros(T.NUM_SUBNETS, np.uint8),
     "red_host_weight": np.ones((len(T.Group), len(T.Fsm)), np.float32),
     "red_role_weight": np.ones(len(T.Role), np.float32),
@@ -113,7 +113,7 @@ def default_options(**changes: Any) -> Options:
         "red_discovery_probability": T.DISCOVERY_PROBABILITY,
         "red_priority": T.DISCOVERY_PRIORITY,
         "red_server_preference": np.float32(T.DISCOVERY_SERVER_PREFERENCE),
-        **dict.fromkeys(_OPTIONAL),
+        **dict.fromkeys(OPTIONAL),
         "reward": T.REWARD,
         "restore_cost": np.float32(T.RESTORE_COST),
     }
@@ -123,7 +123,7 @@ def default_options(**changes: Any) -> Options:
             raise ValueError(
                 f"cc4: no option {name!r}{did_you_mean(name, known)}; options: {', '.join(known)}"
             )
-        values[name] = _convert(name, value, np.asarray(_OPTIONAL.get(name, values[name])))
+        values[name] = _convert(name, value, np.asarray(OPTIONAL.get(name, values[name])))
     if operational is not None:
         number = _convert("servers", operational, np.uint8(0))
         values["servers"] = np.array(values["servers"])

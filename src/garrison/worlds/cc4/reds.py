@@ -16,7 +16,7 @@ import numpy as np
 
 from garrison.core.plugins import did_you_mean
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.options import Options, default_options
+from garrison.worlds.cc4.options import OPTIONAL, Options, default_options
 
 _KINDS = {
     "D": T.Red.DISCOVER, "A": T.Red.AGGRESSIVE, "S": T.Red.STEALTH, "C": T.Red.DECEPTION, "E": T.Red.EXPLOIT,
@@ -116,12 +116,6 @@ REDS: dict[str, dict[str, np.ndarray]] = {
         "red_host_weight": np.tile(_weights(("R", "RD"), 10), (len(T.Group), 1)),
     },
 }
-#: what a red does that lacks one of these options
-_NEUTRAL = {
-    "red_target": np.zeros(T.NUM_SUBNETS, np.uint8),
-    "red_host_weight": np.ones((len(T.Group), len(T.Fsm)), np.float32),
-    "red_role_weight": np.ones(len(T.Role), np.float32),
-}
 
 
 def options(names: str | Sequence[str], **changes: Any) -> Options:
@@ -160,7 +154,7 @@ def stacked(names: Sequence[str], base: Options, given: Collection[str] = ()) ->
     stacks = {}
     for field in fields:
         own: Any = getattr(base, field)
-        rows: list[Any] = [REDS[name].get(field, _NEUTRAL[field] if own is None else own) for name in names]
+        rows: list[Any] = [REDS[name].get(field, OPTIONAL[field] if own is None else own) for name in names]
         shape = np.broadcast_shapes(*(np.shape(row) for row in rows))  # one table for all groups is enough
         stacks[field] = np.stack([np.broadcast_to(row, shape) for row in rows])
     return stacks
