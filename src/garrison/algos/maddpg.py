@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from garrison.core.struct import Struct, nbytes, static
+from garrison.core.struct import Struct, static
 from garrison.core.typing import Array, Bool, Float32, Int32, PRNGKeyArray
 from garrison.core.world import State, World
 from garrison.learn import critics, dists, experience, nets, norm, offpolicy, optim, priority, replay, targets
@@ -108,19 +108,9 @@ def check(config: Config, world: World) -> None:
     check_choice(config, "target_action", ("sample", "argmax"))
     check_choice(config, "others", ("replay", "current"))
     offpolicy.check(config, world)
-    for kind in _kinds(config):
+    for kind in experience.state_kinds(config):
         world.global_state_size(kind)  # raises for a kind that it does not have
-    Trunk.check(_critic_options(config))
-
-
-def _kinds(config: Config) -> tuple[str, ...]:
-    """Kinds of global state that the critic sees."""
-    return tuple(config.state.split("+"))
-
-
-def _critic_options(config: Config) -> Any:
-    sizes = config.critic_hidden_sizes
-    return config if sizes is None else config.replace(hidden_sizes=sizes)
+    Trunk.check(critics.options(config))
 
 
 # ---------------------------------------------------------------- train state
@@ -130,8 +120,11 @@ def init(config: Config, world: World, key: PRNGKeyArray) -> TrainState:
     """A fresh train state. Raises ``ValueError`` for settings that :func:`check` refuses."""
     check(config, world)
     key, actor_key, critic_key, reset_key = jax.random.split(key, 4)
-    features, number = sum(map(world.global_state_size, _kinds(config))), 2 if config.twin else 1
-    options, sharing = _critic_options(config), config.critic_sharing
+    features, number = (
+        sum(map(world.global_state_size, experience.state_kinds(config))),
+        2 if config.twin else 1,
+    )
+    options, sharing = critics.options(config), config.critic_sharing
     net = {
         "actor": nets.of_world(actor_key, world, config, values=False),
         "critic": critics.make(critic_key, world, features, options, sharing, number),
@@ -146,11 +139,9 @@ def init(config: Config, world: World, key: PRNGKeyArray) -> TrainState:
         updates=jnp.zeros((), jnp.int32),
         key=key,
         iteration=jnp.zeros((), jnp.int32),
-        **offpolicy.held(config, world, memory, reset_key),
+        **experience.start(config, world, memory, reset_key),
     )
-    batch = jax.eval_shape(lambda state: collect(config, world, state)[1], begun(replay=None))
-    rollouts = -(-config.replay_steps // steps_per_iteration(config, world))
-    return placed(begun(replay=replay.empty(batch, config.sequence, rollouts, config.priority > 0)))
+    return offpolicy.with_replay(config, world, collect, begun)
 
 
 # ---------------------------------------------------------------- experience
@@ -169,7 +160,7 @@ def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState
         log_prob = dists.log_prob(log_probs, action)
         return memory, action, log_prob, jnp.zeros_like(log_prob)  # nobody asks for a value
 
-    memory, kinds = actor.initial_carry(world.num_agents), offpolicy.kept(_kinds(config))
+    memory, kinds = actor.initial_carry(world.num_agents), offpolicy.kept(experience.state_kinds(config))
     pack = offpolicy.pack(world)
     return experience.collect(config, world, state, act, None, memory, kinds, pack=pack, ends=True)
 
@@ -325,5 +316,4 @@ def policy(state: TrainState, world: World, greedy: bool = False) -> NetworkPoli
 
 def footprint(config: Config, world: World) -> int:
     """Bytes of one rollout and of the replay."""
-    state = jax.eval_shape(init, config, world, jax.random.key(0))
-    return experience.footprint(collect, init, config, world) + nbytes(state.replay)
+    return offpolicy.footprint(collect, init, config, world)

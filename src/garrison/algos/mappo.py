@@ -16,7 +16,7 @@ import jax
 
 from garrison.core.struct import static
 from garrison.core.world import World
-from garrison.learn import nets, optim, ppo
+from garrison.learn import critics, experience, nets, optim, ppo
 from garrison.learn.policy import NetworkPolicy
 from garrison.learn.ppo import Metrics, Sample, TrainState
 from garrison.learn.ranges import Range
@@ -50,36 +50,24 @@ def check(config: Config, world: World) -> None:
     """Raise ``ValueError`` for settings out of range, or that do not fit together or to the world."""
     ppo.check_settings(config, world)
     check_ranges(config, {"critic_learning_rate": Range(0, above=True, optional=True)})
-    nets.check_options(_critic_options(config))
+    nets.check_options(critics.options(config))
     if not nets.is_encoder(config):
         raise ValueError(
             f"network is {config.network!r}; MAPPO's critic reads a global state, which is for networks that "
             "take any features, such as 'mlp'"
         )
-    for kind in _kinds(config):
+    for kind in experience.state_kinds(config):
         world.global_state_size(kind)  # raises for a kind that it does not have
-
-
-def _kinds(config: Config) -> tuple[str, ...]:
-    return tuple(config.state.split("+"))
-
-
-def _critic_options(config: Config) -> Config:
-    return (
-        config
-        if config.critic_hidden_sizes is None
-        else config.replace(hidden_sizes=config.critic_hidden_sizes)
-    )
 
 
 def init(config: Config, world: World, key: jax.Array) -> TrainState:
     """A fresh train state. Raises ``ValueError`` for settings that :func:`check` refuses."""
     check(config, world)
     key, actor_key, critic_key, reset_key = jax.random.split(key, 4)
-    features = sum(map(world.global_state_size, _kinds(config)))
+    features = sum(map(world.global_state_size, experience.state_kinds(config)))
     both = {
         "actor": nets.of_world(actor_key, world, config, values=False),
-        "critic": nets.make_critic(critic_key, features, world.num_agents, _critic_options(config)),
+        "critic": nets.make_critic(critic_key, features, world.num_agents, critics.options(config)),
     }
     opt = {name: optim.init(net) for name, net in both.items()}
     return ppo.start(config, world, both, opt, _initial_memory(both, world), key, reset_key)
@@ -105,7 +93,9 @@ def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState
     def value(memory: Any, seen: Seen) -> jax.Array:
         return jax.vmap(critic)(memory["critic"], seen.global_state, seen.first)[1]
 
-    return ppo.collect(config, world, state, act, value, _initial_memory(state.net, world), _kinds(config))
+    return ppo.collect(
+        config, world, state, act, value, _initial_memory(state.net, world), experience.state_kinds(config)
+    )
 
 
 def loss(

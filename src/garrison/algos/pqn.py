@@ -114,15 +114,13 @@ def init(config: Config, world: World, key: PRNGKeyArray) -> TrainState:
     key, net_key, mixer_key, reset_key = jax.random.split(key, 4)
     agents = nets.of_world(net_key, world, config, values=False)
     net = {"agents": agents, "mixer": mixers.of_world(mixer_key, world, config)}
-    held = experience.start(config, world, agents.initial_carry(world.num_agents), reset_key)
-    del held["teacher"]  # there is none
     begun = TrainState(
         net=net,
         opt=optim.init(net),
         reward_scale=norm.RewardScale.zero(config.num_envs, world.num_agents),
         key=key,
         iteration=jnp.zeros((), jnp.int32),
-        **held,
+        **experience.start(config, world, agents.initial_carry(world.num_agents), reset_key),
     )
     return placed(begun)
 

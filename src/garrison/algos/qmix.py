@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from garrison.core.struct import Struct, nbytes, static
+from garrison.core.struct import Struct, static
 from garrison.core.typing import Array, Bool, Float32, Int32, PRNGKeyArray
 from garrison.core.world import State, World
 from garrison.learn import (
@@ -139,11 +139,9 @@ def init(config: Config, world: World, key: PRNGKeyArray) -> TrainState:
         updates=jnp.zeros((), jnp.int32),
         key=key,
         iteration=jnp.zeros((), jnp.int32),
-        **offpolicy.held(config, world, memory, reset_key),
+        **experience.start(config, world, memory, reset_key),
     )
-    batch = jax.eval_shape(lambda state: collect(config, world, state)[1], begun(replay=None))
-    rollouts = -(-config.replay_steps // steps_per_iteration(config, world))
-    return placed(begun(replay=replay.empty(batch, config.sequence, rollouts, config.priority > 0)))
+    return offpolicy.with_replay(config, world, collect, begun)
 
 
 # ---------------------------------------------------------------- experience
@@ -281,5 +279,4 @@ def policy(state: TrainState, world: World, greedy: bool = False) -> NetworkPoli
 
 def footprint(config: Config, world: World) -> int:
     """Bytes of one rollout and of the replay."""
-    state = jax.eval_shape(init, config, world, jax.random.key(0))
-    return experience.footprint(collect, init, config, world) + nbytes(state.replay)
+    return offpolicy.footprint(collect, init, config, world)

@@ -6,6 +6,8 @@ actions that exist, one agent after another.
 
 from __future__ import annotations
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -17,6 +19,12 @@ from garrison.learn.encoders import Dense, Trunk
 
 #: How agents share a critic: one trunk that is given the agent's index, or a network for each.
 SHARING = ("shared", "separate")
+
+
+def options(config: Any) -> Any:
+    """The settings of a critic's network: those of the actor, with ``critic_hidden_sizes`` where given."""
+    sizes = config.critic_hidden_sizes
+    return config if sizes is None else config.replace(hidden_sizes=sizes)
 
 
 class ActionCritic(eqx.Module):

@@ -96,6 +96,11 @@ def holds_environments(config: Settings, world: World) -> bool:
     return not rollout.whole_episodes(world, rollout_steps(config, world))
 
 
+def state_kinds(config: Any) -> tuple[str, ...]:
+    """The kinds of global state that ``config.state`` joins by +."""
+    return tuple(config.state.split("+"))
+
+
 def footprint(
     collect: Callable[[Any, World, Any], tuple[Any, Rollout]],
     init: Callable[[Any, World, Array], Any],
@@ -121,9 +126,9 @@ def start(
     """The environments that the first train state holds, by field; all None where rollouts are episodes.
 
     ``memory`` is that of the networks in one environment. ``memory`` and ``first`` are None where nobody asks
-    for them.
+    for them. Without a teacher there is no field of that name.
     """
-    held: dict[str, Any] = dict.fromkeys(_HELD)
+    held: dict[str, Any] = dict.fromkeys(("obs", "world", "first", "memory"))
     if not holds_environments(config, world):
         return held
     envs = rollout.envs_of(world, config.num_envs, rollout_steps(config, world))
@@ -132,7 +137,7 @@ def start(
         held["teacher"] = teachers.memory(teacher, reset_key, world, config.num_envs)
     if jax.tree.leaves(memory):
         held["memory"] = tile(memory, config.num_envs)
-    if held["memory"] is not None or held["teacher"] is not None:
+    if held["memory"] is not None or teacher is not None:
         held["first"] = jnp.ones(config.num_envs, bool)
     return held
 

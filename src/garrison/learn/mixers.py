@@ -93,7 +93,7 @@ def check_settings(config: Settings, world: World) -> None:
 
 def kinds(config: Settings) -> tuple[str, ...]:
     """Kinds of global state that the mixer sees."""
-    return tuple(config.state.split("+")) if config.mixer == "qmix" else ()
+    return experience.state_kinds(config) if config.mixer == "qmix" else ()
 
 
 def of_world(key: PRNGKeyArray, world: World, config: Settings) -> Mixer:

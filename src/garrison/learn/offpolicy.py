@@ -9,12 +9,15 @@ import jax
 import jax.numpy as jnp
 
 from garrison.core.policy import Obs
-from garrison.core.struct import static
-from garrison.core.typing import Array, Float32, PRNGKeyArray
+from garrison.core.struct import nbytes, static
+from garrison.core.typing import Array, Float32
 from garrison.core.world import World
-from garrison.learn import experience, nets
+from garrison.learn import experience, nets, replay
 from garrison.learn.ranges import COUNT, SHARE, Range
 from garrison.learn.replay import Rows, View
+from garrison.learn.rollout import Rollout
+
+Collect = Callable[[Any, World, Any], tuple[Any, Rollout]]
 
 
 class Settings(experience.Settings):
@@ -67,10 +70,20 @@ def check(config: Settings, world: World) -> None:
 # ---------------------------------------------------------------- experience
 
 
-def held(config: Settings, world: World, memory: Any, reset_key: PRNGKeyArray) -> dict[str, Any]:
-    """The environments that the first train state holds, as :func:`experience.start`, without a teacher."""
-    begun = experience.start(config, world, memory, reset_key)
-    return {name: begun[name] for name in ("obs", "world", "first", "memory")}
+def with_replay(config: Settings, world: World, collect: Collect, begun: Callable[..., Any]) -> Any:
+    """The first train state, ``begun(replay=...)``, with an empty replay for what ``collect`` plays."""
+    batch = jax.eval_shape(lambda state: collect(config, world, state)[1], begun(replay=None))
+    rollouts = -(-config.replay_steps // experience.steps_per_iteration(config, world))
+    ring = replay.empty(batch, config.sequence, rollouts, config.priority > 0)
+    return experience.placed(begun(replay=ring))
+
+
+def footprint(
+    collect: Collect, init: Callable[[Any, World, Array], Any], config: Settings, world: World
+) -> int:
+    """Bytes of one rollout and of the replay."""
+    state = jax.eval_shape(init, config, world, jax.random.key(0))
+    return experience.footprint(collect, init, config, world) + nbytes(state.replay)
 
 
 def pack(world: World) -> Callable[[Obs], Array] | None:
