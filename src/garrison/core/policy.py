@@ -15,6 +15,7 @@ A policy may say what it reads, so that policies of several kinds can be judged 
 - ``observation``: name of one of the world's observation contracts; None (the default) reads what the world
   gives. :data:`STATE` makes a policy *privileged*: ``obs`` is the world's state.
 - ``observation_size``: number of features that it reads, the first ones; None reads all.
+- ``members`` and ``act_on(key, obs, state, mask, memory)``: those of a policy that is made of others.
 """
 
 from __future__ import annotations
@@ -69,18 +70,17 @@ def act(
     policy: Policy, key: PRNGKeyArray, obs: Obs, state: Any, mask: Mask, memory: Any
 ) -> tuple[Actions, Any]:
     """``policy.act`` on what the policy reads: the state if it is privileged, else features of ``obs``."""
-    if isinstance(policy, Pool):
-        return policy.act_on(key, obs, state, mask, memory)
+    if (act_on := getattr(policy, "act_on", None)) is not None:  # members read different things
+        return act_on(key, obs, state, mask, memory)
     if is_privileged(policy):
         return policy.act(key, state, mask, memory)
     return policy.act(key, obs[..., : observation_size_of(policy)], mask, memory)
 
 
 def members_of(policy: Any) -> tuple[Any, ...]:
-    """The policies that a pool is made of; of any other policy, itself."""
-    if isinstance(policy, Pool):
-        return tuple(one for member in policy.members for one in members_of(member))
-    return (policy,)
+    """The policies that a pool, or :mod:`garrison.core.opponents`, is made of; of any other policy, itself."""
+    members = getattr(policy, "members", None)
+    return (policy,) if members is None else tuple(one for member in members for one in members_of(member))
 
 
 class Memoryless:

@@ -5,7 +5,8 @@
 
 The opponent is part of the world, which is a pytree. Pass the world to ``jit`` as an argument, and new
 parameters of the opponent's networks do not compile again. The opponent's memory is part of the state, so it
-starts fresh in each episode. With a :class:`~garrison.core.policy.Pool` the opponent differs per environment.
+starts fresh in each episode. With a :class:`~garrison.core.policy.Pool` the opponent differs per environment,
+with :mod:`garrison.core.opponents` per group of environments.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import jax
 import numpy as np
 
 from garrison.core.entities import Entities
+from garrison.core.opponents import Met, Opponents
 from garrison.core.policy import Mask, Obs, Policy, act
 from garrison.core.spaces import check_actions
 from garrison.core.struct import Struct
@@ -143,7 +145,10 @@ class OneSide(Wrapper):
         joint = jax.numpy.zeros(self.world.num_agents, jax.numpy.int32)
         joint = joint.at[self._own].set(actions).at[other].set(answer)
         obs, after, step = self.world.step(key, state.world, joint)
-        return self._seen(obs), OneSideState(after, obs, memory), self._step_of(step)
+        step = self._step_of(step)
+        if isinstance(self.opponent, (Met, Opponents)):  # whom this episode meets
+            step = step.replace(info={**step.info, "opponent": state.memory[0]})
+        return self._seen(obs), OneSideState(after, obs, memory), step
 
     def legal(self, state: OneSideState) -> Mask:
         return self.world.legal(state.world)[self._own, : self.num_actions]
@@ -213,13 +218,15 @@ class OneSide(Wrapper):
         return obs[self._own, : self.observation_size]
 
     def _step_of(self, step: Step) -> Step:
-        parts = step.info.get("reward_parts")
+        info = dict(step.info)
+        parts, true_reward = info.get("reward_parts"), info.pop("true_reward", None)
         if parts and self.world.zero_sum and self.side != next(iter(self.world.sides)):
-            step = step.replace(
-                info={**step.info, "reward_parts": {name: -part for name, part in parts.items()}}
-            )
+            info["reward_parts"] = {name: -part for name, part in parts.items()}
+        if true_reward is not None:
+            info["team_reward"] = jax.numpy.mean(true_reward[self._own])
         mask = step.final_mask
         return step.replace(
+            info=info,
             reward=step.reward[self._own],
             final_obs=self._seen(step.final_obs),
             final_mask=None if mask is None else mask[self._own, : self.num_actions],

@@ -56,7 +56,7 @@ class Step(Struct):
     truncated: Bool[Array, "*env"]  # the episode was cut by its time limit
     final_obs: Float32[Array, "*env agent feature"]  # the observation before any automatic reset
     #: what else the world reports: ``reward_parts``, ``events``; ``team_reward`` where the rewards of agents
-    #: are split or shaped
+    #: are split or shaped, in a world of two sides ``true_reward``, with the axis agent
     info: dict[str, Any]
     #: time that passed, in the world's ``time_unit``; None where each step takes 1
     elapsed: Float32[Array, "*env"] | None = None
@@ -283,6 +283,13 @@ class World(ABC):
             raise ValueError(
                 f"world {self.name!r} plays {', '.join(missing)} of side {side!r} as an opponent only"
             )
+        return self
+
+    def during(self, progress: Float32[Array, ""] | float) -> Self:
+        """This world as learners meet it when a fraction (0-1) of the training is done.
+
+        Only rewards may differ. Itself by default.
+        """
         return self
 
     def two_sided(self) -> World | None:

@@ -20,6 +20,7 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 
+from garrison.core import opponents
 from garrison.core.entities import Entities
 from garrison.core.policy import Mask, Obs, Policy
 from garrison.core.spaces import check_actions
@@ -133,6 +134,9 @@ class Wrapper(World):
 
     def with_scripts(self, side: str, policies: Iterable[str]) -> World:
         return replace(self, world=self.world.with_scripts(side, policies))
+
+    def during(self, progress: Float32[Array, ""] | float) -> Self:
+        return replace(self, world=self.world.during(progress))
 
     def two_sided(self) -> World | None:
         world = self.world.two_sided()
@@ -259,7 +263,8 @@ class Vectorize(Wrapper):
     """``num_envs`` independent copies of a world: one key, but every other array has a leading axis [env].
 
     Environment ``i`` evolves as a single one would with the key ``env_keys(key, num_envs)[i]``, whatever
-    ``num_envs`` is.
+    ``num_envs`` is. Opponents of groups (:func:`garrison.core.opponents.met`) are met by as many groups of
+    environments, one behind the other.
     """
 
     num_envs: int
@@ -275,13 +280,17 @@ class Vectorize(Wrapper):
         )
 
     def reset(self, key: PRNGKeyArray) -> tuple[Float32[Array, "env agent feature"], State]:
-        return jax.vmap(self.world.reset)(env_keys(key, self.num_envs))
+        keys = env_keys(key, self.num_envs)
+        return opponents.map_envs(lambda world, key: world.reset(key), self.world, keys)
 
     def step(
         self, key: PRNGKeyArray, state: State, actions: Array
     ) -> tuple[Float32[Array, "env agent feature"], State, Step]:
         actions = check_actions(self, actions, lead=(self.num_envs,))
-        return jax.vmap(self.world.step)(env_keys(key, self.num_envs), state, actions)
+        keys = env_keys(key, self.num_envs)
+        return opponents.map_envs(
+            lambda world, *now: world.step(*now), self.world, keys, state, jnp.asarray(actions)
+        )
 
     def legal(self, state: State) -> Bool[Array, "env agent action"]:
         return jax.vmap(self.world.legal)(state)

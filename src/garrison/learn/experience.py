@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from garrison.core import opponents
 from garrison.core.policy import Policy
 from garrison.core.struct import Struct, nbytes, static
 from garrison.core.typing import Array, Float32, Int32, PRNGKeyArray
@@ -118,6 +119,7 @@ def footprint(
 # ---------------------------------------------------------------- environments in the train state
 
 _HELD = ("obs", "world", "first", "memory", "teacher")
+_DRAW = 1  # folded into the key of a reset to draw opponents
 
 
 def start(
@@ -176,9 +178,12 @@ def collect(
     ``memory`` is that of the networks at the start of an episode of one environment.
     """
     steps = rollout_steps(config, world)
-    envs = rollout.envs_of(world, config.num_envs, steps, global_states)
     key, reset_key, play_key = jax.random.split(state.key, 3)
     holds = holds_environments(config, world)
+    if not holds:  # all episodes begin at once: groups of environments can meet one opponent each
+        key_of_draw = jax.random.fold_in(reset_key, _DRAW)
+        world = opponents.met(world, key_of_draw, opponents.groups_of(config.num_envs))
+    envs = rollout.envs_of(world, config.num_envs, steps, global_states)
     begun = shard.over_envs(_begun(config, world, envs, state, memory, reset_key, teacher))
     teach = None if teacher is None else teachers.teach(teacher, world)
     end, batch = rollout.play(
@@ -246,13 +251,20 @@ def iteration(
 ) -> tuple[Any, Metrics]:
     """Collect and learn once. Metrics are scalars; ``return`` is NaN if no episode ended."""
     done = progress(config, world, state.iteration)
-    state, batch = collect(config, world, state)
+    state, batch = collect(config, world.during(done), state)
     state, metrics = update(config, state, batch, done)
     mean_return, episodes = rollout.mean_return(batch)
     inputs = sum(
         rollout.count(lambda x: ~jnp.isfinite(x), rows) for rows in jax.tree.leaves((batch.obs, batch.reward))
     )
-    metrics = {"return": mean_return, "episodes": episodes, **metrics, "nonfinite_inputs": inputs}
+    by_opponent = rollout.returns_by_opponent(batch, opponents.names_in(world))
+    metrics = {
+        "return": mean_return,
+        "episodes": episodes,
+        **by_opponent,
+        **metrics,
+        "nonfinite_inputs": inputs,
+    }
     return placed(state.replace(iteration=state.iteration + 1)), metrics
 
 

@@ -76,6 +76,7 @@ class Rollout(Struct):
     teacher: Int32[Array, "*step env agent"] | None = None  # what the teacher would have done
     #: what each step led to, before any reset; in rollouts of whole episodes, what the last one led to
     after: Seen | None = None
+    opponent: Int32[Array, "*step env"] | None = None  # number of the opponent, where there are several
 
 
 def whole_episodes(world: World, steps: int) -> bool:
@@ -103,8 +104,8 @@ class _Reported(Wrapper):
     """Puts what a learner needs of a step, before any reset, into ``info``.
 
     ``final_global_state``: what a centralized critic sees of what followed. ``agent_reward``: what the agents
-    learn from, where the world reports another ``team_reward``; then ``reward`` is that one for all agents,
-    so that :class:`EpisodeStats` adds up the team's true return.
+    learn from, where the world reports another ``team_reward`` or ``true_reward``; then ``reward`` is that
+    one, so that :class:`EpisodeStats` adds up true returns.
     """
 
     global_states: tuple[str, ...]
@@ -114,10 +115,11 @@ class _Reported(Wrapper):
         info = dict(step.info)
         if self.global_states:
             info["final_global_state"] = global_state(self.world, state, obs, self.global_states)
-        if "team_reward" in info:
+        true_reward = info.get("team_reward", info.get("true_reward"))
+        if true_reward is not None:
             info["agent_reward"] = step.reward
-            team = jnp.broadcast_to(info["team_reward"], step.reward.shape).astype(step.reward.dtype)
-            step = step.replace(reward=team)
+            true_reward = jnp.broadcast_to(true_reward, step.reward.shape).astype(step.reward.dtype)
+            step = step.replace(reward=true_reward)
         return obs, state, step.replace(info=info)
 
 
@@ -188,6 +190,7 @@ def play(
             memory=at.memory if remembers and chunk else None,
             teacher=taught,
             after=_packed(final, pack) if resets and ends else None,
+            opponent=step.info.get("opponent"),
         )
         return Position(obs, state, step.done, memory, teacher), row
 
@@ -267,6 +270,26 @@ def mean_return(rollout: Rollout) -> tuple[Float32[Array, ""], Int[Array, ""]]:
 
     The mean is NaN if there are none.
     """
-    episodes = jnp.sum(rollout.done)
-    total = jnp.sum(jnp.where(rollout.done, jnp.mean(rollout.episode_return, axis=-1), 0.0))
+    return _mean_return(rollout, rollout.done)
+
+
+def returns_by_opponent(rollout: Rollout, names: tuple[str, ...]) -> dict[str, Array]:
+    """The same against each opponent, and its share of the episodes, by ``return/NAME`` and ``share/NAME``."""
+    found: dict[str, Array] = {}
+    if rollout.opponent is None:
+        return found
+    for number, name in enumerate(names):
+        if not name:
+            continue  # padding
+        mean, episodes = _mean_return(rollout, rollout.done & (rollout.opponent == number))
+        share = episodes / jnp.maximum(jnp.sum(rollout.done), 1)
+        found |= {f"return/{name}": mean, f"share/{name}": share.astype(jnp.float32)}
+    return found
+
+
+def _mean_return(
+    rollout: Rollout, which: Bool[Array, "step env"]
+) -> tuple[Float32[Array, ""], Int[Array, ""]]:
+    episodes = jnp.sum(which)
+    total = jnp.sum(jnp.where(which, jnp.mean(rollout.episode_return, axis=-1), 0.0))
     return total / episodes.astype(total.dtype), episodes

@@ -20,6 +20,7 @@ from garrison.worlds.cc4.messages import MESSAGES
 from garrison.worlds.cc4.options import Options, default_options
 from garrison.worlds.cc4.reds import REDS
 from garrison.worlds.cc4.shares import CONTRACTOR, REWARDS, SharedRewards
+from garrison.worlds.cc4.side_rewards import RED_REWARDS, SideRewards
 from garrison.worlds.cc4.two_sided import TwoSidedCC4
 from garrison.worlds.cc4.vary import VARIATIONS
 
@@ -42,6 +43,8 @@ def make(
     rewards: str | None = None,
     team_share: float | None = None,
     contractor: str | None = None,
+    red_reward: str | None = None,
+    cost_weight: float | None = None,
     end: str = "both",
     vary: str = "none",
     **options: Any,
@@ -77,6 +80,12 @@ def make(
         team_share: with ``"area"`` and ``"cause"`` the part, 0 (the default) to 1, that is the team's reward.
         contractor: ``"count"`` (the default), or ``"leave_out"``: blue learns from rewards without Impacts in
             the contractor network. Only with ``side="blue"``.
+        red_reward: what red learns from: ``"zero_sum"`` (the default), what blue loses; ``"coupled"``, of
+            that what red does to blue, not what blue does to itself by blocks and Restores; ``"shaped"``,
+            steps of an attack, which become ``"zero_sum"`` over the first 30% of a training. Judges use what
+            blue loses. Not with ``side="blue"``.
+        cost_weight: weight in the reward that blue learns from of what it does to itself, 1 by default. Only
+            with ``side="both"``.
         end: what the last step of an episode is: ``"both"`` terminated and truncated, as in CybORG (the
             default), ``"terminated"`` or ``"truncated"``.
         vary: ``"none"`` (the default): all episodes are of the same game; ``"robust"``: each draws sizes,
@@ -89,6 +98,7 @@ def make(
     """
     _check("side", side, _SIDES)
     own = {"rewards": rewards, "team_share": team_share, "contractor": contractor}
+    own |= {"red_reward": red_reward, "cost_weight": cost_weight}
     own |= {"observation": observation, "busy": busy, "traffic": traffic, "idle": idle, "messages": messages}
     _check_fits(side, red=red, blue=blue, **own)
     _check("green policy", green, GREEN_POLICIES)
@@ -116,10 +126,12 @@ def make(
         "messages": messages,
     }
     if side == "both":
-        return TwoSidedCC4(**settings, scripts=_scripts(red))
+        both = TwoSidedCC4(**settings, scripts=_scripts(red))
+        return _rewarded(both, red_reward or "zero_sum", 1.0 if cost_weight is None else float(cost_weight))
     world = TwoSidedCC4(**settings)
     if side == "red":
-        return one_side(world, "red", _opponent("blue", blue or "idle", world))
+        both = _rewarded(world, red_reward or "zero_sum")
+        return one_side(both, "red", _opponent("blue", blue or "idle", world))
     if isinstance(red, (list, tuple)):
         names = _scripts(red)
         if len(names) > 1 and set(names) <= set(REDS):
@@ -143,13 +155,24 @@ def _shared(world: World, rewards: str, team_share: float, contractor: str) -> W
     return SharedRewards(world, rewards, float(team_share), contractor)
 
 
+def _rewarded(world: TwoSidedCC4, red_reward: str, cost_weight: float = 1.0) -> World:
+    """The world with the rewards that its sides are to learn from."""
+    _check("red_reward", red_reward, RED_REWARDS)
+    if not 0 <= cost_weight < float("inf"):
+        raise ValueError(f"cc4: cost_weight is {cost_weight}; it must be a number of at least 0")
+    if (red_reward, cost_weight) == ("zero_sum", 1.0):
+        return world
+    return SideRewards(world, red_reward, cost_weight)
+
+
 _LEARNING = ("rewards", "team_share", "contractor")
 #: arguments that a side does not have, and who has them
 _FOREIGN = {
-    "blue": {"blue": "side='red'"},
+    "blue": {"blue": "side='red'", "red_reward": "side='red' or 'both'", "cost_weight": "side='both'"},
     "red": dict.fromkeys(
         ("red", "observation", "busy", "traffic", "idle", "messages", *_LEARNING), "side='blue'"
-    ),
+    )
+    | {"cost_weight": "side='both'"},
     "both": {"blue": "side='red'"} | dict.fromkeys(_LEARNING, "side='blue'"),
 }
 
