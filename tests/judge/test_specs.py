@@ -9,7 +9,8 @@ from garrison.core.policy import Constant, Pool
 from garrison.core.world import World
 from garrison.core.wrappers import AutoReset
 from garrison.judge import specs
-from garrison.judge.specs import LoadedRun, Source
+from garrison.judge.specs import Source
+from garrison.training.loaded import LoadedRun
 from garrison.runs import directory
 from garrison.training.config import Training
 from garrison.worlds.toy.network import Network

@@ -19,9 +19,10 @@ from garrison.judge import specs
 from garrison.judge.evaluate import check_seeds
 from garrison.judge.evaluation import Figures
 from garrison.judge.match import EPISODES, SEED, Match, OnProgress
-from garrison.judge.specs import LoadedRun, Which
+from garrison.judge.specs import Which
 from garrison.judge.tables import tables
 from garrison.training.config import make_world, parse_options
+from garrison.training.loaded import LoadedRun
 
 #: The policies of a match by name: one each, or one per training seed of a run.
 Policies = dict[str, Policy | list[Policy]]

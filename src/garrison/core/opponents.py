@@ -28,7 +28,7 @@ GROUPS = 8  # of environments, at most
 
 
 class Met(Struct):
-    """The opponent that an environment meets, or those of groups: then all but ``scripts`` has an axis [group].
+    """The opponent that an environment meets; or those of groups: all but ``scripts`` has an axis [group].
 
     A policy. All scripts decide, and one network of each stack; the actions of one of them are taken.
     """
@@ -122,9 +122,9 @@ def gathered(
     """
     given = np.ones(len(policies)) if weights is None else np.asarray(list(weights), float)
     if not policies or given.shape != (len(policies),):
-        raise ValueError(f"{given.size} weights for {len(policies)} opponents; name at least one, with one each")
+        raise ValueError(f"{given.size} weights for {len(policies)} opponents; it needs one for each")
     if not np.isfinite(given).all() or (given < 0).any() or given.sum() <= 0:
-        raise ValueError(f"weights of opponents are {given.tolist()}; they must be at least 0, and one above 0")
+        raise ValueError(f"weights of opponents are {given.tolist()}; they must be at least 0, one above 0")
     alike: dict[Any, list[tuple[str, Any, float]]] = {}
     for (name, policy), weight in zip(policies.items(), given.tolist(), strict=True):
         whole = jax.tree.map(lambda x: jnp.asarray(x) if isinstance(x, np.ndarray) else x, policy)

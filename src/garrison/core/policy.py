@@ -78,7 +78,7 @@ def act(
 
 
 def members_of(policy: Any) -> tuple[Any, ...]:
-    """The policies that a pool, or :mod:`garrison.core.opponents`, is made of; of any other policy, itself."""
+    """The policies that a pool or :mod:`garrison.core.opponents` is made of; of any other, itself."""
     members = getattr(policy, "members", None)
     return (policy,) if members is None else tuple(one for member in members for one in members_of(member))
 

@@ -172,6 +172,10 @@ class OneSide(Wrapper):
         self.side_agents(side)
         return self.world.policies(self.side)
 
+    def teachers(self, side: str | None = None) -> dict[str, Policy]:
+        self.side_agents(side)
+        return super().teachers(self.side)
+
     def entities(self, side: str | None = None) -> Entities | None:
         self.side_agents(side)
         return super().entities(self.side)

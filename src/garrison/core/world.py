@@ -199,6 +199,13 @@ class World(ABC):
             idle = {"idle": Constant(tuple(self.idle_actions[i] for i in rows))}
         return {**idle, "random": Random()}
 
+    def teachers(self, side: str | None = None) -> dict[str, Policy]:
+        """Policies by name whose choices learners of a side can be taught; by default :meth:`policies`.
+
+        They may be privileged, as only training asks them.
+        """
+        return self.policies(side)
+
     def entities(self, side: str | None = None) -> Entities | None:
         """What observations and actions of a side are about; None, the default, where that is not said.
 

@@ -98,6 +98,9 @@ class Wrapper(World):
     def policies(self, side: str | None = None) -> dict[str, Policy]:
         return self.world.policies(side)
 
+    def teachers(self, side: str | None = None) -> dict[str, Policy]:
+        return self.world.teachers(side)
+
     def entities(self, side: str | None = None) -> Entities | None:
         return self.world.entities(side)
 
@@ -299,6 +302,15 @@ class Vectorize(Wrapper):
         self, state: State, obs: Float32[Array, "env agent feature"], kind: str = "concat"
     ) -> Float32[Array, "env number"]:
         return jax.vmap(partial(self.world.global_state, kind=kind))(state, obs)
+
+
+def innermost(world: World, state: State) -> State:
+    """The state of the world that all wrappers are around, with :class:`Vectorize` of many environments."""
+    if isinstance(world, Vectorize):
+        world = world.world
+    while isinstance(world, Wrapper):
+        world, state = world.world, world.inner(state)
+    return state
 
 
 def env_keys(key: PRNGKeyArray, num_envs: int) -> Key[Array, "{num_envs}"]:

@@ -21,11 +21,10 @@ from typing import Any, Literal
 from garrison.core.plugins import did_you_mean
 from garrison.core.policy import Policy, Pool
 from garrison.core.sides import OneSide, other_side
-from garrison.core.world import World, observed_by
+from garrison.core.world import World
 from garrison.runs import directory
 from garrison.runs.directory import RunDirectory
-from garrison.training.config import Training, option_texts
-from garrison.training.seeds import load_policies
+from garrison.training.loaded import check_fit, load_run, only, run_of
 
 Which = Literal["latest", "best"]
 
@@ -40,52 +39,7 @@ class Source:
     names: Callable[[World], Iterable[str]] = lambda world: ()
 
 
-@dataclass(frozen=True)
-class LoadedRun:
-    """The policies of a run, or one of them."""
-
-    spec: str
-    training: Training
-    world: World  # that it was trained in
-    policies: tuple[Policy, ...]  # one per training seed
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        return option_texts(self.training.options)
-
-
 # ---------------------------------------------------------------- runs
-
-
-def run_of(spec: str) -> tuple[Path, int | None] | None:
-    """The run directory and the training seed of ``RUN`` or ``RUN:SEED``; None for other specs."""
-    if (path := directory.find(spec)) is not None:
-        return path, None
-    name, _, number = spec.rpartition(":")
-    if name and number.isdecimal() and (path := directory.find(name)) is not None:
-        return path, int(number)
-    return None
-
-
-def load_run(spec: str | Path | RunDirectory, which: str = "latest", greedy: bool = False) -> LoadedRun:
-    """The policies of a run, given as ``RUN``, ``RUN:SEED`` or a ``Run``.
-
-    Args:
-        which: "latest", "best", or the name of a kept checkpoint, such as "step-00000100".
-        greedy: whether policies take their most probable actions instead of sampling.
-
-    Raises:
-        FileNotFoundError: for a directory that is not a run, and for a missing checkpoint.
-        ValueError: for a seed that the run does not have, and for a checkpoint that does not fit.
-    """
-    spec = str(spec.path if isinstance(spec, RunDirectory) else spec)
-    path, number = run_of(spec) or (Path(spec), None)
-    training, world, policies = load_policies(directory.load(path), which, greedy)
-    if number is None:
-        return LoadedRun(spec, training, world, tuple(policies))
-    if number >= len(policies):
-        raise ValueError(f"{path} has {len(policies)} training seeds, counted from 0; there is no {number}")
-    return LoadedRun(spec, training, world, (policies[number],))
 
 
 def run_label(spec: str) -> str:
@@ -104,24 +58,6 @@ def labels(specs: Sequence[str], taken: Container[str] = ()) -> dict[str, str]:
         spec: name if names.count(name) == 1 and name not in taken else whole[spec]
         for spec, name in short.items()
     }
-
-
-def check_fit(run: LoadedRun, world: World) -> None:
-    """Raise ``ValueError`` if the policies of a run cannot play in ``world``."""
-    trained_in = run.world
-    world = observed_by(world, [trained_in])
-    if world.agents != trained_in.agents or not _same_actions(world, trained_in):
-        here = f"{world.num_agents} agents with {world.action_counts} actions"
-        there = f"{trained_in.num_agents} with {trained_in.action_counts}"
-    elif world.observation_size < trained_in.observation_size:
-        here, there = f"{world.observation_size} features", f"{trained_in.observation_size}"
-    else:
-        return
-    side = f" as {_only(world.sides)}" if world.two_sided() is not None else ""
-    raise ValueError(
-        f"the policies of {run.spec} cannot play {world.name!r}{side}: it has {here}, "
-        f"and {run.training.world!r}, in which they were trained, {there}"
-    )
 
 
 # ---------------------------------------------------------------- any spec
@@ -160,7 +96,7 @@ def unknown(spec: str, world: World, known: Sequence[str]) -> str:
             f"{spec} is a submission to CAGE Challenge 4, which plays on CybORG only: "
             f"garrison eval {shlex.quote(spec)} --on cyborg"
         )
-    side = f" ({_only(world.sides)})" if world.two_sided() is not None else ""
+    side = f" ({only(world.sides)})" if world.two_sided() is not None else ""
     return (
         f"{spec} is neither a run directory nor a policy of world {world.name!r}{side}"
         f"{did_you_mean(spec, known)}; its policies: "
@@ -226,18 +162,3 @@ def pooled(policies: Sequence[Policy]) -> Policy:
     if len(policies) == 1:
         return policies[0]
     return Pool(tuple(policies), jnp.ones(len(policies), jnp.float32))
-
-
-def _same_actions(world: World, trained_in: World) -> bool:
-    """Whether the actions of ``trained_in`` are those of ``world``, which may have scripts behind them."""
-    pairs = list(zip(world.action_counts, trained_in.action_counts, strict=True))
-    if any(here < there for here, there in pairs):
-        return False
-    return all(
-        here == there or world.action_labels(agent)[:there] == trained_in.action_labels(agent)
-        for agent, (here, there) in enumerate(pairs)
-    )
-
-
-def _only(sides: Any) -> str:
-    return ", ".join(sides)

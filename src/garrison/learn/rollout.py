@@ -19,7 +19,7 @@ from garrison.core.policy import Obs
 from garrison.core.struct import Struct
 from garrison.core.typing import Array, Bool, Float32, Int, Int32, PRNGKeyArray, Shaped
 from garrison.core.world import State, Step, World
-from garrison.core.wrappers import AutoReset, EpisodeStats, Vectorize, Wrapper
+from garrison.core.wrappers import AutoReset, EpisodeStats, Vectorize, Wrapper, innermost
 
 
 class Seen(Struct):
@@ -36,8 +36,8 @@ Act = Callable[
     [PRNGKeyArray, Any, Seen],
     tuple[Any, Int32[Array, "env agent"], Float32[Array, "env agent"], Float32[Array, "env agent"]],
 ]
-#: key, memory of the teacher, seen -> its next memory, its actions
-Teach = Callable[[PRNGKeyArray, Any, Seen], tuple[Any, Int32[Array, "env agent"]]]
+#: key, memory of the teacher, seen, state of the innermost world -> its next memory, its actions
+Teach = Callable[[PRNGKeyArray, Any, Seen, State], tuple[Any, Int32[Array, "env agent"]]]
 #: memory, seen -> value
 Value = Callable[[Any, Seen], Float32[Array, "env agent"]]
 
@@ -170,7 +170,8 @@ def play(
         assert now.mask is not None  # as an action is asked for
         teacher, taught = at.teacher, None
         if teach is not None:
-            teacher, taught = teach(jax.random.fold_in(act_key, 1), teacher, now)
+            state = innermost(envs, at.state)
+            teacher, taught = teach(jax.random.fold_in(act_key, 1), teacher, now, state)
         obs, state, step = envs.step(step_key, at.state, action)
         final = Seen(step.final_obs, step.final_mask, goes_on, step.info.get("final_global_state"))
         row = Rollout(
@@ -274,7 +275,7 @@ def mean_return(rollout: Rollout) -> tuple[Float32[Array, ""], Int[Array, ""]]:
 
 
 def returns_by_opponent(rollout: Rollout, names: tuple[str, ...]) -> dict[str, Array]:
-    """The same against each opponent, and its share of the episodes, by ``return/NAME`` and ``share/NAME``."""
+    """The same against each opponent, and its share of the episodes: ``return/NAME``, ``share/NAME``."""
     found: dict[str, Array] = {}
     if rollout.opponent is None:
         return found

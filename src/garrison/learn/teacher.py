@@ -6,6 +6,7 @@ With PPO's objective beside it this is kickstarting (Schmitt et al. 2018, arXiv 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -24,18 +25,19 @@ NOTHING = -1  # the teacher's action where it has none that is legal
 def of(name: str | None, world: World) -> Policy | None:
     """The teacher of that name; None for None.
 
-    Raises ``ValueError`` for a policy that the world does not have, or that reads more than its learners see.
+    A privileged one reads the state; of others, ``ValueError`` is raised for those that read more than the
+    learners see. Likewise for policies that the world does not have.
     """
     if name is None:
         return None
-    policies = world.policies()
+    policies = world.teachers()
     if name not in policies:
         raise ValueError(
             f"teacher is {name!r}; policies of world {world.name!r}: {', '.join(policies) or 'none'}"
         )
     teacher = policies[name]
     reads, order = policy.observation_of(teacher), world.observations
-    if reads is None:
+    if reads is None or reads == policy.STATE:
         return teacher
     if reads not in order or world.observation not in order:
         raise ValueError(f"teacher {name!r} reads {reads!r}, which no agent of world {world.name!r} sees")
@@ -55,15 +57,15 @@ def memory(teacher: Policy, key: PRNGKeyArray, world: World, num_envs: int) -> A
 def teach(teacher: Policy, world: World) -> Teach:
     """What the teacher would do; :data:`NOTHING` where that is not legal."""
 
-    def choose(key: Array, before: Any, seen: Seen) -> tuple[Any, Array]:
+    def choose(key: Array, before: Any, seen: Seen, state: Any) -> tuple[Any, Array]:
         assert seen.mask is not None  # as an action is asked for
         start_key, act_key = jax.random.split(key)
         num_envs = len(seen.first)
         fresh = memory(teacher, start_key, world, num_envs)
         own = jax.tree.map(lambda new, old: jax.vmap(jnp.where)(seen.first, new, old), fresh, before)
         keys = jax.random.split(act_key, num_envs)
-        obs = seen.obs[..., : policy.observation_size_of(teacher)]
-        actions, after = jax.vmap(teacher.act)(keys, obs, seen.mask, own)
+        act = partial(policy.act, teacher)
+        actions, after = jax.vmap(act)(keys, seen.obs, state, seen.mask, own)
         legal = jnp.take_along_axis(seen.mask, actions[..., None], axis=-1)[..., 0]
         return after, jnp.where(legal, actions, NOTHING)
 

@@ -21,14 +21,16 @@ from garrison.core.world import World
 from garrison.runs.directory import RunDirectory
 
 #: Version of the JSON format; older ones are upgraded when they are read.
-FORMAT = 6
+FORMAT = 7
 #: Hyperparameters that were added after a format; their defaults keep what was there before.
 _ADDED = {
     2: ("decision_share", "pieces", "entropy_until", "reward_memory", "critic_observation"),
     3: ("teacher", "teacher_coef", "teacher_end", "teacher_until", "policy_coef"),
     4: ("normalize_per_agent",),
     5: ("layer_norm", "novelty", "novelty_coef", "novelty_ignore", "priority", "priority_beta"),
+    6: (),
 }
+_WITH_OPPONENTS = 7  # the first format that names them
 #: File of a run directory by which runs of the first format say that PyTorch trains them.
 _TORCH_MARK = "torch.json"
 
@@ -59,6 +61,9 @@ class Training:
     """Implementation that trains: jax, or torch-ippo."""
     learner_options: dict[str, Any] = field(default_factory=dict)
     """Options of the learner."""
+    opponents: tuple[str, ...] = ()
+    """Opponents to draw from, in place of the world's own: scripts of the other side and runs, with weights
+    where they differ, as in guard=2 idle runs/base:0."""
     start_from: dict[str, Any] | None = None
     """The networks that training starts from: ``run``, ``checkpoint``, ``iteration``, ``seed``."""
     extended: tuple[dict[str, int], ...] = ()
@@ -233,6 +238,8 @@ def _upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
     if version not in (*_ADDED, FORMAT):
         raise ValueError(f"format is {version!r}; this version of Garrison reads the formats 1 to {FORMAT}")
     data = {name: value for name, value in data.items() if name != "format"}
+    if version < _WITH_OPPONENTS:
+        data["opponents"] = ()
     later = [name for before, names in _ADDED.items() if before >= version for name in names]
     return _with_added(data, later) if later else data
 
@@ -275,6 +282,7 @@ def _from_format_1(data: Mapping[str, Any]) -> dict[str, Any]:
         "settings": _fields(config) | renamed,
         "learner": data.get("learner", "jax"),
         "learner_options": data.get("learner_options", {}),
+        "opponents": (),
         "start_from": None,
         "extended": (),
     }

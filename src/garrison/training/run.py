@@ -16,7 +16,7 @@ from garrison.core.world import World
 from garrison.runs import directory
 from garrison.runs.directory import RunDirectory
 from garrison.training import html, seeds
-from garrison.training.config import Training, make_world, read
+from garrison.training.config import Training, read
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +26,8 @@ class Run(RunDirectory):
     training: Training
 
     def world(self) -> World:
-        """The world of the training."""
-        return make_world(self.training.world, self.training.options)
+        """The world of the training, with its opponents."""
+        return seeds.world_of(self.training, self)
 
     def policies(self, which: str = "latest", greedy: bool = False) -> list[Policy]:
         """The policy of each seed.

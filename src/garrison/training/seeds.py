@@ -13,6 +13,7 @@ import numpy as np
 
 from garrison.algos import Algorithm
 from garrison.core.policy import Policy
+from garrison.core.sides import OneSide
 from garrison.core.world import World
 from garrison.runs import checkpoint, hosts, sinks
 from garrison.runs.directory import RunDirectory
@@ -34,10 +35,19 @@ def check(training: Training) -> World:
     """
     training.check()
     sinks.check(training.sinks)
-    world = make_world(training.world, training.options)
+    world = world_of(training)
     training.algo.check(training.settings, world)
     hosts.check(training.settings.num_envs, training.algo.holds_environments(training.settings, world))
     return world
+
+
+def world_of(training: Training, run: RunDirectory | None = None) -> World:
+    """The world of a training, with its opponents; see :func:`garrison.training.opponents.world`."""
+    if not training.opponents:
+        return make_world(training.world, training.options)
+    from garrison.training import opponents
+
+    return opponents.world(training, run)
 
 
 def init(training: Training, world: World) -> Any:
@@ -172,15 +182,25 @@ def policies(
 
 
 def load_policies(
-    run: RunDirectory, which: str = "latest", greedy: bool = False
+    run: RunDirectory, which: str = "latest", greedy: bool = False, side: str | None = None
 ) -> tuple[Training, World, list[Policy]]:
-    """The configuration of a run, the world it trained in, and the policy of each of its seeds.
+    """The configuration of a run, its world without opponents of the training, and each seed's policy.
 
-    ``which`` names a checkpoint: "latest", "best", or one that was kept, such as "step-00000100".
+    Args:
+        which: a checkpoint: "latest", "best", or one that was kept, such as "step-00000100".
+        side: whose policies, where both sides learned; then the world is that side's, not for playing.
     """
     training = read(run)
     world = make_world(training.world, training.options)
-    return training, world, policies(run, training, world, which, greedy)
+    states = load_state(run, training, world_of(training, run), which)
+    if getattr(training.algo, "LEARNS_BOTH_SIDES", False):
+        if side is None:
+            sides = ", ".join(world.sides)
+            raise ValueError(f"in {run.path} both sides learned: name one ({sides}), with --side")
+        world.side_agents(side)
+        world = OneSide(world, side, None)
+    numbers = range(training.num_seeds)
+    return training, world, [training.algo.policy(select(states, one), world, greedy) for one in numbers]
 
 
 def progress(run: RunDirectory) -> tuple[int, int]:

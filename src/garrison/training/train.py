@@ -25,7 +25,7 @@ from garrison.learn import shard
 from garrison.runs import checkpoint, directory, hosts, sinks
 from garrison.runs.directory import RunDirectory
 from garrison.runs.retention import CheckpointRetention
-from garrison.training import learner, loop, seeds, start
+from garrison.training import learner, loop, opponents, seeds, start
 from garrison.training.config import Training
 from garrison.training.loop import Diverged
 from garrison.training.run import Run
@@ -67,11 +67,13 @@ def create(training: Training, out: Path | None = None) -> Run:
     start.check(training, world)
     # Recorded, so that resuming or repeating the run rounds as it does.
     training = dataclasses.replace(training, parallel_seeds=seeds.parallel(training, world))
-    if not hosts.first():
-        return Run(hosts.temporary(training.to_json()).path, training)
-    path = out or directory.default_path(training.world)
-    facts = learner.get(training.learner).facts(training)
-    return Run(directory.create(path, training.to_json(), facts).path, training)
+    if hosts.first():
+        facts = learner.get(training.learner).facts(training)
+        made = directory.create(out or directory.default_path(training.world), training.to_json(), facts)
+    else:
+        made = hosts.temporary(training.to_json())
+    opponents.keep(training, made)
+    return Run(made.path, training)
 
 
 def extend(run: Run, total_steps: int) -> Run:

@@ -53,6 +53,12 @@ ACTIONS[:, :] = (T.Red.SLEEP, T.NO_HOST, T.NO_SUBNET)
 for _r in range(T.NUM_RED):
     ACTIONS[_r, : ACTION_COUNTS[_r]] = _actions(_r)
 
+# [agent, kind, host or subnet]: index of the action; 0, Sleep, where there is none
+_INDEX = np.zeros((T.NUM_RED, len(T.RED_NAMES), T.NUM_HOSTS + 1), np.int32)
+for _r in range(T.NUM_RED):
+    for _i, (_kind, _host, _subnet) in enumerate(_actions(_r)[1:], start=1):
+        _INDEX[_r, _kind, _subnet if _kind == T.Red.DISCOVER else _host] = _i
+
 _TARGET_COUNT = max(len(targets(r)) for r in range(T.NUM_RED))
 _TARGETS = np.full((T.NUM_RED, _TARGET_COUNT), T.ROOT_HOST, np.uint8)  # padded with a host red never knows
 for _r in range(T.NUM_RED):
@@ -83,6 +89,14 @@ def decode_red(state: State, index: Int[Array, "red"]) -> RedAction:
     return RedAction(
         kind=kind, session=_source(state, kind, host), host=host, subnet=entry[:, 2], hostname=host
     )
+
+
+def encode_red(action: RedAction) -> Int32[Array, "red"]:
+    """Indices of decisions, whatever their source session; Sleep for what the list does not have."""
+    agents = jnp.arange(T.NUM_RED)
+    kind, host = (jnp.asarray(x).astype(jnp.int32) for x in (action.kind, action.host))
+    place = jnp.where(kind == T.Red.DISCOVER, jnp.asarray(action.subnet).astype(jnp.int32), host)
+    return jnp.asarray(_INDEX)[agents, kind, jnp.minimum(place, T.NUM_HOSTS)].astype(jnp.int32)
 
 
 def scripted(index: Int[Array, "red"], script: int) -> Bool[Array, "red"]:

@@ -112,9 +112,7 @@ def initial(state: State) -> Paid:
     )
 
 
-def progress_of(
-    paid: Paid, before: State, events: Events, after: State
-) -> tuple[Float32[Array, ""], Paid]:
+def progress_of(paid: Paid, before: State, events: Events, after: State) -> tuple[Float32[Array, ""], Paid]:
     """The shaped reward of a step, and what has been paid for after it."""
     held, rooted = footholds(after)
     succeeded = events.red_ran & (events.red_outcome == T.Outcome.TRUE)

@@ -25,7 +25,8 @@ from garrison.core.world import Restriction, World
 from garrison.worlds.cc4 import red_view, reds
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
-from garrison.worlds.cc4.agents import blue, red
+from garrison.worlds.cc4.agents import blue, listed, red
+from garrison.worlds.cc4.agents.listed import Listed
 from garrison.worlds.cc4.assets import BLUE as BLUE_ASSETS
 from garrison.worlds.cc4.assets import Blue as Assets
 from garrison.worlds.cc4.behavior import BLUE, RED, Blue, Red
@@ -128,6 +129,13 @@ class TwoSidedCC4(Simulation):
             for number, name in enumerate(self.scripts)
         }
         return {**super().policies("red"), **scripts}
+
+    def teachers(self, side: str | None = None) -> dict[str, Policy]:
+        """Also the scripted reds, by red's list of actions."""
+        known = self.policies(side)
+        if side == "red":
+            known |= {name: Listed(name, self.overrides) for name in listed.NAMES}
+        return known
 
     def entities(self, side: str | None = None) -> Entities | None:
         self.side_agents(side)
