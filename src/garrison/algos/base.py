@@ -38,6 +38,8 @@ _ALGORITHMS = Plugins(
         "qmix": "garrison.algos.qmix",
         "maddpg": "garrison.algos.maddpg",
         "pqn": "garrison.algos.pqn",
+        "self-ippo": "garrison.algos.self_play:IPPO",
+        "self-mappo": "garrison.algos.self_play:MAPPO",
     },
 )
 

@@ -106,9 +106,8 @@ def init(config: Config, world: World, key: jax.Array) -> TrainState:
     return ppo.start(config, seen, net, optim.init(net), memory, key, reset_key, acting=world)
 
 
-def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState, Rollout]:
-    """Play one rollout with the current policy."""
-    net = state.net
+def player(config: Config, world: World, net: Any) -> ppo.Player:
+    """How a network plays."""
 
     def act(key: jax.Array, memory: Any, seen: Seen) -> tuple[Any, jax.Array, jax.Array, jax.Array]:
         assert seen.mask is not None  # as an action is asked for
@@ -119,9 +118,12 @@ def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState
         return jax.vmap(net)(memory, seen.obs, seen.first)[1][1]
 
     pack = None if config.decision_share is None else net.pack
-    return ppo.collect(
-        config, _seen(config, world), state, act, value, net.initial_carry(world.num_agents), pack=pack
-    )
+    return ppo.Player(act, value, net.initial_carry(world.num_agents), pack=pack)
+
+
+def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState, Rollout]:
+    """Play one rollout with the current policy."""
+    return ppo.collect(config, _seen(config, world), state, player(config, world, state.net))
 
 
 def loss(

@@ -80,9 +80,9 @@ def _initial_memory(both: Nets, world: World) -> Any:
     }
 
 
-def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState, Rollout]:
-    """Play one rollout with the current actors, and value it by the critic."""
-    actor, critic = state.net["actor"], state.net["critic"]
+def player(config: Config, world: World, net: Nets) -> ppo.Player:
+    """How actors play, and the critic values it."""
+    actor, critic = net["actor"], net["critic"]
 
     def act(key: jax.Array, memory: Any, seen: Seen) -> tuple[Any, jax.Array, jax.Array, jax.Array]:
         assert seen.mask is not None  # as an action is asked for
@@ -93,9 +93,12 @@ def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState
     def value(memory: Any, seen: Seen) -> jax.Array:
         return jax.vmap(critic)(memory["critic"], seen.global_state, seen.first)[1]
 
-    return ppo.collect(
-        config, world, state, act, value, _initial_memory(state.net, world), experience.state_kinds(config)
-    )
+    return ppo.Player(act, value, _initial_memory(net, world), experience.state_kinds(config))
+
+
+def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState, Rollout]:
+    """Play one rollout with the current actors."""
+    return ppo.collect(config, world, state, player(config, world, state.net))
 
 
 def loss(

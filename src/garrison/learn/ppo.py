@@ -192,27 +192,29 @@ def start(
 # ---------------------------------------------------------------- experience
 
 
-def collect(
-    config: Settings,
-    world: World,
-    state: TrainState,
-    act: rollout.Act,
-    value: rollout.Value,
-    memory: Any,
-    global_states: tuple[str, ...] = (),
-    pack: Callable[[Float32[Array, "agent feature"]], Any] | None = None,
-) -> tuple[TrainState, Rollout]:
-    """Play one rollout. ``memory`` is that of the networks at the start of an episode of one environment."""
+@dataclass(frozen=True)
+class Player:
+    """How networks play, and what a rollout of theirs keeps."""
+
+    act: rollout.Act
+    value: rollout.Value
+    memory: Any  # of the networks at the start of an episode of one environment
+    global_states: tuple[str, ...] = ()
+    pack: Callable[[Float32[Array, "agent feature"]], Any] | None = None
+
+
+def collect(config: Settings, world: World, state: TrainState, player: Player) -> tuple[TrainState, Rollout]:
+    """Play one rollout."""
     return experience.collect(
         config,
         world,
         state,
-        act,
-        value,
-        memory,
-        global_states,
+        player.act,
+        player.value,
+        player.memory,
+        player.global_states,
         chunk=config.chunk,
-        pack=pack,
+        pack=player.pack,
         teacher=teachers.of(config.teacher, world),
         ends=config.novelty is not None,
     )
