@@ -18,6 +18,7 @@ from garrison.worlds.cc4.agents.red import POLICIES as RED_POLICIES
 from garrison.worlds.cc4.env import BUSY, CC4, ENDS, OBSERVATIONS, Episode, play
 from garrison.worlds.cc4.messages import MESSAGES
 from garrison.worlds.cc4.options import Options, default_options
+from garrison.worlds.cc4.red_acts import OBSERVATIONS as RED_OBSERVATIONS
 from garrison.worlds.cc4.reds import REDS
 from garrison.worlds.cc4.shares import CONTRACTOR, REWARDS, SharedRewards
 from garrison.worlds.cc4.side_rewards import RED_REWARDS, SideRewards
@@ -43,6 +44,7 @@ def make(
     rewards: str | None = None,
     team_share: float | None = None,
     contractor: str | None = None,
+    red_observation: str | None = None,
     red_reward: str | None = None,
     cost_weight: float | None = None,
     end: str = "both",
@@ -80,6 +82,8 @@ def make(
         team_share: with ``"area"`` and ``"cause"`` the part, 0 (the default) to 1, that is the team's reward.
         contractor: ``"count"`` (the default), or ``"leave_out"``: blue learns from rewards without Impacts in
             the contractor network. Only with ``side="blue"``.
+        red_observation: what red observes: ``"known"`` (the default), what it knows; or ``"acts"``, also what
+            it can remember of its own acts. Not with ``side="blue"``.
         red_reward: what red learns from: ``"zero_sum"`` (the default), what blue loses; ``"coupled"``, of
             that what red does to blue, not what blue does to itself by blocks and Restores; ``"shaped"``,
             steps of an attack, which become ``"zero_sum"`` over the first 30% of a training. Judges use what
@@ -98,7 +102,7 @@ def make(
     """
     _check("side", side, _SIDES)
     own = {"rewards": rewards, "team_share": team_share, "contractor": contractor}
-    own |= {"red_reward": red_reward, "cost_weight": cost_weight}
+    own |= {"red_observation": red_observation, "red_reward": red_reward, "cost_weight": cost_weight}
     own |= {"observation": observation, "busy": busy, "traffic": traffic, "idle": idle, "messages": messages}
     _check_fits(side, red=red, blue=blue, **own)
     _check("green policy", green, GREEN_POLICIES)
@@ -109,6 +113,7 @@ def make(
     _check("traffic", traffic, restrict.TRAFFIC)
     _check("idle", idle, restrict.IDLE)
     _check("messages", messages, MESSAGES)
+    _check("red_observation", red_observation or "known", RED_OBSERVATIONS)
     _check("end", end, tuple(ENDS))
     _check("vary", vary, VARIATIONS)
     if side == "blue" and red == "discovery" and "red_probability" in options:
@@ -126,10 +131,11 @@ def make(
         "messages": messages,
     }
     if side == "both":
-        both = TwoSidedCC4(**settings, scripts=_scripts(red))
+        both = TwoSidedCC4(**settings, scripts=_scripts(red), red_observation=red_observation or "known")
         return _rewarded(both, red_reward or "zero_sum", 1.0 if cost_weight is None else float(cost_weight))
     world = TwoSidedCC4(**settings)
     if side == "red":
+        world = TwoSidedCC4(**settings, red_observation=red_observation or "known")
         both = _rewarded(world, red_reward or "zero_sum")
         return one_side(both, "red", _opponent("blue", blue or "idle", world))
     if isinstance(red, (list, tuple)):
@@ -168,7 +174,8 @@ def _rewarded(world: TwoSidedCC4, red_reward: str, cost_weight: float = 1.0) -> 
 _LEARNING = ("rewards", "team_share", "contractor")
 #: arguments that a side does not have, and who has them
 _FOREIGN = {
-    "blue": {"blue": "side='red'", "red_reward": "side='red' or 'both'", "cost_weight": "side='both'"},
+    "blue": {"blue": "side='red'", "cost_weight": "side='both'"}
+    | dict.fromkeys(("red_observation", "red_reward"), "side='red' or 'both'"),
     "red": dict.fromkeys(
         ("red", "observation", "busy", "traffic", "idle", "messages", *_LEARNING), "side='blue'"
     )

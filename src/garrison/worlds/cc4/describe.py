@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from garrison.worlds.cc4 import recall, red_view, rich, truth
+from garrison.worlds.cc4 import recall, red_acts, red_view, rich, truth
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.events import Events
 
@@ -68,10 +68,13 @@ def red_action_labels(agent: int, scripts: Sequence[str] = ()) -> list[str]:
     return listed + [f"Script {name}" for name in scripts]
 
 
-def red_observation_labels(agent: int) -> list[str]:
-    """One label per element of a red agent's vector, in index order."""
+def red_observation_labels(agent: int, observation: str = "known") -> list[str]:
+    """One label per element of a red agent's vector, in index order (§11)."""
     hosts = [T.HOST_NAMES[h] for h in red_view.targets(agent)]
-    return list(red_view.GENERAL) + [f"{host}: {name}" for host in hosts for name in red_view.PER_TARGET]
+    labels = red_view.GENERAL + [f"{host}: {name}" for host in hosts for name in red_view.PER_TARGET]
+    if observation == "known":
+        return labels
+    return labels + ["padding"] * (red_acts.START - len(labels)) + red_acts.labels(agent)
 
 
 def _numpy(tree: Any) -> Any:

@@ -1,4 +1,8 @@
-"""CC4's entities for networks: blue's hosts, and its links from other subnets (§7.1, §7.2, §7.6)."""
+"""CC4's entities for networks (§7.1, §7.2, §7.6, §11).
+
+Blue's are its hosts and its links from other subnets; red's the hosts of its subnets, the servers of others
+that it can come to know, and its subnets.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from garrison.core.entities import NONE, Entities, Kind
-from garrison.worlds.cc4 import recall, restrict, rich, truth
+from garrison.worlds.cc4 import recall, red_acts, red_view, restrict, rich, truth
 from garrison.worlds.cc4 import tables as T
 
 _ZONES = [(agent, k, zone) for agent, zones in enumerate(T.BLUE_SUBNETS) for k, zone in enumerate(zones)]
@@ -120,4 +124,83 @@ def _links() -> Kind:
         exists=np.full((len(_ZONES), others), NONE, np.int32),
         actions=actions,
         verbs=tuple(verb.name for verb in _LINK_VERBS),
+    )
+
+
+# ---------------------------------------------------------------- red
+
+_SUBNETS_OF = [(agent, zone) for agent, zones in enumerate(T.RED_SUBNETS) for zone in zones]
+_FAR = T.NUM_ZONES - 1  # most servers of other subnets in a list
+
+
+@lru_cache(maxsize=2)
+def of_red(observation: str) -> Entities:
+    """What red's observation describes; see :class:`garrison.core.entities.Entities`."""
+    own = np.zeros((T.NUM_RED, 1), np.int32)  # Sleep
+    general = len(red_view.GENERAL)
+    return Entities(
+        kinds=(_targets(observation, near=True), _targets(observation, near=False), _subnets()),
+        context=np.tile(np.arange(general, dtype=np.int32), (T.NUM_RED, 1)),
+        levels=(0,) * general,
+        actions=own,
+        verbs=(T.Red.SLEEP.name,),
+    )
+
+
+def _targets(observation: str, near: bool) -> Kind:
+    """Hosts of each own subnet, or one server of each other subnet, as red lists them."""
+    groups: list[tuple[int, list[int]]] = []
+    for agent in range(T.NUM_RED):
+        listed, zones = red_view.targets(agent), T.RED_SUBNETS[agent]
+        if near:
+            groups += [(agent, [h for h in listed if T.HOST_SUBNET[h] == zone]) for zone in zones]
+        else:
+            groups.append((agent, [h for h in listed if T.HOST_SUBNET[h] not in zones]))
+    slots = _SLOTS if near else _FAR
+    shape = (len(groups), slots)
+    size = len(red_view.PER_TARGET) + (len(red_acts.OF_TARGET) if observation == "acts" else 0)
+    features = np.full((*shape, size), NONE, np.int32)
+    exists = np.full(shape, NONE, np.int32)
+    actions = np.full((*shape, len(red_view.HOST_KINDS)), NONE, np.int32)
+    constants = np.zeros((*shape, 1 + T.NUM_SUBNETS), np.float32)
+    for group, (agent, hosts) in enumerate(groups):
+        listed, index = red_view.targets(agent), red_view.ACTIONS[agent]
+        for slot, host in enumerate(hosts):
+            features[group, slot] = _places_of_target(listed.index(host), size)
+            exists[group, slot] = features[group, slot, 0]  # the address is known
+            for verb, kind in enumerate(red_view.HOST_KINDS):
+                actions[group, slot, verb] = np.flatnonzero((index[:, 0] == kind) & (index[:, 1] == host))[0]
+            constants[group, slot, [0, 1 + T.HOST_SUBNET[host]]] = T.IS_SERVER[host], 1
+    return Kind(
+        name="host" if near else "far server",
+        agents=tuple(agent for agent, _ in groups),
+        features=features,
+        constants=constants,
+        exists=exists,
+        actions=actions,
+        verbs=tuple(kind.name for kind in red_view.HOST_KINDS),
+    )
+
+
+def _places_of_target(number: int, size: int) -> np.ndarray:
+    known, acts = len(red_view.PER_TARGET), len(red_acts.OF_TARGET)
+    first = len(red_view.GENERAL) + known * number
+    places = np.concatenate([first + np.arange(known), red_acts.START + acts * number + np.arange(acts)])
+    return places[:size]
+
+
+def _subnets() -> Kind:
+    """Red's own subnets, to be discovered."""
+    known = len(red_view.GENERAL) - max(map(len, T.RED_SUBNETS))
+    place = [T.RED_SUBNETS[agent].index(zone) for agent, zone in _SUBNETS_OF]
+    features = np.array([[[known + number]] for number in place], np.int32)
+    constants = np.eye(T.NUM_SUBNETS, dtype=np.float32)[[zone for _, zone in _SUBNETS_OF]][:, None]
+    return Kind(
+        name="subnet",
+        agents=tuple(agent for agent, _ in _SUBNETS_OF),
+        features=features,
+        constants=constants,
+        exists=np.full((len(_SUBNETS_OF), 1), NONE, np.int32),
+        actions=np.array([[[1 + number]] for number in place], np.int32),
+        verbs=(T.Red.DISCOVER.name,),
     )

@@ -18,7 +18,19 @@ from garrison.core.struct import Struct
 from garrison.core.typing import Array, Bool, Float32, Int, Integer, PRNGKeyArray, Shaped
 from garrison.core.world import Restriction, Step, World
 from garrison.worlds.cc4 import draws as draw
-from garrison.worlds.cc4 import entities, observe, recall, reds, restrict, rich, roles, topology, truth, vary
+from garrison.worlds.cc4 import (
+    entities,
+    observe,
+    recall,
+    red_acts,
+    reds,
+    restrict,
+    rich,
+    roles,
+    topology,
+    truth,
+    vary,
+)
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue, green, red
@@ -34,6 +46,7 @@ from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.messages import sent
 from garrison.worlds.cc4.options import Options, default_options
 from garrison.worlds.cc4.recall import Recall
+from garrison.worlds.cc4.red_acts import RedActs
 from garrison.worlds.cc4.reward import reward_parts
 from garrison.worlds.cc4.rich import BlueMemory
 from garrison.worlds.cc4.state import State, initial_state
@@ -53,6 +66,7 @@ class Episode(Struct):
     blue_memory: BlueMemory | None = None  # what the rich observation adds; None under stock
     red_memory: FsmMemory | None = None  # of scripted reds; None where none plays that remembers
     recall: Recall | None = None  # what the contract recall adds; None below it
+    red_acts: RedActs | None = None  # what red's observation "acts" adds; None without it
 
 
 #: each begins with the features of those before it; the last is for critics alone
@@ -362,6 +376,8 @@ class Simulation(World):
         episode, events, parts, done = play(
             draws, state.replace(red_memory=memory), actions[: T.NUM_BLUE], red_action, green_kind
         )
+        if episode.red_acts is not None:
+            episode = episode.replace(red_acts=red_acts.remember(episode.red_acts, episode.state))
         with jax.named_scope("observe"):
             if messages is None and self.messages != "none":
                 messages = sent(self.messages, state.topology, state.state, episode.state)
@@ -454,10 +470,13 @@ class CC4(BlueSide, Simulation):
         return BLUE_TARGETS if red.remembers(self.scripts) else None
 
     def two_sided(self) -> World:
-        """The same game with red as a side too, of which the reds of this one are scripts."""
+        """The same game with red as a side too, of which the reds of this one are scripts.
+
+        Red observes all that it can, so that every network of that side can play.
+        """
         from garrison.worlds.cc4.two_sided import TwoSidedCC4
 
-        return TwoSidedCC4(**self.settings, scripts=self.scripts)
+        return TwoSidedCC4(**self.settings, scripts=self.scripts, red_observation="acts")
 
 
 _RED_AXIS = 1  # folded into the key of a reset to draw a red, so that the network is the same without

@@ -22,7 +22,7 @@ from garrison.worlds.cc4.choose import is_index
 from garrison.worlds.cc4.state import NO_RANK, State
 
 # kinds that name a host, in the order of the list
-_HOST_KINDS = (
+HOST_KINDS = (
     T.Red.AGGRESSIVE,
     T.Red.STEALTH,
     T.Red.DECEPTION,
@@ -43,7 +43,7 @@ def targets(agent: int) -> list[int]:
 def _actions(agent: int) -> list[tuple[int, int, int]]:
     rows: list[tuple[int, int, int]] = [(T.Red.SLEEP, T.NO_HOST, T.NO_SUBNET)]
     rows += [(T.Red.DISCOVER, T.NO_HOST, s) for s in T.RED_SUBNETS[agent]]
-    return rows + [(kind, h, T.NO_SUBNET) for kind in _HOST_KINDS for h in targets(agent)]
+    return rows + [(kind, h, T.NO_SUBNET) for kind in HOST_KINDS for h in targets(agent)]
 
 
 ACTION_COUNTS = tuple(len(_actions(r)) for r in range(T.NUM_RED))
@@ -60,9 +60,10 @@ for _r in range(T.NUM_RED):
         _INDEX[_r, _kind, _subnet if _kind == T.Red.DISCOVER else _host] = _i
 
 _TARGET_COUNT = max(len(targets(r)) for r in range(T.NUM_RED))
-_TARGETS = np.full((T.NUM_RED, _TARGET_COUNT), T.ROOT_HOST, np.uint8)  # padded with a host red never knows
+TARGETS = np.full((T.NUM_RED, _TARGET_COUNT), T.ROOT_HOST, np.uint8)  # padded with a host red never knows
+LISTED = np.arange(_TARGET_COUNT) < np.array([len(targets(r)) for r in range(T.NUM_RED)])[:, None]
 for _r in range(T.NUM_RED):
-    _TARGETS[_r, : len(targets(_r))] = targets(_r)
+    TARGETS[_r, : len(targets(_r))] = targets(_r)
 
 _OWN_SUBNETS = 3
 GENERAL = (
@@ -139,8 +140,7 @@ def vectors(state: State) -> Float32[Array, "red feature"]:
     """Observations of what each agent knows; padded with zeros."""
     general = jnp.concatenate([_general(state), _known_subnets(state)], axis=1)
     hosts = _per_target(state)
-    exists = np.arange(_TARGET_COUNT) < np.array([len(targets(r)) for r in range(T.NUM_RED)])[:, None]
-    hosts = jnp.where(exists[:, :, None], hosts, 0.0)
+    hosts = jnp.where(LISTED[:, :, None], hosts, 0.0)
     return jnp.concatenate([general, hosts.reshape(T.NUM_RED, -1)], axis=1)
 
 
@@ -163,7 +163,7 @@ def _known_subnets(state: State) -> Float32[Array, "red subnet"]:
 
 def _per_target(state: State) -> Float32[Array, "red target feature"]:
     agents = jnp.arange(T.NUM_RED)[:, None]
-    at = jnp.asarray(_TARGETS)
+    at = jnp.asarray(TARGETS)
     here = jax.vmap(lambda h: own_sessions_on(state, h), in_axes=1, out_axes=1)(at)
     root = here & (state.session_user == T.User.ROOT)[:, None]
     scanned = jnp.where(

@@ -22,7 +22,7 @@ from garrison.core.entities import Entities
 from garrison.core.policy import Actions, Constant, Mask, Obs, Policy
 from garrison.core.typing import Array, Float32, Shaped
 from garrison.core.world import Restriction, World
-from garrison.worlds.cc4 import red_view, reds
+from garrison.worlds.cc4 import entities, red_acts, red_view, reds
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue, listed, red
@@ -44,8 +44,10 @@ from garrison.worlds.cc4.env import (
     blue_restriction,
     blue_vectors,
 )
+from garrison.worlds.cc4.options import Options
 from garrison.worlds.cc4.targets import BLUE as BLUE_TARGETS
 from garrison.worlds.cc4.targets import Blue as Targets
+from garrison.worlds.cc4.topology import Topology
 
 _SIDES = {
     "blue": tuple(range(T.NUM_BLUE)),
@@ -57,11 +59,12 @@ _SIDES = {
 class TwoSidedCC4(Simulation):
     """CAGE Challenge 4 with blue and red as sides; red's reward is blue's with the sign turned.
 
-    The observation contract is blue's; red has a single one. Jitted code treats an action index outside an
-    agent's list as Sleep.
+    The observation contract is blue's; what red observes is an option of its own. Jitted code treats an
+    action index outside an agent's list as Sleep.
     """
 
     scripts: tuple[str, ...] = ()
+    red_observation: str = "known"  # "acts" adds to the vector (red_acts.OBSERVATIONS)
 
     agents = (*T.BLUE_AGENTS, *T.RED_AGENTS)
     zero_sum = True
@@ -79,7 +82,9 @@ class TwoSidedCC4(Simulation):
 
     @property
     def observation_sizes(self) -> tuple[int, ...]:
-        return (*blue_observation_sizes(self.observation), *red_view.OBSERVATION_SIZES)
+        known = self.red_observation == "known"
+        red = red_view.OBSERVATION_SIZES if known else red_acts.OBSERVATION_SIZES
+        return (*blue_observation_sizes(self.observation), *red)
 
     @property
     def score_steps(self) -> int:
@@ -97,9 +102,18 @@ class TwoSidedCC4(Simulation):
             decided = jax.tree.map(lambda new, old, here=here: jnp.where(here, new, old), choice, decided)
         return decided
 
+    def begin(self, network: Topology, options: Options | None = None) -> Episode:
+        episode = super().begin(network, options)
+        if self.red_observation == "known":
+            return episode
+        return episode.replace(red_acts=red_acts.initial(episode.state))
+
     def observe(self, episode: Episode, messages: Shaped[Array, "blue 8"] | None = None) -> Obs:
         """Observations: blue's, then red's."""
-        rows = (blue_vectors(self.observation, episode, messages), red_view.vectors(episode.state))
+        red = red_view.vectors(episode.state)
+        if episode.red_acts is not None:
+            red = red_acts.vectors(red, episode.red_acts)
+        rows = (blue_vectors(self.observation, episode, messages), red)
         return _stacked(rows, self.observation_size)
 
     def legal(self, state: Episode) -> Mask:
@@ -139,8 +153,8 @@ class TwoSidedCC4(Simulation):
 
     def entities(self, side: str | None = None) -> Entities | None:
         self.side_agents(side)
-        if side != "blue":
-            return None
+        if side == "red":
+            return entities.of_red(self.red_observation)
         return blue_entities(self.observation, self.traffic, self.messages)
 
     def restriction(self, side: str | None = None) -> Restriction | None:
@@ -197,7 +211,7 @@ class TwoSidedCC4(Simulation):
         index = self.agent_index(agent)
         if index < T.NUM_BLUE:
             return describe.blue_observation_labels(index, self.observation)
-        return describe.red_observation_labels(index - T.NUM_BLUE)
+        return describe.red_observation_labels(index - T.NUM_BLUE, self.red_observation)
 
 
 def _stacked(rows: tuple[Shaped[Array, "_ _"], ...], width: int) -> Shaped[Array, "agent {width}"]:

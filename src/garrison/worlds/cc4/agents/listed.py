@@ -16,6 +16,7 @@ from garrison.core.typing import PRNGKeyArray
 from garrison.worlds.cc4 import draws, red_view, reds
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import red
+from garrison.worlds.cc4.env import Episode
 
 #: those that need to know nothing of the network when an episode begins
 NAMES = tuple(name for name in red.POLICIES if not reds.ask_for_roles((name,)))
@@ -33,7 +34,9 @@ class Listed(Struct):
         return red.initial_memory((self.name,))
 
     def act(self, key: PRNGKeyArray, state: Any, mask: Mask, memory: Any) -> tuple[Actions, Any]:
-        """``state`` is an episode of :mod:`garrison.worlds.cc4.env`."""
+        """``state`` is an episode of :mod:`garrison.worlds.cc4.env`, or that of a world around one."""
+        while not isinstance(state, Episode):
+            state = state.world
         memory, options = red.remember(memory, state.state), state.options
         if self.name in reds.REDS:
             options = reds.of(self.name, options, dict(self.overrides))
