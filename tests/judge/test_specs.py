@@ -10,9 +10,9 @@ from garrison.core.world import World
 from garrison.core.wrappers import AutoReset
 from garrison.judge import specs
 from garrison.judge.specs import Source
-from garrison.training.loaded import LoadedRun
 from garrison.runs import directory
 from garrison.training.config import Training
+from garrison.training.loaded import LoadedRun
 from garrison.worlds.toy.network import Network
 from garrison.worlds.toy.probes import Pursuit
 

@@ -109,7 +109,7 @@ def test_memory_begins_with_the_episode_and_forbidden_choices_are_left_out():
     mask = np.ones((2, 2, 7), bool)
     mask[1, 0, 1] = False
     seen = Seen(jnp.zeros((2, 2, 3)), jnp.asarray(mask), jnp.asarray([False, True]))
-    after, actions = teacher.teach(Turns(), WORLD)(jax.random.key(0), jnp.asarray([4, 4]), seen)
+    after, actions = teacher.teach(Turns(), WORLD)(jax.random.key(0), jnp.asarray([4, 4]), seen, jnp.zeros(2))
     np.testing.assert_array_equal(after, [5, 1])
     np.testing.assert_array_equal(actions, [[1, 3], [teacher.NOTHING, 1]])
 

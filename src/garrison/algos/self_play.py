@@ -302,13 +302,13 @@ def _changed(own: Any, config: Any) -> Any:
         name, equals, value = text.partition("=")
         if not equals or name not in known:
             raise ValueError(f"other has {text!r}; write NAME=VALUE with one of {', '.join(sorted(known))}")
-        changes[name] = _value(value)
+        changes[name] = _parsed(value)
     if config.other_learning_rate is not None:
         changes["learning_rate"] = config.other_learning_rate
     return own.replace(**changes)
 
 
-def _value(text: str) -> Any:
+def _parsed(text: str) -> Any:
     if text in ("None", "True", "False"):
         return {"None": None, "True": True, "False": False}[text]
     try:

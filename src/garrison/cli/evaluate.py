@@ -62,12 +62,15 @@ class Contest:
     def opened(self) -> tuple[World, Policies, tuple[str, ...]]:
         """The world with its own opponent, the named policies, and the world's options.
 
+        The world has the native policies of the side that are named among its own.
+
         Raises ``ValueError`` or ``OSError`` for unknown names and for policies that do not fit the world.
         """
         loaded = self._loaded()
         world, options = self._world(loaded)
         if self.side is not None or len(world.sides) > 1:
             matches.check_one_sided(world, self.side)
+        world = specs.playable(world, self.names)
         return world, self._policies(loaded, world), options
 
     def match(self, scripted: bool = False) -> Match:
@@ -76,14 +79,19 @@ class Contest:
         Args:
             scripted: whether all scripted policies of the world play, if none of them is named.
         """
+        alone = scripted and all(specs.run_of(name) is not None for name in self.names)
         if not self.against:
             world, policies, options = self.opened()
+            if alone:
+                world = specs.playable(world, specs.controls(world))
             worlds: dict[str | None, World] = {None: world}
         else:
             loaded = self._loaded()
             world, options = self._world(loaded)
             side = matches.judged_side(world, self.side)
-            both = specs.with_scripts(matches.two_sided(world), side, self.names)
+            both = matches.two_sided(world)
+            beside = specs.controls(specs.side_view(both, side)) if alone else ()
+            both = specs.with_scripts(both, side, (*self.names, *beside))
             if self.red is not None:
                 raise ValueError("give either --red, the world's own attacker, or --against")
             worlds = matches.worlds_against(both, side, self._opponents(both, side))
@@ -125,7 +133,7 @@ class Contest:
 
     def _loaded(self) -> dict[str, LoadedRun]:
         runs = [name for name in self.names if specs.run_of(name) is not None]
-        return {name: specs.load_run(name, self.which, self.greedy) for name in runs}
+        return {name: specs.load_run(name, self.which, self.greedy, self.side) for name in runs}
 
     def _policies(self, loaded: dict[str, LoadedRun], world: World) -> Policies:
         for run in loaded.values():
@@ -170,8 +178,8 @@ class Contest:
 class Evaluate(Contest):
     """Judge trained and scripted policies on the same episodes.
 
-    Without the name of a scripted policy, all scripted policies of the world play. With --against, every
-    policy plays every opponent.
+    Without the name of a scripted policy, all scripted policies of the world play; beside a red of cc4 also
+    fsm. With --against, every policy plays every opponent.
     """
 
     policies: tuple[str, ...] = ()

@@ -108,11 +108,12 @@ class Opponents(Struct):
 
 
 def gathered(
-    policies: Mapping[str, Policy], weights: Sequence[float] | None = None, capacity: int | None = None
+    policies: Mapping[str, Policy] | Sequence[Policy], weights: Sequence[float] | None = None, capacity: int | None = None
 ) -> Opponents:
-    """Policies by name as opponents.
+    """Policies as opponents.
 
     Args:
+        policies: with names, which are a part of programs and of metrics, or without.
         weights: of each, not negative and not all 0; by default equal. Any scale.
         capacity: room for networks in each stack, which has to be the same for programs to be the same; by
             default as many as there are.
@@ -120,6 +121,9 @@ def gathered(
     Raises:
         ValueError: for no policies, wrong weights, or more networks of one structure than ``capacity``.
     """
+    if not isinstance(policies, Mapping):
+        unnamed = gathered({str(number): one for number, one in enumerate(policies)}, weights, capacity)
+        return unnamed.replace(names=())
     given = np.ones(len(policies)) if weights is None else np.asarray(list(weights), float)
     if not policies or given.shape != (len(policies),):
         raise ValueError(f"{given.size} weights for {len(policies)} opponents; it needs one for each")
@@ -201,18 +205,17 @@ def map_envs(function: Any, world: World, *args: Any) -> Any:
     places = [place for place, one in enumerate(leaves) if isinstance(one, Met) and jnp.ndim(one.index)]
     if not places:
         return jax.vmap(partial(function, world))(*args)
-    opponents = [leaves[place] for place in places]
-    groups = opponents[0].index.shape[0]
+    by_group = [(leaves[place].networks, leaves[place].index, leaves[place].place) for place in places]
+    groups = leaves[places[0]].index.shape[0]
 
-    def of_group(opponents: list[Met], args: Any) -> Any:
+    def of_group(by_group: list[Any], args: Any) -> Any:
         own = list(leaves)
-        for place, one in zip(places, opponents, strict=True):
-            own[place] = one
+        for at, (networks, index, place) in zip(places, by_group, strict=True):
+            own[at] = own[at].replace(networks=networks, index=index, place=place)
         return jax.vmap(partial(function, tree.unflatten(own)))(*args)
 
-    axes = [Met(None, 0, 0, 0, one.names) for one in opponents]  # pyright: ignore[reportArgumentType]
     split = jax.tree.map(lambda x: x.reshape(groups, -1, *x.shape[1:]), args)
-    out = jax.vmap(of_group, in_axes=(axes, 0))(opponents, split)
+    out = jax.vmap(of_group)(by_group, split)
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), out)
 
 

@@ -129,6 +129,7 @@ def _match(
     world = _world(world)
     if against is None:
         check_one_sided(world, side)
+        world = specs.playable(world, _named(policies, "policies").values())
         worlds: dict[str | None, World] = {None: world}
     else:
         side = judged_side(world, side)
@@ -151,7 +152,7 @@ def _policy(
     given: Any, world: World, sources: Sequence[Source], which: str, greedy: bool
 ) -> Policy | Sequence[Policy]:
     if isinstance(given, (RunDirectory, Path)):
-        run = specs.load_run(given, which, greedy)
+        run = specs.load_run(given, which, greedy, specs.side_of(world))
         specs.check_fit(run, world)
         return list(run.policies)
     return specs.resolve(given, world, sources, which, greedy) if isinstance(given, str) else given

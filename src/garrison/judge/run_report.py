@@ -7,7 +7,7 @@ from typing import Any
 
 from garrison.core.policy import Policy
 from garrison.core.world import World
-from garrison.judge import story
+from garrison.judge import specs, story
 from garrison.judge.html_report import plots
 from garrison.judge.html_report.page import PageData, levels, page
 from garrison.judge.match import EPISODES, SEED, Match, OnProgress
@@ -40,6 +40,7 @@ def write_report(
         OSError: if the report cannot be written; found out before anything is played.
     """
     options = option_texts(training.options)
+    world = specs.playable(world, specs.controls(world))
     trained = training.algorithm  # what the run's own policies are called
     match = Match({None: world}, {**world.policies(), trained: list(policies)}, trained, options)
     match.check(episodes, seed, resilience)

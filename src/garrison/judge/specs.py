@@ -75,7 +75,7 @@ def resolve(
         FileNotFoundError: for a run without the checkpoint.
     """
     if run_of(spec) is not None:
-        run = load_run(spec, which, greedy)
+        run = load_run(spec, which, greedy, side_of(world))
         check_fit(run, world)
         return list(run.policies)
     known = world.policies()
@@ -118,6 +118,30 @@ def with_scripts(world: World, side: str, names: Iterable[Any]) -> World:
     return world.with_scripts(side, scripts) if scripts else world
 
 
+def playable(world: World, names: Iterable[Any]) -> World:
+    """:func:`with_scripts` for a world of one side, whose own opponent stays. Others stay as they are."""
+    both = world.two_sided()
+    if both is None or len(world.sides) != 1:
+        return world
+    side = only(world.sides)
+    scripts = [name for name in names if isinstance(name, str) and name in both.native_policies(side)]
+    scripts = [name for name in scripts if name not in world.policies()]
+    return world.with_scripts(side, scripts) if scripts else world
+
+
+def controls(world: World) -> tuple[str, ...]:
+    """The native policy of a world's side that stands beside learned ones: its first, if it has any."""
+    both = world.two_sided()
+    if both is None or len(world.sides) != 1:
+        return ()
+    return both.native_policies(only(world.sides))[:1]
+
+
+def side_of(world: World) -> str | None:
+    """The side of a world that has one; None for a world of two."""
+    return only(world.sides) if len(world.sides) == 1 else None
+
+
 def side_view(world: World, side: str) -> World:
     """The facts of one side of a two-sided world: agents, actions, policies; not for playing."""
     return OneSide(world, side, None)
@@ -144,7 +168,7 @@ def opponent(
         return spec
     view = side_view(world, other)
     if isinstance(spec, (RunDirectory, Path)):
-        run = load_run(spec, which, greedy)
+        run = load_run(spec, which, greedy, other)
         check_fit(run, view)
         spec = list(run.policies)
     if isinstance(spec, str):

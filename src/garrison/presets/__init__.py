@@ -14,6 +14,7 @@ IPPO = algos.get("ippo").Config
 QMIX = algos.get("qmix").Config
 PQN = algos.get("pqn").Config
 MADDPG = algos.get("maddpg").Config
+SELF_IPPO = algos.get("self-ippo").Config
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,19 @@ _RECIPE = IPPO(
     critic_observation="true",
 )
 
+#: What red sees, and how it learns (docs/red.md).
+_RED = {"side": "red", "red_observation": "acts"}
+_RED_RECIPE = _RECIPE.replace(
+    total_steps=1_000_000,
+    decision_share=0.4,
+    pieces=8,
+    learning_rate=1.5e-3,
+    critic_observation=None,
+    teacher="fsm",
+    teacher_end=0.0,
+    teacher_until=0.3,
+)
+
 PRESET_TABLE: dict[str, Preset] = {
     "quick": Preset(
         Training(
@@ -101,6 +115,62 @@ PRESET_TABLE: dict[str, Preset] = {
         "3e-4, gamma 0.99, lambda 0.95, clip 0.2, value 0.5, entropy 0.01, gradient norm 0.5, rewards "
         "normalized, one trunk of 2 x 256 tanh, 48 environments x 500 steps, 16 minibatches, 4 epochs, 3 "
         "million steps. An episode has 499 steps, so a rollout has too.",
+    ),
+    "cc4-red": Preset(
+        Training(world="cc4", options=_RED | {"blue": "guard"}, settings=_RED_RECIPE),
+        "Six attackers learn against guard; they begin as the scripted red fsm.",
+        "The network and settings of cc4-best for the other side, taught by fsm in the first 30% of the "
+        "training. Not tuned.",
+    ),
+    "cc4-red-mix": Preset(
+        Training(
+            world="cc4",
+            options=_RED | {"blue": "guard"},
+            opponents=("idle", "reactive", "guard"),
+            settings=_RED_RECIPE,
+        ),
+        "cc4-red against several defenders, drawn for groups of environments.",
+        "The settings of cc4-red.",
+    ),
+    "cc4-red-imitate": Preset(
+        Training(
+            world="cc4",
+            options=_RED | {"blue": "guard"},
+            opponents=("idle", "reactive", "guard"),
+            settings=_RED_RECIPE.replace(total_steps=300_000, teacher_end=None, policy_coef=0.0),
+        ),
+        "A network that imitates fsm, to start other trainings from.",
+        "The settings of cc4-red-mix without its reward: cross-entropy with fsm's choices in states that the "
+        "network reaches.",
+    ),
+    "cc4-both": Preset(
+        Training(
+            world="cc4",
+            options={"side": "both", "observation": "recall", "busy": "masked", "traffic": "off"}
+            | {"red_observation": "acts"},
+            algorithm="self-ippo",
+            settings=SELF_IPPO(
+                total_steps=3_000_000,
+                num_envs=24,
+                epochs=4,
+                minibatches=8,
+                network="entity",
+                activation="relu",
+                hidden_sizes=(48, 48),
+                decisions_only=True,
+                decision_share=0.56,
+                pieces=8,
+                learning_rate=7.5e-4,
+                gae_lambda=0.97,
+                entropy_coef=0.005,
+                entropy_end=0.0,
+                reward_memory=0.9,
+                other=("decision_share=0.4",),
+            ),
+        ),
+        "Both sides of CAGE Challenge 4 learn at once.",
+        "Networks and settings of cc4-best and cc4-red, without a teacher and a critic that sees more; half "
+        "of the opponents of a side are past networks. Not tuned.",
     ),
     "cc4-mappo": Preset(
         Training(world="cc4", algorithm="mappo").changed(

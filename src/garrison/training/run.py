@@ -29,18 +29,19 @@ class Run(RunDirectory):
         """The world of the training, with its opponents."""
         return seeds.world_of(self.training, self)
 
-    def policies(self, which: str = "latest", greedy: bool = False) -> list[Policy]:
+    def policies(self, which: str = "latest", greedy: bool = False, side: str | None = None) -> list[Policy]:
         """The policy of each seed.
 
         Args:
             which: a checkpoint: "latest", "best", or one that was kept, such as "step-00000100".
             greedy: take the most probable actions instead of sampling.
+            side: whose policies, where both sides learned.
 
         Raises:
             FileNotFoundError: if the checkpoint does not exist.
             ValueError: if it is damaged, or of another version of the world.
         """
-        return seeds.policies(self, self.training, self.world(), which, greedy)
+        return seeds.load_policies(self, which, greedy, side)[2]
 
     @property
     def iterations(self) -> int:

@@ -173,14 +173,6 @@ def select(states: Any, index: int) -> Any:
     return jax.tree.map(lambda leaf: leaf[index], states)
 
 
-def policies(
-    run: RunDirectory, training: Training, world: World, which: str = "latest", greedy: bool = False
-) -> list[Policy]:
-    """The policy of each seed of a run, as :func:`load_policies` gives them."""
-    states = load_state(run, training, world, which)
-    return [training.algo.policy(select(states, index), world, greedy) for index in range(training.num_seeds)]
-
-
 def load_policies(
     run: RunDirectory, which: str = "latest", greedy: bool = False, side: str | None = None
 ) -> tuple[Training, World, list[Policy]]:
@@ -196,7 +188,10 @@ def load_policies(
     if getattr(training.algo, "LEARNS_BOTH_SIDES", False):
         if side is None:
             sides = ", ".join(world.sides)
-            raise ValueError(f"in {run.path} both sides learned: name one ({sides}), with --side")
+            raise ValueError(
+                f"in {run.path} both sides learned ({sides}); judge one of them, as in: garrison eval "
+                f"{run.path} --side {next(iter(world.sides))} --against OPPONENT"
+            )
         world.side_agents(side)
         world = OneSide(world, side, None)
     numbers = range(training.num_seeds)
