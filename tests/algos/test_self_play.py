@@ -67,7 +67,9 @@ def test_a_side_learns_as_it_does_alone_when_the_other_does_not(start):
         not np.array_equal(a, b)
         for number in (0, 1)
         for a, b in zip(
-            jax.tree.leaves(joint.learners[number].net), jax.tree.leaves(start.learners[number].net), strict=True
+            jax.tree.leaves(joint.learners[number].net),
+            jax.tree.leaves(start.learners[number].net),
+            strict=True,
         )
     ]
     assert all(changed)

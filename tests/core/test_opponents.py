@@ -7,7 +7,7 @@ import pytest
 
 from garrison.core import opponents
 from garrison.core.opponents import drawn, gathered, groups_of, met
-from garrison.core.policy import STATE, Constant, Memoryless, Random
+from garrison.core.policy import STATE, Memoryless, Random
 from garrison.core.sides import one_side
 from garrison.core.struct import struct
 from garrison.core.wrappers import AutoReset, Vectorize

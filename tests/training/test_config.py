@@ -51,8 +51,8 @@ def test_earlier_formats_lack_hyperparameters_that_came_later():
         Training.from_json(old | {"settings": {n: x for n, x in settings.items() if n != "gamma"}})
     with pytest.raises(ValueError, match=r"missing: settings\.pieces \(default: 1\)"):
         Training.from_json(data | {"settings": {n: x for n, x in data["settings"].items() if n != "pieces"}})
-    with pytest.raises(ValueError, match="reads the formats 1 to 6"):
-        Training.from_json(data | {"format": 7})
+    with pytest.raises(ValueError, match="reads the formats 1 to 7"):
+        Training.from_json(data | {"format": 8})
 
 
 def test_format_5_lacks_prioritized_replay():

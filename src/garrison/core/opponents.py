@@ -108,7 +108,9 @@ class Opponents(Struct):
 
 
 def gathered(
-    policies: Mapping[str, Policy] | Sequence[Policy], weights: Sequence[float] | None = None, capacity: int | None = None
+    policies: Mapping[str, Policy] | Sequence[Policy],
+    weights: Sequence[float] | None = None,
+    capacity: int | None = None,
 ) -> Opponents:
     """Policies as opponents.
 

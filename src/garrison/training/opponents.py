@@ -76,12 +76,20 @@ def world(training: Training, run: RunDirectory | None = None) -> World:
     view = OneSide(both, other, None)  # not for playing
     members: dict[str, Policy] = {}
     shares: list[float] = []
+    shown = _labels(weights)
     for number, (name, weight) in enumerate(weights.items()):
         found = _policies(name, view, None if run is None else run.path / FOLDER / str(number))
         for seed, policy in enumerate(found):
-            members[name if len(found) == 1 else f"{name}:{seed}"] = policy
+            members[shown[name] if len(found) == 1 else f"{shown[name]}:{seed}"] = policy
             shares.append(weight / len(found))
     return one_side(both, side, opponents.gathered(members, shares))
+
+
+def _labels(names: Iterable[str]) -> dict[str, str]:
+    """What opponents are called in metrics: the last part of a path, where that is unique."""
+    short = {name: name.rstrip("/").rpartition("/")[2] or name for name in names}
+    last = list(short.values())
+    return {name: one if last.count(one) == 1 else name for name, one in short.items()}
 
 
 def _sides(own: World) -> tuple[World, str]:
