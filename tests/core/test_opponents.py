@@ -158,8 +158,11 @@ def test_groups_are_of_equal_size():
 def test_wrong_weights_are_named(options, words):
     with pytest.raises(ValueError, match=words):
         gathered(MEMBERS, **options)
+
+
+def test_privileged_members_need_the_state():
+    pool = gathered({"spy": Spy()})
     with pytest.raises(ValueError, match="privileged"):
-        pool = gathered({"spy": Spy()})
         pool.act(KEY, jnp.zeros((1, 2)), jnp.ones((1, 2), bool), pool.init(KEY, 1))
 
 

@@ -92,11 +92,8 @@ def test_weights_are_read_and_checked():
         "runs/a:0": 0.5,
         "a=b/c": 1.0,
     }
-    for texts, words in (
-        (("idle", "idle=2"), "given twice"),
-        (("idle=-1",), "at least 0"),
-        (("idle=nan",), "nan"),
-    ):
+    wrong = {("idle", "idle=2"): "given twice", ("idle=-1",): "at least 0", ("idle=nan",): "weight nan"}
+    for texts, words in wrong.items():
         with pytest.raises(ValueError, match=words):
             parsed(texts)
 
