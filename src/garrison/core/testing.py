@@ -142,8 +142,9 @@ def _check_forwarding(world: World) -> None:
         same = getattr(wrapped, member) == getattr(world, member)
         _require(same, "a wrapper forwards what it does not change", member)
     for side in world.sides:
-        names = [policies.keys() for policies in (wrapped.policies(side), world.policies(side))]
-        _require(names[0] == names[1], "a wrapper forwards what it does not change", "policies")
+        for member in ("policies", "teachers"):
+            names = [getattr(one, member)(side).keys() for one in (wrapped, world)]
+            _require(names[0] == names[1], "a wrapper forwards what it does not change", member)
         native = wrapped.native_policies(side) == world.native_policies(side)
         _require(native, "a wrapper forwards what it does not change", "native_policies")
         for member in ("behavior", "diagnosis", "targets", "assets", "entities", "restriction"):

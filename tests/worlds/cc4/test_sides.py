@@ -11,9 +11,9 @@ from garrison.core.sides import OneSideState, one_side
 from garrison.core.struct import struct
 from garrison.core.testing import check_world
 from garrison.core.wrappers import Vectorize
-from garrison.worlds.cc4 import CC4, TwoSidedCC4, red_view
+from garrison.worlds.cc4 import CC4, TwoSidedCC4, red_view, side_rewards
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.behavior import NO_TARGET, RED
+from garrison.worlds.cc4.behavior import NO_TARGET, RED, footholds
 
 KEY = jax.random.key(11)
 STEPS, NUM_ENVS = 24, 8
@@ -143,7 +143,8 @@ def test_each_side_of_it_keeps_the_contract():
 def test_names_and_policies_make_the_same_worlds(both):
     assert one_side(both, "blue", "discovery") == CC4(overrides=(("steps", STEPS + 1),), red="discovery")
     assert isinstance(garrison.make("cc4", red="fsm"), CC4)
-    assert garrison.make("cc4", red="fsm").two_sided() == TwoSidedCC4(scripts=("fsm",))
+    whole = TwoSidedCC4(scripts=("fsm",), red_observation="acts")
+    assert garrison.make("cc4", red="fsm").two_sided() == whole
     assert both.native_policies("red")[:4] == ("fsm", "discovery", "random_select", "sleep")
     assert both.native_policies("blue") == ()
     assert list(both.policies("red")) == ["idle", "random", *SCRIPTS]
@@ -204,6 +205,43 @@ def test_a_network_gains_what_blue_loses(both):
     assert (rewards >= 0).all()
     assert rewards.sum() > 0
     assert np.asarray(last.world.red_memory.calls).max() == STEPS
+
+
+# ---------------------------------------------------------------- shaped rewards
+
+
+def test_leaving_and_coming_back_is_not_paid_again(both, step, start):
+    """One agent breaks into a host, withdraws, and again; between, only blue's acts would make it count anew."""
+    state, labels = start, both.action_labels(T.NUM_BLUE)
+    home = int(state.state.session_host[0, 0])
+    zone = slice(*(T.ZONE_SLOTS * (T.HOST_SUBNET[home] + k) for k in (0, 1)))
+    exists = np.flatnonzero(np.asarray(state.topology.host_exists)[zone]) + zone.start
+    target = next(h for h in exists if h != home and h in red_view.targets(0))
+    name = T.HOST_NAMES[target]
+    pay = jax.jit(side_rewards.progress_of)
+    paid, total, entries = side_rewards.initial(state.state), 0.0, 0
+    actions = np.array(both.idle_actions, np.int32)
+    for t in range(90):
+        engine = state.state
+        shell = bool(footholds(engine)[0][target])
+        if not bool(engine.red_known_ip[0, target]):
+            kind = f"DiscoverRemoteSystems {T.SUBNETS[T.HOST_SUBNET[home]]}"
+        elif not bool((engine.scan_host[0] == target).any()):
+            kind = f"AggressiveServiceDiscovery {name}"
+        else:
+            kind = f"Withdraw {name}" if shell else f"ExploitRemoteService {name}"
+        actions[T.NUM_BLUE] = labels.index(kind)
+        _, state, result = step(jax.random.fold_in(KEY, t), state, actions)
+        entries += not shell and bool(footholds(state.state)[0][target])
+        new = paid.foothold
+        reward, paid = pay(paid, engine, result.info["events"], state.state)
+        gained = np.flatnonzero(np.asarray(paid.foothold & ~new))
+        total += float(reward) - side_rewards.STEP
+        assert entries <= 1 or target not in gained
+    assert entries >= 3
+    assert bool(paid.foothold[target])
+    others = float((paid.foothold & ~side_rewards.initial(start.state).foothold).sum()) - 1
+    assert total <= side_rewards.FOOTHOLD * (1 + others) + 1e-4  # less what was noticed
 
 
 # ---------------------------------------------------------------- accounts

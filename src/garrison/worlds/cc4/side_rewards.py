@@ -6,6 +6,7 @@ blue does to itself. With λ = 1 that is the team's reward.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -79,19 +80,23 @@ class SideRewards(Wrapper):
         self, key: PRNGKeyArray, state: SideRewardsState, actions: Array
     ) -> tuple[Obs, SideRewardsState, Step]:
         obs, after, step = self.world.step(key, state.world, actions)
-        parts, paid = step.info["reward_parts"], state.paid
-        own_costs: Any = sum(parts[name] for name in _OWN_COSTS)
-        inflicted: Any = sum(part for name, part in parts.items() if name not in _OWN_COSTS)
-        blue = step.reward[: T.NUM_BLUE] + (self.cost_weight - 1) * own_costs
-        red = step.reward[T.NUM_BLUE :]
-        if self.red == "coupled":
-            red = jnp.broadcast_to(-inflicted, red.shape)
+        blue, red = self.learned(step.info["reward_parts"])
+        paid = state.paid
         if paid is not None:
             shaped, paid = progress_of(paid, state.world.state, step.info["events"], after.state)
             red = self.shaping * shaped + (1 - self.shaping) * red
-        reward = jnp.concatenate([blue, red]).astype(jnp.float32)
+        reward = jnp.where(np.arange(self.num_agents) < T.NUM_BLUE, blue, red)
         info = {**step.info, "true_reward": step.reward}
+        reward = reward.astype(jnp.float32)
         return obs, SideRewardsState(after, paid), step.replace(reward=reward, info=info)
+
+    def learned(
+        self, parts: Mapping[str, Float32[Array, ""]]
+    ) -> tuple[Float32[Array, ""], Float32[Array, ""]]:
+        """Rewards of blue and of red from the parts of blue's, but for what is shaped."""
+        inflicted, own = coupled(parts)
+        blue = inflicted + self.cost_weight * own
+        return blue, -inflicted if self.red == "coupled" else -(inflicted + own)
 
     def during(self, progress: Any) -> Self:
         if self.red != "shaped":
@@ -101,6 +106,13 @@ class SideRewards(Wrapper):
     def with_native(self, side: str, policy: str) -> World:
         """As of the wrapped world, with the game's own rewards."""
         return self.world.with_native(side, policy)
+
+
+def coupled(parts: Mapping[str, Float32[Array, "*batch"]]) -> tuple[Any, Any]:
+    """Of blue's reward what red does to it (-r_R), and what it does to itself (-C)."""
+    own: Any = sum(parts[name] for name in _OWN_COSTS)
+    inflicted: Any = sum(part for name, part in parts.items() if name not in _OWN_COSTS)
+    return inflicted, own
 
 
 def initial(state: State) -> Paid:
