@@ -161,7 +161,7 @@ def gathered(
 def drawn(key: PRNGKeyArray, weights: Float32[Array, "member"], groups: int) -> Int32[Array, "{groups}"]:
     """Members for groups, each as often as its weight says, up to one group: systematic sampling.
 
-    Those of weight 0 never. Which group meets whom is fixed by ``key``.
+    Those of weight 0 never. Who meets which group depends on ``key``.
     """
     key, order_key = jax.random.split(key)
     until = jnp.cumsum(weights) / jnp.sum(weights)

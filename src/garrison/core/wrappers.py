@@ -99,7 +99,7 @@ class Wrapper(World):
         return self.world.policies(side)
 
     def teachers(self, side: str | None = None) -> dict[str, Policy]:
-        return self.world.teachers(side)
+        return {**self.policies(side), **self.world.teachers(side)}
 
     def entities(self, side: str | None = None) -> Entities | None:
         return self.world.entities(side)

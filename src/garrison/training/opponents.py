@@ -132,13 +132,11 @@ def keep(training: Training, run: RunDirectory) -> None:
             states = jax.tree.map(lambda leaf, seed=seed: leaf[seed : seed + 1], states)
             theirs = dataclasses.replace(theirs, seed=theirs.seed + seed, num_seeds=1, parallel_seeds=None)
         theirs = dataclasses.replace(theirs, opponents=(), start_from=None)
-        known = {field.name for field in dataclasses.fields(states)}
+        known = [field.name for field in dataclasses.fields(states)]
         left_out = [name for name in (*_FOR_TRAINING, *_resume_only(theirs)) if name in known]
         copy = directory.create(run.path / FOLDER / str(number), theirs.to_json())
         facts = seeds.about(theirs, its_world, seeds.iterations_done(other)) | {"left_out": left_out}
-        checkpoint.save(
-            copy.checkpoint(), states.replace(**dict.fromkeys(left_out)), facts["iteration"], facts
-        )
+        checkpoint.save(copy.checkpoint(), seeds.without(states, left_out), facts["iteration"], facts)
 
 
 def _resume_only(training: Training) -> tuple[str, ...]:

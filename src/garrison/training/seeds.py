@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -139,10 +140,17 @@ def _load_state(
             f"{run.path / 'system.json'} names"
         )
     like = jax.eval_shape(partial(init, training), world)
-    states = checkpoint.load(directory, like.replace(**dict.fromkeys(left_out)) if left_out else like)
+    states = checkpoint.load(directory, without(like, left_out))
     if "training" in facts:
         _check_same(run, directory, training, Training.from_json(facts["training"]))
     return states
+
+
+def without(states: Any, names: Iterable[str]) -> Any:
+    """Stacked train states without some fields, which are None."""
+    copy = object.__new__(type(states))  # fields are checked when one is made: they have an axis more here
+    vars(copy).update(vars(states) | dict.fromkeys(names))
+    return copy
 
 
 def _check_same(run: RunDirectory, directory: Path, training: Training, saved: Training) -> None:

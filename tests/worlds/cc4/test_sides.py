@@ -211,7 +211,7 @@ def test_a_network_gains_what_blue_loses(both):
 
 
 def test_leaving_and_coming_back_is_not_paid_again(both, step, start):
-    """One agent breaks into a host, withdraws, and again; between, only blue's acts would make it count anew."""
+    """One agent breaks into a host and withdraws, again and again; only blue's acts would make it count."""
     state, labels = start, both.action_labels(T.NUM_BLUE)
     home = int(state.state.session_host[0, 0])
     zone = slice(*(T.ZONE_SLOTS * (T.HOST_SUBNET[home] + k) for k in (0, 1)))

@@ -38,7 +38,7 @@ _ZONE_OF = np.eye(T.NUM_SUBNETS, dtype=bool)[T.HOST_SUBNET]  # bool[host, subnet
 
 
 class Paid(Struct):
-    """What red was paid for by ``"shaped"``. Only blue's Remove or Restore makes it count anew on a host."""
+    """What red was paid for by ``"shaped"``. On a host it counts again after blue's Remove or Restore alone."""
 
     foothold: Bool[Array, "*env host"]
     root: Bool[Array, "*env host"]
