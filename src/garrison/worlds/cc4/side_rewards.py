@@ -38,7 +38,7 @@ _ZONE_OF = np.eye(T.NUM_SUBNETS, dtype=bool)[T.HOST_SUBNET]  # bool[host, subnet
 
 
 class Paid(Struct):
-    """What red was paid for by ``"shaped"``. On a host it counts again after blue's Remove or Restore alone."""
+    """What red was paid for by ``"shaped"``. A host counts again after blue's Remove or Restore there."""
 
     foothold: Bool[Array, "*env host"]
     root: Bool[Array, "*env host"]
