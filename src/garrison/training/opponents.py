@@ -135,8 +135,9 @@ def keep(training: Training, run: RunDirectory) -> None:
         known = [field.name for field in dataclasses.fields(states)]
         left_out = [name for name in (*_FOR_TRAINING, *_resume_only(theirs)) if name in known]
         copy = directory.create(run.path / FOLDER / str(number), theirs.to_json())
-        facts = seeds.about(theirs, its_world, seeds.iterations_done(other)) | {"left_out": left_out}
-        checkpoint.save(copy.checkpoint(), seeds.without(states, left_out), facts["iteration"], facts)
+        done = seeds.iterations_done(other)
+        facts = seeds.about(theirs, its_world, done) | {"left_out": left_out}
+        checkpoint.save(copy.checkpoint(), seeds.without(states, left_out), done, facts)
 
 
 def _resume_only(training: Training) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.core.typing import Array, Bool, Float32, Int, UInt8
+from garrison.core.typing import Array, Bool, Float32, Int, Int32, UInt8
 from garrison.worlds.cc4 import processes, sessions
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction, own_sessions_on

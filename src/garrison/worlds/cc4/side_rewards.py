@@ -32,6 +32,14 @@ RED_REWARDS = ("zero_sum", "coupled", "shaped")
 SHAPED_UNTIL = 0.3  # share of the training after which "shaped" is "zero_sum"
 
 FOOTHOLD, ROOT, ZONE, EXFILTRATION, NOTICED, STEP, SABOTAGE = 0.2, 0.3, 0.5, 1.0, -0.1, -0.01, 0.2
+_WEIGHTS = {
+    "foothold": FOOTHOLD,
+    "root": ROOT,
+    "zone": ZONE,
+    "exfiltration": EXFILTRATION,
+    "noticed": NOTICED,
+    "sabotage": SABOTAGE,
+}
 _OWN_COSTS = ("ASF", "action_cost")
 _ENDS = (T.Blue.REMOVE, T.Blue.RESTORE)
 _ZONE_OF = np.eye(T.NUM_SUBNETS, dtype=bool)[T.HOST_SUBNET]  # bool[host, subnet]
@@ -139,17 +147,14 @@ def progress_of(paid: Paid, before: State, events: Events, after: State) -> tupl
         noticed=jnp.any(events.red_noticed, axis=0) | _any(on_host, events.red_alert),
         zone=_zones(held),
     )
-    weights = Paid(
-        foothold=FOOTHOLD, root=ROOT, exfiltration=EXFILTRATION, sabotage=SABOTAGE, noticed=NOTICED, zone=ZONE
-    )
-    gains = jax.tree.map(
-        lambda weight, new, old: weight * jnp.sum(new & ~old, dtype=jnp.float32), weights, now, paid
-    )
-    total: Any = STEP + sum(jax.tree.leaves(gains))
+    total: Any = STEP
+    for name, weight in _WEIGHTS.items():
+        first = getattr(now, name) & ~getattr(paid, name)
+        total = total + weight * jnp.sum(first, dtype=jnp.float32)
     over = jnp.any(jnp.stack([rich.carried_out(events, kind) for kind in _ENDS]), axis=0) & ~held
     ever = jax.tree.map(jnp.logical_or, now, paid)
-    again = jax.tree.map(lambda flags: flags & ~over, ever.replace(zone=None))
-    return jnp.float32(total), again.replace(zone=ever.zone)
+    hosts = {name: getattr(ever, name) & ~over for name in _WEIGHTS if name != "zone"}
+    return total, ever.replace(**hosts)
 
 
 def _zones(held: Bool[Array, "host"]) -> Bool[Array, "subnet"]:

@@ -146,7 +146,7 @@ class TwoSidedCC4(Simulation):
 
     def teachers(self, side: str | None = None) -> dict[str, Policy]:
         """Also the scripted reds, by red's list of actions."""
-        known = self.policies(side)
+        known: dict[str, Policy] = self.policies(side)
         if side == "red":
             known |= {name: Listed(name, self.overrides) for name in listed.NAMES}
         return known
