@@ -23,7 +23,7 @@ NAMES = tuple(name for name in red.POLICIES if not reds.ask_for_roles((name,)))
 
 
 class Listed(Struct):
-    """The script ``name``. It reads the state, but of it only what red has been told."""
+    """The script ``name``. It reads the state, but only what red knows."""
 
     name: str = static()
     overrides: tuple[tuple[str, Any], ...] = static(default=())  # of the world's options
