@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from garrison.core.policy import Constant, Pool
+from garrison.core.sides import one_side
 from garrison.core.world import World
 from garrison.core.wrappers import AutoReset
 from garrison.judge import specs
 from garrison.judge.specs import Source
 from garrison.runs import directory
+from garrison.training import loaded
 from garrison.training.config import Training
 from garrison.training.loaded import LoadedRun
 from garrison.worlds.toy.network import Network
@@ -26,7 +28,7 @@ def base(tmp_path, monkeypatch):
     path.mkdir()
     (path / "config.json").write_text("{}")
     policies = [Constant((i, 0)) for i in range(3)]
-    monkeypatch.setattr(specs, "load_policies", lambda *_: (Training(world="toy/network"), WORLD, policies))
+    monkeypatch.setattr(loaded, "load_policies", lambda *_: (Training(world="toy/network"), WORLD, policies))
     return str(path)
 
 
@@ -131,6 +133,19 @@ def test_native_policies_are_judged_as_scripts():
     assert specs.opponent("left", Scripted(), "chaser") == "left"
     with pytest.raises(ValueError, match="plays left of side 'chaser' as an opponent only"):
         World.with_scripts(Scripted(), "chaser", ["left", "right"])
+
+
+def test_a_side_with_an_opponent_of_its_own_gets_its_native_policies_too():
+    world = one_side(Scripted(), "chaser", "right")
+    assert "left" not in world.policies()
+    assert specs.controls(world) == ("left",)
+    beside = specs.playable(world, ["right", *specs.controls(world), Constant((0,))])
+    assert beside.policies()["left"] == Constant((2,))
+    assert (beside.opponent, beside.num_actions) == (world.opponent, 3)
+    assert specs.playable(beside, ["left"]) == beside
+    for other in (WORLD, Scripted()):  # one side only, and both
+        assert specs.controls(other) == ()
+        assert specs.playable(other, ["left"]) == other
 
 
 def test_policies_play_where_scripts_are_behind_their_actions():

@@ -36,7 +36,8 @@ def test_a_listed_script_does_what_the_script_would(states):
 
     def one(episode, key):
         policy = Listed("fsm")
-        index, memory = policy.act(key, episode, None, episode.red_memory)
+        mask = red_view.masks(episode.state)
+        index, memory = policy.act(key, episode, mask, episode.red_memory)
         choice = red.choose("fsm", draws.sample(key), episode.options, episode.state, memory)
         again = red_view.decode_red(episode.state, index)
         return choice, again, index
