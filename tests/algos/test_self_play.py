@@ -80,6 +80,7 @@ def test_past_networks_play_where_they_should(start):
     assert not np.array_equal(kept[0], jax.tree.leaves(start.learners[0].net)[0])  # it has learned since
 
 
+@pytest.mark.slow
 def test_sides_take_turns(start):
     config = SMALL.replace(schedule="alternate", alternate_every=1)
     step = jax.jit(partial(SELF.iteration, config, WORLD))
@@ -123,11 +124,15 @@ def test_a_run_resumes_bit_by_bit_and_gives_the_policies_of_both_sides(tmp_path)
     assert not np.array_equal(*(jax.tree.leaves(run.policies[0])[0] for run in (chaser, evader)))
     with pytest.raises(ValueError, match="both sides learned .chaser, evader.; judge one"):
         load_run(whole.path)
-    found = garrison.evaluate(
-        WORLD, {"own": str(whole.path)}, side="evader", against=[str(whole.path), "right"], episodes=4
-    )
-    assert list(found.figures["against"]) == ["whole", "right"]
     assert specs.side_of(chaser.world) == "chaser"
+
+
+@pytest.mark.slow
+def test_each_side_of_a_run_is_judged_against_the_other(tmp_path):
+    training = Training(world="toy/pursuit", algorithm="self-ippo", settings=SMALL)
+    path = str(garrison.train(training.changed(total_steps=36), out=tmp_path / "run").path)
+    found = garrison.evaluate(WORLD, {"own": path}, side="evader", against=[path, "right"], episodes=4)
+    assert list(found.figures["against"]) == ["run", "right"]
 
 
 def load_state(run):
