@@ -10,6 +10,7 @@ from typing import Literal
 
 import tyro
 
+from garrison.cli import evaluate_suite
 from garrison.cli.common import out, print_json, seed_range, user_input, waiting
 from garrison.core.files import to_json, write
 from garrison.core.policy import Policy
@@ -105,9 +106,13 @@ class Contest:
             seeds = seed_range(self.episode_seeds)
             episodes, seed = len(seeds), seeds[0]
         check_seeds(episodes, seed)
+        self.check_out()
+        return episodes, seed
+
+    def check_out(self) -> None:
+        """Raise ``OSError`` if ``--out`` cannot be written."""
         if self.out is not None:
             check_output(self.out)
-        return episodes, seed
 
     def show(self, result: Figures) -> int:
         """Write the figures to ``--out`` and print them; returns the exit status."""
@@ -175,6 +180,8 @@ class Evaluate(Contest):
 
     policies: tuple[str, ...] = ()
     """More policies, for use after other options."""
+    suite: str | None = None
+    """Suite to play in place of one world: its games, on its own episodes; `garrison suites` lists them."""
     resilience: tyro.conf.FlagCreatePairsOff[bool] = False
     """Measure resilience: the health of three assets under attack, and how long their outages last."""
     on: Literal["garrison", "cyborg"] = "garrison"
@@ -186,6 +193,8 @@ class Evaluate(Contest):
 
     def run(self) -> int:
         whole = replace(self, names=(*self.names, *self.policies))
+        if self.suite is not None:
+            return whole.show(evaluate_suite.evaluated(whole, self.suite))
         return whole.show(whole._here() if self.on == "garrison" else whole._on_cyborg())
 
     def _here(self) -> Figures:

@@ -77,7 +77,8 @@ class Submission:
         """An episode by the rules of the challenge's evaluation: each step, its phase, and its harm.
 
         Args:
-            world: its red, green, variant and number of steps are played; observations are those of the submission.
+            world: its red, green, options and number of steps are played; observations are those of the
+                submission.
             seed: of CybORG, and of the generators that Python, NumPy and PyTorch have for all.
             resilience: whether the harm to assets is recorded; else it is None.
 

@@ -89,7 +89,7 @@ class RecordingSession:
         return LiveEpisode(self.file_name(number), self._records(number))
 
     def file_name(self, number: int) -> str:
-        """As ``fsm-random-7.jsonl.gz``, with ``-e2`` for episode 2 of the seed, and with a column before it."""
+        """As ``fsm-random-7.jsonl.gz``: ``-e2`` for episode 2 of the seed, and a column first."""
         column = "" if self._column == "base" else f"{self._column}-"
         later = f"-e{number}" if number else ""
         return f"{column}{self._red}-{self._name}-{self._seed}{later}.jsonl.gz"
