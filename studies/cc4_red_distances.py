@@ -4,11 +4,13 @@
 
 Each red plays the same episodes against idle and guard. Counted is what its agents execute, by kind, subnet
 and outcome; compared are the shares (Jensen-Shannon distance). ``--data`` also writes the file that tables of
-suites show; ``--json`` prints the figures in place of the page. With ``--out`` it goes on from the counts there.
+suites show; ``--json`` prints the figures in place of the page. With ``--out`` it goes on from the counts
+there.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -96,14 +98,13 @@ def study(figures: Mapping[str, Any]) -> Study:
     return Study(
         title="CC4: distances of the reds from the stock one",
         figures=figures,
-        finding=(f"Not distinguishable from `fsm`: {apart}. " if near else "All are distinguishable. ")
-        + nearest,
+        finding=f"Not distinguishable from `fsm`: {apart or 'none'}. {nearest}",
         method=(
             f"{figures['episodes']} episodes of each red against each defender, the same networks for all "
             f"(seeds from {figures['seed']:,} on). Shares of all actions that red's agents executed, by kind, "
             "subnet of the target and outcome; the distance is Jensen-Shannon's, the square root of the "
-            "divergence to base 2: 0 equal, 1 disjoint. Noise: the same between random halves of the episodes of "
-            "`fsm`, 1,000 times; the line is its 95% quantile. Halves have half of the episodes and other "
+            "divergence to base 2: 0 equal, 1 disjoint. Noise: the same between random halves of the episodes "
+            "of `fsm`, 1,000 times; the line is its 95% quantile. Halves have half of the episodes and other "
             "networks, so the line is higher than it has to be."
         ),
         sections=[
@@ -140,16 +141,14 @@ def main() -> None:
         if red not in found:
             found[red] = counts(red, asked.episodes)
             keep(file, found)
-    figures = origin(
-        f"python studies/cc4_red_distances.py --episodes {asked.episodes} --out results/cc4_red_distances"
-    )
+    command = f"python studies/cc4_red_distances.py --episodes {asked.episodes}"
+    figures = origin(f"{command} --out results/cc4_red_distances --data")
     figures |= measured(found)
     page = study(figures)
     if asked.data:
-        write(
-            distances.FILE,
-            to_json({name: figures[name] for name in ("command", "noise", "reds")}, indent=1) + "\n",
-        )
+        data = {name: figures[name] for name in ("command", "noise", "reds")}
+        write(distances.FILE, to_json(data, indent=1) + "
+")
     if asked.json:
         if asked.out is not None:
             save(asked.out, page)
@@ -168,7 +167,9 @@ def known(file: Path | None, episodes: int) -> dict[str, np.ndarray]:
 
 def keep(file: Path | None, found: Mapping[str, np.ndarray]) -> None:
     if file is not None:
-        np.savez_compressed(file, **found)  # type: ignore[arg-type]
+        packed, arrays = io.BytesIO(), dict[str, Any](found)
+        np.savez_compressed(packed, **arrays)
+        write(file, packed.getvalue())
 
 
 if __name__ == "__main__":

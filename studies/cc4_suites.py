@@ -3,8 +3,8 @@
     python studies/cc4_suites.py competition idle random reactive guard best --episodes 200
     python studies/cc4_suites.py heldout guard best --episodes 100
 
-Each call plays what is missing in ``--out`` (results/cc4_suites), where every policy has a file of episodes for
-each suite, and writes the page of all that is there.
+Each call plays what is missing in ``--out`` (results/cc4_suites), where every policy has a file of episodes
+for each suite, and writes the page of all that is there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from garrison.core.files import to_json, write
 from garrison.judge import suites
 from garrison.judge.evaluate import Episodes
-from garrison.judge.format import mean
+from garrison.judge.format import mean, number
 from garrison.judge.suite_tables import suite_note, suite_rows, suite_title
 from garrison.judge.suites import play as suite_play
 from garrison.judge.suites.suite import Suite
@@ -72,9 +72,8 @@ def summaries(folder: Path) -> dict[str, dict[str, Any]]:
     """The figures of all suites of which whole files are there."""
     found = {}
     for suite in suites.SUITES.values():
-        files = {
-            file.stem.partition("-")[2]: read(file, suite) for file in sorted(folder.glob(f"{suite.name}-*"))
-        }
+        paths = sorted(folder.glob(f"{suite.name}-*"))
+        files = {path.stem.partition("-")[2]: read(path, suite) for path in paths}
         files = {name: entries for name, entries in files.items() if len(entries) == len(suite.entries)}
         if not files:
             continue
@@ -124,15 +123,15 @@ def study(figures: Mapping[str, Any]) -> Study:
 
 def _findings(found: Mapping[str, Any]) -> Iterator[str]:
     for name, one in found.items():
-        shown = {policy: mean(figure["mean"]) for policy, figure in one["policies"].items()}
-        ends = {policy: figure["worst"] for policy, figure in one["policies"].items()}
-        if "guard" in shown and "best" in shown:
-            difference = mean(one["policies"]["guard"]["advantage_of_best"], "+")
-            yield (
-                f"On {name}, mean over families: `guard` {shown['guard']}, `best` {shown['best']} "
-                f"(difference {difference}); worst: `guard` {ends['guard']['mean']:.0f} ({ends['guard']['entry']}), "
-                f"`best` {ends['best']['mean']:.0f} ({ends['best']['entry']}).".replace("-", "−")
-            )
+        shown = [policy for policy in ("guard", "best") if policy in one["policies"]]
+        each = [_finding(policy, one["policies"][policy]) for policy in shown]
+        if each:
+            yield f"On {name}, mean over families: {'; '.join(each)}."
+
+
+def _finding(policy: str, figures: Mapping[str, Any]) -> str:
+    worst = figures["worst"]
+    return f"`{policy}` {mean(figures['mean'])}, worst {number(worst['mean'])} ({worst['entry']})"
 
 
 def _sections(found: Mapping[str, Any]) -> Iterator[Section]:

@@ -27,9 +27,12 @@ Play = Callable[..., Mapping[str, Episodes]]
 
 @dataclass(frozen=True)
 class Player:
-    """Who plays a suite: a policy, or one per training seed, and the options of the world that are theirs."""
+    """Who plays a suite: a policy, or one per training seed, and the options of the world that are theirs.
 
-    policy: Policy | Sequence[Policy]
+    ``policy`` may be of another simulator, which then plays.
+    """
+
+    policy: Policy | Sequence[Policy] | Any
     contract: tuple[tuple[str, Any], ...] = ()
 
 
