@@ -103,9 +103,9 @@ def study(figures: Mapping[str, Any]) -> Study:
             f"{figures['episodes']} episodes of each red against each defender, the same networks for all "
             f"(seeds from {figures['seed']:,} on). Shares of all actions that red's agents executed, by kind, "
             "subnet of the target and outcome; the distance is Jensen-Shannon's, the square root of the "
-            "divergence to base 2: 0 equal, 1 disjoint. Noise: the same between random halves of the episodes "
-            "of `fsm`, 1,000 times; the line is its 95% quantile. Halves have half of the episodes and other "
-            "networks, so the line is higher than it has to be."
+            "divergence to base 2: 0 equal, 1 disjoint. Noise: the same between random halves of the "
+            "episodes of `fsm`, 1,000 times; the line is its 95% quantile. Halves have half of the "
+            "episodes and other networks, so the line is higher than it has to be."
         ),
         sections=[
             Section(
@@ -147,8 +147,7 @@ def main() -> None:
     page = study(figures)
     if asked.data:
         data = {name: figures[name] for name in ("command", "noise", "reds")}
-        write(distances.FILE, to_json(data, indent=1) + "
-")
+        write(distances.FILE, to_json(data, indent=1) + "\n")
     if asked.json:
         if asked.out is not None:
             save(asked.out, page)

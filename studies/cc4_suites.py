@@ -114,8 +114,8 @@ def study(figures: Mapping[str, Any]) -> Study:
         finding=" ".join(_findings(figures["suites"])),
         method=(
             "Every policy plays the same episodes of each entry. Scores leave out the last reward, as the "
-            "challenge does. `best` is one training seed, so its intervals do not cover others. The suites are "
-            "described in `docs/diversity.md`; `garrison eval POLICY --suite NAME` plays them."
+            "challenge does. `best` is one training seed, so its intervals do not cover others. The suites "
+            "are described in `docs/diversity.md`; `garrison eval POLICY --suite NAME` plays them."
         ),
         sections=list(_sections(figures["suites"])),
     )
