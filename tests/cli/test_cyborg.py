@@ -93,7 +93,7 @@ def test_resilience_is_measured_there_too(cyborg, capsys):
     [
         ((), "name the policies to evaluate on CybORG"),
         (("idle", "--workers", "0"), "workers is 0; it must be at least 1"),
-        (("idle", "--options", "users=4"), "CybORG has no option users"),
+        (("idle", "--options", "restore_cost=0"), "CybORG has no option restore_cost"),
         (("random", "--world", "toy/network"), "world 'toy/network' is not on CybORG"),
     ],
 )

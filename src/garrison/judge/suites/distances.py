@@ -32,7 +32,7 @@ def jensen_shannon(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     totals = [x.sum(axis=-1, keepdims=True) for x in (p, q)]
     if not all(np.all(total > 0) for total in totals):
         raise ValueError("a histogram is empty; the distance needs at least one entry in each")
-    p, q = p / totals[0], q / totals[1]
+    p, q = np.broadcast_arrays(p / totals[0], q / totals[1])
     middle = (p + q) / 2
     divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
     return np.sqrt(np.clip(divergence, 0, 1))
