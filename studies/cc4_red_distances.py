@@ -103,9 +103,9 @@ def study(figures: Mapping[str, Any]) -> Study:
             f"{figures['episodes']} episodes of each red against each defender, on the same networks (seeds "
             f"from {figures['seed']:,} on). Counted are the actions that red's agents executed, by kind, "
             "subnet of the target and outcome. The distance of two shares is Jensen-Shannon's, the square "
-            "root of the divergence to base 2: 0 equal, 1 disjoint. Noise: the same between random halves of the "
-            "episodes of `fsm`, 1,000 times; the line is its 95% quantile. Halves have half of the episodes, "
-            "and other networks, so the line is higher than it has to be."
+            "root of the divergence to base 2: 0 equal, 1 disjoint. Noise: the same between random halves of "
+            "the episodes of `fsm`, 1,000 times; the line is its 95% quantile. Halves have half of the "
+            "episodes, and other networks, so the line is higher than it has to be."
         ),
         sections=[
             Section(

@@ -23,7 +23,7 @@ from garrison.judge.format import mean, number
 from garrison.judge.suite_tables import suite_note, suite_rows, suite_title
 from garrison.judge.suites import play as suite_play
 from garrison.judge.suites.suite import Suite
-from garrison.studies.study import FIGURES, Section, Study, origin, parser, read_figures, show
+from garrison.studies.study import FIGURES, Section, Study, origin, parser, prepare, read_figures, show
 
 OUT = Path("results/cc4_suites")
 
@@ -149,6 +149,7 @@ def main() -> None:
     arguments.add_argument("--episodes", type=int, help="of each entry; by default all of the suite")
     asked = arguments.parse_args()
     folder = asked.out / "episodes"
+    prepare(folder)
     if asked.suite is not None:
         suite = suites.get(asked.suite)
         play(suite, asked.policies, suite_play.chosen_episodes(suite, asked.episodes), folder)

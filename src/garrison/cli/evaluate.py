@@ -10,7 +10,6 @@ from typing import Literal
 
 import tyro
 
-from garrison.cli import evaluate_suite
 from garrison.cli.common import out, print_json, seed_range, user_input, waiting
 from garrison.core.files import to_json, write
 from garrison.core.policy import Policy
@@ -194,6 +193,8 @@ class Evaluate(Contest):
     def run(self) -> int:
         whole = replace(self, names=(*self.names, *self.policies))
         if self.suite is not None:
+            from garrison.cli import evaluate_suite
+
             return whole.show(evaluate_suite.evaluated(whole, self.suite))
         return whole.show(whole._here() if self.on == "garrison" else whole._on_cyborg())
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from garrison.cli.common import user_input
+from garrison.adapters.cyborg import engine
+from garrison.adapters.cyborg.world import on_cyborg
+from garrison.cli import evaluate_cyborg
+from garrison.cli.common import print_cyborg_version, user_input
 from garrison.cli.progress import Bar, bar
+from garrison.core.processes import WorkerError
 from garrison.judge import suites
 from garrison.judge.evaluation import Figures
 from garrison.judge.suites import play as suite_play
 from garrison.judge.suites.suite import Suite
+from garrison.parity.scores.evaluate_on_cyborg import evaluate
 
 if TYPE_CHECKING:
     from garrison.cli.evaluate import Evaluate
@@ -24,29 +30,31 @@ def evaluated(asked: Evaluate, name: str) -> Figures:
     """The figures of the suite; exits with a message on mistakes in the arguments."""
     with user_input():
         suite = suites.get(name)
-        if given := [one for one in _DECIDED if getattr(asked, one)]:
+        usual = {field.name: field.default for field in fields(asked)}
+        if given := [one for one in _DECIDED if getattr(asked, one) != usual[one]]:
             flags = ", ".join(f"--{one.replace('_', '-')}" for one in given)
             raise ValueError(f"the suite {name} decides its games and episodes itself; leave out {flags}")
         episodes = suite_play.chosen_episodes(suite, asked.episodes)
         asked.check_out()
-        on_cyborg = asked.on == "cyborg"
+        there = asked.on == "cyborg"
         players, submitted = _players(asked, suite)
-        worlds = _on_cyborg(suite, players) if on_cyborg else {}
+        worlds = _on_cyborg(suite, players) if there else {}
     total = episodes * len(suite.entries)
-    total *= _lineup(players) if on_cyborg else len(suite_play.groups(players))
+    total *= _lineup(players) if there else len(suite_play.groups(players))
     with bar(f"playing {suite.name}", total, "episodes") as played:
-        if on_cyborg:
+        if there:
             entry = partial(_entry_on_cyborg, worlds, asked.workers, played)
             result = suite_play.play(suite, players, episodes, simulator="cyborg", play_entry=entry)
         else:
             result = suite_play.play(suite, players, episodes, lambda done, _: played.update(done))
-    return Figures(result.figures | {"submissions": submitted}) if submitted else result
+    if not there:
+        return result
+    more = {"cyborg": engine.about()} | ({"submissions": submitted} if submitted else {})
+    return Figures(result.figures | more)
 
 
 def _players(asked: Evaluate, suite: Suite) -> tuple[dict[str, suite_play.Player], dict[str, Any]]:
     """Who plays, and what submissions say of themselves."""
-    from garrison.cli import evaluate_cyborg
-
     if asked.on == "garrison":
         names = asked.names or tuple(suite.entries[0].make().policies())
         return suite_play.players(suite, names, asked.which, asked.greedy), {}
@@ -64,9 +72,6 @@ def _on_cyborg(suite: Suite, players: Mapping[str, suite_play.Player]) -> dict[A
 
     Raises ``ValueError`` for entries that CybORG does not have.
     """
-    from garrison.adapters.cyborg.world import on_cyborg
-    from garrison.cli.common import print_cyborg_version
-
     print_cyborg_version()
     worlds = {}
     for entry in suite.entries:
@@ -89,9 +94,6 @@ def _entry_on_cyborg(
     seed: int,
     on_progress: Any,
 ) -> Any:
-    from garrison.core.processes import WorkerError
-    from garrison.parity.scores.evaluate_on_cyborg import evaluate
-
     try:
         return evaluate(worlds[world], policies, episodes, seed, workers, lambda done: played.advance())
     except WorkerError as error:
