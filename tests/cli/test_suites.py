@@ -47,7 +47,7 @@ def test_policies_play_a_suite(toy, tmp_path, capsys):
     """Without names all scripted policies of its worlds."""
     file = tmp_path / "figures.json"
     assert tyro.cli(Evaluate, args=["--suite", "toy", "--episodes", "2", "--out", str(file)]).run() == 0
-    shown = capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
     assert "suite toy (version 1" in shown
     assert "2 of 6 episodes" in shown
     found = json.loads(file.read_text())

@@ -48,18 +48,18 @@ def _facts(suite: Suite) -> dict[str, Any]:
 
 
 def _list(chosen: list[Suite]) -> Table:
-    view = Table("suite", "version", "entries", "episodes", "seeds", "hash", "purpose")
+    view = Table("suite", "version", "entries", "episodes", "first seed", "purpose")
     view.columns[0].no_wrap = True
     for suite in chosen:
-        seeds = f"{suite.seeds[0]}-{suite.seeds[-1]}"
-        row = (suite.version, len(suite.entries), suite.episodes, seeds, suite.hash, suite.purpose)
+        row = (suite.version, len(suite.entries), suite.episodes, suite.seed, suite.purpose)
         view.add_row(suite.name, *map(str, row))
     return view
 
 
 def _entries(suite: Suite) -> Table:
     view = Table("entry", "family", "weight", "distance from fsm", "options")
-    view.title = f"{suite.name} (version {suite.version}): {suite.purpose}"
+    view.title = f"{suite.name} (version {suite.version}, {suite.hash}): {suite.purpose}"
+    view.columns[0].no_wrap = True
     for entry in suite.entries:
         options = " ".join(f"{name}={_short(value)}" for name, value in entry.options.items())
         weight, apart = suite.weights[entry.name], distances().get(entry.red or "")

@@ -71,5 +71,10 @@ def test_what_they_exercise(episodes):
         kind for kind, _ in red
     }
     assert len(episodes["constant"].header["hosts"]) == 137
-    mails = sum(draw.site == "PhishingEmail.py:88" for step in done["phishing"] for draw in step.tape)
-    assert mails > 50
+    mails = [
+        draw.outcome < 0.75
+        for step in done["phishing"]
+        for draw in step.tape
+        if draw.site == "GreenLocalWork.py:118"
+    ]
+    assert sum(mails) > 500
