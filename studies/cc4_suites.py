@@ -3,6 +3,8 @@
     python studies/cc4_suites.py competition idle random reactive guard best --episodes 200
     python studies/cc4_suites.py heldout guard best --episodes 100
 
+    garrison eval guard --suite competition --on cyborg --episodes 3 --out results/cc4_suites/cyborg.json
+
 Each call plays what is missing in ``--out`` (results/cc4_suites), where every policy has a file of episodes
 for each suite, and writes the page of all that is there.
 """
@@ -10,7 +12,7 @@ for each suite, and writes the page of all that is there.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from garrison.judge.suites.suite import Suite
 from garrison.studies.study import FIGURES, Section, Study, origin, parser, prepare, read_figures, show
 
 OUT = Path("results/cc4_suites")
+CYBORG = "cyborg.json"  # of `garrison eval guard --suite competition --on cyborg --out`, if it is there
 
 
 def play(suite: Suite, names: Sequence[str], episodes: int, folder: Path) -> None:
@@ -117,7 +120,7 @@ def study(figures: Mapping[str, Any]) -> Study:
             "challenge does. `best` is one training seed, so its intervals do not cover others. The suites "
             "are described in `docs/diversity.md`; `garrison eval POLICY --suite NAME` plays them."
         ),
-        sections=list(_sections(figures["suites"])),
+        sections=list(_sections([*figures["suites"].values(), *filter(None, [figures.get("cyborg")])])),
     )
 
 
@@ -134,10 +137,10 @@ def _finding(policy: str, figures: Mapping[str, Any]) -> str:
     return f"`{policy}` {mean(figures['mean'])}, worst {number(worst['mean'])} ({worst['entry']})"
 
 
-def _sections(found: Mapping[str, Any]) -> Iterator[Section]:
-    for one in found.values():
-        head, rows = suite_rows(one)
-        title, note = suite_title(one), suite_note(one)
+def _sections(found: Iterable[Mapping[str, Any]]) -> Iterator[Section]:
+    for one in found:
+        head, rows = suite_rows(dict(one))
+        title, note = suite_title(dict(one)), suite_note(dict(one))
         yield Section(f"{title[0].upper()}{title[1:]}", tuple(head), rows, f"{note[0].upper()}{note[1:]}.")
 
 
@@ -156,7 +159,10 @@ def main() -> None:
     figures = origin("python studies/cc4_suites.py SUITE POLICY ... --episodes N")
     if (asked.out / FIGURES).exists():
         figures["date"] = read_figures(asked.out)["date"] if asked.suite is None else figures["date"]
-    show(study(figures | {"suites": summaries(folder)}), asked.out)
+    figures["suites"] = summaries(folder)
+    if (asked.out / CYBORG).exists():
+        figures["cyborg"] = json.loads((asked.out / CYBORG).read_text(encoding="utf-8"))
+    show(study(figures), asked.out)
 
 
 if __name__ == "__main__":
