@@ -40,9 +40,7 @@ def play(suite: Suite, names: Sequence[str], episodes: int, folder: Path) -> Non
         missing = {name: players[name] for name in names if lacking(known[name].get(entry.name), episodes)}
         if not missing:
             continue
-        one = Suite(suite.name, suite.version, suite.purpose, suite.seed, suite.episodes, (entry,))
-        found = suite_play.play(one, missing, episodes).results[entry.name]
-        for name, played in found.items():
+        for name, played in suite_play.play_entry(entry, missing, episodes, suite.seed).items():
             known[name][entry.name] = raw(played)
             write(files[name], to_json({"hash": suite.hash, "entries": known[name]}) + "\n")
         print(f"{suite.name}: {entry.name}", flush=True)

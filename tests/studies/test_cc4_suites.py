@@ -39,15 +39,14 @@ FEW = suites.Suite("few", 1, "a test", 3, 9, suites.get("competition").entries[:
 def played(monkeypatch):
     """Stand-in for playing; lists the entries and policies that were played."""
 
-    def play(suite, players, episodes):
-        (entry,) = suite.entries
+    def play(entry, players, episodes, seed):
         asked.append((entry.name, list(players)))
         scores = -np.arange(episodes, dtype=np.float64)[None] - (entry.name == "constant")
         one = Episodes(scores, scores, scores, {"LWF": scores[..., None]}, scores, scores * 0)
-        return suites.SuiteEvaluation({}, {entry.name: dict.fromkeys(players, one)})
+        return dict.fromkeys(players, one)
 
     asked: list = []
-    monkeypatch.setattr(of_suites.suite_play, "play", play)
+    monkeypatch.setattr(of_suites.suite_play, "play_entry", play)
     monkeypatch.setattr(of_suites.suite_play, "players", lambda suite, names: dict.fromkeys(names))
     monkeypatch.setitem(suites.SUITES, "few", FEW)
     return asked

@@ -43,8 +43,8 @@ def evaluated(asked: Evaluate, name: str) -> Figures:
     total *= _lineup(players) if there else len(suite_play.groups(players))
     with bar(f"playing {suite.name}", total, "episodes") as played:
         if there:
-            entry = partial(_entry_on_cyborg, worlds, asked.workers, played)
-            result = suite_play.play(suite, players, episodes, simulator="cyborg", play_entry=entry)
+            play = partial(_world_on_cyborg, worlds, asked.workers, played)
+            result = suite_play.play(suite, players, episodes, simulator="cyborg", play_world=play)
         else:
             result = suite_play.play(suite, players, episodes, lambda done, _: played.update(done))
     if not there:
@@ -84,7 +84,7 @@ def _on_cyborg(suite: Suite, players: Mapping[str, suite_play.Player]) -> dict[A
     return worlds
 
 
-def _entry_on_cyborg(
+def _world_on_cyborg(
     worlds: Mapping[Any, Any],
     workers: int,
     played: Bar,

@@ -91,6 +91,13 @@ def test_the_competition_is_that_of_the_columns():
         assert set(team) == set(COLUMNS)
 
 
+def test_a_suite_needs_a_family():
+    with pytest.raises(
+        ValueError, match="suite none: no entry has a family, so that there is nothing to average"
+    ):
+        suites.Suite("none", 1, "", 0, 1, (suites.Entry("a", None),))
+
+
 def test_an_unknown_suite():
     with pytest.raises(
         ValueError, match=r"no suite 'held' .*; suites: train, validation, heldout, literal, comp"
@@ -133,7 +140,7 @@ def numbered(world, policies, episodes, seed, on_progress):
 
 @pytest.fixture(scope="module")
 def result():
-    return play.play(TOY, {"one": play.Player("one")}, 4, play_entry=numbered)
+    return play.play(TOY, {"one": play.Player("one")}, 4, play_world=numbered)
 
 
 def test_the_mean_weights_families_and_pairs_episodes(result):
@@ -154,14 +161,14 @@ def test_the_mean_weights_families_and_pairs_episodes(result):
 def test_the_first_episodes_of_the_suite_are_played(result):
     seen = []
     whole = play.play(
-        TOY, {"one": play.Player("one")}, None, lambda *done: seen.append(done), play_entry=numbered
+        TOY, {"one": play.Player("one")}, None, lambda *done: seen.append(done), play_world=numbered
     )
     assert seen == [(6, 24), (12, 24), (18, 24), (24, 24)]
     for name, found in result.results.items():
         np.testing.assert_array_equal(found["one"].scores, whole.results[name]["one"].scores[:, :4])
     for wrong in (0, 7):
         with pytest.raises(ValueError, match=f"episodes is {wrong}; the suite toy has 1 .. 6"):
-            play.play(TOY, {"one": play.Player("one")}, wrong, play_entry=numbered)
+            play.play(TOY, {"one": play.Player("one")}, wrong, play_world=numbered)
 
 
 def test_the_table(result):
@@ -179,7 +186,7 @@ def test_the_table(result):
 
 def test_runs_are_compared_with_the_first(result):
     players = {"one": play.Player("one"), "run": play.Player(["a", "b"])}
-    found = play.play(TOY, players, 4, play_entry=numbered).figures
+    found = play.play(TOY, players, 4, play_world=numbered).figures
     assert found["versus"] == "run"
     assert found["policies"]["run"]["seeds"] == 2
     assert found["policies"]["one"]["advantage_of_run"]["mean"] == 0
@@ -190,13 +197,13 @@ def test_each_policy_plays_under_what_it_needs():
     """A group of policies, a world with their options."""
     asked = []
 
-    def play_entry(world, policies, episodes, seed, on_progress):
+    def play_world(world, policies, episodes, seed, on_progress):
         asked.append((world.spread, world.max_steps, tuple(policies), episodes, seed))
         return numbered(world, policies, episodes, seed, on_progress)
 
     suite = suites.Suite("one", 1, "", 9, 2, (suites.Entry("easy", "one", {"spread": 0.1}, "toy/network"),))
     players = {"a": play.Player("a"), "b": play.Player("b", (("steps", 7),)), "c": play.Player("c")}
-    found = play.play(suite, players, play_entry=play_entry)
+    found = play.play(suite, players, play_world=play_world)
     assert [one[2:] for one in asked] == [(("a", "c"), 2, 9), (("b",), 2, 9)]
     assert [one[0] for one in asked] == [0.1, 0.1]
     assert asked[1][1] == 7

@@ -121,9 +121,9 @@ def play(
     episodes: int | None = None,
     on_progress: OnProgress | None = None,
     simulator: str = "garrison",
-    play_entry: Play | None = None,
+    play_world: Play | None = None,
 ) -> SuiteEvaluation:
-    """Play a suite and judge; ``play_entry`` plays on another simulator than Garrison."""
+    """Play a suite and judge; ``play_world`` plays on another simulator than Garrison."""
     number = chosen_episodes(suite, episodes)
     done, total = 0, number * len(suite.entries) * len(groups(players))
 
@@ -133,15 +133,31 @@ def play(
 
     results: dict[str, dict[str, Episodes]] = {}
     for entry in suite.entries:
-        found: dict[str, Episodes] = {}
-        for contract, policies in groups(players).items():
-            world = entry.make(dict(contract))
-            found |= (play_entry or _here)(world, policies, number, suite.seed, progress)
-            done += number
-        results[entry.name] = {name: found[name] for name in players}
+        results[entry.name] = play_entry(entry, players, number, suite.seed, progress, play_world)
+        done += number * len(groups(players))
     runs = [name for name, player in players.items() if isinstance(player.policy, (list, tuple))]
     figures = summary(suite, results, runs[0] if runs else None) | {"simulator": simulator}
     return SuiteEvaluation(figures, results)
+
+
+def play_entry(
+    entry: Entry,
+    players: Mapping[str, Player],
+    episodes: int,
+    seed: int,
+    on_progress: Callable[[int], None] = lambda done: None,
+    play_world: Play | None = None,
+) -> dict[str, Episodes]:
+    """The figures of each episode of an entry; ``on_progress`` receives numbers of episodes."""
+    found: dict[str, Episodes] = {}
+    for number, (contract, policies) in enumerate(groups(players).items()):
+
+        def progress(done: int, before: int = number * episodes) -> None:
+            on_progress(before + done)
+
+        world = entry.make(dict(contract))
+        found |= (play_world or _here)(world, policies, episodes, seed, progress)
+    return {name: found[name] for name in players}
 
 
 def groups(players: Mapping[str, Player]) -> dict[tuple[tuple[str, Any], ...], dict[str, Any]]:

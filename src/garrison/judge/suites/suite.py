@@ -65,6 +65,10 @@ class Suite:
     entries: tuple[Entry, ...]
     published: Mapping[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        if not any(entry.family for entry in self.entries):
+            raise ValueError(f"suite {self.name}: no entry has a family, so that there is nothing to average")
+
     @property
     def seeds(self) -> range:
         return range(self.seed, self.seed + self.episodes)
