@@ -2,6 +2,7 @@
 
     python studies/cc4_suites.py competition idle random reactive guard best --episodes 200
     python studies/cc4_suites.py heldout guard best --episodes 100
+    python studies/cc4_suites.py readings guard best --episodes 200
 
     garrison eval guard --suite competition --on cyborg --episodes 3 --out results/cc4_suites/cyborg.json
 
@@ -24,10 +25,27 @@ from garrison.judge.evaluate import Episodes
 from garrison.judge.format import mean, number
 from garrison.judge.suite_tables import suite_note, suite_rows, suite_title
 from garrison.judge.suites import play as suite_play
-from garrison.judge.suites.suite import Suite
+from garrison.judge.suites.suite import Entry, Suite
 from garrison.studies.study import FIGURES, Section, Study, origin, parser, prepare, read_figures, show
 
 OUT = Path("results/cc4_suites")
+_ALARMS = {"green_work_alarm": 0.75, "green_access_alarm": 0.75}
+#: what the column stealthy may be: chances that a scan is noticed, and a red that scans stealthily only
+READINGS = Suite(
+    name="readings",
+    version=1,
+    purpose="what the column stealthy may be",
+    seed=suites.get("competition").seed,
+    episodes=500,
+    entries=(
+        *(
+            Entry(f"scans {chance:g}", f"{chance:g}", _ALARMS | {"red_scan_detection": [chance, chance]})
+            for chance in (0, 0.01, 0.25)
+        ),
+        Entry("scans 0.01, stealthy only", "only", {"column": "stealthy", "red": "stealthy"}),
+    ),
+)
+ALL = suites.SUITES | {READINGS.name: READINGS}
 CYBORG = "cyborg.json"  # of `garrison eval guard --suite competition --on cyborg --out`, if it is there
 
 
@@ -72,7 +90,7 @@ def read(file: Path, suite: Suite) -> dict[str, Any]:
 def summaries(folder: Path) -> dict[str, dict[str, Any]]:
     """The figures of all suites of which whole files are there."""
     found = {}
-    for suite in suites.SUITES.values():
+    for suite in ALL.values():
         paths = sorted(folder.glob(f"{suite.name}-*"))
         files = {path.stem.partition("-")[2]: read(path, suite) for path in paths}
         files = {name: entries for name, entries in files.items() if len(entries) == len(suite.entries)}
@@ -126,7 +144,7 @@ def _findings(found: Mapping[str, Any]) -> Iterator[str]:
     for name, one in found.items():
         shown = [policy for policy in ("guard", "best") if policy in one["policies"]]
         each = [_finding(policy, one["policies"][policy]) for policy in shown]
-        if each:
+        if each and name != READINGS.name:
             yield f"On {name}, mean over families: {'; '.join(each)}."
 
 
@@ -135,10 +153,13 @@ def _finding(policy: str, figures: Mapping[str, Any]) -> str:
     return f"`{policy}` {mean(figures['mean'])}, worst {number(worst['mean'])} ({worst['entry']})"
 
 
-def _sections(found: Iterable[Mapping[str, Any]]) -> Iterator[Section]:
+def _sections(found: Iterable[dict[str, Any]]) -> Iterator[Section]:
     for one in found:
-        head, rows = suite_rows(dict(one))
-        title, note = suite_title(dict(one)), suite_note(dict(one))
+        head, rows = suite_rows(one)
+        title, note = suite_title(one), suite_note(one)
+        if one["suite"]["name"] == READINGS.name:  # their mean says nothing
+            title, rows = READINGS.purpose, rows[: len(READINGS.entries)]
+            note = f"chance that a scan of red is noticed; false alarms of users 0.75; {note}"
         yield Section(f"{title[0].upper()}{title[1:]}", tuple(head), rows, f"{note[0].upper()}{note[1:]}.")
 
 
@@ -152,7 +173,7 @@ def main() -> None:
     folder = asked.out / "episodes"
     prepare(folder)
     if asked.suite is not None:
-        suite = suites.get(asked.suite)
+        suite = READINGS if asked.suite == READINGS.name else suites.get(asked.suite)
         play(suite, asked.policies, suite_play.chosen_episodes(suite, asked.episodes), folder)
     figures = origin("python studies/cc4_suites.py SUITE POLICY ... --episodes N")
     if (asked.out / FIGURES).exists():

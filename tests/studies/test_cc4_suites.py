@@ -48,7 +48,7 @@ def played(monkeypatch):
     asked: list = []
     monkeypatch.setattr(of_suites.suite_play, "play_entry", play)
     monkeypatch.setattr(of_suites.suite_play, "players", lambda suite, names: dict.fromkeys(names))
-    monkeypatch.setitem(suites.SUITES, "few", FEW)
+    monkeypatch.setitem(of_suites.ALL, "few", FEW)
     return asked
 
 
