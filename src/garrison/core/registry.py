@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _BUILT_IN = {
     "cc4": "garrison.worlds.cc4:make",
+    "cc4/constant": "garrison.worlds.cc4:constant",
+    "cc4/phishing": "garrison.worlds.cc4:phishing",
+    "cc4/stealthy": "garrison.worlds.cc4:stealthy",
+    "cc4/aggressive": "garrison.worlds.cc4:aggressive",
     "toy/value": "garrison.worlds.toy.probes:Value",
     "toy/discount": "garrison.worlds.toy.probes:Discount",
     "toy/credit": "garrison.worlds.toy.probes:Credit",
