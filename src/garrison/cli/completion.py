@@ -138,6 +138,8 @@ def _described_by_tyro() -> dict[str, Any]:
 
 def _names() -> dict[str, list[str]]:
     """Values of flags and, by the words of a command, of its positional arguments."""
+    from garrison.worlds.cc4.banks import BANKS
+
     world = garrison.make("cc4", side="both")
     scripted = {
         side: list(dict.fromkeys((*world.native_policies(side), *world.policies(side))))
@@ -158,6 +160,7 @@ def _names() -> dict[str, list[str]]:
         "--preset": list(PRESETS),
         "--from": runs,
         "--sinks": ["tensorboard", "wandb"],
+        "--vary": list(BANKS),
         "eval": policies,
         "compare": policies,
         "analyze": policies,

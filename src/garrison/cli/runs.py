@@ -112,6 +112,7 @@ def _configuration(training: Training) -> dict[str, Any]:
         "algorithm": training.algorithm,
         "world": training.world,
         "options": training.options,
+        "vary": training.vary,
         "seed": training.seed,
         "num_seeds": training.num_seeds,
     }

@@ -26,7 +26,7 @@ class Run(RunDirectory):
     training: Training
 
     def world(self) -> World:
-        """The world of the training."""
+        """The world of the training without its banks, which judges play."""
         return make_world(self.training.world, self.training.options)
 
     def policies(self, which: str = "latest", greedy: bool = False) -> list[Policy]:
@@ -40,7 +40,7 @@ class Run(RunDirectory):
             FileNotFoundError: if the checkpoint does not exist.
             ValueError: if it is damaged, or of another version of the world.
         """
-        return seeds.policies(self, self.training, self.world(), which, greedy)
+        return seeds.policies(self, self.training, self.training.make_world(), which, greedy)
 
     @property
     def iterations(self) -> int:
@@ -64,6 +64,7 @@ class Run(RunDirectory):
             "path": str(self.path),
             "world": training.world,
             "options": training.options,
+            "vary": ", ".join(training.vary) or "none",
             "algorithm": training.algorithm,
             "seeds": f"{training.seed} to {training.seed + training.num_seeds - 1}"
             if training.num_seeds > 1

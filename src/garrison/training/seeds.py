@@ -16,7 +16,7 @@ from garrison.core.policy import Policy
 from garrison.core.world import World
 from garrison.runs import checkpoint, hosts, sinks
 from garrison.runs.directory import RunDirectory
-from garrison.training.config import Training, make_world, read
+from garrison.training.config import Training, read
 
 #: The fraction of memory that rollouts may fill, and how many times a rollout's size learning from it needs:
 #: minibatches, gradients, copies (cc4-ippo: 186 MB for rollouts of 134 MB).
@@ -34,7 +34,7 @@ def check(training: Training) -> World:
     """
     training.check()
     sinks.check(training.sinks)
-    world = make_world(training.world, training.options)
+    world = training.make_world()
     training.algo.check(training.settings, world)
     hosts.check(training.settings.num_envs, training.algo.holds_environments(training.settings, world))
     return world
@@ -179,14 +179,14 @@ def load_policies(
     ``which`` names a checkpoint: "latest", "best", or one that was kept, such as "step-00000100".
     """
     training = read(run)
-    world = make_world(training.world, training.options)
+    world = training.make_world()
     return training, world, policies(run, training, world, which, greedy)
 
 
 def progress(run: RunDirectory) -> tuple[int, int]:
     """Completed iterations of the latest checkpoint, and the number of iterations of the training."""
     training = read(run)
-    world = make_world(training.world, training.options)
+    world = training.make_world()
     return iterations_done(run), training.algo.num_iterations(training.settings, world)
 
 
