@@ -356,6 +356,12 @@ def test_both_sides_keep_the_bank_without_its_reds():
         ({"vary": ["missions", "restore=[1]"]}, "restore needs an entry for each one of mission"),
         ({"vary": "phase_start=[[300,100]]"}, "two steps of 500 in rising order"),
         ({"vary": "network=0"}, r"number of networks in 1..65535"),
+        (
+            {"vary": 'network=[{"seed": -1}]'},
+            r"number of networks in 1..65535, or a list of objects with seed",
+        ),
+        ({"vary": 'network=[{"seed": 1, "users": [3]}]'}, "option 'users' must have shape"),
+        ({"vary": 'red="fsm"'}, "axis red must be a list of names, not 'fsm'"),
         ({"vary": 'red=["fms"]'}, r"'fms' is not a red that is data \(did you mean 'fsm'\?\)"),
         ({"vary": ["missions", "cocktail"]}, "the axis mission twice, in 'missions' and 'cocktail'"),
         ({"vary": ["robust", "topo16"]}, "both robust, which draws sizes, and networks"),

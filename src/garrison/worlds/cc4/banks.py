@@ -306,7 +306,7 @@ def red_axis(names: Sequence[str], options: Collection[str] = ()) -> dict[str, n
 
     Raises ``ValueError`` for a name that is not of :data:`garrison.worlds.cc4.reds.REDS`.
     """
-    if isinstance(names, str) or not names:
+    if not isinstance(names, (list, tuple)) or not names:
         raise ValueError(f"cc4: vary's axis red must be a list of names, not {names!r}")
     stacks = reds.stacked(names, default_options(), options)
     # so that a stack of reds which differ in nothing has its number of entries
@@ -343,10 +343,7 @@ def _networks(entries: Any, options: Mapping[str, Any]) -> Topology:
     """A number of networks of the stock generator, or one per seed with the sizes that its entry gives."""
     if isinstance(entries, int) and not isinstance(entries, bool) and 1 <= entries <= _MOST:
         entries = [{"seed": seed} for seed in range(entries)]
-    fields = {"seed", "users", "servers"}
-    if not isinstance(entries, list) or not all(
-        isinstance(x, dict) and "seed" in x and x.keys() <= fields for x in entries
-    ):
+    if not isinstance(entries, list) or not entries or not all(map(_is_network, entries)):
         raise ValueError(
             f"cc4: vary's axis network must be a number of networks in 1..{_MOST}, or a list of objects with "
             f"seed and, where they are fixed, users and servers by subnet; not {json.dumps(entries)}"
@@ -362,6 +359,15 @@ def _networks(entries: Any, options: Mapping[str, Any]) -> Topology:
     users, servers = (np.stack([getattr(game, name) for game in games]) for name in ("users", "servers"))
     seeds = np.array([entry["seed"] for entry in entries], np.uint32)
     return jax.device_get(_generated(seeds, users, servers))
+
+
+def _is_network(entry: Any) -> bool:
+    """Whether an entry of networks has a seed, and nothing else but lists of sizes."""
+    if not isinstance(entry, dict) or not isinstance(seed := entry.get("seed"), int):
+        return False
+    sizes = {name: value for name, value in entry.items() if name != "seed"}
+    lists = all(isinstance(value, list) for value in sizes.values())
+    return 0 <= seed < 2**32 and sizes.keys() <= {"users", "servers"} and lists
 
 
 @jax.jit
