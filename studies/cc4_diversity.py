@@ -148,18 +148,18 @@ def _mission(*factors: float) -> Condition:
 #: the one list of what teams are judged in
 SUITES: dict[str, Suite] = {
     "literal": Suite(
-        5_000_000,
+        14_000_000,
         True,
         {"fsm": Condition()} | {red: Condition(red, options=_ROLES) for red in ("cia_c", "cia_i", "cia_a")},
     ),
     "validation": Suite(
-        5_100_000,
+        12_000_000,
         True,
         _reds(cia=("cia_c",), aggressive=("aggressive",), a=("target_a",), degrader=("degrader",))
         | {"mission 2 1 4": _mission(*banks.HELD_OUT_MISSIONS[0])},
     ),
     "heldout": Suite(
-        5_200_000,
+        13_000_000,
         False,
         _reds(
             cia=("cia_i", "cia_a"),
@@ -174,7 +174,7 @@ SUITES: dict[str, Suite] = {
         ),
     ),
     "entries": Suite(
-        5_300_000,
+        16_000_000,
         False,
         {f"mission {' '.join(map(str, entry))}": _mission(*entry) for entry in banks.HELD_OUT_MISSIONS[1:]}
         | {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import garrison
-from garrison.judge.specs import LoadedRun, check_fit
+from garrison.judge.specs import LoadedRun
 from garrison.presets import PRESETS
 from garrison.training.config import Training, make_world
 from garrison.training.run import Run
@@ -82,9 +82,7 @@ def test_training_draws_from_banks_and_judges_do_not():
     assert world.bank.sizes == {"mission": 4, "phase_start": 4}
     usual = garrison.make("cc4", green_phishing=0.05)
     assert Run(Path("run"), training).world() == usual
-    loaded = LoadedRun("run", training, world, ())
-    assert make_world("cc4", loaded.options) == usual
-    check_fit(loaded, usual)
+    assert training.usual_world() == make_world("cc4", LoadedRun("run", training, usual, ()).options) == usual
 
 
 def test_banks_are_not_among_the_options():

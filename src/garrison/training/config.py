@@ -82,6 +82,10 @@ class Training:
         vary = {"vary": list(self.vary)} if self.vary else {}
         return make_world(self.world, {**self.options, **vary})
 
+    def usual_world(self) -> World:
+        """The world without its banks, which judges play. Raises as :meth:`make_world`."""
+        return make_world(self.world, self.options)
+
     def to_json(self) -> dict[str, Any]:
         return {"format": FORMAT} | dataclasses.asdict(self)
 

@@ -16,7 +16,7 @@ from garrison.core.world import World
 from garrison.runs import directory
 from garrison.runs.directory import RunDirectory
 from garrison.training import html, seeds
-from garrison.training.config import Training, make_world, read
+from garrison.training.config import Training, read
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Run(RunDirectory):
 
     def world(self) -> World:
         """The world of the training without its banks, which judges play."""
-        return make_world(self.training.world, self.training.options)
+        return self.training.usual_world()
 
     def policies(self, which: str = "latest", greedy: bool = False) -> list[Policy]:
         """The policy of each seed.

@@ -174,20 +174,22 @@ def policies(
 def load_policies(
     run: RunDirectory, which: str = "latest", greedy: bool = False
 ) -> tuple[Training, World, list[Policy]]:
-    """The configuration of a run, the world it trained in, and the policy of each of its seeds.
+    """The configuration of a run, its world without banks, and the policy of each of its seeds.
 
     ``which`` names a checkpoint: "latest", "best", or one that was kept, such as "step-00000100".
     """
     training = read(run)
-    world = training.make_world()
-    return training, world, policies(run, training, world, which, greedy)
+    return (
+        training,
+        training.usual_world(),
+        policies(run, training, training.make_world(), which, greedy),
+    )
 
 
 def progress(run: RunDirectory) -> tuple[int, int]:
     """Completed iterations of the latest checkpoint, and the number of iterations of the training."""
     training = read(run)
-    world = training.make_world()
-    return iterations_done(run), training.algo.num_iterations(training.settings, world)
+    return iterations_done(run), training.algo.num_iterations(training.settings, training.usual_world())
 
 
 def iterations_done(run: RunDirectory) -> int:
