@@ -417,7 +417,7 @@ def study(figures: Mapping[str, Any]) -> Study:
         title="CC4: training in diverse games",
         figures=figures,
         finding=(
-            "That diversity of missions helps, beyond the price of Restore, is "
+            "Diversity of missions helps, beyond the price of Restore: "
             + "; ".join(f"{word} in the regime {regime}" for regime, word in first.items())
             + f". Of {len(verdicts)} claims {counts['supported']} are supported, {counts['refuted']} refuted "
             f"and {counts['undecided']} undecided; {runs} trainings."
