@@ -16,7 +16,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import garrison
-from garrison.core.world import World
-from garrison.judge import stats
+from garrison.judge import stats, suites
 from garrison.judge.format import mean, number
+from garrison.judge.suites import Suite
 from garrison.presets import PRESETS
 from garrison.runs import checkpoint, curves
 from garrison.studies.study import FIGURES, Section, Study, origin, parser, png, read_figures, save, show
 from garrison.training.config import Training
 from garrison.training.run import Run
 from garrison.training.trained import trained
-from garrison.worlds.cc4 import banks, reds
+from garrison.worlds.cc4.given import as_data
 
 COMMAND = (
     "python studies/cc4_diversity.py RUNS ARM ... --regimes {regimes} --seeds SEED ... --suites SUITE ... "
@@ -89,120 +89,29 @@ def training_of(regime: str, name: str, seed: int, share: float) -> Training:
 # ------------------------------------------------------------------ what is judged
 
 
-@dataclass(frozen=True)
-class Condition:
-    """A game to judge in: a red, or another game of the stock red.
-
-    Attributes:
-        family: conditions of one family count as one in a suite's mean.
-        options: of the world.
-    """
-
-    red: str = "fsm"
-    family: str = ""
-    mission: Sequence[float] = (1, 1, 1)
-    start: Sequence[int] = tuple(banks.STARTS[0])
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def world(self) -> World:
-        """Reds that are data, missions and starts are one program: a bank with one entry of each."""
-        if self.red not in reds.REDS:
-            return garrison.make("cc4", red=self.red, **self.options)
-        drawn = banks.single(self.red, self.mission, self.start, **self.options)
-        return garrison.make("cc4", vary=drawn, **self.options)
-
-
-@dataclass(frozen=True)
-class Suite:
-    """Games in which teams are compared, all with the same episodes.
-
-    Attributes:
-        seed: of the first episode; suites share none.
-        opened: whether it may be opened at any time. The others hold what no choice may depend on.
-    """
-
-    seed: int
-    opened: bool
-    conditions: Mapping[str, Condition]
-
-    def weights(self) -> dict[str, float]:
-        """Of the conditions in the suite's mean: families alike, and conditions of one alike."""
-        families = Counter(condition.family or name for name, condition in self.conditions.items())
-        return {
-            name: 1 / len(families) / families[condition.family or name]
-            for name, condition in self.conditions.items()
-        }
-
-
-_ROLES = {"op_zone_servers": 3, "red_sees_roles": 1}  # as the published evaluation had it
-
-
-def _reds(**families: tuple[str, ...]) -> dict[str, Condition]:
-    return {red: Condition(red, family) for family, names in families.items() for red in names}
-
-
-def _mission(*factors: float) -> Condition:
-    return Condition(family="missions", mission=factors)
-
-
-#: the one list of what teams are judged in
-SUITES: dict[str, Suite] = {
-    "literal": Suite(
-        14_000_000,
-        True,
-        {"fsm": Condition()} | {red: Condition(red, options=_ROLES) for red in ("cia_c", "cia_i", "cia_a")},
-    ),
-    "validation": Suite(
-        12_000_000,
-        True,
-        _reds(cia=("cia_c",), aggressive=("aggressive",), a=("target_a",), degrader=("degrader",))
-        | {"mission 2 1 4": _mission(*banks.HELD_OUT_MISSIONS[0])},
-    ),
-    "heldout": Suite(
-        13_000_000,
-        False,
-        _reds(
-            cia=("cia_i", "cia_a"),
-            stealthy=("stealthy",),
-            impact=("impact",),
-            discovery=("discovery",),
-            random_select=("random_select",),
-            impacter=("impacter",),
-            a=("target_a_op", "target_a_re"),
-            b=("target_b", "target_b_op", "target_b_re"),
-            failures=("failure_tracker", "combined"),
-        ),
-    ),
-    "entries": Suite(
-        16_000_000,
-        False,
-        {f"mission {' '.join(map(str, entry))}": _mission(*entry) for entry in banks.HELD_OUT_MISSIONS[1:]}
-        | {
-            f"starts {' '.join(map(str, start))}": Condition(family="starts", start=start)
-            for start in banks.HELD_OUT_STARTS
-        },
-    ),
-}
+#: teams are judged in these; the last of them holds what no choice may depend on
+SUITES: dict[str, Suite] = {name: suites.get(name) for name in ("literal", "validation", "heldout")}
+OPENED = ("literal", "validation")
 
 
 def judged(policies: Mapping[str, Any], suite: Suite, episodes: int) -> dict[str, dict[str, Any]]:
-    """By policy: in each training seed and episode the suite's mean return, and figures by condition.
+    """By policy: in each training seed and episode the suite's mean return, and figures by entry.
 
     ``returns`` are [seed][episode]; ``means`` and ``restores``, the share of Restores among decisions, are
-    by condition.
+    by entry.
     """
     found: dict[str, dict[str, Any]] = {
         name: {"returns": 0.0, "means": {}, "restores": {}} for name in policies
     }
-    weights = suite.weights()
-    for condition, game in suite.conditions.items():
-        result = garrison.evaluate(game.world(), policies, episodes=episodes, seed=suite.seed)
+    for entry in suite.entries:
+        world = as_data(entry.make())  # so that most games are one program
+        result = garrison.evaluate(world, policies, episodes=episodes, seed=suite.seed)
         for name, one in found.items():
             returns = result.episodes(name).returns
-            one["returns"] = one["returns"] + weights[condition] * returns.astype(np.float64)
-            one["means"][condition] = returns.mean(axis=1).round(2).tolist()
+            one["returns"] = one["returns"] + suite.weights[entry.name] * returns.astype(np.float64)
+            one["means"][entry.name] = returns.mean(axis=1).round(2).tolist()
             shares = result.figures["policies"][name]["behavior"]["shares"]
-            one["restores"][condition] = round(shares["Restore"]["value"], 4)
+            one["restores"][entry.name] = round(shares["Restore"]["value"], 4)
     for one in found.values():
         one["returns"] = one["returns"].round(1).tolist()
     return found
@@ -227,10 +136,11 @@ def checkpoints(run: Run, episodes: int) -> dict[str, Any]:
     steps = {name: checkpoint.about(run.checkpoint(name))["env_steps"] for name in names}
     policies = {name: run.policies(name) for name in names}
     few = min(episodes, CURVE_EPISODES)
-    fsm = Suite(SUITES["validation"].seed, True, {"fsm": Condition()})
+    validation = SUITES["validation"]
+    fsm = replace(validation, entries=(suites.get("train").entries[0],))
     curve = {
         label: {name: np.mean(one["returns"]).item() for name, one in judged(policies, suite, few).items()}
-        for label, suite in (("fsm", fsm), ("validation", SUITES["validation"]))
+        for label, suite in (("fsm", fsm), ("validation", validation))
     }
     half = min(names, key=lambda name: abs(steps[name] - run.training.settings.total_steps / 2))
     best = max(names, key=curve["validation"].__getitem__)
@@ -269,12 +179,12 @@ class Results:
         records = self._records(arm, suite)
         return np.array([one["returns"] for one in records.values()], np.float64) if records else None
 
-    def by_condition(self, arm: str, suite: str, what: str = "means") -> dict[str, dict[str, float]]:
-        """By condition and training seed."""
+    def by_entry(self, arm: str, suite: str, what: str = "means") -> dict[str, dict[str, float]]:
+        """By entry of the suite and training seed."""
         records = self._records(arm, suite)
         return {
-            condition: {seed: one[what][condition] for seed, one in records.items()}
-            for condition in SUITES[suite].conditions
+            entry.name: {seed: one[what][entry.name] for seed, one in records.items()}
+            for entry in SUITES[suite].entries
         }
 
     def loss(self, suite: str) -> float:
@@ -438,12 +348,13 @@ def _method(figures: Mapping[str, Any]) -> str:
         f"the recipe of cc4-best, {strong:,} steps; both times {share:g}. `flat2` multiplies the reward "
         "table as the missions do on average, without diversity, and `miss_priced` multiplies the Restore "
         "cost along with it.\n\n"
-        f"The last checkpoint of each, as it plays, in {episodes} episodes per condition, the same for all "
-        "teams. A suite's mean counts families of reds alike. Differences are in percent of C00's loss in "
-        "that suite, with 95% bootstrap intervals over training seeds, each arm's by themselves, and "
-        f"episodes. Equal: the 90% interval lies within ±{MARGIN:.0%} (two one-sided tests). A verdict needs "
-        f"{FEWEST} training seeds. No choice used the suites "
-        + " and ".join(name for name, suite in SUITES.items() if not suite.opened)
+        f"The last checkpoint of each, as it plays, in {episodes} episodes of each entry of a suite, the "
+        "same for all teams. A suite's mean, and its worst entry, leave out games with other missions and "
+        "phases; the mean counts families of reds alike. Differences are in percent of C00's loss in that "
+        "suite, with 95% bootstrap intervals over training seeds, each arm's by themselves, and episodes. "
+        f"Equal: the 90% interval lies within ±{MARGIN:.0%} (two one-sided tests). A verdict needs "
+        f"{FEWEST} training seeds. No choice used the suite "
+        + " and ".join(name for name in SUITES if name not in OPENED)
         + ". The published protocol pairs trainings by their seed number, which pairs nothing, and is here "
         "to compare with."
     )
@@ -478,49 +389,56 @@ def _sections(
         yield _checkpoints(regime, results)
 
 
+def _names(suite: str) -> list[str]:
+    return [entry.name for entry in SUITES[suite].entries]
+
+
 def _returns(
     controls: Mapping[str, Any], regime: str, results: Results, arms: Sequence[str]
 ) -> Iterator[Section]:
     for suite in SUITES:
-        rows = [_control_row(name, one[suite]) for name, one in controls.items() if suite in one]
+        rows = [_control_row(name, suite, one[suite]) for name, one in controls.items() if suite in one]
         rows += [_arm_row(results, arm, suite) for arm in arms if results.seeds(arm, suite)]
         if rows:
-            header = ("policy", "training seeds", "return", *SUITES[suite].conditions, "worst", "Restores, %")
+            header = ("policy", "training seeds", "return", *_names(suite), "worst", "Restores, %")
             yield Section(f"{regime}: returns in the suite {suite}", header, rows)
 
 
-def _control_row(name: str, found: Mapping[str, Any]) -> tuple[str, ...]:
-    means = list(found["means"].values())
-    restores = 100 * float(np.mean(list(found["restores"].values())))
-    estimate = stats.estimate(np.array(found["returns"]))
-    return (name, "", mean(vars(estimate)), *map(number, means), number(min(means)), number(restores))
+def _control_row(name: str, suite: str, found: Mapping[str, Any]) -> tuple[str, ...]:
+    shares = list(found["restores"].values())
+    return (name, "", *_cells(suite, np.array(found["returns"]), found["means"], shares))
 
 
 def _arm_row(results: Results, arm: str, suite: str) -> tuple[str, ...]:
     returns = results.returns(arm, suite)
     assert returns is not None  # as there are seeds
-    means = [float(np.mean(list(seeds.values()))) for seeds in results.by_condition(arm, suite).values()]
-    shares = results.by_condition(arm, suite, "restores").values()
-    restores = 100 * float(np.mean([list(seeds.values()) for seeds in shares]))
-    estimate = stats.estimate(returns)
-    cells = (*map(number, means), number(min(means)), number(restores))
-    return (arm, str(len(returns)), mean(vars(estimate)), *cells)
+    means = {name: np.mean(list(one.values())).item() for name, one in results.by_entry(arm, suite).items()}
+    shares = [list(one.values()) for one in results.by_entry(arm, suite, "restores").values()]
+    return (arm, str(len(returns)), *_cells(suite, returns, means, shares))
+
+
+def _cells(
+    suite: str, returns: np.ndarray, means: Mapping[str, float], restores: Sequence[Any]
+) -> tuple[str, ...]:
+    worst = min(means[entry.name] for entry in SUITES[suite].entries if entry.family is not None)
+    numbers = (*means.values(), worst, 100 * float(np.mean(restores)))
+    return (mean(vars(stats.estimate(returns))), *map(number, numbers))
 
 
 def _protocol(regime: str, results: Results, arms: Sequence[str]) -> Section:
-    base = results.by_condition("C00", "literal")
+    base = results.by_entry("C00", "literal")
     rows = []
     for arm in arms:
-        own = results.by_condition(arm, "literal")
+        own = results.by_entry(arm, "literal")
         cells = []
-        for condition, seeds in own.items():
-            both = [seeds[seed] - base[condition][seed] for seed in seeds if seed in base[condition]]
+        for entry, seeds in own.items():
+            both = [seeds[seed] - base[entry][seed] for seed in seeds if seed in base[entry]]
             cells.append("-" if len(both) < 2 else _verdict_cell(published_verdict(both)))
         if arm != "C00":
             rows.append((arm, str(len(next(iter(own.values())))), *cells))
     return Section(
         f"{regime}: the published protocol",
-        ("arm", "training seeds", *SUITES["literal"].conditions),
+        ("arm", "training seeds", *_names("literal")),
         rows,
         "Difference of mean returns from C00's training of the same number ± standard error over these; "
         "CONFIRMED from 200 on, REFUTED up to 50 or where signs differ.",
@@ -645,10 +563,9 @@ def _arguments() -> argparse.ArgumentParser:
     arguments.add_argument("arms", nargs="*", help="arms or groups, in the order to run them")
     arguments.add_argument("--regimes", nargs="+", default=["literal"], choices=REGIMES, help="learners")
     arguments.add_argument("--seeds", type=int, nargs="+", default=list(range(10)), help="training seeds")
-    opened = [name for name, suite in SUITES.items() if suite.opened]
-    arguments.add_argument("--suites", nargs="+", default=opened, choices=SUITES, help="suites to judge in")
+    arguments.add_argument("--suites", nargs="+", default=OPENED, choices=SUITES, help="suites to judge in")
     arguments.add_argument("--share", type=float, default=1.0, help="part of the environment steps")
-    arguments.add_argument("--episodes", type=int, default=EPISODES, help="episodes per condition")
+    arguments.add_argument("--episodes", type=int, default=EPISODES, help="episodes per entry")
     return arguments
 
 

@@ -6,9 +6,6 @@ import numpy as np
 import pytest
 from doc_pages import script
 
-from garrison.worlds.cc4 import reds
-from garrison.worlds.cc4.agents import red
-
 
 @pytest.fixture(scope="module")
 def diversity():
@@ -21,8 +18,8 @@ def judged(rng, suite, level):
     """What is kept of a team with returns around ``level`` in a suite."""
     return {
         "returns": (level + rng.normal(0, 2, 40)).round(1).tolist(),
-        "means": dict.fromkeys(suite.conditions, level),
-        "restores": dict.fromkeys(suite.conditions, 0.1),
+        "means": dict.fromkeys([entry.name for entry in suite.entries], level),
+        "restores": dict.fromkeys([entry.name for entry in suite.entries], 0.1),
     }
 
 
@@ -155,41 +152,9 @@ def test_every_arm_is_another_training(diversity):
     assert not whole.settings.anneal_lr
 
 
-def test_suites_share_neither_games_nor_episodes(diversity):
-    suites = diversity.SUITES
-    seeds = sorted(suite.seed for suite in suites.values())
-    assert min(np.diff(seeds)) >= diversity.EPISODES
-    judged_reds = [
-        condition.red
-        for name in ("validation", "heldout")
-        for condition in suites[name].conditions.values()
-        if condition.red != "fsm"
-    ]
-    assert len(judged_reds) == len(set(judged_reds))
-    left_out = {"fsm", "resilience", "sleep"}
-    assert set(judged_reds) == set(red.POLICIES) - left_out
-    missions = [condition.mission for suite in suites.values() for condition in suite.conditions.values()]
-    assert [1, 4, 2] in map(list, missions)
-    for suite in suites.values():
-        assert sum(suite.weights().values()) == pytest.approx(1)
-    weights = suites["heldout"].weights()
-    assert weights["cia_i"] + weights["cia_a"] == pytest.approx(weights["stealthy"])
-
-
-def test_games_of_reds_that_are_data_are_one_program(diversity):
-    import jax
-
-    worlds = [
-        condition.world()
-        for suite in diversity.SUITES.values()
-        for condition in suite.conditions.values()
-        if condition.red in reds.REDS and not condition.options
-    ]
-    assert len(worlds) > 12
-    assert len({jax.tree.structure(world) for world in worlds}) == 1
-    assert len(set(worlds)) == len(worlds)
-    other = diversity.SUITES["entries"].conditions["starts 120 380"].world()
-    assert other.bank.phase_start.tolist() == [[120, 380]]
+def test_the_suite_of_claims_serves_no_choice(diversity):
+    assert set(diversity.SUITES) - set(diversity.OPENED) == {"heldout"}
+    assert {claim.suite for claim in diversity.CLAIMS} <= set(diversity.SUITES)
 
 
 # ---------------------------------------------------------------- the page

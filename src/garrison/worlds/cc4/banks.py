@@ -279,28 +279,6 @@ def bank(vary: str | Iterable[str], **options: Any) -> Bank | None:
     return Bank(**stacks, robust=axes.get("robust", False))
 
 
-def single(
-    red: str = "fsm",
-    mission: Sequence[float] = ANTI[0],
-    phase_start: Sequence[int] = STARTS[0],
-    **options: Any,
-) -> Bank:
-    """One game as a bank of one entry, so that games of all reds that are data are one program.
-
-    Raises ``ValueError`` as :func:`bank`.
-    """
-    names = tuple(reds.REDS)
-    if red not in names:
-        red_axis([red])  # refuses it
-    number = names.index(red)
-    stacks: dict[str, Any] = {
-        "red": {name: stack[number : number + 1] for name, stack in red_axis(names, options).items()},
-        "mission": _missions([mission], options),
-        "phase_start": _starts([phase_start], options),
-    }
-    return Bank(**stacks)
-
-
 def red_axis(names: Sequence[str], options: Collection[str] = ()) -> dict[str, np.ndarray]:
     """The axis of reds that are data, without ``options`` that are given.
 
