@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from garrison.cli.analyze import Analyze
+from garrison.cli.banks import Banks
 from garrison.cli.bench import Bench
 from garrison.cli.cache import use_compilation_cache
 from garrison.cli.common import INTERRUPTED, log, print_in_any_encoding
@@ -27,6 +28,7 @@ from garrison.cli.parity.update import Update
 from garrison.cli.presets import Presets
 from garrison.cli.report import Report
 from garrison.cli.runs import Runs
+from garrison.cli.suites import Suites
 from garrison.cli.sweep import Sweep
 from garrison.cli.train import Resume, Train
 from garrison.cli.worlds import Worlds
@@ -54,6 +56,8 @@ Command = (
     | Annotated[Parity, tyro.conf.subcommand("parity", description="Compare Garrison with CybORG.")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Presets, tyro.conf.subcommand("presets")]
+    | Annotated[Banks, tyro.conf.subcommand("banks")]
+    | Annotated[Suites, tyro.conf.subcommand("suites")]
     | Annotated[Worlds, tyro.conf.subcommand("worlds")]
     | Annotated[Info, tyro.conf.subcommand("info")]
     | Annotated[Completion, tyro.conf.subcommand("completion")]

@@ -19,8 +19,10 @@ import garrison
 from garrison.cli import completer
 from garrison.cli.completer import FILES, RUNS
 from garrison.cli.flags import TrainingFlags
+from garrison.judge.suites import SUITES
 from garrison.presets import DESCRIPTIONS, PRESETS
 from garrison.runs import directory
+from garrison.worlds.cc4.columns import COLUMNS
 
 Shell = Literal["bash", "zsh", "fish"]
 
@@ -138,6 +140,8 @@ def _described_by_tyro() -> dict[str, Any]:
 
 def _names() -> dict[str, list[str]]:
     """Values of flags and, by the words of a command, of its positional arguments."""
+    from garrison.worlds.cc4.banks import BANKS
+
     world = garrison.make("cc4", side="both")
     scripted = {
         side: list(dict.fromkeys((*world.native_policies(side), *world.policies(side))))
@@ -158,6 +162,9 @@ def _names() -> dict[str, list[str]]:
         "--preset": list(PRESETS),
         "--from": runs,
         "--sinks": ["tensorboard", "wandb"],
+        "--suite": list(SUITES),
+        "--column": list(COLUMNS),
+        "--vary": list(BANKS),
         "eval": policies,
         "compare": policies,
         "analyze": policies,
@@ -165,6 +172,7 @@ def _names() -> dict[str, list[str]]:
         "export": [*directory.packaged(), *runs],
         "resume": runs,
         "runs": [FILES],
+        "suites": list(SUITES),
         "sweep": list(PRESETS),
         "bench": worlds,
         "completion": list(typing.get_args(Shell)),

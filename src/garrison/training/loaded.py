@@ -20,7 +20,7 @@ class LoadedRun:
 
     spec: str
     training: Training
-    world: World  # that it was trained in, without opponents of the training
+    world: World  # that it was trained in, without banks and opponents
     policies: tuple[Policy, ...]  # one per training seed
 
     @property

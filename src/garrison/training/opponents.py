@@ -20,7 +20,7 @@ from garrison.core.world import World
 from garrison.runs import checkpoint, directory
 from garrison.runs.directory import RunDirectory
 from garrison.training import seeds
-from garrison.training.config import Training, make_world, read
+from garrison.training.config import Training, read
 from garrison.training.loaded import check_fit, load_run, only, run_of
 
 FOLDER = "opponents"  # of a run directory
@@ -63,7 +63,7 @@ def world(training: Training, run: RunDirectory | None = None) -> World:
         ValueError: for a world without another side, and for policies that cannot play it.
         FileNotFoundError: where a copy is missing.
     """
-    own = make_world(training.world, training.options)
+    own = training.make_world()
     if not training.opponents:
         return own
     both, side = _sides(own)

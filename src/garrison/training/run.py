@@ -26,8 +26,8 @@ class Run(RunDirectory):
     training: Training
 
     def world(self) -> World:
-        """The world of the training, with its opponents."""
-        return seeds.world_of(self.training, self)
+        """The world of the training without its banks, which judges play."""
+        return self.training.usual_world()
 
     def policies(self, which: str = "latest", greedy: bool = False, side: str | None = None) -> list[Policy]:
         """The policy of each seed.
@@ -65,6 +65,7 @@ class Run(RunDirectory):
             "path": str(self.path),
             "world": training.world,
             "options": training.options,
+            "vary": ", ".join(training.vary) or "none",
             "algorithm": training.algorithm,
             "seeds": f"{training.seed} to {training.seed + training.num_seeds - 1}"
             if training.num_seeds > 1

@@ -18,7 +18,7 @@ from garrison.core.sides import OneSide
 from garrison.core.world import World
 from garrison.runs import checkpoint, hosts, sinks
 from garrison.runs.directory import RunDirectory
-from garrison.training.config import Training, make_world, read
+from garrison.training.config import Training, read
 
 #: The fraction of memory that rollouts may fill, and how many times a rollout's size learning from it needs:
 #: minibatches, gradients, copies (cc4-ippo: 186 MB for rollouts of 134 MB).
@@ -45,7 +45,7 @@ def check(training: Training) -> World:
 def world_of(training: Training, run: RunDirectory | None = None) -> World:
     """The world of a training, with its opponents; see :func:`garrison.training.opponents.world`."""
     if not training.opponents:
-        return make_world(training.world, training.options)
+        return training.make_world()
     from garrison.training import opponents
 
     return opponents.world(training, run)
@@ -184,14 +184,14 @@ def select(states: Any, index: int) -> Any:
 def load_policies(
     run: RunDirectory, which: str = "latest", greedy: bool = False, side: str | None = None
 ) -> tuple[Training, World, list[Policy]]:
-    """The configuration of a run, its world without opponents of the training, and each seed's policy.
+    """The configuration of a run, its world without banks and opponents, and each seed's policy.
 
     Args:
         which: a checkpoint: "latest", "best", or one that was kept, such as "step-00000100".
         side: whose policies, where both sides learned; then the world is that side's, not for playing.
     """
     training = read(run)
-    world = make_world(training.world, training.options)
+    world = training.usual_world()
     states = load_state(run, training, world_of(training, run), which)
     if getattr(training.algo, "LEARNS_BOTH_SIDES", False):
         if side is None:
@@ -209,8 +209,7 @@ def load_policies(
 def progress(run: RunDirectory) -> tuple[int, int]:
     """Completed iterations of the latest checkpoint, and the number of iterations of the training."""
     training = read(run)
-    world = make_world(training.world, training.options)
-    return iterations_done(run), training.algo.num_iterations(training.settings, world)
+    return iterations_done(run), training.algo.num_iterations(training.settings, training.usual_world())
 
 
 def iterations_done(run: RunDirectory) -> int:

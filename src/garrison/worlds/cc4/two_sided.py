@@ -146,9 +146,9 @@ class TwoSidedCC4(Simulation):
 
     def teachers(self, side: str | None = None) -> dict[str, Policy]:
         """Also the scripted reds, by red's list of actions."""
-        known: dict[str, Policy] = self.policies(side)
+        known = self.policies(side)
         if side == "red":
-            known |= {name: Listed(name, self.overrides) for name in listed.NAMES}
+            known.update({name: Listed(name, self.overrides) for name in listed.NAMES})
         return known
 
     def entities(self, side: str | None = None) -> Entities | None:
