@@ -33,8 +33,9 @@ class Listed(Struct):
     def init(self, key: PRNGKeyArray, num_agents: int) -> Any:
         return red.initial_memory((self.name,))
 
-    def act(self, key: PRNGKeyArray, state: Any, mask: Mask, memory: Any) -> tuple[Actions, Any]:
-        """``state`` is an episode of :mod:`garrison.worlds.cc4.env`, or that of a world around one."""
+    def act(self, key: PRNGKeyArray, obs: Any, mask: Mask, memory: Any) -> tuple[Actions, Any]:
+        """``obs`` is an episode of :mod:`garrison.worlds.cc4.env`, or the state of a world around one."""
+        state = obs
         while not isinstance(state, Episode):
             state = state.world
         memory, options = red.remember(memory, state.state), state.options
