@@ -26,6 +26,7 @@ from garrison.judge.suites.published import COMPETITION
 from garrison.parity.scores import episodes_file
 from garrison.parity.scores.episodes_file import Row
 from garrison.studies.study import FIGURES, Section, Study, origin, parser, read_figures, save, show
+from garrison.worlds.cc4.given import as_data
 
 SUITE = suites.get("competition")
 EPISODES = 200  # of each entry
@@ -41,7 +42,8 @@ def play(teams: Mapping[str, Sequence[Policy] | Policy], known: dict[str, Any]) 
         missing = {name: team for name, team in teams.items() if name not in had}
         if not missing:
             continue
-        result = garrison.evaluate(entry.make(), missing, episodes=EPISODES, seed=SUITE.seed)
+        world = as_data(entry.make())  # one program for all
+        result = garrison.evaluate(world, missing, episodes=EPISODES, seed=SUITE.seed)
         new = {
             name: {
                 "returns": result.episodes(name).returns.round(1).tolist(),
