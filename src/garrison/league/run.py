@@ -208,6 +208,14 @@ class League:
             level = store.returns(*pair)[upto - len(returns) : upto]
         return float(np.sum(returns > level) + 0.5 * np.sum(returns == level))
 
+    def play_more(self, row: Member, column: Member, episodes: int) -> None:
+        """Play blocks of a cell of the matrix until it has at least ``episodes`` episodes."""
+        pair = row.digest, column.digest
+        while self.store.games(*pair) < episodes:
+            seed = self.store.first_seed + self.store.games(*pair)
+            returns = self.play(row, column, seed, BLOCK)
+            self.store.add(*pair, returns.tolist(), self.wins(returns, row, column, seed, self.store))
+
     # ------------------------------------------------------------ the loop
 
     def run(self, on_progress: OnProgress | None = None) -> None:
@@ -489,8 +497,8 @@ class League:
         kept = {name: w for name, w in weights.items() if known[side, name].kind != "host"}
         if not (total := sum(kept.values())) > 0:
             raise ValueError(
-                f"all opponents of {learner['name']} are hosts, which cannot play inside of a training: add a "
-                f"policy of {side} to the first members, with floor above 0"
+                f"all opponents of {learner['name']} are hosts, which cannot play inside of a training: "
+                f"add a policy of {side} to the first members, with floor above 0"
             )
         return [self.policy(known[side, name]) for name in kept], [w / total for w in kept.values()]
 
