@@ -10,6 +10,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ def _noise() -> dict[str, Any]:
         widths["uniform"].append(np.ptp(even.interval(equilibria(even.resamples)[2])))
         store = PayoffStore()
         spread = fill(
-            *(store, "abcd", "abcd", lambda cell, first, n: _episodes(wide, 1.0, seed, cell, first, n)),
+            *(store, "abcd", "abcd", partial(_episodes, wide, 1.0, seed)),
             lambda found: (*_first(equilibria(found.mean[None])), equilibria(found.resamples)[2]),
             width=0.0,
             blocks=BLOCKS,
@@ -164,16 +165,16 @@ def study(figures: Mapping[str, Any]) -> Study:
         figures=figures,
         finding=(
             f"The largest gap over {len(solvers)} games is {plain(worst['nash'], '.1g')} for nash, "
-            f"{worst['prd']:.4f} for prd and {worst['replicator']:.4f} for replicator. PSRO with exact responses "
-            f"is below NashConv 0.02 in Kuhn poker after {below} rounds. Intervals of the value from 16 noisy "
-            f"episodes per cell hold it in {noise['covered']:.1%} of {noise['repeats']} repeats."
+            f"{worst['prd']:.4f} for prd and {worst['replicator']:.4f} for replicator. PSRO with exact "
+            f"responses is below NashConv 0.02 in Kuhn poker after {below} rounds. Intervals from "
+            f"16 noisy episodes per cell hold it in {noise['covered']:.1%} of {noise['repeats']} repeats."
         ),
         method=(
-            "Payoffs are scaled to 0 .. 1. Gaps are NashConv within the matrix. Dynamics begin with weights that "
-            "halve from member to member, as the middle is the answer of some games already. alpharank and "
-            "uniform are no equilibria: their gaps are for comparison. Exact NashConv of a league is that of its "
-            "mixtures against exact best responses. Noise: rock-paper-scissors with normal noise of standard "
-            "deviation 1 in each episode; widths with a fourth, dominated member on both sides."
+            "Payoffs are scaled to 0 .. 1. Gaps are NashConv within the matrix. Dynamics begin with weights "
+            "that halve from member to member, as the middle is the answer of some games already. alpharank "
+            "and uniform are no equilibria: their gaps are for comparison. Exact NashConv of a league is "
+            "that of its mixtures against exact best responses. Noise: rock-paper-scissors with normal noise "
+            "of standard deviation 1 in each episode; widths with a fourth, dominated member on both sides."
         ),
         sections=list(_sections(figures)),
         pictures={PICTURE: _picture(figures)},

@@ -20,6 +20,7 @@ from garrison.cli import completer
 from garrison.cli.completer import FILES, RUNS
 from garrison.cli.flags import TrainingFlags
 from garrison.presets import DESCRIPTIONS, PRESETS
+from garrison.presets.leagues import LEAGUES
 from garrison.runs import directory
 
 Shell = Literal["bash", "zsh", "fish"]
@@ -168,6 +169,10 @@ def _names() -> dict[str, list[str]]:
         "sweep": list(PRESETS),
         "bench": worlds,
         "completion": list(typing.get_args(Shell)),
+        "league train": [*LEAGUES, FILES],
+        "league show": [FILES],
+        "league payoff": [FILES],
+        "league exploit": policies,
         "parity replay": [FILES],
     }
 

@@ -316,8 +316,8 @@ def _print(figures: Mapping[str, Any]) -> None:
     _print_held_out(figures)
     lost = ", ".join(f"{side} {fraction(figures['forgetting'][side], '+')}" for side in figures["sides"])
     out.print(
-        f"Strengths alone explain {fraction(figures['transitive_share'])} of the variance. Forgetting: {lost}. "
-        "Gaps are of members against members: no claim about the game.",
+        f"Strengths alone explain {fraction(figures['transitive_share'])} of the variance. "
+        f"Forgetting: {lost}. Gaps are of members against members: no claim about the game.",
         highlight=False,
     )
 

@@ -125,7 +125,7 @@ def elo(wins: np.ndarray, games: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def transitive_share(payoffs: np.ndarray) -> float:
     """Share of the variance of payoffs that strengths of rows and columns explain, 0 to 1.
 
-    The rest is who suits against whom: 1 says that ranks tell everything, 0 that they tell nothing.
+    The rest depends on the pair: 1 says that ranks tell everything, 0 that they tell nothing.
     """
     payoffs = np.asarray(payoffs, np.float64)
     mean = payoffs.mean()
