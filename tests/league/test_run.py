@@ -246,9 +246,9 @@ def test_sigkill_changes_nothing(tmp_path):
         run.load(Path(sys.argv[1])).run(lambda progress: print(progress.phase, flush=True))
     """)
     source = str(Path(run.__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": source}
+    environment = {**os.environ, "PYTHONPATH": source, "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache")}
     rng = np.random.default_rng(0)
-    for _ in range(40):
+    for _ in range(8):
         command = [sys.executable, "-c", program, str(tmp_path / "killed")]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
         for _ in range(int(rng.integers(3, 30))):
