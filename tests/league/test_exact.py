@@ -74,7 +74,7 @@ class Aimless(Struct):
 def test_trained_responses_are_below_the_exact_one_and_near_it(target):
     policy = DUEL.policies("defender")[target]
     best = exact.stage_response(DUEL.stages(), 1, ([policy], [1.0]))
-    oracle = Ippo(total_steps=60_000, num_envs=64, hidden_sizes=(32,), learning_rate=3e-3)
+    oracle = Ippo(total_steps=60_000, num_envs=64, hidden_sizes=(32,), learning_rate=3e-3, minibatches=1)
     response = oracle.respond(Task(DUEL, "attacker", [policy], [1.0], seed=0)).policy
     rows, columns = ([policy], [1.0]), ([response], [1.0])
     plays = [exact._played(DUEL.stages(), side, one[0][0]) for side, one in enumerate((rows, columns))]
@@ -111,7 +111,7 @@ def test_psro_with_learned_responses_comes_near_the_equilibrium_of_kuhn_poker(tm
         training={
             "total_steps": 80_000,
             "num_envs": 64,
-            "chunk": 8,
+            "rollout_steps": 16,
             "hidden_sizes": [32],
             "learning_rate": 5e-3,
             "decisions_only": True,

@@ -234,7 +234,9 @@ def test_sigkill_changes_nothing(tmp_path):
         world="toy/duel", options={"steps": 3}, rows=("random",), columns=("random", "rush"), rounds=2,
         blocks=4,
         judge_episodes=16,
-        training={"total_steps": 1_500, "num_envs": 8, "hidden_sizes": [8], "checkpoint_every": 5},
+        training={
+            "total_steps": 1_500, "num_envs": 8, "hidden_sizes": [8], "minibatches": 1, "checkpoint_every": 5,
+        },
     )  # fmt: skip
     played(tmp_path / "whole", config)
     run.create(tmp_path / "killed", config)

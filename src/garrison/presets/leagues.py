@@ -18,7 +18,7 @@ class LeaguePreset:
 
 
 _TOY = {
-    "total_steps": 12_288,
+    "total_steps": 8_192,
     "num_envs": 64,
     "hidden_sizes": [32],
     "learning_rate": 3e-3,
@@ -39,6 +39,8 @@ LEAGUES: dict[str, LeaguePreset] = {
             held_out_columns=("creep",),
             rounds=2,
             anchor="guesser",
+            low=-3.0,
+            high=0.0,
             training=_TOY,
             blocks=16,
         ),
