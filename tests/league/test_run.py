@@ -10,6 +10,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -18,6 +19,7 @@ from garrison.league.config import Config
 from garrison.league.match import Matchmaking
 from garrison.league.responses import Exact, Response
 from garrison.worlds.toy.matrix import GAMES
+from garrison.worlds.toy.tabular import Tabular
 
 #: Exact payoffs and responses: what a league does without noise, in a second.
 EXACT = {"oracle": "exact", "payoffs": "exact", "floor": 0.0, "judge_episodes": 16}
@@ -279,6 +281,25 @@ def test_one_process_runs_a_league(tmp_path):
     league = run.create(tmp_path / "league", dataclasses.replace(RPS, rounds=1))
     with league._locked(), pytest.raises(ValueError, match="is being run by another process"):
         run.load(tmp_path / "league").run()
+
+
+def test_responses_that_behave_as_others_do_not_join(tmp_path):
+    class Slightly(Exact):
+        """Answers with nearly the same policy in each round."""
+
+        def respond(self, task):
+            table = np.array(
+                [[1e-6 * len(task.opponents), 1.0 - 1e-6 * len(task.opponents), 0.0]], np.float32
+            )
+            return Response(Tabular(jnp.asarray(table)), 0, [])
+
+    config = dataclasses.replace(RPS, rounds=2, accept="always")
+    league = played(tmp_path / "league", config, oracle=Slightly())
+    found = [row["candidates"]["row"][0] for row in league.rounds()[:2]]
+    assert [one["joined"] for one in found] == [True, False]
+    assert found[1]["reason"] == "behaves as another response does"
+    assert found[1]["distance"] == 0
+    assert len({one["member"]["digest"] for one in found}) == 2
 
 
 @pytest.mark.parametrize(
