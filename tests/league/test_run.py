@@ -128,6 +128,32 @@ def test_roles(tmp_path):
     assert max(current, key=current.get) == "column-0-0"
 
 
+def test_learners_that_did_not_join_go_on(tmp_path):
+    """What has lost too often is no member, and still meets the learners of the other side."""
+
+    class Unlike(Exact):
+        """Tables that differ by a factor, which changes hashes and no decision."""
+
+        def respond(self, task):
+            policy = super().respond(task).policy
+            return Response(policy.replace(table=policy.table * (1 + task.seed % 1000)), 0, [])
+
+    config = dataclasses.replace(RPS, rounds=5, roles=True, role_rounds=4, duplicate=-1.0)
+    league = played(tmp_path / "league", config, oracle=Unlike())
+    mains = [
+        one
+        for row in league.rounds()[:-1]
+        for one in row["candidates"]["row"]
+        if one["member"]["role"] == "main"
+    ]
+    waiting = [one["member"]["id"] for one in mains if not one["joined"]]
+    assert waiting
+    assert all("wins less than 70%" in one["reason"] for one in mains if not one["joined"])
+    met = {n for row in league.rounds()[:-1] for x in row["learners"]["column"] for n in x["probabilities"]}
+    assert met & set(waiting)
+    assert not set(waiting) & {one.id for one in league.state.members["row"]}
+
+
 def test_hosts_play_through_a_callable(tmp_path):
     seen = []
 

@@ -19,7 +19,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +30,21 @@ from garrison.core.policy import Policy
 from garrison.core.sides import one_side
 from garrison.core.world import World
 from garrison.judge import match as matches
-from garrison.judge import specs, stats
+from garrison.judge import specs
 from garrison.judge.evaluate import evaluate
-from garrison.league import behavior, exact, match, members, responses
+from garrison.league import exact, members, responses
 from garrison.league.config import Config
+from garrison.league.judging import HELD_OUT_SEED, judge
+from garrison.league.learners import learners_of, training_opponents
 from garrison.league.members import HostPlay, Member
 from garrison.league.payoff import BLOCK, Cell, Payoffs, PayoffStore, Scale, fill, payoffs
 from garrison.league.responses import Oracle, Task
-from garrison.league.solve import Solution, equilibria, solve
+from garrison.league.solve import equilibria, solve
+from garrison.league.state import PHASES, State
 from garrison.runs import directory, lock
 from garrison.training.config import make_world
 
-PHASES = ("fill", "solve", "train_rows", "train_columns", "judge")
-#: First seeds of episodes: of the matrix, of judging (10,000 further each round), of held-out policies.
-PAYOFF_SEED, JUDGE_SEED, HELD_OUT_SEED = 1_000_000, 2_000_000, 3_000_000
+PAYOFF_SEED = 1_000_000  #: of the first episode of the matrix
 _RESTORE = "restore it from a copy of the league"
 _WEIGHT = 1e-6  #: weights below are none
 _UNUSED = 1e-3  #: weight below which a member counts as without use in a round
@@ -60,61 +61,6 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
-
-
-@dataclass
-class State:
-    """What ``state.json`` holds."""
-
-    round: int = 0
-    phase: str = PHASES[0]
-    finished: bool = False
-    scale: Scale | None = None
-    #: by side, in order of entry
-    members: dict[str, list[Member]] = field(default_factory=dict)
-    #: the newest policy of each learner with a role, by side and role; in the league or not
-    learners: dict[str, dict[str, Member]] = field(default_factory=dict)
-    #: rounds that each member was without weight, by side and id
-    unused: dict[str, dict[str, int]] = field(default_factory=dict)
-    blocks: int = 0  # of the store before the round
-    record: dict[str, Any] = field(default_factory=dict)  # the line of the round so far
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "round": self.round,
-            "phase": self.phase,
-            "finished": self.finished,
-            "scale": None if self.scale is None else [self.scale.low, self.scale.high],
-            "members": {side: [one.to_json() for one in own] for side, own in self.members.items()},
-            "learners": {
-                side: {role: one.to_json() for role, one in own.items()}
-                for side, own in self.learners.items()
-            },
-            "unused": self.unused,
-            "blocks": self.blocks,
-            "record": self.record,
-        }
-
-    @staticmethod
-    def from_json(data: Mapping[str, Any]) -> State:
-        """Read the result of :meth:`to_json`. Raises ``ValueError`` for something else."""
-        try:
-            return State(
-                data["round"],
-                data["phase"],
-                data["finished"],
-                None if data["scale"] is None else Scale(*data["scale"]),
-                {side: [Member(**one) for one in own] for side, own in data["members"].items()},
-                {
-                    side: {role: Member(**one) for role, one in own.items()}
-                    for side, own in data["learners"].items()
-                },
-                data["unused"],
-                data["blocks"],
-                data["record"],
-            )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"it lacks what a state has: {error}") from error
 
 
 class League:
@@ -357,84 +303,9 @@ class League:
         }
         if state.round < self.config.rounds:
             state.record["learners"] = {
-                side: self._learners(place, solution, found, u) for place, side in enumerate(self.sides)
+                side: learners_of(self, place, solution, found, u) for place, side in enumerate(self.sides)
             }
         self._retire(weights)
-
-    def _learners(
-        self, place: int, solution: Solution, found: Payoffs, u: np.ndarray
-    ) -> list[dict[str, Any]]:
-        """What each learner of a side begins with and meets: JSON-ready, with ids of members."""
-        side, other = self.sides[place], self.sides[1 - place]
-        own, opponents = self.active(side), self.active(other)
-        rate = match.win_rates(found.wins, found.games)
-        rate = rate if place == 0 else (1 - rate).T
-        worth = u if place == 0 else 1 - u.T  # [own, opponent]
-        mixed = (solution.rows, solution.columns)[1 - place]
-        nets = [i for i, one in enumerate(own) if one.kind == "net"]
-        best = max(nets, key=lambda i: (worth[i] @ mixed, i), default=None)
-        begin = {"scratch": None, "best": best, "newest": nets[-1] if nets else None}[self.config.start]
-        if self.config.roles:
-            return [self._with_role(role, side, own, opponents, rate) for role in match.ROLES]
-        if self.config.solver == "rectified" and solution.opponents is not None:
-            return [
-                self._learner(f"{own[i].id}", own[i] if i in nets else None, opponents, rectified, place)
-                for i, rectified in enumerate(solution.opponents[place])
-                if rectified.any()
-            ]
-        like = len(own) - 1 if begin is None else begin
-        chosen = self.config.rule_of_matches().probabilities(rate[like], mixed)
-        entry = self._learner("response", None if begin is None else own[begin], opponents, chosen, place)
-        if self.config.matchmaking in ("pfsp_var", "mix"):
-            entry |= match.neglected(rate[like], [one.id for one in opponents])
-        return [entry]
-
-    def _learner(
-        self, name: str, parent: Member | None, opponents: Sequence[Member], chosen: np.ndarray, place: int
-    ) -> dict[str, Any]:
-        """One learner. Of more opponents than ``pool`` that many are drawn, which is logged."""
-        entry: dict[str, Any] = {
-            "name": name,
-            "parent": None if parent is None else parent.id,
-            "probabilities": {one.id: float(p) for one, p in zip(opponents, chosen, strict=True)},
-        }
-        if np.sum(chosen > _WEIGHT) > self.config.pool:
-            seed = (self.config.seed, self.state.round, place, *name.encode())
-            drawn = match.draw(chosen, self.config.pool, seed)
-            counts = np.bincount(drawn, minlength=len(opponents))
-            entry["drawn"] = {one.id: int(n) for one, n in zip(opponents, counts, strict=True) if n}
-        return entry
-
-    def _with_role(
-        self, role: str, side: str, own: list[Member], opponents: list[Member], rate: np.ndarray
-    ) -> dict[str, Any]:
-        """One learner with a role; it goes on from its newest policy, unless it restarts."""
-        place = self.sides.index(side)
-        newest = self.state.learners.get(side, {}).get(role)
-        line = [i for i, one in enumerate(own) if one.role == role and one.kind == "net"]
-        seen = [
-            match.Opponent(
-                one.role,
-                current=False,
-                wins=float(rate[line[-1], j]) if line else 0.5,
-                best=float(rate[line, j].max()) if line else 0.5,
-            )
-            for j, one in enumerate(opponents)
-        ]
-        current = self.state.learners.get(self.sides[1 - place], {}).get("main")
-        everyone = [*opponents]
-        if current is not None:
-            place_of = next((j for j, one in enumerate(opponents) if one.digest == current.digest), None)
-            if place_of is None:
-                everyone.append(current)
-                seen.append(match.Opponent("main", current=True))
-            else:
-                seen[place_of] = replace(seen[place_of], current=True)
-        chosen = match.role_probabilities(role, seen, self.config.floor)
-        joined = newest is not None and any(one.digest == newest.digest for one in own)
-        seed = (self.config.seed, self.state.round, place, match.ROLES.index(role))
-        parent = None if newest is None or (joined and match.restarts(role, seed)) else newest
-        return {**self._learner(role, parent, everyone, chosen, place), "role": role}
 
     def _retire(self, weights: Mapping[str, np.ndarray]) -> None:
         """Retire members that had no weight for too long; the newest of a side stays."""
@@ -464,9 +335,9 @@ class League:
         candidates = self.state.record.setdefault("candidates", {})
         made = candidates[side] = []
         for number, learner in enumerate(learners):
-            known = self._known()
+            known = self.known()
             parent = None if learner["parent"] is None else known[side, learner["parent"]]
-            opponents, weights = self._opponents(learner, self.sides[1 - place], known)
+            opponents, weights = training_opponents(self, learner, self.sides[1 - place], known)
             task = Task(
                 *(self.world, side, opponents, weights),
                 _seed(self.config.seed, self.state.round, place, number),
@@ -486,174 +357,11 @@ class League:
             self.policies[member.digest] = response.policy
             made.append({"member": member.to_json(), "steps": response.steps, "curve": response.curve})
 
-    def _opponents(
-        self, learner: Mapping[str, Any], side: str, known: Mapping[tuple[str, str], Member]
-    ) -> tuple[list[Policy], list[float]]:
-        """Whom a learner trains against, and how often; hosts play in cells alone.
-
-        Raises ``ValueError`` if all opponents are hosts.
-        """
-        weights = learner.get("drawn") or learner["probabilities"]
-        kept = {name: w for name, w in weights.items() if known[side, name].kind != "host"}
-        if not (total := sum(kept.values())) > 0:
-            raise ValueError(
-                f"all opponents of {learner['name']} are hosts, which cannot play inside of a training: "
-                f"add a policy of {side} to the first members, with floor above 0"
-            )
-        return [self.policy(known[side, name]) for name in kept], [w / total for w in kept.values()]
-
-    def _known(self) -> dict[tuple[str, str], Member]:
+    def known(self) -> dict[tuple[str, str], Member]:
         """All members and current learners, by side and id."""
         found = {(side, one.id): one for side, own in self.state.members.items() for one in own}
         current = {(side, m.id): m for side, own in self.state.learners.items() for m in own.values()}
         return current | found
-
-    # ------------------------------------------------------------ judging
-
-    def _judge(self, on_done: Callable[[float], None]) -> None:
-        seed = JUDGE_SEED + 10_000 * self.state.round
-        played = _Played(self, seed, self.config.judge_episodes)
-        for place, side in enumerate(self.sides):
-            for entry in self.state.record["candidates"][side]:
-                self._judge_one(place, entry, played)
-        self._hold_out(on_done)
-
-    def _judge_one(self, place: int, entry: dict[str, Any], played: _Played) -> None:
-        """The gain of a response over the value, on fresh episodes; it joins if that is above 0."""
-        side, record = self.sides[place], self.state.record
-        member = Member(**entry["member"])
-        gain = played.gain(place, member, record["mixtures"])
-        found = stats.estimate(gain)
-        low = found.mean if found.low is None else found.low
-        entry["gain"] = {"mean": found.mean, "low": low, "high": found.high or found.mean, "n": found.n}
-        same = [one.id for one in self.state.members[side] if one.digest == member.digest]
-        entry["distance"] = 0.0 if same else self._distance(place, member)
-        better, apart = low > 1e-9, self.config.duplicate < 0
-        reason = ""
-        if same and not apart:
-            reason = f"duplicate of {same[0]}"
-        elif (
-            not (better or apart)
-            and entry["distance"] is not None
-            and entry["distance"] <= self.config.duplicate
-        ):
-            reason = "behaves as another response does"
-        elif self.config.roles:
-            reason = self._waits(side, member, entry, played)
-        elif self.config.accept == "gain" and not better:
-            reason = "no better response found with this budget"
-        entry["joined"], entry["reason"] = not reason, reason
-        if self.config.roles:
-            self.state.learners.setdefault(side, {})[member.role] = member
-        if not reason:
-            self.state.members[side].append(member)
-
-    def _waits(self, side: str, member: Member, entry: dict[str, Any], played: _Played) -> str:
-        """Why a learner with a role does not join yet; "" if it does."""
-        place = self.sides.index(side)
-        learner = next(x for x in self.state.record["learners"][side] if x.get("role") == member.role)
-        known, other = self._known(), self.sides[1 - place]
-        matched = [
-            known[other, name] for name, p in learner["probabilities"].items() if p > self.config.floor
-        ]
-        rates = np.array([played.win_rate(place, member, one) for one in matched])
-        last = max((one.round for one in self.state.members[side] if one.role == member.role), default=0)
-        spent = member.round - last >= self.config.role_rounds
-        entry["win_rates"] = {one.id: float(x) for one, x in zip(matched, rates, strict=True)}
-        return "" if match.joins(rates, spent) else f"wins less than {match.SNAPSHOT:.0%} of a match"
-
-    def _distance(self, place: int, member: Member) -> float | None:
-        """The least L1 distance of behavior to another response of the side; None if there is none."""
-        others = [one for one in self.state.members[self.sides[place]] if one.kind == "net"]
-        rivals = self.state.record["mixtures"][self.sides[1 - place]]
-        rival = self._known()[self.sides[1 - place], max(rivals, key=lambda name: rivals[name])]
-        if not others or rival.kind == "host":
-            return None
-        world = one_side(self.world, self.sides[place], self.policy(rival))
-        seed = JUDGE_SEED + 10_000 * self.state.round
-        own = self.policy(member)
-        return min(behavior.distance(world, own, self.policy(one), BLOCK, seed) for one in others)
-
-    def _hold_out(self, on_done: Callable[[float], None]) -> None:
-        """Play members of each side against held-out policies of the other, and record the returns."""
-        self.state.record["held_out"] = {}
-        for place, side in enumerate(self.sides):
-            for outsider in self.held_out[self.sides[1 - place]]:
-                self.state.record["held_out"].setdefault(side, {})[outsider.id] = self._against(
-                    place, outsider
-                )
-
-    def _against(self, place: int, outsider: Member) -> dict[str, Any]:
-        """Returns of the side's mixture, newest and best member against a held-out policy."""
-        side = self.sides[place]
-        mixture = self.state.record["mixtures"][side]
-        own = {one.id: one for one in self.state.members[side]}
-        newest = self.active(side)[-1].id
-        found = self.matrix_of_round(place)
-        best = max(found, key=lambda name: found[name])
-        wanted = {name for name, p in mixture.items() if p > _WEIGHT} | {newest, best}
-        sign = 1 if place == 0 else -1
-        returns = {}
-        for name in sorted(wanted):
-            row, column = (own[name], outsider) if place == 0 else (outsider, own[name])
-            pair = row.digest, column.digest
-            while self.outside.games(*pair) < self.config.judge_episodes:
-                seed = HELD_OUT_SEED + self.outside.games(*pair)
-                block = self.play(row, column, seed, BLOCK)
-                self.outside.add(*pair, block.tolist(), self.wins(block, row, column, seed, self.outside))
-            returns[name] = sign * self.outside.returns(*pair)[: self.config.judge_episodes]
-        mixed = np.sum([p * returns[name] for name, p in mixture.items() if p > _WEIGHT], axis=0)
-        return {
-            "mixture": _estimate(mixed),
-            "newest": {"member": newest, **_estimate(returns[newest])},
-            "best": {"member": best, **_estimate(returns[best])},
-        }
-
-    def matrix_of_round(self, place: int) -> dict[str, float]:
-        """Mean return of each member of a side's matrix against the other's mixture of the round."""
-        mixtures = self.state.record["mixtures"]
-        other = mixtures[self.sides[1 - place]]
-        hashes = {key: one.digest for key, one in self._known().items()}
-        found = {}
-        for name in mixtures[self.sides[place]]:
-            own, total = hashes[self.sides[place], name], 0.0
-            for rival, weight in other.items():
-                pair = own, hashes[self.sides[1 - place], rival]
-                total += weight * self.store.returns(*(pair if place == 0 else pair[::-1])).mean()
-            found[name] = total if place == 0 else -total
-        return found
-
-
-class _Played:
-    """Episodes of the judging of one round, each cell played once."""
-
-    def __init__(self, league: League, seed: int, episodes: int):
-        self.league, self.seed, self.episodes = league, seed, episodes
-        self.returns: dict[tuple[str, str], np.ndarray] = {}
-
-    def cell(self, row: Member, column: Member) -> np.ndarray:
-        pair = row.digest, column.digest
-        if pair not in self.returns:
-            self.returns[pair] = self.league.play(row, column, self.seed, self.episodes)
-        return self.returns[pair]
-
-    def gain(self, place: int, member: Member, mixtures: Mapping[str, Mapping[str, float]]) -> np.ndarray:
-        """What a response earns more than its side's mixture against the other's, f64[episode]; paired."""
-        known, sides = self.league._known(), self.league.sides
-        rows, columns = ([(known[s, n], p) for n, p in mixtures[s].items() if p > _WEIGHT] for s in sides)
-        value = sum(p * q * self.cell(row, column) for row, p in rows for column, q in columns)
-        if place == 0:
-            return np.asarray(sum(q * self.cell(member, column) for column, q in columns) - value)
-        return np.asarray(value - sum(p * self.cell(row, member) for row, p in rows))
-
-    def win_rate(self, place: int, member: Member, other: Member) -> float:
-        """The member's win rate against another of the other side; posterior mean."""
-        row, column = (member, other) if place == 0 else (other, member)
-        returns = self.cell(row, column)
-        level: Any = 0.0 if self.league.anchor is None else self.cell(self.league.anchor, column)
-        wins = float(np.sum(returns > level) + 0.5 * np.sum(returns == level))
-        rate = float(match.win_rates(np.array(wins), np.array(len(returns))))
-        return rate if place == 0 else 1 - rate
 
 
 _STEPS: dict[str, Callable[[League, Callable[[float], None]], None]] = {
@@ -661,18 +369,13 @@ _STEPS: dict[str, Callable[[League, Callable[[float], None]], None]] = {
     "solve": League._solve,
     "train_rows": League._train_rows,
     "train_columns": League._train_columns,
-    "judge": League._judge,
+    "judge": judge,
 }
 
 
 def _with_interval(value: float, found: Payoffs, resampled: np.ndarray) -> dict[str, float]:
     low, high = found.interval(resampled)
     return {"value": value, "low": low, "high": high}
-
-
-def _estimate(returns: np.ndarray) -> dict[str, float | None]:
-    found = stats.estimate(returns)
-    return {"mean": found.mean, "low": found.low, "high": found.high}
 
 
 def _seed(*parts: int) -> int:
