@@ -50,6 +50,15 @@ def test_responses_bound_the_value_from_both_sides():
     assert conv == pytest.approx(0.4989, abs=1e-3)
 
 
+def test_returns_of_two_policies_are_those_of_the_game():
+    defender, attacker = DUEL.policies("defender")["restorer"], DUEL.policies("attacker")["rush"]
+    # The attacker takes the desk, then files, while the gateway and the desk are restored.
+    assert exact.stage_return(DUEL.stages(), defender, attacker) == pytest.approx(-0.35 - 0.5)
+    even = DUEL.policies("defender")["random"], DUEL.policies("attacker")["random"]
+    response = exact.stage_response(DUEL.stages(), 0, ([even[1]], [1.0]))
+    assert exact.stage_return(DUEL.stages(), *even) < response
+
+
 def test_a_response_to_a_mixture_learns_who_it_plays():
     """Against one of two that always do the same, the first step tells which it is."""
     restores = [Constant((2,)), Constant((4,))]  # web, desk
@@ -76,22 +85,10 @@ def test_trained_responses_are_below_the_exact_one_and_near_it(target):
     best = exact.stage_response(DUEL.stages(), 1, ([policy], [1.0]))
     oracle = Ippo(total_steps=60_000, num_envs=64, hidden_sizes=(32,), learning_rate=3e-3, minibatches=1)
     response = oracle.respond(Task(DUEL, "attacker", [policy], [1.0], seed=0)).policy
-    rows, columns = ([policy], [1.0]), ([response], [1.0])
-    plays = [exact._played(DUEL.stages(), side, one[0][0]) for side, one in enumerate((rows, columns))]
-    found = expected(DUEL.stages(), *plays)
+    found = exact.stage_return(DUEL.stages(), policy, response)
     value = exact.stage_value(DUEL.stages())
     assert best <= found + 1e-6
     assert value - found >= 0.9 * (value - best)
-
-
-def expected(stages, rows, columns):
-    """The first side's return of two policies, f[step, state, action] each."""
-    here, total = np.eye(len(stages.reward))[stages.start], 0.0
-    for step in range(stages.steps):
-        joint = here[:, None, None] * rows[step][:, :, None] * columns[step][:, None, :]
-        total += (joint * stages.reward).sum()
-        here = np.bincount(stages.following.reshape(-1), joint.reshape(-1), minlength=len(here))
-    return total
 
 
 @pytest.mark.slow

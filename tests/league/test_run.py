@@ -280,12 +280,11 @@ def test_sigkill_changes_nothing(tmp_path):
     rng = np.random.default_rng(0)
     for _ in range(8):
         command = [sys.executable, "-c", program, str(tmp_path / "killed")]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
-        for _ in range(int(rng.integers(3, 30))):
-            if not process.stdout.readline():
-                break
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+            for _ in range(int(rng.integers(3, 30))):
+                if not process.stdout.readline():
+                    break
+            process.send_signal(signal.SIGKILL)
         if run.load(tmp_path / "killed").state.finished:
             break
     run.load(tmp_path / "killed").run()

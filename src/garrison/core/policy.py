@@ -15,6 +15,8 @@ A policy may say what it reads, so that policies of several kinds can be judged 
 - ``observation``: name of one of the world's observation contracts; None (the default) reads what the world
   gives. :data:`STATE` makes a policy *privileged*: ``obs`` is the world's state.
 - ``observation_size``: number of features that it reads, the first ones; None reads all.
+- ``probabilities(obs, mask)``: the probability of each action, ``f32[agent, action]``; optional, for policies
+  without memory. Exact solutions of small games use it.
 """
 
 from __future__ import annotations

@@ -121,6 +121,17 @@ def stage_nash_conv(stages: Any, rows: Mixture, columns: Mixture) -> float:
     return stage_response(stages, 0, columns) - stage_response(stages, 1, rows)
 
 
+def stage_return(stages: Any, row: Policy, column: Policy) -> float:
+    """The first side's mean return of two policies without memory that say their probabilities."""
+    rows, columns = _played(stages, 0, row), _played(stages, 1, column)
+    here, total = np.eye(len(stages.reward))[stages.start], 0.0
+    for step in range(stages.steps):
+        joint = here[:, None, None] * rows[step][:, :, None] * columns[step][:, None, :]
+        total += float(np.sum(joint * stages.reward))
+        here = np.bincount(stages.following.reshape(-1), joint.reshape(-1), minlength=len(here))
+    return total
+
+
 def _played(stages: Any, side: int, policy: Policy) -> np.ndarray:
     """Probability of each action, f64[step, state, action]."""
     if not hasattr(policy, "probabilities"):
