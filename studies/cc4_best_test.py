@@ -4,7 +4,7 @@
     python studies/cc4_best_test.py EPISODES best=RUN,RUN,... [NAME=RUN,... ...]
 
 The first command plays the stock game on both simulators, and goes on where it was stopped. The second reads
-its episodes, and plays the variants of the game (:data:`COLUMNS`) on Garrison. A team is a name and its runs,
+its episodes, and plays the suite ``competition`` on Garrison. A team is a name and its runs,
 one per training seed. ``--out results/cc4_best_test`` writes the study's folder, and goes on from the figures
 there.
 """
@@ -20,45 +20,28 @@ import numpy as np
 
 import garrison
 from garrison.core.policy import Policy
-from garrison.judge import stats
+from garrison.judge import stats, suites
 from garrison.judge.format import mean, number
+from garrison.judge.suites.published import COMPETITION
 from garrison.parity.scores import episodes_file
 from garrison.parity.scores.episodes_file import Row
 from garrison.studies.study import FIGURES, Section, Study, origin, parser, read_figures, save, show
-from garrison.worlds.cc4 import tables as T
 
-EPISODES, SEED = 200, 3_000_000
+SUITE = suites.get("competition")
+EPISODES = 200  # of each entry
 MARGIN = 15.0  # of the score, for equivalence
 SCRIPTED = ("idle", "guard")
 
 
-def scans(kept: T.Red, dropped: T.Red) -> list[list[float]]:
-    """Red's table with the weights of one kind of scan moved to the other."""
-    table = np.array(T.FSM_PROBABILITY, np.float64)
-    table[:, kept] += table[:, dropped]
-    table[:, dropped] = 0
-    return table.tolist()
-
-
-#: variants of the game: options of the world, and the best published score in the column of that name
-COLUMNS: dict[str, tuple[dict[str, Any], float]] = {
-    "base": ({}, -113),
-    "constant, large": ({"users": [10, 10], "servers": [6, 6]}, -71),
-    "constant, small": ({"users": [5, 5], "servers": [3, 3]}, -71),
-    "phishing": ({"green_phishing": 0.75}, -205),
-    "stealthy": ({"red_probability": scans(T.Red.STEALTH, T.Red.AGGRESSIVE)}, -153),
-    "aggressive": ({"red_probability": scans(T.Red.AGGRESSIVE, T.Red.STEALTH)}, -508),
-}
-
-
 def play(teams: Mapping[str, Sequence[Policy] | Policy], known: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """``known`` with the figures of one more column at a time: columns, then teams."""
-    for column, (options, _) in COLUMNS.items():
+    """``known`` with the figures of one more entry of the suite at a time: entries, then teams."""
+    for entry in SUITE.entries:
+        column = entry.name
         had = known.get(column, {})
         missing = {name: team for name, team in teams.items() if name not in had}
         if not missing:
             continue
-        result = garrison.evaluate(garrison.make("cc4", **options), missing, episodes=EPISODES, seed=SEED)
+        result = garrison.evaluate(entry.make(), missing, episodes=EPISODES, seed=SUITE.seed)
         new = {
             name: {
                 "returns": result.episodes(name).returns.round(1).tolist(),
@@ -151,21 +134,21 @@ def _sections(figures: Mapping[str, Any]) -> Iterator[Section]:
         ],
     )
     names = list(columns["base"])
+    published = COMPETITION["teams"]["best published"]
     yield Section(
         "Variants of the game, on Garrison",
         ("variant", "best published", *names),
         [
             (
                 column,
-                f"{published:g}".replace("-", "−"),
+                number(published[column]["mean"]),
                 *(mean(asdict(stats.estimate(np.array(columns[column][name]["returns"])))) for name in names),
             )
-            for column, (_, published) in COLUMNS.items()
+            for column in columns
         ],
-        f"Returns of {EPISODES} episodes per training seed, seeds from {SEED:,} on. Constant: 10 users and 6 "
-        "servers in every subnet, or 5 and 3. Phishing: with chance 0.75. Stealthy, aggressive: all scans of "
-        "red are. Published scores are of variants whose exact definitions are not public, so these are "
-        "not the same games.",
+        f"Returns of {EPISODES} episodes per training seed of the suite {SUITE.name} (version "
+        f"{SUITE.version}, seeds from {SUITE.seed:,} on). Best published: {COMPETITION['source']}. "
+        "`docs/diversity.md` says which definitions are certain, and which are our reading.",
     )
     parts = columns["base"][names[0]]["parts"]
     numbers = columns["base"][names[0]]["diagnosis"]
@@ -231,7 +214,7 @@ def main() -> None:
         figures["columns"] = read_figures(asked.out)["columns"]
     for columns in play(scripted | policies, figures["columns"]):
         figures["columns"] = columns
-        if asked.out is not None and len(columns) == len(COLUMNS):
+        if asked.out is not None and len(columns) == len(SUITE.entries):
             save(asked.out, study(figures))
     show(study(figures), asked.out)
 

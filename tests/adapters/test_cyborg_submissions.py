@@ -216,7 +216,9 @@ def test_an_episode_is_counted_as_of_other_players(monkeypatch):
     )
     asked: list = []
     played = play_episode(CybORGWorld("discovery", steps=3), Submission("mine"), 7)
-    assert asked == [{"seed": 7, "red": "discovery", "green": "enterprise", "steps": 3}]
+    nothing = {"generator": {}, "actions": {"green": {}, "red": {}}}
+    game = {"red": "discovery", "green": "enterprise", "attributes": nothing}
+    assert asked == [{"seed": 7, "steps": 3} | game]
     assert (played["returns"], played["scores"], played["lengths"]) == (-2, -1, 2)
     assert played["parts"]["LWF"].tolist() == [0, -2, 0]
     assert not played["decisions"].any()

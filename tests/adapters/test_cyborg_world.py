@@ -132,6 +132,12 @@ def test_the_world_of_cyborg_is_that_of_cc4():
     ours = garrison.make("cc4", red="discovery", observation="rich", busy="masked", steps=60)
     theirs = on_cyborg(ours)
     assert theirs == CybORGWorld("discovery", observation="rich", busy="masked", steps=60)
+    column = on_cyborg(garrison.make("cc4/phishing", red="discovery"))
+    assert (column.name, column.red, column.overrides) == (
+        "cyborg/phishing",
+        "discovery",
+        (("green_phishing", 0.75),),
+    )
     choices = {"traffic": "policy", "idle": "off", "messages": "state8"}
     shared = garrison.make("cc4", rewards="cause", **choices)
     assert on_cyborg(shared) == CybORGWorld(**choices)
@@ -146,7 +152,9 @@ def test_the_world_of_cyborg_is_that_of_cc4():
     ("options", "message"),
     [
         ({"side": "red"}, "is not on CybORG; 'cc4' with side=blue is"),
-        ({"users": 4, "green_phishing": 0.1}, "CybORG has no option green_phishing, users"),
+        ({"restore_cost": 0, "green_phishing": 0.1}, "CybORG has no option restore_cost; leave it out"),
+        ({"op_zone_servers": 3}, "CybORG has no option op_zone_servers"),
+        ({"servers": [[1, 6]] * 7 + [[3, 3]]}, "CybORG has one range of servers for all subnets, not"),
         ({"vary": "robust"}, "CybORG has no option vary"),
     ],
 )

@@ -12,16 +12,17 @@ from garrison import cli
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.submission.garrison_policy import MLPTeam, read
 from garrison.algos.ippo import Config
-from garrison.cli import evaluate_cyborg
+from garrison.cli import evaluate_cyborg, evaluate_suite
 from garrison.cli.evaluate import Evaluate
 from garrison.core.processes import WorkerError
-from garrison.judge import specs
+from garrison.judge import specs, suites
 from garrison.judge.assets import Harm
 from garrison.judge.evaluate import Episodes
 from garrison.learn import nets
 from garrison.learn.policy import NetworkPolicy
 from garrison.training.config import Training, make_world
 from garrison.worlds.cc4.behavior import BLUE
+from garrison.worlds.cc4.columns import COLUMNS
 
 ABOUT = {"version": "4.0", "commit": engine.KNOWN_COMMIT, "sources": engine.KNOWN_SOURCES, "known": True}
 
@@ -30,7 +31,7 @@ ABOUT = {"version": "4.0", "commit": engine.KNOWN_COMMIT, "sources": engine.KNOW
 def cyborg(monkeypatch):
     """Stand-in for playing there; ``asked`` notes what for."""
 
-    def play(world, policies, episodes, seed, workers, watch, resilience):
+    def play(world, policies, episodes, seed, workers, watch, resilience=False):
         asked.append((world, sorted(policies), episodes, seed, workers))
         watch(episodes)
         shape, axes = (1, episodes), tuple(map(len, BLUE.axes.values()))
@@ -88,12 +89,34 @@ def test_resilience_is_measured_there_too(cyborg, capsys):
     assert list(found["attacks"]) == ["Impact", "DegradeServices"]
 
 
+def test_a_suite_is_played_entry_by_entry(cyborg, monkeypatch, capsys):
+    monkeypatch.setattr(evaluate_suite, "evaluate", evaluate_cyborg.evaluate)
+    assert parse("idle", "guard", "--suite", "competition", "--episodes", "3", "--json").run() == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [world.name for world, *_ in asked] == [
+        "cyborg",
+        *(f"cyborg/{name}" for name in list(COLUMNS)[1:]),
+    ]
+    assert {(tuple(who), episodes, seed) for _, who, episodes, seed, _ in asked} == {
+        (("guard", "idle"), 3, suites.get("competition").seed)
+    }
+    assert dict(asked[2][0].overrides) == COLUMNS["phishing"]
+    assert (found["simulator"], found["cyborg"]) == ("cyborg", ABOUT)
+    assert found["policies"]["guard"]["mean"]["mean"] == -2
+    with pytest.raises(
+        SystemExit, match="entry 'mission 3-3-1' of the suite train: CybORG has no option reward"
+    ):
+        parse("idle", "--suite", "train").run()
+    with pytest.raises(SystemExit, match="name the policies to evaluate on the suite train"):
+        parse("--suite", "train").run()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ((), "name the policies to evaluate on CybORG"),
         (("idle", "--workers", "0"), "workers is 0; it must be at least 1"),
-        (("idle", "--options", "users=4"), "CybORG has no option users"),
+        (("idle", "--options", "restore_cost=0"), "CybORG has no option restore_cost"),
         (("random", "--world", "toy/network"), "world 'toy/network' is not on CybORG"),
     ],
 )

@@ -9,7 +9,7 @@ from small_runs import THREE_ITERATIONS
 
 from garrison import cli
 from garrison.cli.report import Report
-from garrison.judge import run_report
+from garrison.judge import run_report, suites
 from garrison.runs import directory as runs
 
 
@@ -47,6 +47,22 @@ def test_resilience_is_a_section_of_the_page_if_asked(trained):
     assert "<h2>Resilience</h2>" in (trained.report / "report.html").read_text()
     assert tyro.cli(Report, args=[str(trained.path), "--episodes", "2"]).run() == 0
     assert "<h2>Resilience</h2>" not in (trained.report / "report.html").read_text()
+
+
+def test_a_suite_is_a_section_of_the_page_if_asked(trained, monkeypatch, capsys):
+    entry = suites.Entry("plain", "one", {"steps": 5}, "toy/network")
+    monkeypatch.setitem(suites.SUITES, "toy", suites.Suite("toy", 1, "a test", 40, 6, (entry,)))
+    asked = [str(trained.path), "--episodes", "2", "--suite", "toy"]
+    assert tyro.cli(Report, args=[*asked, "--suite-episodes", "2"]).run() == 0
+    assert "suite toy" in capsys.readouterr().out
+    assert "<h2>Suite toy (version 1" in (trained.report / "report.html").read_text()
+    found = json.loads((trained.report / "evaluation.json").read_text())["suites"]["toy"]
+    assert list(found["policies"]) == ["random", "ippo"]
+    assert found["policies"]["ippo"]["seeds"] == 2
+    with pytest.raises(SystemExit, match="episodes is 7; the suite toy has 1"):
+        tyro.cli(Report, args=[*asked, "--suite-episodes", "7"]).run()
+    with pytest.raises(SystemExit, match="cannot play 'cc4'"):
+        tyro.cli(Report, args=[str(trained.path), "--suite", "heldout"]).run()
 
 
 @pytest.mark.parametrize(

@@ -80,3 +80,14 @@ def test_worlds_of_other_packages_come_by_entry_point(monkeypatch):
     )
     assert "theirs/value" in garrison.available_worlds()
     assert garrison.make("theirs/value") == Value()
+
+
+def test_a_world_by_its_place():
+    world = garrison.make("garrison.worlds.toy.probes:Value")
+    assert world == garrison.make("toy/value")
+    with pytest.raises(ValueError, match="world 'nowhere.at:All': no module 'nowhere'; install it"):
+        garrison.make("nowhere.at:All")
+    with pytest.raises(ValueError, match=r"module 'garrison.worlds.toy.probes' has no 'Nothing'"):
+        garrison.make("garrison.worlds.toy.probes:Nothing")
+    with pytest.raises(ValueError, match="no world 'toy:'"):
+        garrison.make("toy:")

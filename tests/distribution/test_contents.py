@@ -17,6 +17,7 @@ IN_SDIST = [pattern.removeprefix("/") for pattern in BUILD["sdist"]["include"]]
 BUDGET = {"wheel": 1_200_000, "sdist": 8_000_000}  # bytes; the sdist has the runs of a study
 RUN = r"garrison/runs/packaged/[^/]+/"
 DATA = RUN + r"(README\.md|\w+\.jsonl?|checkpoint/latest/(checkpoint\.json|arrays-\d{8}\.safetensors))"
+TABLE = r"garrison/judge/suites/distances\.json"
 MODULE = r"garrison/([a-z_0-9]+/)*[a-z_0-9]+\.pyi?|garrison/py\.typed"
 
 
@@ -47,7 +48,7 @@ def test_the_wheel_has_the_package_and_nothing_else(in_wheel):
     info = f"garrison-{garrison.__version__}.dist-info/"
     package = {name for name in in_wheel if not name.startswith(info)}
     assert package == {name.removeprefix("src/") for name in on_disk("src")}
-    assert [name for name in sorted(package) if not re.fullmatch(f"{MODULE}|{DATA}", name)] == []
+    assert [name for name in sorted(package) if not re.fullmatch(f"{MODULE}|{DATA}|{TABLE}", name)] == []
     assert {name.removeprefix(info) for name in in_wheel.keys() - package} == {
         *("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"),
     }

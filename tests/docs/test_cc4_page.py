@@ -13,6 +13,7 @@ import garrison
 from garrison.worlds.cc4 import PLAYED, default_options, red_view, reds, rich
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import blue, green, red
+from garrison.worlds.cc4.columns import COLUMNS
 from garrison.worlds.cc4.draws import Draws
 from garrison.worlds.cc4.env import BUSY, ENDS
 from garrison.worlds.cc4.events import Events
@@ -104,6 +105,7 @@ def test_arguments_of_make():
         "contractor": CONTRACTOR,
         "end": tuple(ENDS),
         "vary": VARIATIONS,
+        "column": tuple(COLUMNS),
     }
     rows = {
         name: tuple(v.strip("`") for v in words(values)) for name, values, _ in table("Options of `make`")

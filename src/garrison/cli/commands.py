@@ -28,6 +28,7 @@ from garrison.cli.parity.update import Update
 from garrison.cli.presets import Presets
 from garrison.cli.report import Report
 from garrison.cli.runs import Runs
+from garrison.cli.suites import Suites
 from garrison.cli.sweep import Sweep
 from garrison.cli.train import Resume, Train
 from garrison.cli.worlds import Worlds
@@ -63,6 +64,7 @@ Command = (
     | Annotated[Parity, tyro.conf.subcommand("parity", description="Compare Garrison with CybORG.")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Presets, tyro.conf.subcommand("presets")]
+    | Annotated[Suites, tyro.conf.subcommand("suites")]
     | Annotated[Worlds, tyro.conf.subcommand("worlds")]
     | Annotated[Info, tyro.conf.subcommand("info")]
     | Annotated[Completion, tyro.conf.subcommand("completion")]

@@ -19,9 +19,11 @@ import garrison
 from garrison.cli import completer
 from garrison.cli.completer import FILES, RUNS
 from garrison.cli.flags import TrainingFlags
+from garrison.judge.suites import SUITES
 from garrison.presets import DESCRIPTIONS, PRESETS
 from garrison.presets.leagues import LEAGUES
 from garrison.runs import directory
+from garrison.worlds.cc4.columns import COLUMNS
 
 Shell = Literal["bash", "zsh", "fish"]
 
@@ -159,6 +161,8 @@ def _names() -> dict[str, list[str]]:
         "--preset": list(PRESETS),
         "--from": runs,
         "--sinks": ["tensorboard", "wandb"],
+        "--suite": list(SUITES),
+        "--column": list(COLUMNS),
         "eval": policies,
         "compare": policies,
         "analyze": policies,
@@ -166,6 +170,7 @@ def _names() -> dict[str, list[str]]:
         "export": [*directory.packaged(), *runs],
         "resume": runs,
         "runs": [FILES],
+        "suites": list(SUITES),
         "sweep": list(PRESETS),
         "bench": worlds,
         "completion": list(typing.get_args(Shell)),

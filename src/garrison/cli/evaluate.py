@@ -105,9 +105,13 @@ class Contest:
             seeds = seed_range(self.episode_seeds)
             episodes, seed = len(seeds), seeds[0]
         check_seeds(episodes, seed)
+        self.check_out()
+        return episodes, seed
+
+    def check_out(self) -> None:
+        """Raise ``OSError`` if ``--out`` cannot be written."""
         if self.out is not None:
             check_output(self.out)
-        return episodes, seed
 
     def show(self, result: Figures) -> int:
         """Write the figures to ``--out`` and print them; returns the exit status."""
@@ -175,6 +179,8 @@ class Evaluate(Contest):
 
     policies: tuple[str, ...] = ()
     """More policies, for use after other options."""
+    suite: str | None = None
+    """Suite to play in place of one world: its games, on its own episodes; `garrison suites` lists them."""
     resilience: tyro.conf.FlagCreatePairsOff[bool] = False
     """Measure resilience: the health of three assets under attack, and how long their outages last."""
     on: Literal["garrison", "cyborg"] = "garrison"
@@ -186,6 +192,10 @@ class Evaluate(Contest):
 
     def run(self) -> int:
         whole = replace(self, names=(*self.names, *self.policies))
+        if self.suite is not None:
+            from garrison.cli import evaluate_suite
+
+            return whole.show(evaluate_suite.evaluated(whole, self.suite))
         return whole.show(whole._here() if self.on == "garrison" else whole._on_cyborg())
 
     def _here(self) -> Figures:

@@ -36,16 +36,36 @@ class Plugins:
         return tuple(sorted(self._targets()))
 
     def get(self, name: str) -> Any:
-        """The part called ``name``. Raises ``ValueError`` for an unknown name, naming the closest one."""
+        """The part called ``name``, or the one at ``"module:attribute"``.
+
+        Raises ``ValueError`` for an unknown name, naming the closest one, and for a module or attribute that
+        does not exist.
+        """
         targets = self._targets()
-        if name not in targets:
+        if name not in targets and not all(name.partition(":")):
             raise ValueError(
                 f"no {self.kind} {name!r}{did_you_mean(name, targets)}; "
-                f"{self.kind}s: {', '.join(sorted(targets))}"
+                f"{self.kind}s: {', '.join(sorted(targets))}; others by 'module:attribute'"
             )
+        if name not in targets:
+            return self._imported(name)
         module, _, attribute = targets[name].partition(":")
         part = importlib.import_module(module)
         return getattr(part, attribute) if attribute else part
+
+    def _imported(self, target: str) -> Any:
+        """The part at ``"module:attribute"``, which has no name."""
+        module, _, attribute = target.partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                raise  # the module exists, and needs one that does not
+            raise ValueError(
+                f"{self.kind} {target!r}: no module {error.name!r}; install it, or put it on PYTHONPATH"
+            ) from error
+        except AttributeError as error:
+            raise ValueError(f"{self.kind} {target!r}: module {module!r} has no {attribute!r}") from error
 
     def register(self, name: str, target: str) -> None:
         """Let ``name`` stand for ``target``, written ``"module"`` or ``"module:attribute"``.

@@ -1,8 +1,8 @@
 """Worlds by name.
 
-A name stands for ``"module:factory"``, which is imported when the world is made and not before. Other
-packages add theirs with :func:`register`, or, so that the command line sees them too, with an entry
-point in the group ``garrison.worlds``.
+A name stands for ``"module:factory"``, which is imported when the world is made and not before, and which
+is a name itself. Other packages add theirs with :func:`register`, or, so that the command line sees them
+too, with an entry point in the group ``garrison.worlds``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _BUILT_IN = {
     "cc4": "garrison.worlds.cc4:make",
+    "cc4/constant": "garrison.worlds.cc4:constant",
+    "cc4/phishing": "garrison.worlds.cc4:phishing",
+    "cc4/stealthy": "garrison.worlds.cc4:stealthy",
+    "cc4/aggressive": "garrison.worlds.cc4:aggressive",
     "toy/value": "garrison.worlds.toy.probes:Value",
     "toy/discount": "garrison.worlds.toy.probes:Discount",
     "toy/credit": "garrison.worlds.toy.probes:Credit",
@@ -50,7 +54,7 @@ def available_worlds() -> tuple[str, ...]:
 
 
 def make(name: str, **options: Any) -> World:
-    """Make the world called ``name``, e.g. ``make("cc4", red="fsm")``.
+    """Make the world called ``name``, e.g. ``make("cc4", red="fsm")``, or ``make("module:factory")``.
 
     Raises ``ValueError`` for an unknown name or option, naming those that are possible.
     """

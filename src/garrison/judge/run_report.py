@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from garrison.core.files import to_json
 from garrison.core.policy import Policy
 from garrison.core.world import World
-from garrison.judge import story
+from garrison.judge import specs, story
 from garrison.judge.html_report import plots
 from garrison.judge.html_report.page import PageData, levels, page
 from garrison.judge.match import EPISODES, SEED, Match, OnProgress
+from garrison.judge.suites import play as suites
+from garrison.judge.suites.suite import Suite
 from garrison.runs.directory import RunDirectory
 from garrison.training.config import Training, option_texts
 
@@ -24,6 +27,8 @@ def write_report(
     seed: int = SEED,
     on_progress: OnProgress | None = None,
     resilience: bool = False,
+    suite: Suite | None = None,
+    suite_episodes: int | None = None,
 ) -> dict[str, Any]:
     """Evaluate the policies of a run and write the report; returns the figures.
 
@@ -33,6 +38,8 @@ def write_report(
     Args:
         policies: of the run, one per training seed.
         resilience: whether to measure that too.
+        suite: which the policies play too.
+        suite_episodes: of each of its entries; None: all.
 
     Raises:
         ValueError: for numbers out of range, for damaged files of the run, and for ``resilience`` in a world
@@ -43,22 +50,31 @@ def write_report(
     trained = training.algorithm  # what the run's own policies are called
     match = Match({None: world}, {**world.policies(), trained: list(policies)}, trained, options)
     match.check(episodes, seed, resilience)
+    if suite is not None:
+        number = suites.chosen_episodes(suite, suite_episodes)
+        own = specs.LoadedRun(str(run.path), training, world, tuple(policies))
+        specs.check_fit(own, suite.entries[0].make())
     metrics = run.metrics() if run.metrics_file.exists() else []
     config, system = run.config(), run.system()
     _check_writable(run)
     result = match.evaluate(episodes, seed, trained, on_progress, True, resilience)
+    figures = result.figures
+    if suite is not None:
+        players = {name: suites.Player(policy) for name, policy in world.policies().items()}
+        found = suites.play(suite, {**players, trained: suites.player_of(own)}, number, on_progress)
+        figures = figures | {"suites": {suite.name: found.figures}}
     name, episode = run.path.resolve().name, result.story()
     command = ("garrison", "eval", str(run.path))
-    data = PageData(name, trained, result.figures, metrics, config, system, episode, command)
-    run.write_report("evaluation.json", result.to_json() + "\n")
+    data = PageData(name, trained, figures, metrics, config, system, episode, command)
+    run.write_report("evaluation.json", to_json(figures) + "\n")
     run.write_report("report.html", page(data))
     if metrics:
         title = f"{trained} on {world.name}"
-        picture = plots.learning_curve(metrics, levels(result.figures, trained), title)
+        picture = plots.learning_curve(metrics, levels(figures, trained), title)
         run.write_report("learning_curve.png", picture)
     if episode is not None:
         run.write_report("episode.md", story.markdown(episode))
-    return result.figures
+    return figures
 
 
 def _check_writable(run: RunDirectory) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -27,3 +28,8 @@ def filled(view: Table, names: Mapping[str, str], columns: Mapping[str, list[str
     for row in zip(names.values(), *columns.values(), strict=True):
         view.add_row(*row)
     return view
+
+
+def with_seeds(name: str, one: Mapping[str, Any]) -> str:
+    """The name of a policy, and of how many training seeds there are figures."""
+    return name if one["seeds"] == 1 else f"{name} ×{one['seeds']}"

@@ -9,11 +9,14 @@ from rich.table import Table
 
 from garrison.judge.format import NONE, few_episodes, interval, mean, number
 from garrison.judge.resilience_tables import resilience_tables
-from garrison.judge.table_parts import filled, new_table
+from garrison.judge.suite_tables import suite_table
+from garrison.judge.table_parts import filled, new_table, with_seeds
 
 
 def tables(figures: dict[str, Any]) -> list[Table]:
-    """All tables of an evaluation, of a comparison, or of policies against several opponents."""
+    """All tables of an evaluation, of a comparison, of policies against several opponents, or of a suite."""
+    if "suite" in figures:
+        return [suite_table(figures)]
     if "against" in figures:
         pairs = {name: one["pairs"] for name, one in figures["against"].items() if "pairs" in one}
         titled = [_pair_table(one, f"pairs against {name}") for name, one in pairs.items()]
@@ -33,7 +36,7 @@ def table(figures: dict[str, Any]) -> Table:
     """The figures of :func:`~garrison.judge.summary.summary`; at most 80 columns wide for short names."""
     versus, scored = figures["versus"], figures["score_steps"] < figures["max_steps"]
     policies = figures["policies"]
-    names = {name: _with_seeds(name, one) for name, one in policies.items()}
+    names = {name: with_seeds(name, one) for name, one in policies.items()}
     view = new_table(_title(figures), _caption(figures, scored), "policy", names.values())
     columns: dict[str, list[str]] = {
         "return": [mean(one["return"]) for one in policies.values()],
@@ -52,7 +55,7 @@ def _matrix_table(figures: dict[str, Any]) -> Table:
     """Mean returns with intervals of each policy, a row, against each opponent, a column."""
     against = figures["against"]
     policies = next(iter(against.values()))["policies"]
-    names = {name: _with_seeds(name, one) for name, one in policies.items()}
+    names = {name: with_seeds(name, one) for name, one in policies.items()}
     side = f"{figures['side']} against" if figures.get("side") else "policy"
     caption = _caption({**figures, "policies": policies}, scored=False)
     view = new_table(_title(figures), f"mean return; {caption}", side, names.values())
@@ -124,7 +127,7 @@ def distances(figures: dict[str, Any]) -> list[str]:
 def comparison_tables(figures: dict[str, Any]) -> list[Table]:
     """The figures of :func:`~garrison.judge.summary.comparison`: policies, then pairs."""
     policies = figures["policies"]
-    names = {name: _with_seeds(name, one) for name, one in policies.items()}
+    names = {name: with_seeds(name, one) for name, one in policies.items()}
     columns = {
         "return": [mean(one["return"]) for one in policies.values()],
         "interquartile mean": [interval(one["interquartile_mean"]) for one in policies.values()],
@@ -153,10 +156,6 @@ def _invalid_column(policies: Mapping[str, dict[str, Any]]) -> dict[str, list[st
     """A column of invalid actions per episode, only if some policy took any."""
     counts = [one.get("invalid_actions") for one in policies.values()]
     return {"invalid actions": [number(count) for count in counts]} if any(counts) else {}
-
-
-def _with_seeds(name: str, one: dict[str, Any]) -> str:
-    return name if one["seeds"] == 1 else f"{name} ×{one['seeds']}"
 
 
 def _title(figures: dict[str, Any]) -> str:

@@ -165,7 +165,7 @@ def _cyborg():
         pytest.skip(str(error))
 
 
-ADDED = ("raw", "episode", "generator", "sources", "green")  # by which recordings have grown
+ADDED = ("raw", "episode", "generator", "sources", "green", "options")  # by which recordings have grown
 
 
 def facts(record):

@@ -184,6 +184,7 @@ def build(
     steps: int = 500,
     green: str = "enterprise",
     as_is: bool | None = None,
+    attributes: Mapping[str, Any] | None = None,
 ) -> Any:
     """A ``CybORG`` of CAGE Challenge 4, built as the challenge's evaluation does; no wrapper is around it.
 
@@ -197,6 +198,8 @@ def build(
             of its time (``results/cyborg_true_state``). The episodes are the same, draw by draw. Sources
             other than the known ones are always run as they are. None stands for what the environment
             variable ``AS_IS`` says.
+        attributes: of the scenario generator and of actions that differ from CybORG's own, as
+            :func:`garrison.adapters.cyborg.variants.attributes` gives them.
 
     Raises:
         MissingCybORG: when CybORG cannot be imported.
@@ -214,7 +217,13 @@ def build(
     )
     if hasattr(generator.red_agent_class, "roles"):
         _ours().with_roles(generator)
+    attributes = attributes or {"generator": {}, "actions": {}}
+    for name, value in attributes["generator"].items():
+        setattr(generator, name, value)
     made = package.CybORG(generator, seed=seed)
+    if attributes["actions"]:
+        controller = made.environment_controller
+        controller.replace_action_if_invalid = partial(_chosen, controller, attributes["actions"])
     if not (always_as_is() if as_is is None else as_is) and about()["known"]:
         controller = made.environment_controller
         controller.calculate_reward = partial(_reward, controller)
@@ -232,6 +241,18 @@ def _ours() -> types.ModuleType:
     from garrison.adapters.cyborg import reds
 
     return reds
+
+
+def _chosen(controller: Any, attributes: Mapping[str, Any], action: Any, agent: Any) -> Any:
+    """The action that CybORG plays for what an agent chose, with other attributes.
+
+    CybORG asks here once for each choice, before it reads the duration.
+    """
+    action = type(controller).replace_action_if_invalid(controller, action, agent)
+    team = agent.agent_name.partition("_")[0]
+    for name, value in attributes.get(team, {}).get(type(action).__name__, {}).items():
+        setattr(action, name, value)
+    return action
 
 
 def _reward(controller: Any, calculator: Any) -> float:
@@ -258,9 +279,10 @@ class CybORGSession:
         steps: int = 500,
         green: str = "enterprise",
         as_is: bool | None = None,
+        attributes: Mapping[str, Any] | None = None,
     ) -> None:
         self.raw: dict[str, dict] = {}
-        self.cyborg = build(red, seed, steps, green, as_is)
+        self.cyborg = build(red, seed, steps, green, as_is, attributes)
         self.wrapper = _listening()(self.cyborg, self.raw)
 
     @property

@@ -125,7 +125,9 @@ def play(folder: Path, task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     from garrison.adapters.cyborg import engine, facts
 
     submission = load(folder)
-    built = engine.build(task["red"], task["seed"], task["steps"], task["green"])
+    built = engine.build(
+        task["red"], task["seed"], task["steps"], task["green"], attributes=task["attributes"]
+    )
     resilience = task.get("resilience", False)
     steps = listen(built.environment_controller, resilience)
     with _doing("its wrap"):

@@ -77,7 +77,8 @@ class Submission:
         """An episode by the rules of the challenge's evaluation: each step, its phase, and its harm.
 
         Args:
-            world: its red, green and number of steps are played; observations are those of the submission.
+            world: its red, green, options and number of steps are played; observations are those of the
+                submission.
             seed: of CybORG, and of the generators that Python, NumPy and PyTorch have for all.
             resilience: whether the harm to assets is recorded; else it is None.
 
@@ -87,6 +88,7 @@ class Submission:
         """
         length, fixed = 0, None
         task = {"seed": seed, "red": world.red, "green": world.green, "steps": world.steps}
+        task["attributes"] = world.attributes
         task |= {"resilience": True} if resilience else {}
         for message in _running(self.folder, self.python).play(task):
             step = self._only(message, length)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from garrison.adapters.cyborg import engine, facts
+from garrison.adapters.cyborg import engine, facts, variants
 from garrison.adapters.cyborg import messages as messaging
 from garrison.adapters.cyborg.assets import Assets
 from garrison.adapters.cyborg.engine import CybORGSession
@@ -86,8 +86,9 @@ class CybORGWorld(BlueSide):
     steps: int = 500  # an episode is over after one less
     end: str = "both"  # what the last step is: "terminated", "truncated", or both
     messages: str = "none"  # or "action8", "state2", "state8"
+    overrides: tuple[tuple[str, Any], ...] = ()  # options of cc4, of variants.OPTIONS
+    name: str = "cyborg"  # "cyborg/phishing" in that column of cc4
 
-    name = "cyborg"
     observations = PLAYED
 
     @property
@@ -98,6 +99,11 @@ class CybORGWorld(BlueSide):
     @property
     def max_steps(self) -> int:  # type: ignore[override]
         return self.steps - 1
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What differs from CybORG's own numbers, as :func:`engine.build` takes it."""
+        return variants.attributes(dict(self.overrides))
 
     def diagnosis(self, side: str | None = None) -> None:
         self.side_agents(side)  # CybORG is played without one
@@ -125,7 +131,7 @@ class CybORGWorld(BlueSide):
             MissingCybORG: when CybORG cannot be imported.
             Mismatch: when its actions are not those of ``cc4``.
         """
-        running = CybORGSession(self.red, int(key), self.steps, self.green)
+        running = CybORGSession(self.red, int(key), self.steps, self.green, attributes=self.attributes)
         vectors = running.reset()
         mask = np.zeros((T.NUM_BLUE, T.MAX_BLUE_ACTIONS), bool)
         for number, agent in enumerate(T.BLUE_AGENTS):
@@ -314,11 +320,17 @@ def on_cyborg(world: World) -> CybORGWorld:
         world = world.world
     if not isinstance(world, CC4):
         raise ValueError(f"world {world.name!r} is not on CybORG; 'cc4' with side=blue is")
-    foreign = [name for name, _ in world.overrides if name != "steps"]
-    foreign += ["vary"] if world.vary != "none" else []
+    overrides = tuple((name, value) for name, value in world.overrides if name != "steps")
+    variants.attributes(dict(overrides))  # checks
+    foreign = ["vary"] if world.vary != "none" else []
     foreign += ["red of several names"] if len(world.scripts) > 1 else []
     if foreign:
         raise ValueError(f"CybORG has no option {', '.join(foreign)}; leave it out, or evaluate on Garrison")
     steps = int(world.options.steps)
     names = ("red", "green", "observation", "busy", "traffic", "idle", "end", "messages")
-    return CybORGWorld(**{name: getattr(world, name) for name in names}, steps=steps)
+    return CybORGWorld(
+        **{name: getattr(world, name) for name in names},
+        steps=steps,
+        overrides=overrides,
+        name=world.name.replace("cc4", "cyborg"),
+    )

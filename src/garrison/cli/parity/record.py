@@ -17,6 +17,8 @@ class Record:
 
     out: Path
     """Folder for the recordings, <red>-<blue>-<seed>.jsonl.gz each."""
+    column: str = "base"
+    """Variant of the game: base, constant, phishing, stealthy or aggressive."""
     episode_seeds: str = "0"
     """Seeds of CybORG's generator, as in 0-9."""
     red: str = "fsm"
@@ -48,7 +50,7 @@ class Record:
             with bar("recording", len(seeds) * self.episodes, "episodes") as episodes:
                 for seed in seeds:
                     session = record.RecordingSession(
-                        self.red, self.blue, seed, self.steps, self.brief, self.green
+                        self.red, self.blue, seed, self.steps, self.brief, self.green, self.column
                     )
                     for path, fresh in record.files(session, self.episodes, self.out):
                         paths.append(path)

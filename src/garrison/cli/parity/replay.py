@@ -37,6 +37,8 @@ class Replay:
     """Live: a red of cc4, such as fsm or cia_c."""
     blue: str = "random"
     """Live: a policy as in `parity record`."""
+    column: str = "base"
+    """Live: variant of the game: base, constant, phishing, stealthy or aggressive."""
     episodes: int = 1
     """Live: consecutive episodes of each seed."""
     keep: Path = Path("differences")
@@ -58,7 +60,7 @@ class Replay:
         with user_input():
             seeds = seed_range(self.episode_seeds)
             print_cyborg_version()
-            sessions = (RecordingSession(self.red, self.blue, seed) for seed in seeds)
+            sessions = (RecordingSession(self.red, self.blue, seed, column=self.column) for seed in seeds)
             episodes = (session.episode() for session in sessions for _ in range(self.episodes))
             with bar("playing", len(seeds) * self.episodes, "episodes") as done:
                 for episode in episodes:

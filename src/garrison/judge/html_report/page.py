@@ -15,6 +15,7 @@ from garrison.judge.html_report.behavior import behavior, diagnosis, episode
 from garrison.judge.html_report.css import CSS
 from garrison.judge.html_report.markup import Html, cell, details, document, figure, note, section, table, tag
 from garrison.judge.html_report.resilience import resilience
+from garrison.judge.html_report.suites import suites
 from garrison.judge.html_report.targets import targets
 from garrison.judge.story import Story
 
@@ -67,6 +68,7 @@ def page(data: PageData) -> str:
         *([_learning(data)] if data.metrics else []),
         *([_matrix(data)] if "against" in data.figures else []),
         *sections,
+        *suites(data.figures),
         *([] if data.story is None else [episode(data.story)]),
         _origin(data),
     )

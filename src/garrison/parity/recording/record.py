@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from garrison.adapters.cyborg import engine as cyborg
+from garrison.adapters.cyborg import variants
 from garrison.adapters.cyborg.rich import plain
 from garrison.core.files import write
 from garrison.parity.recording import blue as blues
@@ -28,6 +29,7 @@ from garrison.parity.recording.network import HOST_SLOT
 from garrison.parity.recording.rich_observations import RichObserver
 from garrison.parity.recording.snapshot import delta, executed, snapshot
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.columns import COLUMNS
 
 _COMPRESS = {
     ".gz": lambda data: gzip.compress(data, mtime=0),  # the same episode makes the same file
@@ -45,10 +47,11 @@ class RecordingSession:
         steps: of each episode that are recorded, the first ones; None: all.
         brief: leave out raw observations, the draws of the reset, and digits that decide nothing.
         green: as in ``make("cc4", green=...)``.
+        column: as in ``make("cc4", column=...)``.
 
     Raises:
         MissingCybORG: when CybORG cannot be imported.
-        ValueError: for a red or a blue that does not exist.
+        ValueError: for a red, a blue or a column that does not exist.
     """
 
     def __init__(
@@ -59,11 +62,15 @@ class RecordingSession:
         steps: int | None = None,
         brief: bool = False,
         green: str = "enterprise",
+        column: str = "base",
     ):
-        self._steps, self._brief, self._green = steps, brief, green
+        if column not in COLUMNS:
+            raise ValueError(f"no column {column!r}; there are: {', '.join(COLUMNS)}")
+        self._steps, self._brief, self._green, self._column = steps, brief, green, column
         self._blue, self._name = blues.blue(blue), blues.called(blue)
         self._generator = RecordingGenerator(seed)
-        self._engine = cyborg.CybORGSession(red, seed=self._generator, green=green)
+        attributes = variants.attributes(COLUMNS[column])
+        self._engine = cyborg.CybORGSession(red, seed=self._generator, green=green, attributes=attributes)
         self._red, self._seed = red, seed
         self.number = 0
 
@@ -82,9 +89,10 @@ class RecordingSession:
         return LiveEpisode(self.file_name(number), self._records(number))
 
     def file_name(self, number: int) -> str:
-        """As ``fsm-random-7.jsonl.gz``, and with ``-e2`` for episode 2 of the seed."""
+        """As ``fsm-random-7.jsonl.gz``: ``-e2`` for episode 2 of the seed, and a column first."""
+        column = "" if self._column == "base" else f"{self._column}-"
         later = f"-e{number}" if number else ""
-        return f"{self._red}-{self._name}-{self._seed}{later}.jsonl.gz"
+        return f"{column}{self._red}-{self._name}-{self._seed}{later}.jsonl.gz"
 
     def _records(self, number: int) -> Iterator[dict[str, Any]]:
         self._generator.agent = None
@@ -123,6 +131,7 @@ class RecordingSession:
             "red": self._red,
             "blue": self._name,
             "green": self._green,
+            "options": COLUMNS[self._column],
             "steps": steps if self._steps is None else min(steps, self._steps),
             "phases": phases,
             "hosts": [_host(state, name, host) for name, host in state.hosts.items()],

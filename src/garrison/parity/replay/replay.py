@@ -6,8 +6,10 @@ import copy
 import os
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -83,20 +85,27 @@ class ReplayEngine:
         self.advance = jax.jit(advance)
 
 
-@cache
-def engine(red: str, green: str = "enterprise") -> ReplayEngine:
-    """The engine that plays CC4 as it is: compiled once per red, but once for all that ``fsm`` can become."""
+def engine(
+    red: str, green: str = "enterprise", options: Mapping[str, Any] = MappingProxyType({})
+) -> ReplayEngine:
+    """The engine that plays CC4, with ``options`` if there are any.
+
+    Compiled once per red, but once for all that ``fsm`` can become.
+    """
     if red == "fsm" or red not in reds.REDS:
-        world: Any = cc4.make(red=red, green=green, observation="recall")
-        return ReplayEngine(world)
-    use, row = copy.copy(_engine_of_data(green)), tuple(reds.REDS).index(red)
-    use.options = jax.tree.map(lambda leaf: leaf[row], reds.options(tuple(reds.REDS)))
+        use = copy.copy(_engine_of(red, green))
+        if options:
+            base = cc4.default_options(**options)
+            use.options = base if red == "discovery" else base.replace(red_discovery_probability=None)
+        return use
+    use, row = copy.copy(_engine_of(tuple(reds.REDS), green)), tuple(reds.REDS).index(red)
+    use.options = jax.tree.map(lambda leaf: leaf[row], reds.options(tuple(reds.REDS), **options))
     return use
 
 
 @cache
-def _engine_of_data(green: str) -> ReplayEngine:
-    world: Any = cc4.make(red=tuple(reds.REDS), green=green, observation="recall")
+def _engine_of(red: str | tuple[str, ...], green: str) -> ReplayEngine:
+    world: Any = cc4.make(red=red, green=green, observation="recall")
     return ReplayEngine(world)
 
 
@@ -119,7 +128,10 @@ def replay(
     report = ReplayReport(str(recording.path), recording.header["red"], recording.header["blue"])
     if report.red not in red.POLICIES:
         raise trace.TraceError(f"{recording.path}:1: red is {report.red!r}; known: {', '.join(red.POLICIES)}")
-    run = _Run(recording, use or engine(report.red, recording.header.get("green", "enterprise")))
+    header = recording.header
+    run = _Run(
+        recording, use or engine(report.red, header.get("green", "enterprise"), header.get("options", {}))
+    )
     report.differences += run.compare_reset()
     for step in recording.steps():
         if report.differences and not keep_going:

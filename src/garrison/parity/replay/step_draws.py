@@ -140,9 +140,12 @@ class StepDrawsBuilder:
         return real + len(decoys | ({self.deployed[host]} if host in self.deployed else set()))
 
     def source(self, red: int) -> int | None:
-        """Table slot of the session from which a red agent acts, None if it is gone."""
-        state = self.state
-        match = (state.session_kind[red] > 0) & (state.session_id[red] == state.red_session[red])
+        """Table slot of the session from which a red agent acts in this step, None if it is gone.
+
+        As executed, since an action of one step is not in the state before it.
+        """
+        state, session = self.state, int(self.step.executed[T.RED_AGENTS[red]][1]["session"])
+        match = (state.session_kind[red] > 0) & (state.session_id[red] == session)
         return int(np.argmax(match)) if match.any() else None
 
     def scanned_ports(self, red: int) -> int:
@@ -151,7 +154,8 @@ class StepDrawsBuilder:
         if slot is None:
             return 0
         slots: Any = np.full(T.NUM_RED, slot)
-        match = scan_entries(state, slots, state.red_host)[red]
+        hosts: Any = np.full(T.NUM_RED, self.target(T.RED_AGENTS[red]))
+        match = scan_entries(state, slots, hosts)[red]
         return int(state.scan_ports[red][np.argmax(match)]) if match.any() else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from garrison.worlds.cc4 import restrict
 from garrison.worlds.cc4.agents.blue import POLICIES as BLUE_POLICIES
 from garrison.worlds.cc4.agents.green import POLICIES as GREEN_POLICIES
 from garrison.worlds.cc4.agents.red import POLICIES as RED_POLICIES
+from garrison.worlds.cc4.columns import COLUMNS, with_column
 from garrison.worlds.cc4.env import BUSY, CC4, ENDS, OBSERVATIONS, Episode, play
 from garrison.worlds.cc4.messages import MESSAGES
 from garrison.worlds.cc4.options import Options, default_options
@@ -44,6 +46,7 @@ def make(
     contractor: str | None = None,
     end: str = "both",
     vary: str = "none",
+    column: str = "base",
     **options: Any,
 ) -> World:
     """The CC4 world.
@@ -81,6 +84,9 @@ def make(
             default), ``"terminated"`` or ``"truncated"``.
         vary: ``"none"`` (the default): all episodes are of the same game; ``"robust"``: each draws sizes,
             phishing, scans, false alarms and red's choices around ``options``.
+        column: ``"base"`` (the default), the challenge's game, or the variant ``"constant"``, ``"phishing"``,
+            ``"stealthy"`` or ``"aggressive"``, each a set of options (:data:`columns.COLUMNS`);
+            ``make("cc4/phishing")`` is short for it.
         **options: fields of :class:`Options`, e.g. ``steps=100``, ``green_phishing=0.05``, ``users=4``.
             Where ``"discovery"`` is the attacker, ``red_probability`` is its table.
 
@@ -101,6 +107,8 @@ def make(
     _check("messages", messages, MESSAGES)
     _check("end", end, tuple(ENDS))
     _check("vary", vary, VARIATIONS)
+    _check("column", column, tuple(COLUMNS))
+    options = with_column(column, options)
     if side == "blue" and red == "discovery" and "red_probability" in options:
         options.setdefault("red_discovery_probability", options.pop("red_probability"))
     default_options(**options)  # checks
@@ -114,6 +122,7 @@ def make(
         "end": end,
         "vary": vary,
         "messages": messages,
+        "name": "cc4" if column == "base" else f"cc4/{column}",
     }
     if side == "both":
         return TwoSidedCC4(**settings, scripts=_scripts(red))
@@ -130,6 +139,9 @@ def make(
     else:
         world = one_side(world, "blue", _opponent("red", red or "fsm", world))
     return _shared(world, rewards or "team", team_share or 0.0, contractor or "count")
+
+
+constant, phishing, stealthy, aggressive = (partial(make, column=name) for name in list(COLUMNS)[1:])
 
 
 def _shared(world: World, rewards: str, team_share: float, contractor: str) -> World:

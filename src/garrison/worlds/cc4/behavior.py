@@ -12,6 +12,7 @@ from garrison.core.typing import Array, Bool, Int32, Integer, UInt8
 from garrison.core.world import Step
 from garrison.worlds.cc4 import sessions
 from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.events import Events
 from garrison.worlds.cc4.state import State
 
 #: red's foothold on a host; NO_TARGET for actions without a target host
@@ -83,6 +84,28 @@ class Red:
     def phase(self, state: Any, after: Any) -> UInt8[Array, ""]:
         """As of :class:`Blue`."""
         return after.state.phase
+
+
+#: Axes of what red's agents execute: kind, subnet of the target, and outcome.
+EXECUTED = {
+    "action": T.RED_NAMES,
+    "subnet": Red.axes["subnet"],
+    "outcome": tuple(outcome.name.lower() for outcome in T.Outcome),
+}
+
+
+def red_executed(events: Events) -> tuple[Bool[Array, "red"], tuple[Integer[Array, "red"], ...]]:
+    """Which attackers executed an action in a step, and the place of each on the axes of :data:`EXECUTED`.
+
+    Left out are Sleep, steps in the middle of an action, and actions whose session was gone.
+    """
+    kind, outcome = events.red_kind, events.red_outcome
+    zone = jnp.asarray(T.HOST_SUBNET)[jnp.minimum(events.red_host, T.NUM_HOSTS - 1)]
+    on_host = (kind >= T.Red.AGGRESSIVE) & (kind <= T.Red.WITHDRAW) & (events.red_host != T.NO_HOST)
+    subnet = jnp.where(kind == T.Red.DISCOVER, events.red_subnet, T.NUM_SUBNETS)
+    subnet = jnp.minimum(jnp.where(on_host, zone, subnet), T.NUM_SUBNETS)
+    executed = (kind != T.Red.SLEEP) & (outcome != T.Outcome.NONE) & (outcome != T.Outcome.IN_PROGRESS)
+    return executed, (kind, subnet, outcome)
 
 
 def red_foothold(state: State, host: UInt8[Array, "which"]) -> Int32[Array, "which"]:

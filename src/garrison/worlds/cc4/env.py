@@ -262,8 +262,8 @@ class Simulation(World):
     end: str = "both"  # what the last step is: "terminated", "truncated", or both, as in CybORG
     vary: str = "none"  # how the options of episodes differ (vary.VARIATIONS)
     messages: str = "none"  # what blue agents send to each other (messages.MESSAGES)
+    name: str = "cc4"  # "cc4/phishing" in that column
 
-    name = "cc4"
     version = "1"
     fixed_horizon = True  # all environments end together, so resets can stay outside the step graph
 
