@@ -124,7 +124,8 @@ def _league(config: Config) -> dict[str, Any]:
                 ([known[side][name] for name in row["mixtures"][side]], list(row["mixtures"][side].values()))
                 for side in league.sides
             ]
-            convs.append(exact.nash_conv(exact.game_of(league.world), league.sides, mixed[0], mixed[1]))
+            conv = exact.nash_conv(exact.game_of(league.world), league.sides, mixed[0], mixed[1])
+            convs.append(max(0.0, conv))  # rounding of single precision may be below 0
         members = [sum(len(own) for own in row["mixtures"].values()) for row in league.rounds()]
         return {"nash_conv": convs, "members": members, "value": league.rounds()[-1]["value"]}
 
