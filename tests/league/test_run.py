@@ -302,6 +302,15 @@ def test_members_do_not_change(tmp_path):
         run.load(tmp_path / "league").policy(response)
 
 
+def test_a_run_that_changed_is_no_longer_the_member(tmp_path):
+    league = run.create(tmp_path / "league", RPS)
+    joined = dataclasses.replace(
+        league.state.members["row"][0], digest="0" * 64, origin={"spec": "runs/base"}
+    )
+    with pytest.raises(ValueError, match="runs/base is no longer what joined .* as 'rock'"):
+        league.policy(joined)
+
+
 def test_one_process_runs_a_league(tmp_path):
     league = run.create(tmp_path / "league", dataclasses.replace(RPS, rounds=1))
     with league._locked(), pytest.raises(ValueError, match="is being run by another process"):

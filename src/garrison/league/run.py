@@ -105,7 +105,15 @@ class League:
         return [one for one in self.state.members[side] if not one.retired]
 
     def policy(self, member: Member) -> Policy:
-        """The policy of a member. Raises ``ValueError`` for a host, which a callable plays."""
+        """The policy of a member.
+
+        Raises ``ValueError`` for a host, which a callable plays, and for a run that changed since it joined.
+        """
+        if member.digest not in self.policies and "folder" not in member.origin:
+            raise ValueError(
+                f"{member.origin['spec']} is no longer what joined {self.path} as {member.id!r}: its arrays "
+                "differ; restore the run, or start a new league"
+            )
         if member.digest not in self.policies:
             if member.side not in self._likes:
                 self._likes[member.side] = self.oracle.like(self.world, member.side)
