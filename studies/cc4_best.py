@@ -55,7 +55,7 @@ class Trial:
     to: str | None
     why: str
     options: Mapping[str, Any]
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any]  # and other fields of a training
 
     def training(self) -> Training:
         before = TRIALS[self.to].training() if self.to else BASE
@@ -116,7 +116,7 @@ TRIALS = {
     "wide": _trial("recipe", "width 64", hidden_sizes=(64, 64)),
     "deep": _trial("recipe", "three layers", hidden_sizes=(48, 48, 48)),
     "no-entropy": _trial("recipe", "no entropy bonus", entropy_coef=0.0),
-    "robust": _trial("recipe", "episodes of different games", {"vary": "robust"}),
+    "robust": _trial("recipe", "episodes of different games", vary=("robust",)),
     "robust-long": _trial("robust", "four times the steps", total_steps=360 * 16 * 499),
     # what a script teaches
     "imitation": _trial(

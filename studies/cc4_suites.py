@@ -60,7 +60,7 @@ def play(suite: Suite, names: Sequence[str], episodes: int, folder: Path) -> Non
             continue
         for name, played in suite_play.play_entry(entry, missing, episodes, suite.seed).items():
             known[name][entry.name] = raw(played)
-            write(files[name], to_json({"hash": suite.hash, "entries": known[name]}) + "\n")
+            write(files[name], to_json({"hash": suite.hash, "entries": known[name]}, indent=None) + "\n")
         print(f"{suite.name}: {entry.name}", flush=True)
 
 

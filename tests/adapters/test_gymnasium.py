@@ -1,8 +1,10 @@
 """The Gymnasium adapter, by Gymnasium's own checks and against its own vector environment."""
 
 import copy
+import dataclasses
 import importlib
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -182,3 +184,19 @@ def test_a_missing_extra_and_an_old_gymnasium_are_errors_with_the_remedy(reimpor
     monkeypatch.delattr(gymnasium.vector, "AutoresetMode")
     with pytest.raises(ValueError, match=r"but this adapter needs 1.1; CybORG needs 0.28.1"):
         importlib.reload(adapter)
+
+
+@dataclasses.dataclass(frozen=True)
+class Counted(Network):
+    """Says how many hosts are infected when an episode begins."""
+
+    def drawn(self, state):
+        return {"infected": jnp.sum(state.infected, dtype=jnp.int32)}
+
+
+def test_resets_say_what_was_drawn():
+    env = GarrisonEnv(Counted(steps=4))
+    _, info = env.reset(seed=0)
+    assert info["drawn"] == {"infected": 1}
+    assert "drawn" not in env.step(np.array([0, 0]))[-1]
+    assert "drawn" not in GarrisonEnv("toy/network").reset(seed=0)[1]

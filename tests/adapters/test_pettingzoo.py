@@ -1,6 +1,9 @@
 """The PettingZoo adapter, by PettingZoo's own tests and against the worlds themselves."""
 
+import dataclasses
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -158,3 +161,19 @@ def test_a_missing_extra_is_an_error_with_the_remedy(reimported):
         ValueError, match=r"no_such_package; install with: pip install 'garrison\[pettingzoo\]'"
     ):
         reimported(adapter, "pettingzoo")
+
+
+@dataclasses.dataclass(frozen=True)
+class Counted(Network):
+    """Says how many hosts are infected when an episode begins."""
+
+    def drawn(self, state):
+        return {"infected": jnp.sum(state.infected, dtype=jnp.int32)}
+
+
+def test_resets_say_what_was_drawn():
+    env = GarrisonParallelEnv(Counted(steps=4))
+    _, infos = env.reset(seed=0)
+    assert [info["drawn"] for info in infos.values()] == [{"infected": 1}] * 2
+    infos = env.step(dict.fromkeys(env.agents, 0))[-1]
+    assert not any("drawn" in info for info in infos.values())

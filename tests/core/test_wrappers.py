@@ -154,3 +154,17 @@ def test_worlds_are_arguments_of_compiled_functions():
         returns(world, KEY)
     assert len(traced) == 3
     assert jax.tree.leaves(EpisodeStats(Discount())) == []
+
+
+def test_wrappers_say_what_the_world_inside_drew():
+    class Counted(Network):
+        def drawn(self, state):
+            return {"infected": jnp.sum(state.infected, dtype=jnp.int32)}
+
+    world = EpisodeStats(dataclasses.dataclass(frozen=True)(Counted)())
+    _, state = world.reset(KEY)
+    assert world.drawn(state)["infected"] == state.world.infected.sum()
+    assert EpisodeStats(Network()).drawn(state) == {}
+    several = Vectorize(world, 3)
+    _, states = several.reset(KEY)
+    assert several.drawn(states)["infected"].tolist() == states.world.infected.sum(axis=1).tolist()

@@ -5,6 +5,7 @@ import pytest
 import scipy.stats
 
 from garrison.judge.stats import (
+    contrast,
     detectable,
     estimate,
     interquartile_mean,
@@ -195,3 +196,31 @@ def test_constants_are_compared_exactly():
     same, other = (mean_difference(np.ones(3), np.full(4, x)) for x in (1.0, 1.5))
     assert (same.value, same.p, same.low, same.high, tost(same, 0.0)) == (0, 1, 0, 0, 0)
     assert (other.p, tost(other, 0.4), tost(other, 0.6)) == (0, 1, 0)
+
+
+# ---------------------------------------------------------------- sums over several groups
+
+
+def test_a_difference_is_a_contrast():
+    rng = np.random.default_rng(5)
+    for seeds in ((1, 1), (4, 3), (1, 3)):
+        first, second = (rng.normal(10 * i, 1, (n, 30)) for i, n in enumerate(seeds))
+        pair = paired_difference(first, second)
+        found = contrast([(1, first), (-1, second)])
+        np.testing.assert_allclose([found.value, found.low, found.high], [pair.mean, pair.low, pair.high])
+
+
+def test_contrasts_weigh_means_and_share_episodes():
+    rng = np.random.default_rng(6)
+    episodes = rng.normal(0, 100, 40)
+    a, b, c = (episodes + level + rng.normal(0, 1, (3, 40)) for level in (0, 10, 30))
+    found = contrast([(1, c), (-2, b), (1, a)])  # weights whose sum is 0: episodes cancel
+    assert found.value == pytest.approx(c.mean() - 2 * b.mean() + a.mean())
+    assert found.low < 10 < found.high
+    assert found.high - found.low < 8
+    narrow = contrast([(1, c), (-2, b), (1, a)], confidence=0.9)
+    assert found.low < narrow.low < narrow.high < found.high
+    assert contrast([(1, a), (1, b)]).high - contrast([(1, a), (1, b)]).low > 50
+    assert contrast([(1, a[:, :1]), (-1, b[:, :1])]).low is None
+    with pytest.raises(ValueError, match="cannot pair 40 with 39 episodes"):
+        contrast([(1, a), (-1, b[:, 1:])])

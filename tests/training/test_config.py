@@ -1,11 +1,15 @@
 """Configurations: from data to a world, to JSON and back."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+import garrison
+from garrison.judge.specs import LoadedRun
 from garrison.presets import PRESETS
 from garrison.training.config import Training, make_world
+from garrison.training.run import Run
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -51,8 +55,8 @@ def test_earlier_formats_lack_hyperparameters_that_came_later():
         Training.from_json(old | {"settings": {n: x for n, x in settings.items() if n != "gamma"}})
     with pytest.raises(ValueError, match=r"missing: settings\.pieces \(default: 1\)"):
         Training.from_json(data | {"settings": {n: x for n, x in data["settings"].items() if n != "pieces"}})
-    with pytest.raises(ValueError, match="reads the formats 1 to 6"):
-        Training.from_json(data | {"format": 7})
+    with pytest.raises(ValueError, match="reads the formats 1 to 7"):
+        Training.from_json(data | {"format": 8})
 
 
 def test_format_5_lacks_prioritized_replay():
@@ -60,3 +64,30 @@ def test_format_5_lacks_prioritized_replay():
     settings = {n: x for n, x in data["settings"].items() if not n.startswith("priority")}
     assert len(settings) == len(data["settings"]) - 2
     assert Training.from_json(data | {"format": 5, "settings": settings}) == PRESETS["cc4-qmix"]
+
+
+def test_formats_before_7_have_what_episodes_draw_among_the_options():
+    preset = PRESETS["cc4-best-robust"]
+    data = {name: value for name, value in preset.to_json().items() if name != "vary"} | {"format": 6}
+    options = {**preset.options, "vary": "robust"}
+    assert Training.from_json(json.loads(json.dumps(data | {"options": options}))) == preset
+    for options in (preset.options, {**preset.options, "vary": "none"}):
+        assert Training.from_json(data | {"options": options}) == PRESETS["cc4-best"]
+
+
+def test_training_draws_from_banks_and_judges_do_not():
+    training = PRESETS["cc4-ippo"].changed(vary=("missions", "starts"), options={"green_phishing": 0.05})
+    assert Training.from_json(json.loads(json.dumps(training.to_json()))) == training
+    world = training.make_world()
+    assert world.bank.sizes == {"mission": 4, "phase_start": 4}
+    usual = garrison.make("cc4", green_phishing=0.05)
+    assert Run(Path("run"), training).world() == usual
+    assert training.usual_world() == make_world("cc4", LoadedRun("run", training, usual, ()).options) == usual
+
+
+def test_banks_are_not_among_the_options():
+    training = PRESETS["cc4-ippo"].changed(options={"vary": "missions"})
+    with pytest.raises(ValueError, match="vary='missions' is among the options of the world; name the banks"):
+        training.check()
+    with pytest.raises(ValueError, match="world 'toy/network' has no option 'vary'"):
+        PRESETS["mlp"].changed(world="toy/network", vary=("missions",)).make_world()

@@ -14,6 +14,7 @@ import pytest
 
 from garrison.runs import checkpoint
 from garrison.training import run as runs
+from garrison.training.config import FORMAT
 from garrison.training.train import extend, train
 
 OLD = Path(__file__).parents[1] / "data" / "run_format_1"
@@ -87,7 +88,7 @@ def test_it_trains_further_in_the_present_format(run):
     longer = extend(run, 80)
     assert train(longer)
     config = json.loads((run.path / "config.json").read_text())
-    assert (config["format"], config["settings"]["total_steps"]) == (6, 80)
+    assert (config["format"], config["settings"]["total_steps"]) == (FORMAT, 80)
     assert runs.load(run.path).iterations_done == 8
     assert runs.load(run.path).training == longer.training
 

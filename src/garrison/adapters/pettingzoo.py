@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -73,10 +74,10 @@ class GarrisonParallelEnv(pettingzoo.ParallelEnv):
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
-        """Start an episode; ``options`` are not used."""
+        """Start an episode; ``options`` are not used. What the world drew of it is ``drawn`` in each info."""
         self._play.episodes.reset(seed)
         self.agents = list(self.possible_agents)
-        return self._play.obs(), self._infos({})
+        return self._play.obs(), self._infos(self._play.episodes.drawn())
 
     def step(self, actions: dict[str, Any]) -> tuple[dict[str, Any], ...]:
         outcome, rewards = self._play.step(actions)
@@ -97,7 +98,7 @@ class GarrisonParallelEnv(pettingzoo.ParallelEnv):
         """
         return self._play.episodes.text() if self.render_mode == "ansi" else None
 
-    def _infos(self, parts: dict[str, dict[str, float]]) -> dict[str, dict[str, Any]]:
+    def _infos(self, parts: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, Any]]:
         masks = self._play.masks(np.int8)
         return {agent: {"action_mask": masks[agent], **copy.deepcopy(parts)} for agent in masks}
 

@@ -121,6 +121,11 @@ class Episodes(Playing):
         self.running = not outcome.done
         return outcome
 
+    def drawn(self) -> dict[str, dict[str, int]]:
+        """What the reset drew of the episode, as ``drawn`` of infos; empty where worlds draw nothing."""
+        found = {name: int(number) for name, number in self.world.drawn(self._state).items()}
+        return {"drawn": found} if found else {}
+
     def global_state(self, kind: str) -> np.ndarray:
         """What a centralized critic sees now, ``float32[feature]``."""
         return np.array(_global_state(self.world, self._state, self.obs, kind))

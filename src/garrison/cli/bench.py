@@ -111,7 +111,7 @@ class Bench:
         options = (*self.options, *(f"{name}={value}" for name, value in named.items() if value is not None))
         options = parse_options(options)
         training = dataclasses.replace(
-            preset, world=self.world, options=options, num_seeds=1, parallel_seeds=1
+            preset, world=self.world, options=options, vary=(), num_seeds=1, parallel_seeds=1
         )
         if self._programs() == ("env",):
             return training, make_world(self.world, options)

@@ -9,6 +9,7 @@ import tyro
 
 from garrison.cli import league
 from garrison.cli.analyze import Analyze
+from garrison.cli.banks import Banks
 from garrison.cli.bench import Bench
 from garrison.cli.cache import use_compilation_cache
 from garrison.cli.common import INTERRUPTED, log, print_in_any_encoding
@@ -64,6 +65,7 @@ Command = (
     | Annotated[Parity, tyro.conf.subcommand("parity", description="Compare Garrison with CybORG.")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Presets, tyro.conf.subcommand("presets")]
+    | Annotated[Banks, tyro.conf.subcommand("banks")]
     | Annotated[Suites, tyro.conf.subcommand("suites")]
     | Annotated[Worlds, tyro.conf.subcommand("worlds")]
     | Annotated[Info, tyro.conf.subcommand("info")]

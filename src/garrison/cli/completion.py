@@ -141,6 +141,8 @@ def _described_by_tyro() -> dict[str, Any]:
 
 def _names() -> dict[str, list[str]]:
     """Values of flags and, by the words of a command, of its positional arguments."""
+    from garrison.worlds.cc4.banks import BANKS
+
     world = garrison.make("cc4", side="both")
     scripted = {
         side: list(dict.fromkeys((*world.native_policies(side), *world.policies(side))))
@@ -163,6 +165,7 @@ def _names() -> dict[str, list[str]]:
         "--sinks": ["tensorboard", "wandb"],
         "--suite": list(SUITES),
         "--column": list(COLUMNS),
+        "--vary": list(BANKS),
         "eval": policies,
         "compare": policies,
         "analyze": policies,

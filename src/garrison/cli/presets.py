@@ -30,6 +30,8 @@ class Presets:
             view.add_column(no_wrap=True)
             view.add_row("purpose", preset.purpose)
             view.add_row("world", " ".join((preset.training.world, *option_texts(preset.training.options))))
+            if preset.training.vary:
+                view.add_row("vary", " ".join(preset.training.vary))
             view.add_row("algorithm", preset.training.algorithm)
             view.add_row("settings", _changes(preset.training) or "defaults")
             view.add_row("source", preset.source)

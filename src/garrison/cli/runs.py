@@ -18,7 +18,7 @@ from rich.table import Table
 from garrison.cli.common import out, print_json, user_input
 from garrison.runs import curves, directory
 from garrison.runs.directory import RunDirectory
-from garrison.training.config import Training, make_world, option_texts, read
+from garrison.training.config import Training, option_texts, read
 
 _MARKS = {
     "config.json",
@@ -112,6 +112,7 @@ def _configuration(training: Training) -> dict[str, Any]:
         "algorithm": training.algorithm,
         "world": training.world,
         "options": training.options,
+        "vary": training.vary,
         "seed": training.seed,
         "num_seeds": training.num_seeds,
     }
@@ -133,7 +134,7 @@ def _figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _state(run: RunDirectory, training: Training, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    world = make_world(training.world, training.options)
+    world = training.usual_world()
     total = training.algo.num_iterations(training.settings, world)
     if rows and rows[-1]["iteration"] >= total:
         return {"total_iterations": total, "status": "complete"}

@@ -155,7 +155,7 @@ def _check_values(plan: Plan, trial: Trial) -> None:
 
 def fields(training: Any) -> list[str]:
     """Names of the fields of a training that have flags, with those of its settings."""
-    own = ["world", "options", "seed", "num_seeds", "parallel_seeds", "keep_every", "sinks"]
+    own = ["world", "options", "vary", "seed", "num_seeds", "parallel_seeds", "keep_every", "sinks"]
     return [*own, *(field.name for field in dataclasses.fields(training.settings))]
 
 

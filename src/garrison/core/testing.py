@@ -182,6 +182,9 @@ def _check_accounts(world: World, key: Array, shapes: _Shapes) -> None:
         shape = (world.global_state_size(kind),)
         right = given.shape == shape and given.dtype == jnp.float32 and not given.weak_type
         _require(right, f"the global state {kind!r} is float32{shape}", f"{given.dtype}{given.shape}")
+    for name, number in jax.eval_shape(world.drawn, shapes.state).items():
+        right = number.shape == () and jnp.issubdtype(number.dtype, jnp.integer)
+        _require(right, "what a reset drew are whole numbers by name", f"{name} is {number}")
     for side, rows in world.sides.items():
         for name, policy in world.policies(side).items():
             reads = observed_by(world, [policy])

@@ -38,7 +38,7 @@ from garrison.core.policy import (
     observation_of,
 )
 from garrison.core.struct import Struct
-from garrison.core.typing import Array, Bool, Float32, PRNGKeyArray
+from garrison.core.typing import Array, Bool, Float32, Integer, PRNGKeyArray
 
 if TYPE_CHECKING:
     from garrison.core.entities import Entities
@@ -288,6 +288,10 @@ class World(ABC):
     def two_sided(self) -> World | None:
         """The world with both sides of which this is one side; None where that does not exist."""
         return self if len(self.sides) == 2 else None
+
+    def drawn(self, state: State) -> dict[str, Integer[Array, ""]]:
+        """What the reset of an episode drew, as whole numbers by name, for infos; nothing by default."""
+        return {}
 
     def describe(self, state: State) -> dict[str, Any]:
         """The state of one environment as JSON-ready data, for people."""

@@ -24,7 +24,7 @@ from garrison.core.entities import Entities
 from garrison.core.policy import Mask, Obs, Policy
 from garrison.core.spaces import check_actions
 from garrison.core.struct import Struct
-from garrison.core.typing import Array, Bool, Float32, Int32, Key, PRNGKeyArray
+from garrison.core.typing import Array, Bool, Float32, Int32, Integer, Key, PRNGKeyArray
 from garrison.core.world import Restriction, State, Step, World
 
 
@@ -137,6 +137,9 @@ class Wrapper(World):
     def two_sided(self) -> World | None:
         world = self.world.two_sided()
         return None if world is None else replace(self, world=world)
+
+    def drawn(self, state: State) -> dict[str, Integer[Array, ""]]:
+        return self.world.drawn(self.inner(state))
 
     def describe(self, state: State) -> dict[str, Any]:
         return self.world.describe(self.inner(state))
@@ -285,6 +288,9 @@ class Vectorize(Wrapper):
 
     def legal(self, state: State) -> Bool[Array, "env agent action"]:
         return jax.vmap(self.world.legal)(state)
+
+    def drawn(self, state: State) -> dict[str, Integer[Array, "env"]]:
+        return jax.vmap(self.world.drawn)(state)
 
     def global_state(
         self, state: State, obs: Float32[Array, "env agent feature"], kind: str = "concat"

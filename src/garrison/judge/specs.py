@@ -46,7 +46,7 @@ class LoadedRun:
 
     spec: str
     training: Training
-    world: World  # that it was trained in
+    world: World  # that it was trained in, without its banks
     policies: tuple[Policy, ...]  # one per training seed
 
     @property

@@ -92,6 +92,38 @@ def probability_of_improvement(first: np.ndarray, second: np.ndarray, seed: int 
     return _interval((1 + ahead) / 2, seed)
 
 
+def contrast(groups: Sequence[tuple[float, np.ndarray]], seed: int = 0, confidence: float = 0.95) -> Interval:
+    """Sum of ``weight * mean(values)`` over groups, f[episode] or f[seed, episode] on the same episodes.
+
+    With the weights 1 and -1 it is :func:`paired_difference`. Seeds of each group are resampled
+    independently, episodes once for all groups. Two one-sided tests at 5% find the sum within a margin where
+    the interval with a ``confidence`` of 0.9 lies within it (Schuirmann 1987).
+
+    Raises ``ValueError`` if groups have different episodes.
+    """
+    weights = [weight for weight, _ in groups]
+    tables = [_by_seed(values) for _, values in groups]
+    episodes = tables[0].shape[1]
+    for table in tables:
+        _paired(tables[0], table)
+
+    def total(drawn: np.ndarray, *seeds: np.ndarray) -> np.ndarray:
+        parts = zip(weights, tables, seeds, strict=True)
+        sums = [weight * np.sum(own * (drawn @ table.T), axis=1) / table.size for weight, table, own in parts]
+        return np.sum(sums, axis=0)
+
+    value = float(sum(weight * table.mean() for weight, table in zip(weights, tables, strict=True)))
+    if episodes < 2:
+        return Interval(value, None, None)
+    by_seed = [
+        weight * table.mean(axis=1) for weight, table in zip(weights, tables, strict=True) if len(table) > 1
+    ]
+    by_episode = np.sum([w * table.mean(axis=0) for w, table in zip(weights, tables, strict=True)], axis=0)
+    tail = _tail([*by_seed, by_episode] if by_seed else [], (1 - confidence) / 2)
+    shape = (*map(len, tables), episodes)
+    return Interval(value, *_quantiles(resampled(total, shape, seed), tail))
+
+
 def interquartile_mean(values: np.ndarray, seed: int = 0) -> Interval:
     """Mean of the middle half of all values, of all seeds together (Agarwal et al. 2021).
 
@@ -206,26 +238,35 @@ def bounds(resamples: np.ndarray, values: np.ndarray) -> tuple[float, float] | t
     """
     if values.shape[-1] < 2:
         return None, None
-    level = _level(values)
-    low, high = np.quantile(resamples, (level, 1 - level))
+    if values.size == values.shape[-1]:
+        return _quantiles(resamples, _tail([], 0.025))
+    axes = [axis for axis, size in enumerate(values.shape) if size > 1]
+    means = [values.mean(axis=tuple(set(range(values.ndim)) - {axis})) for axis in axes]
+    return _quantiles(resamples, _tail(means, 0.025))
+
+
+def _quantiles(resamples: np.ndarray, tail: float) -> tuple[float, float]:
+    low, high = np.quantile(resamples, (tail, 1 - tail))
     return float(low), float(high)
 
 
-def _level(values: np.ndarray) -> float:
-    """Which percentile is the lower end: 2.5% for one seed, less for several (see the module)."""
+def _tail(means: Sequence[np.ndarray], tail: float) -> float:
+    """The part of the resamples below an interval: ``tail`` for one seed, less for several (see the module).
+
+    Args:
+        means: the means by each thing that is resampled, ``f[n]`` each; none for one seed.
+    """
     from scipy import stats  # imported late: slow, and most commands do not need it
 
-    if values.size == values.shape[-1]:
-        return 0.025
-    axes = [axis for axis, size in enumerate(values.shape) if size > 1]
-    means = [values.mean(axis=tuple(set(range(values.ndim)) - {axis})) for axis in axes]
+    if not means:
+        return tail
     sizes = np.array([len(mean) for mean in means])
     parts = np.array([mean.var(ddof=1) for mean in means]) / sizes
     if not parts.sum():
-        return 0.025
+        return tail
     freedom = parts.sum() ** 2 / np.sum(parts**2 / (sizes - 1))
     shrunk = np.sum(parts * (sizes - 1) / sizes)
-    return float(stats.norm.cdf(stats.t.ppf(0.025, freedom) * np.sqrt(parts.sum() / shrunk)))
+    return float(stats.norm.cdf(stats.t.ppf(tail, freedom) * np.sqrt(parts.sum() / shrunk)))
 
 
 def _interval(values: np.ndarray, seed: int) -> Interval:

@@ -82,9 +82,9 @@ PRESET_TABLE: dict[str, Preset] = {
         "Chosen on validation episodes among the trials in docs/learned-defence.md.",
     ),
     "cc4-best-robust": Preset(
-        Training(world="cc4", options=_TASK | {"vary": "robust"}, settings=_RECIPE),
+        Training(world="cc4", options=_TASK, vary=("robust",), settings=_RECIPE),
         "cc4-best for networks, users and attackers that differ from episode to episode.",
-        "The settings of cc4-best; vary=robust draws the options of each episode.",
+        "The settings of cc4-best; the bank robust draws the options of each episode.",
     ),
     "mlp": Preset(
         Training(world="cc4", settings=IPPO(total_steps=700_000, num_envs=16, learning_rate=1e-3)),

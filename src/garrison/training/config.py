@@ -21,13 +21,14 @@ from garrison.core.world import World
 from garrison.runs.directory import RunDirectory
 
 #: Version of the JSON format; older ones are upgraded when they are read.
-FORMAT = 6
+FORMAT = 7
 #: Hyperparameters that were added after a format; their defaults keep what was there before.
 _ADDED = {
     2: ("decision_share", "pieces", "entropy_until", "reward_memory", "critic_observation"),
     3: ("teacher", "teacher_coef", "teacher_end", "teacher_until", "policy_coef"),
     4: ("normalize_per_agent",),
     5: ("layer_norm", "novelty", "novelty_coef", "novelty_ignore", "priority", "priority_beta"),
+    6: (),  # what episodes draw was an option of the world: ``vary``
 }
 #: File of a run directory by which runs of the first format say that PyTorch trains them.
 _TORCH_MARK = "torch.json"
@@ -41,6 +42,9 @@ class Training:
     """Name of the world; `garrison worlds` lists them."""
     options: dict[str, Any] = field(default_factory=dict)
     """Options of the world, written NAME=VALUE, as in red=discovery."""
+    vary: tuple[str, ...] = ()
+    """Banks from which training draws episodes, as in cocktail; `garrison banks` lists them. Judges play the
+    world without."""
     seed: int = 0
     """Random seed; the first one if there are several."""
     num_seeds: int = 1
@@ -73,6 +77,15 @@ class Training:
         """The algorithm itself."""
         return algos.get(self.algorithm)
 
+    def make_world(self) -> World:
+        """The world to train in, with its banks. Raises ``ValueError`` as :func:`garrison.make` does."""
+        vary = {"vary": list(self.vary)} if self.vary else {}
+        return make_world(self.world, {**self.options, **vary})
+
+    def usual_world(self) -> World:
+        """The world without its banks, which judges play. Raises as :meth:`make_world`."""
+        return make_world(self.world, self.options)
+
     def to_json(self) -> dict[str, Any]:
         return {"format": FORMAT} | dataclasses.asdict(self)
 
@@ -104,6 +117,11 @@ class Training:
         if not isinstance(self.settings, config):
             raise ValueError(
                 f"settings of {self.algorithm} are {type(self.settings).__name__}, expected {config.__name__}"
+            )
+        if "vary" in self.options:
+            raise ValueError(
+                f"vary={self.options['vary']!r} is among the options of the world; name the banks as vary, "
+                "on the command line with --vary, so that judges play the world without them"
             )
         for name, value in self.options.items():
             _check_option(name, value)
@@ -233,8 +251,22 @@ def _upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
     if version not in (*_ADDED, FORMAT):
         raise ValueError(f"format is {version!r}; this version of Garrison reads the formats 1 to {FORMAT}")
     data = {name: value for name, value in data.items() if name != "format"}
+    if version < FORMAT:
+        data = _with_vary(data)
     later = [name for before, names in _ADDED.items() if before >= version for name in names]
     return _with_added(data, later) if later else data
+
+
+def _with_vary(data: dict[str, Any]) -> dict[str, Any]:
+    """A configuration of a format in which what episodes draw was an option of the world."""
+    if not isinstance(options := data.get("options"), Mapping):
+        return data  # refused by who reads it
+    vary = options.get("vary", "none")
+    return {
+        **data,
+        "options": {name: value for name, value in options.items() if name != "vary"},
+        "vary": [] if vary == "none" else [vary],
+    }
 
 
 def _with_added(data: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -266,6 +298,7 @@ def _from_format_1(data: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "world": data["world"],
         "options": parse_options(data.get("options", ())),
+        "vary": (),
         "seed": data.get("seed", 0),
         "num_seeds": data.get("seeds", 1),
         "parallel_seeds": data.get("at_once"),

@@ -16,7 +16,7 @@ from garrison.core.world import World
 from garrison.runs import directory
 from garrison.runs.directory import RunDirectory
 from garrison.training import html, seeds
-from garrison.training.config import Training, make_world, read
+from garrison.training.config import Training, read
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +26,8 @@ class Run(RunDirectory):
     training: Training
 
     def world(self) -> World:
-        """The world of the training."""
-        return make_world(self.training.world, self.training.options)
+        """The world of the training without its banks, which judges play."""
+        return self.training.usual_world()
 
     def policies(self, which: str = "latest", greedy: bool = False) -> list[Policy]:
         """The policy of each seed.
@@ -40,7 +40,7 @@ class Run(RunDirectory):
             FileNotFoundError: if the checkpoint does not exist.
             ValueError: if it is damaged, or of another version of the world.
         """
-        return seeds.policies(self, self.training, self.world(), which, greedy)
+        return seeds.policies(self, self.training, self.training.make_world(), which, greedy)
 
     @property
     def iterations(self) -> int:
@@ -64,6 +64,7 @@ class Run(RunDirectory):
             "path": str(self.path),
             "world": training.world,
             "options": training.options,
+            "vary": ", ".join(training.vary) or "none",
             "algorithm": training.algorithm,
             "seeds": f"{training.seed} to {training.seed + training.num_seeds - 1}"
             if training.num_seeds > 1

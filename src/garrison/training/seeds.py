@@ -16,7 +16,7 @@ from garrison.core.policy import Policy
 from garrison.core.world import World
 from garrison.runs import checkpoint, hosts, sinks
 from garrison.runs.directory import RunDirectory
-from garrison.training.config import Training, make_world, read
+from garrison.training.config import Training, read
 
 #: The fraction of memory that rollouts may fill, and how many times a rollout's size learning from it needs:
 #: minibatches, gradients, copies (cc4-ippo: 186 MB for rollouts of 134 MB).
@@ -34,7 +34,7 @@ def check(training: Training) -> World:
     """
     training.check()
     sinks.check(training.sinks)
-    world = make_world(training.world, training.options)
+    world = training.make_world()
     training.algo.check(training.settings, world)
     hosts.check(training.settings.num_envs, training.algo.holds_environments(training.settings, world))
     return world
@@ -174,20 +174,22 @@ def policies(
 def load_policies(
     run: RunDirectory, which: str = "latest", greedy: bool = False
 ) -> tuple[Training, World, list[Policy]]:
-    """The configuration of a run, the world it trained in, and the policy of each of its seeds.
+    """The configuration of a run, its world without banks, and the policy of each of its seeds.
 
     ``which`` names a checkpoint: "latest", "best", or one that was kept, such as "step-00000100".
     """
     training = read(run)
-    world = make_world(training.world, training.options)
-    return training, world, policies(run, training, world, which, greedy)
+    return (
+        training,
+        training.usual_world(),
+        policies(run, training, training.make_world(), which, greedy),
+    )
 
 
 def progress(run: RunDirectory) -> tuple[int, int]:
     """Completed iterations of the latest checkpoint, and the number of iterations of the training."""
     training = read(run)
-    world = make_world(training.world, training.options)
-    return iterations_done(run), training.algo.num_iterations(training.settings, world)
+    return iterations_done(run), training.algo.num_iterations(training.settings, training.usual_world())
 
 
 def iterations_done(run: RunDirectory) -> int:

@@ -110,7 +110,8 @@ def train(run: Run, on_progress: OnProgress | None = None) -> bool:
         ValueError: if another process trains the run, or if a file of it is damaged.
         OSError: if the run directory cannot be written, or its disk lacks room for the checkpoints.
     """
-    training, world = run.training, run.world()
+    training = run.training
+    world = training.make_world()
     with (
         learner.get(training.learner).opened(training, world) as session,
         hosts.written(run) as written,

@@ -9,7 +9,7 @@ from garrison.training.config import Training
 from garrison.training.run import Run
 
 #: What makes a training another one.
-_PARTS = ("world", "options", "seed", "num_seeds", "algorithm", "settings", "learner", "start_from")
+_PARTS = ("world", "options", "vary", "seed", "num_seeds", "algorithm", "settings", "learner", "start_from")
 
 
 def trained(training: Training, path: Path) -> Run:

@@ -256,7 +256,9 @@ def test_the_stock_red_decides_beside_others_as_alone(draws):
 
 def test_each_reset_draws_a_red():
     world = make(red=("fsm", "cia_c", "impact", "target_b"))
-    drawn = jax.jit(jax.vmap(world.episode_options))(jax.random.split(jax.random.key(0), 400))
+    drawn = jax.jit(jax.vmap(lambda key: world.bank.sample(key, world.options)))(
+        jax.random.split(jax.random.key(0), 400)
+    )
     looks = np.asarray(drawn.red_role_weight).max(1) > 1
     zone = np.asarray(drawn.red_target).any(1)
     impact = np.asarray(drawn.red_probability)[:, 0, F.RD, R.IMPACT] == 1

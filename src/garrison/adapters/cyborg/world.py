@@ -322,8 +322,9 @@ def on_cyborg(world: World) -> CybORGWorld:
         raise ValueError(f"world {world.name!r} is not on CybORG; 'cc4' with side=blue is")
     overrides = tuple((name, value) for name, value in world.overrides if name != "steps")
     variants.attributes(dict(overrides))  # checks
-    foreign = ["vary"] if world.vary != "none" else []
-    foreign += ["red of several names"] if len(world.scripts) > 1 else []
+    varied = set() if world.bank is None else {*world.bank.sizes, *(["robust"] * world.bank.robust)}
+    foreign = ["vary"] if varied - {"red"} else []
+    foreign += ["red of several names"] if "red" in varied else []
     if foreign:
         raise ValueError(f"CybORG has no option {', '.join(foreign)}; leave it out, or evaluate on Garrison")
     steps = int(world.options.steps)

@@ -60,10 +60,10 @@ class GarrisonEnv(gymnasium.Env):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Start an episode; ``options`` are not used."""
+        """Start an episode; ``options`` are not used. What the world drew of it is ``info["drawn"]``."""
         super().reset(seed=seed)
         self._episodes.reset(seed)
-        return self._view.obs(self._episodes.obs), self._info()
+        return self._view.obs(self._episodes.obs), self._info() | self._episodes.drawn()
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         outcome = self._episodes.step(check_actions(self.world, np.atleast_1d(action)))

@@ -28,7 +28,7 @@ from garrison.learn.ppo import Sample, TrainState
 from garrison.learn.rollout import Rollout
 from garrison.parity.torch.layers import named_arrays
 from garrison.runs import checkpoint
-from garrison.training.config import Training, make_world
+from garrison.training.config import Training
 
 Figures = dict[str, Any]
 
@@ -99,7 +99,7 @@ def played(training: Training, iterations: int) -> Iterator[tuple[int, Start, Ne
     """Each iteration's number from 1 on, what its update begins with, and the network after it."""
     from garrison.parity.torch import ippo as torch_ippo
 
-    config, world = training.settings, make_world(training.world, training.options)
+    config, world = training.settings, training.make_world()
     torch_ippo.check(config)
     state = jax.jit(ippo.init)(config, world, jax.random.key(training.seed))
     collect = jax.jit(ippo.collect)
@@ -290,7 +290,7 @@ def against_recorded(directory: Path) -> list[Agreement]:
     Raises ``FileNotFoundError`` if nothing was, and ``ValueError`` if it does not fit.
     """
     training = Training.from_json(checkpoint.about(directory)["training"])
-    config, world = training.settings, make_world(training.world, training.options)
+    config, world = training.settings, training.make_world()
 
     def shapes() -> dict[str, Any]:
         state, rollout = ippo.collect(config, world, ippo.init(config, world, jax.random.key(0)))

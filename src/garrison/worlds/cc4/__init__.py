@@ -12,10 +12,11 @@ from garrison.core.plugins import did_you_mean
 from garrison.core.policy import Policy, Pool
 from garrison.core.sides import one_side
 from garrison.core.world import World
-from garrison.worlds.cc4 import restrict
+from garrison.worlds.cc4 import banks, restrict
 from garrison.worlds.cc4.agents.blue import POLICIES as BLUE_POLICIES
 from garrison.worlds.cc4.agents.green import POLICIES as GREEN_POLICIES
 from garrison.worlds.cc4.agents.red import POLICIES as RED_POLICIES
+from garrison.worlds.cc4.banks import Bank
 from garrison.worlds.cc4.columns import COLUMNS, with_column
 from garrison.worlds.cc4.env import BUSY, CC4, ENDS, OBSERVATIONS, Episode, play
 from garrison.worlds.cc4.messages import MESSAGES
@@ -23,9 +24,18 @@ from garrison.worlds.cc4.options import Options, default_options
 from garrison.worlds.cc4.reds import REDS
 from garrison.worlds.cc4.shares import CONTRACTOR, REWARDS, SharedRewards
 from garrison.worlds.cc4.two_sided import TwoSidedCC4
-from garrison.worlds.cc4.vary import VARIATIONS
 
-__all__ = ["BLUE_POLICIES", "CC4", "Episode", "Options", "TwoSidedCC4", "default_options", "make", "play"]
+__all__ = [
+    "BLUE_POLICIES",
+    "Bank",
+    "CC4",
+    "Episode",
+    "Options",
+    "TwoSidedCC4",
+    "default_options",
+    "make",
+    "play",
+]
 
 _SIDES = ("blue", "red", "both")
 PLAYED = tuple(name for name in OBSERVATIONS if name != "true")  #: contracts that policies may read
@@ -45,7 +55,7 @@ def make(
     team_share: float | None = None,
     contractor: str | None = None,
     end: str = "both",
-    vary: str = "none",
+    vary: str | Iterable[str] | Bank = "none",
     column: str = "base",
     **options: Any,
 ) -> World:
@@ -82,8 +92,10 @@ def make(
             the contractor network. Only with ``side="blue"``.
         end: what the last step of an episode is: ``"both"`` terminated and truncated, as in CybORG (the
             default), ``"terminated"`` or ``"truncated"``.
-        vary: ``"none"`` (the default): all episodes are of the same game; ``"robust"``: each draws sizes,
-            phishing, scans, false alarms and red's choices around ``options``.
+        vary: what episodes draw at reset (``docs/banks.md``): ``"none"`` (the default), or banks by name, as
+            in ``"cocktail"`` or ``("missions", "starts")``, and axes with their entries, as in
+            ``'red=["fsm", "cia_c"]'`` and ``"network=16"``; or a :class:`Bank`. Reds only with
+            ``side="blue"``.
         column: ``"base"`` (the default), the challenge's game, or the variant ``"constant"``, ``"phishing"``,
             ``"stealthy"`` or ``"aggressive"``, each a set of options (:data:`columns.COLUMNS`);
             ``make("cc4/phishing")`` is short for it.
@@ -106,12 +118,14 @@ def make(
     _check("idle", idle, restrict.IDLE)
     _check("messages", messages, MESSAGES)
     _check("end", end, tuple(ENDS))
-    _check("vary", vary, VARIATIONS)
     _check("column", column, tuple(COLUMNS))
     options = with_column(column, options)
     if side == "blue" and red == "discovery" and "red_probability" in options:
         options.setdefault("red_discovery_probability", options.pop("red_probability"))
     default_options(**options)  # checks
+    names = _scripts(red) if isinstance(red, (list, tuple)) else ()
+    mixed = side == "blue" and len(names) > 1 and set(names) <= set(REDS)
+    bank = _bank(vary, options, side, red, names if mixed else ())
     settings = {
         "green": green,
         "overrides": tuple(sorted((k, _frozen(v)) for k, v in options.items())),
@@ -120,28 +134,41 @@ def make(
         "traffic": traffic,
         "idle": idle,
         "end": end,
-        "vary": vary,
         "messages": messages,
         "name": "cc4" if column == "base" else f"cc4/{column}",
+        "bank": bank,
     }
     if side == "both":
         return TwoSidedCC4(**settings, scripts=_scripts(red))
     world = TwoSidedCC4(**settings)
     if side == "red":
         return one_side(world, "red", _opponent("blue", blue or "idle", world))
-    if isinstance(red, (list, tuple)):
-        names = _scripts(red)
-        if len(names) > 1 and set(names) <= set(REDS):
-            world = CC4(**settings, red=names)
-        else:
-            world = TwoSidedCC4(**settings, scripts=names)
-            world = one_side(world, "blue", _any_of(world))
+    if isinstance(red, (list, tuple)) and not mixed:
+        world = TwoSidedCC4(**settings, scripts=names)
+        world = one_side(world, "blue", _any_of(world))
+    elif mixed:
+        world = CC4(**settings)
     else:
         world = one_side(world, "blue", _opponent("red", red or "fsm", world))
     return _shared(world, rewards or "team", team_share or 0.0, contractor or "count")
 
 
 constant, phishing, stealthy, aggressive = (partial(make, column=name) for name in list(COLUMNS)[1:])
+
+
+def _bank(
+    vary: str | Iterable[str] | Bank, options: dict[str, Any], side: str, red: Any, mixed: tuple[str, ...]
+) -> Bank | None:
+    """What episodes draw: ``vary``, and one of the reds that are ``mixed``."""
+    bank = vary if isinstance(vary, Bank) else banks.bank(vary, **options)
+    if bank is not None and bank.red is not None:
+        if side != "blue":
+            raise ValueError(f"cc4: vary draws reds, which side={side!r} does not have; leave them out")
+        if red is not None:
+            raise ValueError(f"cc4: vary draws reds, and red is {red!r}; leave one of them out")
+    if not mixed:
+        return bank
+    return (bank or Bank()).replace(red=banks.red_axis(mixed, options))
 
 
 def _shared(world: World, rewards: str, team_share: float, contractor: str) -> World:

@@ -103,6 +103,7 @@ def state_summary(episode: Any) -> dict[str, Any]:
         entry = _host_summary(state, network, h)
         if entry:
             hosts[T.HOST_NAMES[h]] = entry
+    drawn = {axis: int(number) for axis, number in (episode.entries or {}).items()}
     return {
         "step": int(state.step),
         "phase": int(state.phase),
@@ -117,6 +118,7 @@ def state_summary(episode: Any) -> dict[str, Any]:
         },
         "busy": _busy(state),
         "touched_hosts": hosts,
+        **({"drawn": drawn} if drawn else {}),
     }
 
 

@@ -15,16 +15,17 @@ from garrison.core.entities import Entities
 from garrison.core.policy import Actions, Mask, Obs, Policy
 from garrison.core.spaces import check_actions
 from garrison.core.struct import Struct
-from garrison.core.typing import Array, Bool, Float32, Int, Integer, PRNGKeyArray, Shaped
+from garrison.core.typing import Array, Bool, Float32, Int, Integer, PRNGKeyArray, Shaped, UInt16
 from garrison.core.world import Restriction, Step, World
 from garrison.worlds.cc4 import draws as draw
-from garrison.worlds.cc4 import entities, observe, recall, reds, restrict, rich, roles, topology, truth, vary
+from garrison.worlds.cc4 import entities, observe, recall, reds, restrict, rich, roles, topology, truth
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.actions.red import RedAction
 from garrison.worlds.cc4.agents import blue, green, red
 from garrison.worlds.cc4.agents.fsm import FsmMemory
 from garrison.worlds.cc4.assets import BLUE as BLUE_ASSETS
 from garrison.worlds.cc4.assets import Blue as Assets
+from garrison.worlds.cc4.banks import Bank
 from garrison.worlds.cc4.behavior import BLUE
 from garrison.worlds.cc4.behavior import Blue as Behavior
 from garrison.worlds.cc4.diagnosis import BLUE as BLUE_DIAGNOSIS
@@ -53,6 +54,8 @@ class Episode(Struct):
     blue_memory: BlueMemory | None = None  # what the rich observation adds; None under stock
     red_memory: FsmMemory | None = None  # of scripted reds; None where none plays that remembers
     recall: Recall | None = None  # what the contract recall adds; None below it
+    #: which entry of each axis of the world's bank was drawn; None where nothing was
+    entries: dict[str, UInt16[Array, "*env"]] | None = None
 
 
 #: each begins with the features of those before it; the last is for critics alone
@@ -260,10 +263,11 @@ class Simulation(World):
     traffic: str = "free"  # which Allow and Block are legal (restrict.TRAFFIC)
     idle: str = "free"  # "off": no Monitor, and no Sleep unless busy
     end: str = "both"  # what the last step is: "terminated", "truncated", or both, as in CybORG
-    vary: str = "none"  # how the options of episodes differ (vary.VARIATIONS)
     messages: str = "none"  # what blue agents send to each other (messages.MESSAGES)
     name: str = "cc4"  # "cc4/phishing" in that column
+    bank: Bank | None = None  # what episodes draw; None: all are of the same game
 
+    leaf_fields = ("bank",)
     version = "1"
     fixed_horizon = True  # all environments end together, so resets can stay outside the step graph
 
@@ -296,22 +300,20 @@ class Simulation(World):
     ) -> tuple[Obs, Episode]:
         """Start an episode on a network drawn from ``key``, or on the given one.
 
-        ``options`` replaces the world's own, and what would be drawn around them; its leaves may differ per
-        environment under ``vmap``.
+        ``options`` replaces the world's own and its bank; its leaves may differ per environment under
+        ``vmap``. ``network`` replaces the bank's networks.
         """
+        bank, entries = self.bank, None
         if options is None:
-            options = self.episode_options(key)
-            if self.vary != "none":
-                key, options_key = jax.random.split(key)
-                options = vary.drawn(self.vary, options_key, options)
+            options = self.options
+            if bank is not None:
+                entries, options = bank.draw(key), bank.sample(key, options)
+                network = bank.network_of(entries) if network is None else network
+                key = bank.network_key(key)
         if network is None:
             network = topology.generate(key, options)
-        episode = self.begin(network, options)
+        episode = self.begin(network, options).replace(entries=entries)
         return self.observe(episode), episode
-
-    def episode_options(self, key: PRNGKeyArray) -> Options:
-        """The options of an episode that begins with ``key``, before they are varied."""
-        return self.options
 
     def begin(self, network: Topology, options: Options | None = None) -> Episode:
         """The first state of an episode on a given network.
@@ -385,6 +387,10 @@ class Simulation(World):
         terminated, truncated = (done if told else jnp.zeros_like(done) for told in ENDS[self.end])
         return terminated, truncated
 
+    def drawn(self, state: Episode) -> dict[str, UInt16[Array, ""]]:
+        """The entry of each axis of the bank."""
+        return state.entries or {}
+
     def describe(self, state: Episode) -> dict[str, Any]:
         from garrison.worlds.cc4 import describe
 
@@ -417,26 +423,18 @@ class CC4(BlueSide, Simulation):
     Jitted code treats an action index outside an agent's list, or on a host that does not exist, as Sleep.
     """
 
-    red: str | tuple[str, ...] = "fsm"  # of several, which have to be data, each episode draws one
+    red: str = "fsm"
 
     @property
     def scripts(self) -> tuple[str, ...]:
-        return (self.red,) if isinstance(self.red, str) else self.red
+        return (self.red,)
 
     @property
     def options(self) -> Options:
-        """Of several reds those of the first."""
-        return _options_of(self.overrides, self.scripts)
-
-    def episode_options(self, key: PRNGKeyArray) -> Options:
-        if isinstance(self.red, str):
-            return self.options
-        stacks = reds.stacked(self.red, self.options, dict(self.overrides))
-        index = jax.random.randint(jax.random.fold_in(key, _RED_AXIS), (), 0, len(self.red))
-        return self.options.replace(**{name: jnp.asarray(stack)[index] for name, stack in stacks.items()})
+        return _options_of(self.overrides, self.red)
 
     def red_action(self, draws: Draws, episode: Episode, actions: Actions) -> RedAction:
-        return red.choose(self.scripts[0], draws, episode.options, episode.state, episode.red_memory)
+        return red.choose(self.red, draws, episode.options, episode.state, episode.red_memory)
 
     def observe(self, episode: Episode, messages: Shaped[Array, "blue 8"] | None = None) -> Obs:
         """Blue's observations; see :func:`blue_vectors`."""
@@ -454,13 +452,12 @@ class CC4(BlueSide, Simulation):
         return BLUE_TARGETS if red.remembers(self.scripts) else None
 
     def two_sided(self) -> World:
-        """The same game with red as a side too, of which the reds of this one are scripts."""
+        """The same game with red as a side too, of which the red of this one is a script."""
         from garrison.worlds.cc4.two_sided import TwoSidedCC4
 
-        return TwoSidedCC4(**self.settings, scripts=self.scripts)
-
-
-_RED_AXIS = 1  # folded into the key of a reset to draw a red, so that the network is the same without
+        bank = None if self.bank is None else self.bank.without("red")
+        settings: dict[str, Any] = {**self.settings, "bank": bank}
+        return TwoSidedCC4(**settings, scripts=self.scripts)
 
 
 @lru_cache(maxsize=64)
@@ -471,10 +468,7 @@ def _options(overrides: tuple[tuple[str, Any], ...], discovery: bool) -> Options
 
 
 @lru_cache(maxsize=64)
-def _options_of(overrides: tuple[tuple[str, Any], ...], names: tuple[str, ...]) -> Options:
-    """The options of a world against one of these reds, those of the first."""
-    options = _options(overrides, "discovery" in names)
-    if not set(names) <= set(reds.REDS):
-        return options
-    first = {name: stack[0] for name, stack in reds.stacked(names, options, dict(overrides)).items()}
-    return options.replace(**first)
+def _options_of(overrides: tuple[tuple[str, Any], ...], name: str) -> Options:
+    """The options of a world against this red."""
+    options = _options(overrides, name == "discovery")
+    return reds.of(name, options, dict(overrides)) if name in reds.REDS else options

@@ -37,7 +37,7 @@ def as_data(world: World) -> World:
     Those are worlds of CC4 against one red of :data:`reds.REDS`, whose options do not vary by episode; others
     are returned as they are.
     """
-    if not isinstance(world, CC4) or world.red not in reds.REDS or world.vary != "none":
+    if not isinstance(world, CC4) or world.red not in reds.REDS or world.bank is not None:
         return world
     steps = tuple(item for item in world.overrides if item[0] == "steps")
     plain = dataclasses.replace(world, red="fsm", overrides=steps, name="cc4")

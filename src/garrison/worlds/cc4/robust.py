@@ -1,4 +1,4 @@
-"""Episodes of different games: options drawn at each reset (``docs/worlds/cc4.md``)."""
+"""Options drawn around those of the world: the bank ``robust`` (``docs/banks.md``)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,9 @@ from garrison.core.typing import Array, Float32, PRNGKeyArray
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.options import Options
 
-#: ``"robust"``: :func:`robust`
-VARIATIONS = ("none", "robust")
-
 _PHISHING = (0.003, 0.75)  # log-uniform
 _ALARMS = 5.0  # most false alarms of users, as a multiple of the world's
 _NEAR = 20.0  # concentration of the Dirichlet distribution around a row of red's table; more is closer
-
-
-def drawn(variation: str, key: PRNGKeyArray, options: Options) -> Options:
-    """The options of an episode; ``options`` are those of the world."""
-    return robust(key, options) if variation == "robust" else options
 
 
 def robust(key: PRNGKeyArray, options: Options) -> Options:
