@@ -44,7 +44,7 @@ LEAGUES: dict[str, LeaguePreset] = {
             training=_TOY,
             blocks=16,
         ),
-        "PSRO on the duel, as a test that a league runs; under a minute.",
+        "PSRO on the duel, as a test that a league runs; about a minute, most of it compiling.",
         "Chosen for speed.",
     ),
     "league-small": LeaguePreset(
