@@ -25,7 +25,7 @@ LAYERS = (
     {"api"},
 )
 # These may import a package of their own layer.
-BESIDE = {("adapters", "worlds")}
+BESIDE = {("adapters", "worlds"), ("league", "judge")}
 # These know the protocol alone, and are tested on toy worlds.
 NOT_OF_WORLDS = {"learn", "algos", "league"}
 # These are all that a bare installation holds.
@@ -121,6 +121,8 @@ def test_every_package_has_a_layer():
         ("algos/ippo.py", "from ..worlds import cc4", "must know the protocol alone"),
         ("algos/ippo.py", "from garrison.presets import cc4", "algos imports presets"),
         ("judge/evaluate.py", "import garrison.cli", "judge imports cli"),
+        ("judge/evaluate.py", "from garrison.league import run", "judge imports league"),
+        ("league/run.py", "from garrison.worlds.toy import kuhn", "must know the protocol alone"),
         ("core/struct.py", "import equinox as eqx", "core needs equinox"),
         ("worlds/cc4/env.py", "from scipy import stats", "worlds needs scipy"),
         ("judge/stats.py", "import torch.nn", "torch outside"),

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from garrison.cli import league
 from garrison.cli.analyze import Analyze
 from garrison.cli.banks import Banks
 from garrison.cli.bench import Bench
@@ -42,6 +43,13 @@ Parity = (
     | Annotated[Update, tyro.conf.subcommand("update")]
     | Annotated[ParityTrain, tyro.conf.subcommand("train")]
 )
+League = (
+    Annotated[league.Train, tyro.conf.subcommand("train")]
+    | Annotated[league.Show, tyro.conf.subcommand("show")]
+    | Annotated[league.Payoff, tyro.conf.subcommand("payoff")]
+    | Annotated[league.Exploit, tyro.conf.subcommand("exploit")]
+    | Annotated[league.Presets, tyro.conf.subcommand("presets")]
+)
 Command = (
     Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Train, tyro.conf.subcommand("train")]
@@ -52,6 +60,7 @@ Command = (
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Analyze, tyro.conf.subcommand("analyze")]
     | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[League, tyro.conf.subcommand("league", description="Train both sides against each other.")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Parity, tyro.conf.subcommand("parity", description="Compare Garrison with CybORG.")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]

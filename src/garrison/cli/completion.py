@@ -21,6 +21,7 @@ from garrison.cli.completer import FILES, RUNS
 from garrison.cli.flags import TrainingFlags
 from garrison.judge.suites import SUITES
 from garrison.presets import DESCRIPTIONS, PRESETS
+from garrison.presets.leagues import LEAGUES
 from garrison.runs import directory
 from garrison.worlds.cc4.columns import COLUMNS
 
@@ -176,6 +177,10 @@ def _names() -> dict[str, list[str]]:
         "sweep": list(PRESETS),
         "bench": worlds,
         "completion": list(typing.get_args(Shell)),
+        "league train": [*LEAGUES, FILES],
+        "league show": [FILES],
+        "league payoff": [FILES],
+        "league exploit": policies,
         "parity replay": [FILES],
     }
 

@@ -16,6 +16,8 @@ A policy may say what it reads, so that policies of several kinds can be judged 
   gives. :data:`STATE` makes a policy *privileged*: ``obs`` is the world's state.
 - ``observation_size``: number of features that it reads, the first ones; None reads all.
 - ``members`` and ``act_on(key, obs, state, mask, memory)``: those of a policy that is made of others.
+- ``probabilities(obs, mask)``: the probability of each action, ``f32[agent, action]``; optional, for policies
+  without memory. Exact solutions of small games use it.
 """
 
 from __future__ import annotations
@@ -90,6 +92,19 @@ class Memoryless:
         return ()
 
 
+def masked_probabilities(
+    weights: Float32[Array, "agent action"], mask: Mask
+) -> Float32[Array, "agent action"]:
+    """Probabilities in proportion to ``weights`` among legal actions; uniform where these weigh nothing.
+
+    Where no action is legal all of them count as legal.
+    """
+    possible = mask | ~jnp.any(mask, axis=-1, keepdims=True)
+    weights = jnp.where(possible, weights, 0.0)
+    weights = jnp.where(jnp.any(weights > 0, axis=-1, keepdims=True), weights, possible.astype(jnp.float32))
+    return weights / jnp.sum(weights, axis=-1, keepdims=True)
+
+
 class Random(Memoryless, Struct):
     """Uniform over the legal actions of each agent; over all actions where none is legal."""
 
@@ -97,6 +112,10 @@ class Random(Memoryless, Struct):
         possible = mask | ~jnp.any(mask, axis=-1, keepdims=True)
         logits = jnp.where(possible, 0.0, -jnp.inf).astype(jnp.float32)
         return jax.random.categorical(key, logits).astype(jnp.int32), memory
+
+    def probabilities(self, obs: Obs, mask: Mask) -> Float32[Array, "agent action"]:
+        """Probability of each action."""
+        return masked_probabilities(jnp.ones(mask.shape, jnp.float32), mask)
 
 
 class Constant(Memoryless, Struct):
@@ -106,6 +125,10 @@ class Constant(Memoryless, Struct):
 
     def act(self, key: PRNGKeyArray, obs: Obs, mask: Mask, memory: Any) -> tuple[Actions, Any]:
         return jnp.asarray(self.actions, jnp.int32), memory
+
+    def probabilities(self, obs: Obs, mask: Mask) -> Float32[Array, "agent action"]:
+        """Probability of each action: 1 or 0."""
+        return jax.nn.one_hot(jnp.asarray(self.actions), mask.shape[-1], dtype=jnp.float32)
 
 
 class Pool(Struct):

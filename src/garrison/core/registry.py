@@ -41,6 +41,9 @@ _BUILT_IN = {
     "toy/cliff": "garrison.worlds.toy.games:Cliff",
     "toy/pursuit": "garrison.worlds.toy.probes:Pursuit",
     "toy/network": "garrison.worlds.toy.network:Network",
+    "toy/matrix": "garrison.worlds.toy.matrix:make",
+    "toy/kuhn": "garrison.worlds.toy.kuhn:Kuhn",
+    "toy/duel": "garrison.worlds.toy.duel:Duel",
 }
 _WORLDS = Plugins("world", "garrison.worlds", _BUILT_IN)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from garrison.core.policy import Actions, Mask, Obs
 from garrison.core.struct import Struct, static
-from garrison.core.typing import PRNGKeyArray
+from garrison.core.typing import Array, Float32, PRNGKeyArray
 from garrison.core.world import Restriction
 from garrison.learn import dists
 
@@ -29,9 +30,19 @@ class NetworkPolicy(Struct):
         return self.net.initial_carry(num_agents)
 
     def act(self, key: PRNGKeyArray, obs: Obs, mask: Mask, memory: Any) -> tuple[Actions, Any]:
+        memory, log_probs = self._log_probs(obs, mask, memory)
+        return dists.mode(log_probs) if self.greedy else dists.sample(key, log_probs), memory
+
+    def probabilities(self, obs: Obs, mask: Mask) -> Float32[Array, "agent action"]:
+        """Probability of each action; of networks with memory, at the start of an episode."""
+        _, log_probs = self._log_probs(obs, mask, self.net.initial_carry(len(obs)))
+        if self.greedy:
+            return jax.nn.one_hot(dists.mode(log_probs), log_probs.shape[-1], dtype=jnp.float32)
+        return jnp.exp(log_probs)
+
+    def _log_probs(self, obs: Obs, mask: Mask, memory: Any) -> tuple[Any, Float32[Array, "agent known"]]:
         if self.restriction is not None:
             mask = self.restriction(obs, mask)
         memory, (logits, _) = self.net(memory, obs, jnp.zeros((), bool))
         # A world with scripts has actions behind those that networks know, which are never legal.
-        log_probs = dists.masked_categorical(logits, mask[..., : logits.shape[-1]])
-        return dists.mode(log_probs) if self.greedy else dists.sample(key, log_probs), memory
+        return memory, dists.masked_categorical(logits, mask[..., : logits.shape[-1]])

@@ -8,7 +8,7 @@ from garrison import algos
 from garrison.core.plugins import did_you_mean
 from garrison.training.config import Training
 
-__all__ = ["DESCRIPTIONS", "PRESETS", "PRESET_TABLE", "Preset", "get"]
+__all__ = ["DESCRIPTIONS", "PRESETS", "PRESET_TABLE", "Preset", "get", "leagues"]
 
 IPPO = algos.get("ippo").Config
 QMIX = algos.get("qmix").Config

@@ -105,8 +105,8 @@ class Training:
         if not isinstance(name := data.get("algorithm"), str):
             raise ValueError(f"algorithm is {name!r}, expected a name")
         config = algos.get(name).Config
-        settings = config(**_typed(config, data.get("settings"), "settings."))
-        return Training(**_typed(Training, {**data, "settings": None}, "") | {"settings": settings})
+        settings = config(**typed(config, data.get("settings"), "settings."))
+        return Training(**typed(Training, {**data, "settings": None}, "") | {"settings": settings})
 
     def check(self) -> None:
         """Raise ``ValueError`` for values that are wrong in any world."""
@@ -326,8 +326,11 @@ def _fields(value: Any) -> dict[str, Any]:
     return {x.name: getattr(value, x.name) for x in dataclasses.fields(value)}
 
 
-def _typed(cls: type, data: Any, prefix: str) -> dict[str, Any]:
-    """Arguments of a dataclass from JSON, which must have exactly its fields, of the right types."""
+def typed(cls: type, data: Any, prefix: str = "") -> dict[str, Any]:
+    """Arguments of a dataclass from JSON, which must have exactly its fields, of the right types.
+
+    Raises ``ValueError`` naming the others, with ``prefix`` before each name.
+    """
     if not isinstance(data, Mapping):
         raise ValueError(f"{prefix.rstrip('.')} is {data!r}, expected an object")
     names = {x.name for x in dataclasses.fields(cls)}

@@ -1,3 +1,3 @@
-"""Small worlds: probes of one part of a learner each, and a four-host network to defend."""
+"""Small worlds: probes of one part of a learner each, a network to defend, and games of two sides."""
 
-__all__ = ["games", "network", "probes"]
+__all__ = ["duel", "games", "kuhn", "matrix", "network", "probes"]

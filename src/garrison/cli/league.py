@@ -1,0 +1,360 @@
+"""``garrison league``: populations of both sides, what they are worth, and how exploitable they are."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tyro
+from rich.table import Table
+
+from garrison.cli import progress
+from garrison.cli.common import log, out, print_json, user_input
+from garrison.cli.flags import Options
+from garrison.core.files import write
+from garrison.core.policy import Policy
+from garrison.core.sides import other_side
+from garrison.core.world import World
+from garrison.judge import match as matches
+from garrison.judge import specs
+from garrison.judge.format import fraction, interval, mean, number
+from garrison.league import exploit as exploits
+from garrison.league import judges, responses, run
+from garrison.league.responses import mixture
+from garrison.league.run import League
+from garrison.presets import leagues
+from garrison.presets.leagues import LEAGUES
+from garrison.runs import directory
+from garrison.training.config import make_world
+from garrison.training.loop import Diverged
+
+
+@dataclass(frozen=True)
+class Train:
+    """Run a league by a preset, or continue one that was stopped or killed."""
+
+    target: tyro.conf.Positional[str]
+    """Preset, or the directory of a league to continue."""
+    out: Path | None = None
+    """Directory; by default a new one under runs/."""
+    rounds: int | None = None
+    """Rounds, in place of the preset's."""
+    seed: int | None = None
+    """Random seed, in place of the preset's."""
+    set: Options = field(default_factory=dict)
+    """Other fields of the configuration or of the responses' training, as in solver=prd total_steps=50000."""
+
+    def run(self) -> int:
+        with user_input():
+            league = self._opened()
+        log.print(f"The league is in {league.path}", soft_wrap=True, highlight=False)
+        try:
+            with user_input(), progress.bar("league", league.config.rounds + 1, transient=True) as bar:
+                league.run(lambda now: bar.update(_done(now), f"round {now.round}: {now.phase}"))
+        except Diverged as error:
+            raise SystemExit(f"garrison: {error}; the rounds before are in {league.path}") from error
+        figures = judges.figures(league)
+        _write_report(league.path, figures)
+        _print(figures)
+        path = shlex.quote(str(league.path))
+        log.print(f"Show it again with: garrison league show {path}", soft_wrap=True, highlight=False)
+        return 0
+
+    def _opened(self) -> League:
+        changes = {"rounds": self.rounds, "seed": self.seed}
+        changes = {name: value for name, value in changes.items() if value is not None} | self.set
+        if (Path(self.target) / "league.json").is_file():
+            if changes or self.out is not None:
+                raise ValueError(f"{self.target} is a league: it goes on as it began, without other settings")
+            return run.load(Path(self.target))
+        config = leagues.get(self.target).changed(**changes)
+        return run.create(self.out or directory.default_path(self.target), config)
+
+
+@dataclass(frozen=True)
+class Show:
+    """Print the matrix, mixtures, ranks, held-out returns and gaps of a league."""
+
+    path: tyro.conf.Positional[Path]
+    """Directory of a league."""
+    page: Path | None = None
+    """Also write a page (HTML) there."""
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print JSON."""
+
+    def run(self) -> int:
+        with user_input():
+            figures = judges.figures(run.load(self.path))
+            if self.page is not None:
+                from garrison.league.page import page
+
+                write(self.page, page(figures))
+        if self.json:
+            print_json(figures)
+        else:
+            _print(figures)
+        return 0
+
+
+@dataclass(frozen=True)
+class Payoff:
+    """Play more episodes in every cell of a league's matrix, and print it."""
+
+    path: tyro.conf.Positional[Path]
+    """Directory of a league."""
+    episodes: int = 64
+    """Episodes that every cell has afterwards at least; rounded up to blocks of 16."""
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print JSON."""
+
+    def run(self) -> int:
+        with user_input():
+            if self.episodes < 1:
+                raise ValueError(f"episodes is {self.episodes}; it must be at least 1")
+            league = run.load(self.path)
+            if not league.state.finished:
+                raise ValueError(
+                    f"{self.path} is not finished; continue it: garrison league train {self.path}"
+                )
+            first, second = (league.active(side) for side in league.sides)
+            cells = [(row, column) for row in first for column in second]
+            with progress.bar("playing", len(cells), "cells", transient=True) as bar:
+                for row, column in cells:
+                    league.play_more(row, column, self.episodes)
+                    bar.advance()
+            figures = judges.figures(league)
+        shown = {name: figures[name] for name in ("sides", "rows", "columns", "mean", "low", "high", "games")}
+        if self.json:
+            print_json(shown)
+        else:
+            out.print(_matrix(figures))
+        return 0
+
+
+@dataclass(frozen=True)
+class Exploit:
+    """Train best responses to a policy, and judge the best of them: a lower bound of its exploitability."""
+
+    target: tyro.conf.Positional[str]
+    """League (its last mixture), LEAGUE:MEMBER, run, RUN:SEED, or a policy of the world."""
+    side: str | None = None
+    """Side of the target; by default the first one, or that of the run."""
+    world: str | None = None
+    """World, for policies that are named; by default cc4."""
+    options: tuple[str, ...] = ()
+    """Options of the world, as in steps=100."""
+    against: tuple[str, ...] = ()
+    """More known opponents to compare with, as in fsm; the policies of the other side always play."""
+    budget: int = 150_000
+    """Environment steps of each response."""
+    seeds: int = 3
+    """Responses; the best is chosen on selection seeds and judged on fresh ones."""
+    seed: int = 0
+    """Seed of the first response."""
+    episodes: int = 128
+    """Episodes of selection, and again of judging."""
+    set: Options = field(default_factory=dict)
+    """Settings of IPPO, as in num_envs=16 learning_rate=0.001."""
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print JSON."""
+
+    def run(self) -> int:
+        with user_input():
+            world, side, target, settings = self._resolved()
+            settings = {**settings, **self.set, "total_steps": self.budget}
+            oracle = responses.oracle("ippo", settings)
+            known = self._known(world, other_side(world, side))
+        try:
+            with (
+                user_input(),
+                progress.bar("training (compiling first)", self.seeds, transient=True) as bar,
+            ):
+                found = exploits.exploit(
+                    *(world, side, target, oracle),
+                    seeds=self.seeds,
+                    seed=self.seed,
+                    episodes=self.episodes,
+                    known=known,
+                    on_progress=lambda n, total, done: bar.update(n + done, f"response {n + 1} of {total}"),
+                )
+        except Diverged as error:
+            raise SystemExit(f"garrison: {error}") from error
+        found = {"target": self.target, **found}
+        if self.json:
+            print_json(found)
+        else:
+            _print_exploit(found)
+        return 0
+
+    def _resolved(self) -> tuple[World, str, Policy, dict[str, Any]]:
+        """The two-sided world, the side and the policy of the target, and settings for the oracle."""
+        before, _, after = self.target.rpartition(":")
+        for path, member in ((self.target, None), (before, after)):
+            if path and (Path(path) / "league.json").is_file():
+                return self._of_league(run.load(Path(path)), member)
+        if specs.run_of(self.target) is not None:
+            loaded = specs.load_run(self.target)
+            both = specs.with_scripts(matches.two_sided(loaded.world), _other(loaded.world), self.against)
+            side = matches.judged_side(loaded.world, self.side)
+            return both, side, specs.pooled(loaded.policies), _settings(both)
+        both = matches.two_sided(make_world(self.world or "cc4", self.options))
+        side = next(iter(both.sides)) if self.side is None else self.side
+        both = specs.with_scripts(both, side, (self.target,))
+        both = specs.with_scripts(both, other_side(both, side), self.against)
+        policy = specs.resolve(self.target, specs.side_view(both, side))
+        return both, side, specs.pooled(policy if isinstance(policy, list) else [policy]), _settings(both)
+
+    def _of_league(self, league: League, member: str | None) -> tuple[World, str, Policy, dict[str, Any]]:
+        side = league.sides[0] if self.side is None else self.side
+        league.world.side_agents(side)
+        world = specs.with_scripts(league.world, other_side(league.world, side), self.against)
+        known = {one.id: one for one in league.state.members[side]}
+        settings = {**_settings(world), **(league.config.training if league.config.oracle == "ippo" else {})}
+        if member is not None:
+            if member not in known:
+                raise ValueError(f"{league.path} has no member {member!r} of {side}: {', '.join(known)}")
+            return world, side, league.policy(known[member]), settings
+        if not (rounds := league.rounds()):
+            raise ValueError(f"{league.path} has no complete round yet: it has no mixture")
+        weights = rounds[-1]["mixtures"][side]
+        policy = mixture([league.policy(known[name]) for name in weights], list(weights.values()))
+        return world, side, policy, settings
+
+    def _known(self, world: World, other: str) -> dict[str, Policy]:
+        view = specs.side_view(world, other)
+        found = dict(view.policies())
+        for name in self.against:
+            one = specs.resolve(name, view)
+            found[name] = specs.pooled(one if isinstance(one, list) else [one])
+        return found
+
+
+@dataclass(frozen=True)
+class Presets:
+    """List the configurations of `garrison league train`."""
+
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print JSON."""
+
+    def run(self) -> int:
+        if self.json:
+            print_json(
+                [
+                    {
+                        "preset": name,
+                        "purpose": one.purpose,
+                        "source": one.source,
+                        "config": one.config.to_json(),
+                    }
+                    for name, one in LEAGUES.items()
+                ]
+            )
+            return 0
+        for name, one in LEAGUES.items():
+            view = Table(title=name, title_justify="left", title_style="bold", show_header=False, box=None)
+            view.add_column(no_wrap=True)
+            view.add_row("purpose", one.purpose)
+            changed = {
+                x.name: getattr(one.config, x.name)
+                for x in dataclasses.fields(one.config)
+                if x.default is dataclasses.MISSING or getattr(one.config, x.name) != x.default
+            }
+            for field_name, value in changed.items():
+                view.add_row(field_name, value if isinstance(value, str) else json.dumps(value))
+            view.add_row("source", one.source)
+            out.print(view, "")
+        return 0
+
+
+def _settings(world: World) -> dict[str, Any]:
+    """Settings of IPPO for either side: where agents are busy, learn from their decisions alone."""
+    return {"learning_rate": 1e-3, "num_envs": 16, "decisions_only": world.asynchronous}
+
+
+def _other(world: World) -> str:
+    return other_side(matches.two_sided(world), matches.judged_side(world, None))
+
+
+def _done(now: run.Progress) -> float:
+    return now.round + (run.PHASES.index(now.phase) + now.done) / len(run.PHASES)
+
+
+def _write_report(path: Path, figures: Mapping[str, Any]) -> None:
+    from garrison.league import page
+
+    folder = path / "report"
+    folder.mkdir(exist_ok=True)
+    write(folder / "league.html", page.page(figures))
+    write(folder / "league.png", page.picture(figures))
+    log.print(f"The page is {folder / 'league.html'}", soft_wrap=True, highlight=False)
+
+
+def _print(figures: Mapping[str, Any]) -> None:
+    out.print(_matrix(figures))
+    ranks = Table("member", "side", "weight", "in support", "Elo", "α-Rank", title="Members")
+    for side in figures["sides"]:
+        for name, rating in figures["elo"][side].items():
+            weight = figures["mixtures"][side].get(name, 0.0)
+            share = figures["support"][side].get(name, 0.0)
+            mass = figures["alpharank"][side][name]
+            ranks.add_row(name, side, number(weight), number(share), number(rating), number(mass))
+    out.print(ranks)
+    rounds = Table("round", "value [95%]", "gap [95%]", "responses", title="Rounds (scaled to 0 .. 1)")
+    for one in figures["rounds"]:
+        joined = [
+            f"{x['member']} {mean(x['gain'], '+')}{'' if x['joined'] else ' (' + x['reason'] + ')'}"
+            for own in one["candidates"].values()
+            for x in own
+        ]
+        rounds.add_row(str(one["round"]), interval(one["u"]), fraction(one["gap"]), "\n".join(joined))
+    out.print(rounds)
+    _print_held_out(figures)
+    lost = ", ".join(f"{side} {fraction(figures['forgetting'][side], '+')}" for side in figures["sides"])
+    out.print(
+        f"Strengths alone explain {fraction(figures['transitive_share'])} of the variance. "
+        f"Forgetting: {lost}. Gaps are of members against members: no claim about the game.",
+        highlight=False,
+    )
+
+
+def _print_held_out(figures: Mapping[str, Any]) -> None:
+    table = Table("round", "side", "against", "mixture", "newest", "best", title="Held-out opponents")
+    for one in figures["rounds"]:
+        for side, found in one.get("held_out", {}).items():
+            for name, x in found.items():
+                cells = (mean(x[who]) for who in ("mixture", "newest", "best"))
+                table.add_row(str(one["round"]), side, name, *cells)
+    if table.row_count:
+        out.print(table)
+
+
+def _matrix(figures: Mapping[str, Any]) -> Table:
+    first, second = figures["sides"]
+    view = Table(f"{first} \\ {second}", *figures["columns"], title=f"Mean return of {first} [95%]")
+    for i, name in enumerate(figures["rows"]):
+        cells = [
+            mean({end: figures[end][i][j] for end in ("mean", "low", "high")})
+            for j in range(len(figures["columns"]))
+        ]
+        view.add_row(name, *cells)
+    return view
+
+
+def _print_exploit(found: Mapping[str, Any]) -> None:
+    table = Table(
+        "opponent", f"return of {found['side']} [95%]", title=f"{found['target']} against responses"
+    )
+    for name, one in found["return"].items():
+        table.add_row(name, mean(one))
+    out.print(table)
+    curves = [name for name, up in found["rising"].items() if up]
+    text = f"{found['seeds']} responses of {found['steps']:,} steps; {found['chosen']} was chosen on others. "
+    if found["loss"] is not None:
+        text += f"Lower bound of what it takes beyond {found['worst_known']}: {mean(found['loss'], '+')}. "
+    text += "No bound from above." if not curves else f"Curves that still rise: {', '.join(curves)}."
+    out.print(text, highlight=False)

@@ -1,0 +1,108 @@
+"""Named configurations of leagues: data, to read, change with :meth:`Config.changed`, and run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from garrison.core.plugins import did_you_mean
+from garrison.league.config import Config
+
+
+@dataclass(frozen=True)
+class LeaguePreset:
+    """A configuration, its purpose, and the source of its numbers."""
+
+    config: Config
+    purpose: str
+    source: str
+
+
+_TOY = {
+    "total_steps": 8_192,
+    "num_envs": 64,
+    "hidden_sizes": [32],
+    "learning_rate": 3e-3,
+    "epochs": 4,
+    "minibatches": 2,
+}
+#: Plain networks for both sides of cc4; attackers decide in few steps, so these alone are learned from.
+_CC4 = {"learning_rate": 1e-3, "decisions_only": True, "minibatches": 4, "epochs": 2}
+
+LEAGUES: dict[str, LeaguePreset] = {
+    "league-smoke": LeaguePreset(
+        Config(
+            world="toy/duel",
+            options={"steps": 4},
+            rows=("guesser",),
+            columns=("rush",),
+            held_out_rows=("restorer",),
+            held_out_columns=("creep",),
+            rounds=2,
+            anchor="guesser",
+            low=-3.0,
+            high=0.0,
+            training=_TOY,
+            blocks=16,
+        ),
+        "PSRO on the duel, as a test that a league runs; about a minute, most of it compiling.",
+        "Chosen for speed.",
+    ),
+    "league-small": LeaguePreset(
+        Config(
+            world="cc4",
+            options={"steps": 100},
+            rows=("idle", "reactive", "guard"),
+            columns=("fsm", "discovery"),
+            held_out_rows=("firewall",),
+            held_out_columns=("random_select",),
+            rounds=4,
+            anchor="reactive",
+            high=0.0,
+            training={**_CC4, "total_steps": 150_000, "num_envs": 16},
+            blocks=32,
+        ),
+        "PSRO on short episodes of CAGE Challenge 4, for two CPU cores.",
+        "Lanctot et al. 2017; sizes for two CPU cores; learning rate of the preset mlp. Not tuned.",
+    ),
+    "league-cc4": LeaguePreset(
+        Config(
+            world="cc4",
+            rows=("idle", "reactive", "guard"),
+            columns=("fsm", "discovery"),
+            held_out_rows=("firewall",),
+            held_out_columns=("random_select",),
+            rounds=8,
+            anchor="reactive",
+            high=0.0,
+            matchmaking="mix",
+            training={**_CC4, "total_steps": 3_000_000, "num_envs": 256, "minibatches": 16},
+        ),
+        "Whole episodes of CAGE Challenge 4, half PFSP and half PSRO, for an accelerator.",
+        "Vinyals et al. 2019 (PFSP), Lanctot et al. 2017 (PSRO); steps of cc4-ippo. Not tuned.",
+    ),
+    "alphastar": LeaguePreset(
+        Config(
+            world="cc4",
+            rows=("idle", "reactive", "guard"),
+            columns=("fsm", "discovery"),
+            held_out_rows=("firewall",),
+            held_out_columns=("random_select",),
+            rounds=8,
+            anchor="reactive",
+            high=0.0,
+            roles=True,
+            training={**_CC4, "total_steps": 3_000_000, "num_envs": 256, "minibatches": 16},
+        ),
+        "A main agent, a main exploiter and a league exploiter per side, for an accelerator.",
+        "Vinyals et al. 2019: shares of matches, the 70% rule for snapshots, restarts. Not tuned.",
+    ),
+}
+
+
+def get(name: str) -> Config:
+    """The configuration of that name. Raises ``ValueError`` for an unknown name, naming the closest one."""
+    if name not in LEAGUES:
+        raise ValueError(
+            f"no league preset {name!r}{did_you_mean(name, LEAGUES)}; presets: {', '.join(LEAGUES)}"
+        )
+    return LEAGUES[name].config
