@@ -127,7 +127,7 @@ def test_psro_with_learned_responses_comes_near_the_equilibrium_of_kuhn_poker(tm
 
 def test_policies_that_do_not_say_their_probabilities_are_named():
     pool = mixture(list(DUEL.policies("attacker").values()), [0.25] * 4)
-    with pytest.raises(ValueError, match="a Pool does not say the probabilities"):
+    with pytest.raises(ValueError, match="Opponents does not say the probabilities"):
         exact.stage_response(DUEL.stages(), 0, ([pool], [1.0]))
     with pytest.raises(ValueError, match="'toy/duel' has no exact best responses"):
         exact.game_of(DUEL)
@@ -136,7 +136,7 @@ def test_policies_that_do_not_say_their_probabilities_are_named():
 def test_mixtures_leave_out_who_has_no_weight():
     assert mixture(["a", "b"], [0.0, 1.0]) == "b"
     pool = mixture([Constant((0,)), Constant((1,)), Constant((2,))], [0.25, 0.0, 0.75])
-    assert pool.members == (Constant((0,)), Constant((2,)))
+    assert pool.scripts == (Constant((0,)), Constant((2,)))
     assert pool.weights.tolist() == [0.25, 0.75]
     with pytest.raises(ValueError, match="all 0"):
         mixture(["a"], [0.0])

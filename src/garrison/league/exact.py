@@ -136,7 +136,7 @@ def _played(stages: Any, side: int, policy: Policy) -> np.ndarray:
     """Probability of each action, f64[step, state, action]."""
     if not hasattr(policy, "probabilities"):
         raise ValueError(
-            f"a {type(policy).__name__} does not say the probabilities of its actions, which exact play needs"
+            f"{type(policy).__name__} does not say the probabilities of its actions, which exact play needs"
         )
     shape = stages.observations.shape[:2]
     obs = jnp.asarray(stages.observations).reshape(-1, 1, stages.observations.shape[2])

@@ -20,8 +20,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison import algos
+from garrison.core.opponents import gathered
 from garrison.core.plugins import Plugins
-from garrison.core.policy import Policy, Pool
+from garrison.core.policy import Policy
 from garrison.core.sides import one_side
 from garrison.core.world import World
 from garrison.league import exact
@@ -30,6 +31,7 @@ from garrison.training.config import Training
 from garrison.training.loop import Diverged
 
 _LEAST = 1e-9  # weights below are none
+_ROOM = 16  # for networks of one structure, doubled where it is too little
 
 
 @dataclass(frozen=True)
@@ -91,15 +93,17 @@ def oracle(name: str, settings: Mapping[str, Any]) -> Oracle:
 def mixture(opponents: Sequence[Policy], weights: Sequence[float]) -> Policy:
     """One policy that plays one of ``opponents`` in each episode, drawn with ``weights``.
 
-    All opponents with weight decide in each step and one of them is heard; a pool that gathers the parameters
-    of the drawn one would take this function's place.
+    Networks are stacked with room for more, so that a growing league seldom compiles.
     """
     kept = [(one, weight) for one, weight in zip(opponents, weights, strict=True) if weight > _LEAST]
     if not kept:
         raise ValueError(f"weights of {len(opponents)} opponents are all 0")
     if len(kept) == 1:
         return kept[0][0]
-    return Pool(tuple(one for one, _ in kept), jnp.asarray([weight for _, weight in kept], jnp.float32))
+    room = _ROOM
+    while room < len(kept):
+        room *= 2
+    return gathered([one for one, _ in kept], [weight for _, weight in kept], room)
 
 
 class Exact:
