@@ -190,11 +190,12 @@ def study(figures: Mapping[str, Any]) -> Study:
             "environment steps, with the settings of JaxMARL's configurations. JaxMARL's scripts ran as they "
             "are. Returns are sums over agents: of the training's episodes in its last tenth for PPO, of "
             f"greedy play at its end for Q-learning. Random play returns {figures['random']:.1f}. Intervals "
-            "are 95%: of returns bootstrapped over training seeds, of differences by Welch's test. Beyond these "
-            "settings the libraries differ: Garrison divides rewards by the standard deviation of returns and begins Q-learning with the "
-            "first rollout; JaxMARL's Q-learning sums rewards over agents, adds agents' numbers to their "
-            "observations, and starts after 10,000 steps. Difference: Garrison minus JaxMARL in percent of "
-            f"JaxMARL's loss; equal: its interval lies within ±{MARGIN:.0%}."
+            "are 95%: of returns bootstrapped over training seeds, of differences by Welch's test. Beyond "
+            "these settings the libraries differ: Garrison divides rewards by the standard deviation of "
+            "returns and begins Q-learning with the first rollout; JaxMARL's Q-learning sums rewards over "
+            "agents, adds agents' numbers to their observations, and starts after 10,000 steps. Difference: "
+            "Garrison minus JaxMARL in percent of JaxMARL's loss; equal: its interval lies within "
+            f"±{MARGIN:.0%}."
         ),
         sections=list(_sections(figures)),
     )
