@@ -20,6 +20,7 @@ from garrison.judge.assets import Harm
 from garrison.judge.evaluate import Episodes
 from garrison.learn import nets
 from garrison.learn.policy import NetworkPolicy
+from garrison.training import loaded as loaded_runs
 from garrison.training.config import Training, make_world
 from garrison.worlds.cc4.behavior import BLUE
 from garrison.worlds.cc4.columns import COLUMNS
@@ -153,12 +154,12 @@ def run(tmp_path, monkeypatch):
     options = Config(hidden_sizes=(4,), activation="relu")
     made = [nets.make(jax.random.key(seed), (0,) * 5, 892, 242, options) for seed in (0, 1)]
 
-    def load(run, which, greedy):
+    def load(run, which, greedy, side=None):
         training = Training(world="cc4", options={"observation": "rich", "busy": "masked"}, num_seeds=2)
         world = make_world("cc4", training.options)
         return training, world, [NetworkPolicy(net, greedy, "rich", 892) for net in made]
 
-    monkeypatch.setattr(specs, "load_policies", load)
+    monkeypatch.setattr(loaded_runs, "load_policies", load)
     path = tmp_path / "mine"
     path.mkdir()
     (path / "config.json").write_text("{}")

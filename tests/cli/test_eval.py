@@ -16,6 +16,7 @@ from garrison.cli import evaluate as command
 from garrison.cli.evaluate import Evaluate
 from garrison.judge import specs
 from garrison.learn.policy import NetworkPolicy
+from garrison.training import loaded as loaded_runs
 from garrison.training.config import Training, make_world, parse_options
 
 OPTIONS = {"one": ("steps=5",), "two": ("steps=5", "spread=0.2"), "other": ("steps=6",)}
@@ -38,7 +39,7 @@ def runs(tmp_path, monkeypatch) -> Path:
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text("{}")
 
-    def load(run, which="latest", greedy=False):
+    def load(run, which="latest", greedy=False, side=None):
         training = Training(world="toy/network", options=parse_options(OPTIONS[run.path.name]), num_seeds=2)
         world = make_world(training.world, training.options)
         sizes = world.observation_size, world.num_actions
@@ -47,7 +48,7 @@ def runs(tmp_path, monkeypatch) -> Path:
         return training, world, [NetworkPolicy(net, greedy) for net in nets]
 
     loaded.clear()
-    monkeypatch.setattr(specs, "load_policies", load)
+    monkeypatch.setattr(loaded_runs, "load_policies", load)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -192,11 +193,11 @@ def pursuers(tmp_path, monkeypatch):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text("{}")
 
-    def load(run, which="latest", greedy=False):
+    def load(run, which="latest", greedy=False, side=None):
         world = specs.side_view(make_world("toy/pursuit", ()), "evader")
         return Training(world="toy/pursuit", num_seeds=2), world, [Steady(jnp.int32(i)) for i in (1, 0)]
 
-    monkeypatch.setattr(specs, "load_policies", load)
+    monkeypatch.setattr(loaded_runs, "load_policies", load)
     monkeypatch.chdir(tmp_path)
 
 

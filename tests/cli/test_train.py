@@ -22,7 +22,6 @@ from garrison.core.wrappers import Wrapper
 from garrison.presets import PRESETS
 from garrison.runs import checkpoint, retention
 from garrison.runs import directory as runs
-from garrison.training import run as run_module
 from garrison.training import seeds
 from garrison.training.config import Training, make_world, read
 
@@ -177,7 +176,7 @@ def test_numbers_that_break_stop_the_run_and_keep_the_last_good_checkpoint(tmp_p
         stop_after(patch, 5, signal.SIGINT)
         assert train(path, "--total-steps", "800") == 130
     world = make_world("toy/network", ("steps=5",))
-    monkeypatch.setattr(run_module, "make_world", lambda *_: Broken(world))
+    monkeypatch.setattr(Training, "make_world", lambda _: Broken(world))
     with pytest.raises(SystemExit) as stopped:
         cli.main(["resume", str(path)])
     assert "value_loss is nan in iteration 6, seed index 0: the world gave" in str(stopped.value)

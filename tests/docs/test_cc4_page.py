@@ -103,6 +103,9 @@ def test_arguments_of_make():
         "rewards": REWARDS,
         "contractor": CONTRACTOR,
         "end": tuple(ENDS),
+        "red_observation": ("known", "acts"),
+        "red_reward": ("zero_sum", "coupled", "shaped"),
+        "cost_weight": ("1",),
         "column": tuple(COLUMNS),
         "vary": ("none", "[banks](../banks.md)"),
     }

@@ -10,8 +10,8 @@ import garrison
 from garrison import compare, evaluate, policies
 from garrison.core.policy import Constant, Random
 from garrison.core.wrappers import Wrapper
-from garrison.judge import specs
 from garrison.runs.directory import RunDirectory
+from garrison.training import loaded
 from garrison.training.config import Training
 from garrison.worlds.toy.network import Network
 from garrison.worlds.toy.probes import Pursuit
@@ -33,7 +33,7 @@ def base(tmp_path, monkeypatch):
     path.mkdir()
     (path / "config.json").write_text("{}")
     monkeypatch.setattr(
-        specs, "load_policies", lambda *_: (Training(world="toy/network"), WORLD, [IDLE, RESTORE])
+        loaded, "load_policies", lambda *_: (Training(world="toy/network"), WORLD, [IDLE, RESTORE])
     )
     return path
 

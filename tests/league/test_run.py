@@ -307,7 +307,7 @@ def test_a_run_that_changed_is_no_longer_the_member(tmp_path):
     joined = dataclasses.replace(
         league.state.members["row"][0], digest="0" * 64, origin={"spec": "runs/base"}
     )
-    with pytest.raises(ValueError, match="runs/base is no longer what joined .* as 'rock'"):
+    with pytest.raises(ValueError, match="runs/base is not what joined .* as 'rock'"):
         league.policy(joined)
 
 

@@ -19,11 +19,9 @@ import garrison
 from garrison.cli import completer
 from garrison.cli.completer import FILES, RUNS
 from garrison.cli.flags import TrainingFlags
-from garrison.judge.suites import SUITES
 from garrison.presets import DESCRIPTIONS, PRESETS
 from garrison.presets.leagues import LEAGUES
 from garrison.runs import directory
-from garrison.worlds.cc4.columns import COLUMNS
 
 Shell = Literal["bash", "zsh", "fish"]
 
@@ -141,7 +139,9 @@ def _described_by_tyro() -> dict[str, Any]:
 
 def _names() -> dict[str, list[str]]:
     """Values of flags and, by the words of a command, of its positional arguments."""
+    from garrison.judge.suites import SUITES
     from garrison.worlds.cc4.banks import BANKS
+    from garrison.worlds.cc4.columns import COLUMNS
 
     world = garrison.make("cc4", side="both")
     scripted = {

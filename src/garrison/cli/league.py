@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tyro
 from rich.table import Table
@@ -23,11 +23,11 @@ from garrison.core.world import World
 from garrison.judge import match as matches
 from garrison.judge import specs
 from garrison.judge.format import fraction, interval, mean, number
-from garrison.league import exploit as exploits
-from garrison.league import judges, responses, run
-from garrison.league.responses import mixture
-from garrison.league.run import League
 from garrison.presets import leagues
+
+if TYPE_CHECKING:
+    from garrison.league import run
+    from garrison.league.run import League
 from garrison.presets.leagues import LEAGUES
 from garrison.runs import directory
 from garrison.training.config import make_world
@@ -50,6 +50,8 @@ class Train:
     """Other fields of the configuration or of the responses' training, as in solver=prd total_steps=50000."""
 
     def run(self) -> int:
+        from garrison.league import judges
+
         with user_input():
             league = self._opened()
         log.print(f"The league is in {league.path}", soft_wrap=True, highlight=False)
@@ -66,6 +68,8 @@ class Train:
         return 0
 
     def _opened(self) -> League:
+        from garrison.league import run
+
         changes = {"rounds": self.rounds, "seed": self.seed}
         changes = {name: value for name, value in changes.items() if value is not None} | self.set
         if (Path(self.target) / "league.json").is_file():
@@ -88,6 +92,8 @@ class Show:
     """Print JSON."""
 
     def run(self) -> int:
+        from garrison.league import judges, run
+
         with user_input():
             figures = judges.figures(run.load(self.path))
             if self.page is not None:
@@ -113,6 +119,8 @@ class Payoff:
     """Print JSON."""
 
     def run(self) -> int:
+        from garrison.league import judges, run
+
         with user_input():
             if self.episodes < 1:
                 raise ValueError(f"episodes is {self.episodes}; it must be at least 1")
@@ -164,6 +172,9 @@ class Exploit:
     """Print JSON."""
 
     def run(self) -> int:
+        from garrison.league import exploit as exploits
+        from garrison.league import responses
+
         with user_input():
             world, side, target, settings = self._resolved()
             settings = {**settings, **self.set, "total_steps": self.budget}
@@ -193,6 +204,8 @@ class Exploit:
 
     def _resolved(self) -> tuple[World, str, Policy, dict[str, Any]]:
         """The two-sided world, the side and the policy of the target, and settings for the oracle."""
+        from garrison.league import run
+
         before, _, after = self.target.rpartition(":")
         for path, member in ((self.target, None), (before, after)):
             if path and (Path(path) / "league.json").is_file():
@@ -210,6 +223,8 @@ class Exploit:
         return both, side, specs.pooled(policy if isinstance(policy, list) else [policy]), _settings(both)
 
     def _of_league(self, league: League, member: str | None) -> tuple[World, str, Policy, dict[str, Any]]:
+        from garrison.league.responses import mixture
+
         side = league.sides[0] if self.side is None else self.side
         league.world.side_agents(side)
         world = specs.with_scripts(league.world, other_side(league.world, side), self.against)
@@ -281,6 +296,8 @@ def _other(world: World) -> str:
 
 
 def _done(now: run.Progress) -> float:
+    from garrison.league import run
+
     return now.round + (run.PHASES.index(now.phase) + now.done) / len(run.PHASES)
 
 

@@ -12,7 +12,7 @@ import tyro
 from garrison.cli.common import log, out, print_json, user_input, waiting
 from garrison.core.policy import Policy
 from garrison.core.world import World
-from garrison.judge import run_report, suites, tables
+from garrison.judge import run_report, tables
 from garrison.judge.evaluate import check_assets, check_seeds
 from garrison.judge.match import EPISODES, SEED
 from garrison.judge.specs import Which, load_run
@@ -46,6 +46,8 @@ class Report:
     """Print the figures as JSON."""
 
     def run(self) -> int:
+        from garrison.judge import suites  # imported late: other commands do not need the world
+
         with user_input():
             check_seeds(self.episodes, self.seed)
             run = directory.load(self.path)

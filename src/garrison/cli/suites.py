@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tyro
 from rich.table import Table
 
 from garrison.cli.common import out, print_json, user_input
-from garrison.judge import suites
 from garrison.judge.suite_tables import distance
-from garrison.judge.suites.distances import distances
-from garrison.judge.suites.suite import Suite
+
+if TYPE_CHECKING:
+    from garrison.judge.suites.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Suites:
     """Print JSON."""
 
     def run(self) -> int:
+        from garrison.judge import suites  # imported late: other commands do not need the world
+
         with user_input():
             chosen = list(suites.SUITES.values()) if self.name is None else [suites.get(self.name)]
         if self.json:
@@ -37,6 +39,8 @@ class Suites:
 
 
 def _facts(suite: Suite) -> dict[str, Any]:
+    from garrison.judge.suites.distances import distances
+
     about = {
         name: getattr(suite, name) for name in ("name", "version", "hash", "purpose", "seed", "episodes")
     }
@@ -57,6 +61,8 @@ def _list(chosen: list[Suite]) -> Table:
 
 
 def _entries(suite: Suite) -> Table:
+    from garrison.judge.suites.distances import distances
+
     view = Table("entry", "family", "weight", "distance from fsm", "options")
     view.title = f"{suite.name} (version {suite.version}, {suite.hash}): {suite.purpose}"
     view.columns[0].no_wrap = True

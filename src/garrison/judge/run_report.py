@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from garrison.core.files import to_json
 from garrison.core.policy import Policy
@@ -12,11 +12,12 @@ from garrison.judge import specs, story
 from garrison.judge.html_report import plots
 from garrison.judge.html_report.page import PageData, levels, page
 from garrison.judge.match import EPISODES, SEED, Match, OnProgress
-from garrison.judge.suites import play as suites
-from garrison.judge.suites.suite import Suite
 from garrison.runs.directory import RunDirectory
 from garrison.training.config import Training, option_texts
 from garrison.training.loaded import LoadedRun
+
+if TYPE_CHECKING:
+    from garrison.judge.suites.suite import Suite
 
 
 def write_report(
@@ -47,6 +48,8 @@ def write_report(
             without assets.
         OSError: if the report cannot be written; found out before anything is played.
     """
+    from garrison.judge.suites import play as suites  # imported late: not every report has one
+
     options = option_texts(training.options)
     world = specs.playable(world, specs.controls(world))
     trained = training.algorithm  # what the run's own policies are called

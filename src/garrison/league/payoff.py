@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from garrison.core.files import parse_object, write
 
@@ -192,6 +191,8 @@ def _level(games: int) -> float:
     """The lower percentile of a 95% interval, moved outwards for few episodes as in garrison.judge.stats."""
     if games < 2:
         return 0.0
+    from scipy import special  # imported late: slow, and most commands do not need it
+
     return float(special.ndtr(special.stdtrit(games - 1, 0.025) * np.sqrt(games / (games - 1))))
 
 

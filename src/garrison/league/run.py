@@ -111,7 +111,7 @@ class League:
         """
         if member.digest not in self.policies and "folder" not in member.origin:
             raise ValueError(
-                f"{member.origin['spec']} is no longer what joined {self.path} as {member.id!r}: its arrays "
+                f"{member.origin['spec']} is not what joined {self.path} as {member.id!r}: its arrays "
                 "differ; restore the run, or start a new league"
             )
         if member.digest not in self.policies:

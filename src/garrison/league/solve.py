@@ -23,7 +23,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linprog
 
 from garrison.core.plugins import did_you_mean
 
@@ -187,6 +186,8 @@ def _nash(payoffs: np.ndarray, other: np.ndarray, start: Mixtures | None) -> Sol
 
 def _maximin(payoffs: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
     """The mixture of rows with the greatest least payoff, that payoff, and the dual: a mixture of columns."""
+    from scipy.optimize import linprog  # imported late: slow, and most commands do not need it
+
     rows, columns = payoffs.shape
     result = linprog(
         np.append(np.zeros(rows), -1.0),
@@ -237,6 +238,8 @@ def _most_even(payoffs: np.ndarray, value: float) -> np.ndarray:
     Linear programs raise the least of the free weights as far as it goes; dual prices tell which weights keep
     it there, and these are fixed.
     """
+    from scipy.optimize import linprog  # imported late: slow, and most commands do not need it
+
     rows, columns = payoffs.shape
     fixed = np.full(rows, np.nan)
     slack = 1e-9 * max(1.0, float(np.abs(payoffs).max()))

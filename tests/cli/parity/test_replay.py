@@ -86,7 +86,7 @@ def test_reading_the_command_line_loads_no_engine():
 class FakeSession:
     """Stands for CybORG: each episode is replayed as the stand-in says, and saved as an empty file."""
 
-    def __init__(self, red, blue, seed, *_):
+    def __init__(self, red, blue, seed, *_, **__):
         self.name = f"{'wrong' if seed == 4 else 'right'}-{seed}.jsonl.gz"
 
     def episode(self):

@@ -341,7 +341,9 @@ def test_worlds_with_equal_banks_are_equal():
 def test_both_sides_keep_the_bank_without_its_reds():
     world = garrison.make("cc4", vary=("reds", "missions"))
     assert world.two_sided().bank.sizes == {"mission": 4}
-    assert garrison.make("cc4", vary="reds").two_sided() == garrison.make("cc4", side="both", red="fsm")
+    assert garrison.make("cc4", vary="reds").two_sided() == garrison.make(
+        "cc4", side="both", red="fsm", red_observation="acts"
+    )
 
 
 @pytest.mark.parametrize(
