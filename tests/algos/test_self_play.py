@@ -111,6 +111,7 @@ def test_mappo_and_recurrent_networks_too(changes):
     assert algorithm.footprint(config, WORLD) > 12 * 3 * 2 * 2 * 4
 
 
+@pytest.mark.slow
 def test_a_run_resumes_bit_by_bit_and_gives_the_policies_of_both_sides(tmp_path):
     settings = SMALL.replace(anneal_lr=False)  # so that shorter trainings begin alike
     training = Training(world="toy/pursuit", algorithm="self-ippo", settings=settings)

@@ -62,6 +62,7 @@ def test_teachers_of_red_are_the_scripts():
     assert garrison.make("cc4", red="random").teachers().keys() == garrison.make("cc4").policies().keys()
 
 
+@pytest.mark.slow
 def test_acts_are_remembered(states):
     """Against a second account in NumPy, of an environment's steps one by one."""
     before, after = jax.tree.map(lambda x: x[0], states)
