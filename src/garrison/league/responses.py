@@ -23,7 +23,7 @@ from garrison import algos
 from garrison.core.opponents import gathered
 from garrison.core.plugins import Plugins
 from garrison.core.policy import Policy
-from garrison.core.sides import one_side
+from garrison.core.sides import one_side, other_side
 from garrison.core.world import World
 from garrison.league import exact
 from garrison.runs import checkpoint
@@ -113,8 +113,8 @@ class Exact:
         exact.game_of(world)
 
     def like(self, world: World, side: str) -> Policy:
-        other = next(name for name in world.sides if name != side)
-        return exact.game_of(world).best_response(side, [world.policies(other)["random"]], [1.0])
+        opponent = world.policies(other_side(world, side))["random"]
+        return exact.game_of(world).best_response(side, [opponent], [1.0])
 
     def respond(self, task: Task) -> Response:
         return Response(
@@ -138,12 +138,11 @@ class Ippo:
         self.iteration = jax.jit(self.algorithm.iteration, donate_argnames="state")
 
     def check(self, world: World) -> None:
-        for side, other in _pairs(world):
-            self.algorithm.check(self.settings, one_side(world, side, world.policies(other)["random"]))
+        for side in world.sides:
+            self.algorithm.check(self.settings, _against_random(world, side))
 
     def like(self, world: World, side: str) -> Policy:
-        other = dict(_pairs(world))[side]
-        played = one_side(world, side, world.policies(other)["random"])
+        played = _against_random(world, side)
         first = partial(self.algorithm.init, self.settings)
         return self.algorithm.policy(jax.eval_shape(first, played, jax.random.key(0)), played)
 
@@ -172,9 +171,8 @@ class Ippo:
         return Response(self.algorithm.policy(state, world), steps, curve)
 
 
-def _pairs(world: World) -> list[tuple[str, str]]:
-    first, second = world.sides
-    return [(first, second), (second, first)]
+def _against_random(world: World, side: str) -> World:
+    return one_side(world, side, world.policies(other_side(world, side))["random"])
 
 
 def _network(parent: Any, fresh: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from garrison import algos
 from garrison.core.plugins import did_you_mean
@@ -50,24 +51,21 @@ _TASK = {
     "contractor": "leave_out",
     "rewards": "cause",
 }
-_RECIPE = IPPO(
-    total_steps=5_748_480,
-    num_envs=16,
-    epochs=4,
-    minibatches=8,
-    network="entity",
-    activation="relu",
-    hidden_sizes=(48, 48),
-    decisions_only=True,
-    decision_share=0.56,
-    pieces=16,
-    learning_rate=7.5e-4,
-    gae_lambda=0.97,
-    entropy_coef=0.005,
-    entropy_end=0.0,
-    reward_memory=0.9,
-    critic_observation="true",
-)
+_LEARNER: dict[str, Any] = {
+    "epochs": 4,
+    "minibatches": 8,
+    "network": "entity",
+    "activation": "relu",
+    "hidden_sizes": (48, 48),
+    "decisions_only": True,
+    "decision_share": 0.56,
+    "learning_rate": 7.5e-4,
+    "gae_lambda": 0.97,
+    "entropy_coef": 0.005,
+    "entropy_end": 0.0,
+    "reward_memory": 0.9,
+}
+_RECIPE = IPPO(total_steps=5_748_480, num_envs=16, pieces=16, critic_observation="true", **_LEARNER)
 
 #: What red sees, and how it learns (docs/red.md).
 _RED = {"side": "red", "red_observation": "acts"}
@@ -150,22 +148,7 @@ PRESET_TABLE: dict[str, Preset] = {
             | {"red_observation": "acts"},
             algorithm="self-ippo",
             settings=SELF_IPPO(
-                total_steps=3_000_000,
-                num_envs=24,
-                epochs=4,
-                minibatches=8,
-                network="entity",
-                activation="relu",
-                hidden_sizes=(48, 48),
-                decisions_only=True,
-                decision_share=0.56,
-                pieces=8,
-                learning_rate=7.5e-4,
-                gae_lambda=0.97,
-                entropy_coef=0.005,
-                entropy_end=0.0,
-                reward_memory=0.9,
-                other=("decision_share=0.4",),
+                total_steps=3_000_000, num_envs=24, pieces=8, other=("decision_share=0.4",), **_LEARNER
             ),
         ),
         "Both sides of CAGE Challenge 4 learn at once.",

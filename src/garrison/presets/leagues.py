@@ -26,7 +26,18 @@ _TOY = {
     "minibatches": 2,
 }
 #: Plain networks for both sides of cc4; attackers decide in few steps, so these alone are learned from.
-_CC4 = {"learning_rate": 1e-3, "decisions_only": True, "minibatches": 4, "epochs": 2}
+_CC4 = Config(
+    world="cc4",
+    rows=("idle", "reactive", "guard"),
+    columns=("fsm", "discovery"),
+    held_out_rows=("firewall",),
+    held_out_columns=("random_select",),
+    rounds=8,
+    anchor="reactive",
+    high=0.0,
+    training={"learning_rate": 1e-3, "decisions_only": True, "minibatches": 4, "epochs": 2},
+)
+_LARGE = _CC4.changed(total_steps=3_000_000, num_envs=256, minibatches=16)
 
 LEAGUES: dict[str, LeaguePreset] = {
     "league-smoke": LeaguePreset(
@@ -48,51 +59,17 @@ LEAGUES: dict[str, LeaguePreset] = {
         "Chosen for speed.",
     ),
     "league-small": LeaguePreset(
-        Config(
-            world="cc4",
-            options={"steps": 100},
-            rows=("idle", "reactive", "guard"),
-            columns=("fsm", "discovery"),
-            held_out_rows=("firewall",),
-            held_out_columns=("random_select",),
-            rounds=4,
-            anchor="reactive",
-            high=0.0,
-            training={**_CC4, "total_steps": 150_000, "num_envs": 16},
-            blocks=32,
-        ),
+        _CC4.changed(options={"steps": 100}, rounds=4, blocks=32, total_steps=150_000, num_envs=16),
         "PSRO on short episodes of CAGE Challenge 4, for two CPU cores.",
         "Lanctot et al. 2017; sizes for two CPU cores; learning rate of the preset mlp. Not tuned.",
     ),
     "league-cc4": LeaguePreset(
-        Config(
-            world="cc4",
-            rows=("idle", "reactive", "guard"),
-            columns=("fsm", "discovery"),
-            held_out_rows=("firewall",),
-            held_out_columns=("random_select",),
-            rounds=8,
-            anchor="reactive",
-            high=0.0,
-            matchmaking="mix",
-            training={**_CC4, "total_steps": 3_000_000, "num_envs": 256, "minibatches": 16},
-        ),
+        _LARGE.changed(matchmaking="mix"),
         "Whole episodes of CAGE Challenge 4, half PFSP and half PSRO, for an accelerator.",
         "Vinyals et al. 2019 (PFSP), Lanctot et al. 2017 (PSRO); steps of cc4-ippo. Not tuned.",
     ),
     "alphastar": LeaguePreset(
-        Config(
-            world="cc4",
-            rows=("idle", "reactive", "guard"),
-            columns=("fsm", "discovery"),
-            held_out_rows=("firewall",),
-            held_out_columns=("random_select",),
-            rounds=8,
-            anchor="reactive",
-            high=0.0,
-            roles=True,
-            training={**_CC4, "total_steps": 3_000_000, "num_envs": 256, "minibatches": 16},
-        ),
+        _LARGE.changed(roles=True),
         "A main agent, a main exploiter and a league exploiter per side, for an accelerator.",
         "Vinyals et al. 2019: shares of matches, the 70% rule for snapshots, restarts. Not tuned.",
     ),

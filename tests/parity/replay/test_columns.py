@@ -4,35 +4,19 @@ They are the first steps of what ``garrison parity record --column NAME --brief 
 base game has recordings of its own (``test_replay.py``).
 """
 
-import io
-import json
-import lzma
-import tarfile
-from pathlib import Path
-from typing import Any
-
 import pytest
+from recorded_episodes import recorded
 
-from garrison.parity.recording import trace
 from garrison.parity.replay.replay import engine, replay
 from garrison.worlds.cc4.columns import COLUMNS
 
-PATH = Path(__file__).parents[2] / "data" / "columns.tar.xz"
 STEPS = {"constant": 40, "phishing": 80, "stealthy": 80, "aggressive": 100}
 
 
 @pytest.fixture(scope="module")
 def episodes():
     """The recordings by column."""
-    with tarfile.open(fileobj=io.BytesIO(lzma.decompress(PATH.read_bytes()))) as files:
-        parts: dict[str, Any] = {member.name: files.extractfile(member) for member in files}
-        texts = {name: file.read().decode() for name, file in parts.items()}
-
-    def opened(name, text):
-        lines = text.splitlines()
-        return trace.opened(Path(name), lambda: ((i, json.loads(line)) for i, line in enumerate(lines, 1)))
-
-    return {name.partition("-")[0]: opened(name, text) for name, text in texts.items()}
+    return recorded("columns.tar.xz")
 
 
 def test_there_is_an_episode_of_each_column(episodes):

@@ -3,36 +3,20 @@
 They are made by ``garrison parity record --brief --steps 260 --green sleep``.
 """
 
-import io
-import json
-import lzma
-import tarfile
 from collections import Counter
-from pathlib import Path
-from typing import Any
 
 import pytest
+from recorded_episodes import recorded
 
-from garrison.parity.recording import trace
 from garrison.parity.replay.replay import engine, replay
 from garrison.worlds.cc4 import reds
 from garrison.worlds.cc4.agents import failures
-
-PATH = Path(__file__).parents[2] / "data" / "reds.tar.xz"
 
 
 @pytest.fixture(scope="module")
 def episodes():
     """The recordings by red."""
-    with tarfile.open(fileobj=io.BytesIO(lzma.decompress(PATH.read_bytes()))) as files:
-        parts: dict[str, Any] = {member.name: files.extractfile(member) for member in files}
-        texts = {name: file.read().decode() for name, file in parts.items()}
-
-    def opened(name, text):
-        lines = text.splitlines()
-        return trace.opened(Path(name), lambda: ((i, json.loads(line)) for i, line in enumerate(lines, 1)))
-
-    return {name.partition("-")[0]: opened(name, text) for name, text in texts.items()}
+    return recorded("reds.tar.xz")
 
 
 def test_there_is_an_episode_of_each_red(episodes):

@@ -42,12 +42,14 @@ class JaxMARLWorld(World):
     end: str = "terminated"
     steps: int | None = None
     env: MultiAgentEnv = field(init=False, repr=False, compare=False)
+    _state_size: int = field(init=False, repr=False, compare=False)  # of ``world_state``; 0: there is none
 
     version = jaxmarl.__version__
 
     def __post_init__(self) -> None:
         if self.id not in jaxmarl.registered_envs:
-            raise ValueError(f"JaxMARL has no environment {self.id!r}; it has: {_ids()}")
+            ids = ", ".join(sorted(jaxmarl.registered_envs))
+            raise ValueError(f"JaxMARL has no environment {self.id!r}; it has: {ids}")
         if self.end not in ENDS:
             raise ValueError(f"end is {self.end!r}; it must be one of {', '.join(ENDS)}")
         env = jaxmarl.make(self.id, **dict(self.options))
@@ -62,6 +64,8 @@ class JaxMARLWorld(World):
             if not hasattr(env.observation_space(agent), "shape"):
                 raise ValueError(f"agent {agent!r} of {self.id!r} observes no array; a world needs one")
         object.__setattr__(self, "env", env)
+        obs, _ = jax.eval_shape(env.reset, jax.random.key(0))
+        object.__setattr__(self, "_state_size", math.prod(obs[STATE].shape) if STATE in obs else 0)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy makes its own environment: not all of JaxMARL's can be copied."""
@@ -97,11 +101,6 @@ class JaxMARLWorld(World):
     @property
     def global_state_kinds(self) -> tuple[str, ...]:  # type: ignore[override]
         return ("concat", "world") if self._state_size else ("concat",)
-
-    @property
-    def _state_size(self) -> int:
-        obs, _ = jax.eval_shape(self.env.reset, jax.random.key(0))
-        return math.prod(obs[STATE].shape) if STATE in obs else 0
 
     def global_state_size(self, kind: str = "concat") -> int:
         return self._state_size if kind == "world" and self._state_size else super().global_state_size(kind)
@@ -173,7 +172,3 @@ def make_world(id: str, end: str = "terminated", steps: int | None = None, **opt
 def _typed(env: Any) -> Any:
     """A state whose arrays have their types for good, so that each step's program serves the next."""
     return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, leaf.dtype), env)
-
-
-def _ids() -> str:
-    return ", ".join(sorted(jaxmarl.registered_envs))

@@ -13,6 +13,7 @@ from typing import Any
 from garrison.core.plugins import did_you_mean
 from garrison.judge.suites.published import COMPETITION
 from garrison.judge.suites.suite import Entry, Suite
+from garrison.worlds.cc4 import banks
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.columns import COLUMNS
 
@@ -48,15 +49,8 @@ _ALL = (
         episodes=_EPISODES,
         entries=(
             Entry("fsm", "fsm", {"red": "fsm"}),
-            _mission(3, 3, 1),
-            _mission(1, 3, 3),
-            _mission(3, 1, 3),
-            _mission(5, 1, 1),
-            _mission(1, 5, 1),
-            _mission(1, 1, 5),
-            _starts(100, 300),
-            _starts(200, 400),
-            _starts(150, 250),
+            *(_mission(*factors) for factors in (*banks.ANTI[1:], *banks.SINGLE[1:])),
+            *(_starts(*steps) for steps in banks.STARTS[1:]),
         ),
     ),
     Suite(
@@ -67,7 +61,7 @@ _ALL = (
         episodes=_EPISODES,
         entries=(
             *_reds(("cia_c", "aggressive", "target_a", "degrader"), _FAMILIES),
-            _mission(2, 1, 4),
+            _mission(*banks.HELD_OUT_MISSIONS[0]),
         ),
     ),
     Suite(
@@ -82,10 +76,8 @@ _ALL = (
                  "target_a_op", "target_a_re", "target_b_op", "target_b_re", "failure_tracker", "combined"),
                 _FAMILIES,
             ),
-            _mission(4, 2, 1),
-            _mission(1, 4, 2),
-            _starts(120, 380),
-            _starts(180, 280),
+            *(_mission(*factors) for factors in banks.HELD_OUT_MISSIONS[1:]),
+            *(_starts(*steps) for steps in banks.HELD_OUT_STARTS),
         ),
     ),
     Suite(
@@ -96,7 +88,7 @@ _ALL = (
         episodes=_EPISODES,
         entries=(
             Entry("fsm", "fsm", {"red": "fsm"}),
-            *_reds(_CIA, {}, op_zone_servers=3, red_sees_roles=1),  # its mean is over four reds,
+            *_reds(_CIA, {}, op_zone_servers=3, red_sees_roles=1),  # its mean is over four reds
         ),
     ),
     Suite(
