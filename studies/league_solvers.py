@@ -115,15 +115,9 @@ def _league(config: Config) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         league = run.create(Path(folder) / "league", config)
         league.run()
-        known = {
-            side: {one.id: league.policy(one) for one in own} for side, own in league.state.members.items()
-        }
         convs = []
-        for row in league.rounds():
-            mixed = [
-                ([known[side][name] for name in row["mixtures"][side]], list(row["mixtures"][side].values()))
-                for side in league.sides
-            ]
+        for number in range(len(league.rounds())):
+            mixed = [league.mixture(side, number) for side in league.sides]
             conv = exact.nash_conv(exact.game_of(league.world), league.sides, mixed[0], mixed[1])
             convs.append(max(0.0, conv))  # rounding of single precision may be below 0
         members = [sum(len(own) for own in row["mixtures"].values()) for row in league.rounds()]

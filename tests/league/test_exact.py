@@ -117,12 +117,7 @@ def test_psro_with_learned_responses_comes_near_the_equilibrium_of_kuhn_poker(tm
     )
     league = run.create(tmp_path / "league", config)
     league.run()
-    mixtures = []
-    for side in league.sides:
-        weights = league.rounds()[-1]["mixtures"][side]
-        known = {one.id: league.policy(one) for one in league.state.members[side]}
-        mixtures.append(([known[name] for name in weights], list(weights.values())))
-    assert exact.nash_conv(league.world, league.sides, *mixtures) < 0.15
+    assert exact.nash_conv(league.world, league.sides, *map(league.mixture, league.sides)) < 0.15
 
 
 def test_policies_that_do_not_say_their_probabilities_are_named():

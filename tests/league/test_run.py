@@ -39,15 +39,9 @@ def actions(league, side):
     return ["rps"[int(np.argmax(table[0]))] if table is not None else "r" for table in tables]
 
 
-def mixture(league, side):
-    weights = league.rounds()[-1]["mixtures"][side]
-    known = {one.id: league.policy(one) for one in league.state.members[side]}
-    return [known[name] for name in weights], list(weights.values())
-
-
 def conv(league):
     sides = league.sides
-    return exact.nash_conv(league.world, sides, *(mixture(league, side) for side in sides))
+    return exact.nash_conv(league.world, sides, *map(league.mixture, sides))
 
 
 def test_psro_finds_rock_paper_scissors(tmp_path):

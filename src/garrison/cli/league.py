@@ -234,11 +234,7 @@ class Exploit:
             if member not in known:
                 raise ValueError(f"{league.path} has no member {member!r} of {side}: {', '.join(known)}")
             return world, side, league.policy(known[member]), settings
-        if not (rounds := league.rounds()):
-            raise ValueError(f"{league.path} has no complete round yet: it has no mixture")
-        weights = rounds[-1]["mixtures"][side]
-        policy = mixture([league.policy(known[name]) for name in weights], list(weights.values()))
-        return world, side, policy, settings
+        return world, side, mixture(*league.mixture(side)), settings
 
     def _known(self, world: World, other: str) -> dict[str, Policy]:
         view = specs.side_view(world, other)

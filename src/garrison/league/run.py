@@ -218,6 +218,17 @@ class League:
         path = self.path / "rounds.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
+    def mixture(self, side: str, number: int = -1) -> tuple[list[Policy], list[float]]:
+        """The policies of a side in the mixture of a complete round, by default the last, and their weights.
+
+        Raises ``ValueError`` before the first round is complete, and as :meth:`policy`.
+        """
+        if not (rounds := self.rounds()):
+            raise ValueError(f"{self.path} has no complete round yet: it has no mixture")
+        weights = rounds[number]["mixtures"][side]
+        known = {one.id: one for one in self.state.members[side]}
+        return [self.policy(known[name]) for name in weights], list(weights.values())
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         with (self.path / "lock").open("a") as file:
