@@ -2,13 +2,16 @@
 
 JAX writes entries of its compilation cache in place, so that processes which share a folder can read half
 of one, and a run that is killed leaves half of one behind. Here each process has a folder of its own, filled
-with hard links to the entries that are there already; its new ones are linked back when it ends in order.
+with hard links to the entries that are there already. After each file of tests its new ones are linked back
+and those of the other processes taken.
 """
 
 import contextlib
+import gc
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent))  # for modules that tests share
@@ -22,6 +25,9 @@ compile_quickly()
 check_calls()
 
 CACHE = Path(__file__).parents[1] / ".cache" / "jax"
+#: Linux allows a process 65,530 mappings of memory. Each compiled program takes some, and XLA needs more.
+MAPPINGS = Path("/proc/self/maps")
+MANY_MAPPINGS = 30_000
 own_cache = pytest.StashKey[tempfile.TemporaryDirectory]()
 
 
@@ -37,11 +43,27 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    _link_all(Path(session.stash[own_cache].name), CACHE)
     session.stash[own_cache].cleanup()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """After a file of tests: share its compiled programs, and forget all of them once they are many."""
+    yield
+    if nextitem is not None and nextitem.path == item.path:
+        return
+    own = Path(item.session.stash[own_cache].name)
+    _link_all(own, CACHE)
+    _link_all(CACHE, own)
+    if MAPPINGS.exists():
+        with MAPPINGS.open("rb") as mappings:
+            many = sum(1 for _ in mappings) > MANY_MAPPINGS
+        if many:
+            jax.clear_caches()
+            gc.collect()
+
+
 def _link_all(source: Path, target: Path) -> None:
-    for entry in source.iterdir():
-        with contextlib.suppress(FileExistsError):  # there already, or just now by another process
-            os.link(entry, target / entry.name)
+    for name in set(os.listdir(source)) - set(os.listdir(target)):
+        with contextlib.suppress(FileExistsError):  # just now, by another process
+            os.link(source / name, target / name)
