@@ -39,6 +39,7 @@ _BUILT_IN = {
     "toy/signal": "garrison.worlds.toy.teams:Signal",
     "toy/shares": "garrison.worlds.toy.teams:Shares",
     "toy/cliff": "garrison.worlds.toy.games:Cliff",
+    "toy/repeated": "garrison.worlds.toy.games:Repeated",
     "toy/pursuit": "garrison.worlds.toy.probes:Pursuit",
     "toy/network": "garrison.worlds.toy.network:Network",
     "toy/matrix": "garrison.worlds.toy.matrix:make",

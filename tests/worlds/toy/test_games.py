@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from garrison.worlds.toy.games import Cliff, Climb, MaskNext, Sizes, TwoStep
+from garrison.worlds.toy.games import Cliff, Climb, MaskNext, Repeated, Sizes, TwoStep
 from garrison.worlds.toy.probes import ProbeState
 
 KEY = jax.random.key(0)
@@ -87,3 +87,32 @@ def test_a_wrong_step_falls_off_the_cliff():
 def test_a_cliff_without_a_way_is_refused():
     with pytest.raises(ValueError, match="states of world 'toy/cliff' is 0; it must be at least 1"):
         Cliff(states=0)
+
+
+@pytest.mark.parametrize(
+    ("game", "pairs"),
+    [
+        ("climbing", {(0, 0): 11, (0, 1): -30, (1, 0): -30, (1, 1): 7, (2, 1): 6, (2, 2): 5, (0, 2): 0}),
+        ("penalty", {(0, 2): 10, (2, 0): 10, (1, 1): 2, (0, 0): -50, (2, 2): -50, (0, 1): 0}),
+    ],
+)
+def test_both_are_paid_by_the_table_in_each_round(game, pairs):
+    world = Repeated(game=game, penalty=-50, rounds=2)
+    for actions, paid in pairs.items():
+        for time, over in ((0, False), (1, True)):
+            step = world.step(KEY, state(time=time), jnp.asarray(actions, jnp.int32))[2]
+            assert step.reward.tolist() == [paid, paid]
+            assert bool(step.terminated) == over
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"game": "climb"}, r"no game 'climb' \(did you mean 'climbing'\?\); games: climbing, penalty"),
+        ({"penalty": 1.0}, "penalty of world 'toy/repeated' is 1.0; it must be at most 0"),
+        ({"rounds": 0}, "rounds of world 'toy/repeated' is 0; it must be at least 1"),
+    ],
+)
+def test_games_that_cannot_be_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        Repeated(**options)

@@ -34,6 +34,7 @@ GOLDEN = {
     ("toy/signal", "1"): "28522a7775678269",
     ("toy/shares", "1"): "f28b7a2f02b210d9",
     ("toy/cliff", "1"): "4a09a971e8f9f630",
+    ("toy/repeated", "1"): "9a18a0beb4bb82f4",
     ("toy/truncation", "1"): "b40bcffb9f371f61",
     ("toy/value", "1"): "de865c78beeb3b00",
 }

@@ -7,6 +7,7 @@
 | ``toy/mask_next`` | value ``gamma`` before the mask | targets know the next mask |
 | ``toy/sizes`` | return 1 | agents of different sizes: padding counts nowhere |
 | ``toy/cliff`` | return 1 in few gradient steps | replay prefers what surprised |
+| ``toy/repeated`` | - | the games of Claus and Boutilier, on which libraries are compared |
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from garrison.core.plugins import did_you_mean
 from garrison.core.policy import Actions, Mask, Obs
 from garrison.core.typing import Array, PRNGKeyArray, Shaped
 from garrison.core.world import Step
@@ -174,3 +176,50 @@ class Cliff(Probe):
 
     def _right(self, state: ProbeState, actions: Array) -> Array:
         return actions == state.time % 2
+
+
+@dataclass(frozen=True)
+class Repeated(Probe):
+    """A game of Claus and Boutilier 1998, ``rounds`` times. Both agents get what their actions pay.
+
+    ``climbing`` pays 11 for the first actions, 7 for the second, 5 for the third, but as little as -30 where
+    only one of them plays the first. ``penalty`` pays 10 where one plays the first and the other the third,
+    2 for the second actions, and ``penalty`` where both play the first or both the third. Agents see nothing.
+    Raises ``ValueError`` for another game, a ``penalty`` above 0, and ``rounds`` below 1.
+    """
+
+    game: str = "climbing"
+    penalty: float = -25.0
+    rounds: int = 25
+
+    name = "toy/repeated"
+    agents = ("one", "other")
+    actions = ("first", "second", "third")
+
+    def __post_init__(self) -> None:
+        if self.game not in self.payoffs:
+            known = tuple(self.payoffs)
+            close = did_you_mean(self.game, known)
+            raise ValueError(f"world {self.name!r}: no game {self.game!r}{close}; games: {', '.join(known)}")
+        if self.penalty > 0:
+            raise ValueError(f"penalty of world {self.name!r} is {self.penalty}; it must be at most 0")
+        if self.rounds < 1:
+            raise ValueError(f"rounds of world {self.name!r} is {self.rounds}; it must be at least 1")
+
+    @property
+    def max_steps(self) -> int:
+        return self.rounds
+
+    def reward(self, state: ProbeState, actions: Actions) -> Shaped[Array, "agent"]:
+        payoffs = jnp.asarray(self.payoffs[self.game], jnp.float32)
+        paid = payoffs.at[actions[0], actions[1]].get(mode="fill", fill_value=0.0)
+        return jnp.tile(paid, self.num_agents)
+
+    @property
+    def payoffs(self) -> dict[str, tuple[tuple[float, ...], ...]]:
+        """What each game pays, ``[action of one][action of the other]``."""
+        worst = self.penalty
+        return {
+            "climbing": ((11, -30, 0), (-30, 7, 0), (0, 6, 5)),
+            "penalty": ((worst, 0, 10), (0, 2, 0), (10, 0, worst)),
+        }
