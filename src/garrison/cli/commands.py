@@ -32,6 +32,7 @@ from garrison.cli.runs import Runs
 from garrison.cli.suites import Suites
 from garrison.cli.sweep import Sweep
 from garrison.cli.train import Resume, Train
+from garrison.cli.view import View
 from garrison.cli.worlds import Worlds
 
 Parity = (
@@ -58,6 +59,7 @@ Command = (
     | Annotated[Runs, tyro.conf.subcommand("runs")]
     | Annotated[Evaluate, tyro.conf.subcommand("eval")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
+    | Annotated[View, tyro.conf.subcommand("view")]
     | Annotated[Analyze, tyro.conf.subcommand("analyze")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[League, tyro.conf.subcommand("league", description="Train both sides against each other.")]

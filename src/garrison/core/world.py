@@ -37,6 +37,7 @@ from garrison.core.policy import (
     members_of,
     observation_of,
 )
+from garrison.core.scene import Happening, Look, Scene
 from garrison.core.struct import Struct
 from garrison.core.typing import Array, Bool, Float32, Integer, PRNGKeyArray
 
@@ -314,6 +315,18 @@ class World(ABC):
     def narrate(self, state: State, actions: Any, after: State, step: Step) -> list[str]:
         """What happened in one step of one environment, a line per event, for people."""
         raise NotImplementedError(f"world {self.name!r} does not narrate its steps")
+
+    def scene(self, state: State) -> Scene:
+        """Places and hosts of the episode of a state, in NumPy, of one environment, for viewers."""
+        raise NotImplementedError(f"world {self.name!r} cannot be drawn")
+
+    def look(self, state: State) -> Look:
+        """What can be seen in a state, in NumPy, of one environment, for viewers."""
+        raise NotImplementedError(f"world {self.name!r} cannot be drawn")
+
+    def happenings(self, state: State, actions: Any, after: State, step: Step) -> list[Happening]:
+        """What viewers point out in one step, in NumPy, of one environment; nothing by default."""
+        return []
 
     # ------------------------------------------------------------ derived
 

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 from garrison.core import opponents
 from garrison.core.entities import Entities
 from garrison.core.policy import Mask, Obs, Policy
+from garrison.core.scene import Happening, Look, Scene
 from garrison.core.spaces import check_actions
 from garrison.core.struct import Struct
 from garrison.core.typing import Array, Bool, Float32, Int32, Integer, Key, PRNGKeyArray
@@ -153,6 +154,15 @@ class Wrapper(World):
 
     def narrate(self, state: State, actions: Any, after: State, step: Step) -> list[str]:
         return self.world.narrate(self.inner(state), actions, self.inner(after), step)
+
+    def scene(self, state: State) -> Scene:
+        return self.world.scene(self.inner(state))
+
+    def look(self, state: State) -> Look:
+        return self.world.look(self.inner(state))
+
+    def happenings(self, state: State, actions: Any, after: State, step: Step) -> list[Happening]:
+        return self.world.happenings(self.inner(state), actions, self.inner(after), step)
 
 
 class _InnerBehavior:

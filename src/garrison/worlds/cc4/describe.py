@@ -16,10 +16,10 @@ from garrison.worlds.cc4.events import Events
 def blue_action_labels(agent: int) -> list[str]:
     """One label per action in index order; on hosts that do not exist they are masked (§7.1)."""
     rows = T.BLUE_ACTIONS[agent, : T.BLUE_ACTION_COUNTS[agent]]
-    return [_blue_action_label(*(int(x) for x in row)) for row in rows]
+    return [blue_action_label(*(int(x) for x in row)) for row in rows]
 
 
-def _blue_action_label(kind: int, host: int, source: int, target: int) -> str:
+def blue_action_label(kind: int, host: int, source: int, target: int) -> str:
     """Label of a decoded blue action, such as ``"Restore office_network_subnet_server_host_0"``."""
     name = T.BLUE_NAMES[kind]
     if host != T.NO_HOST:
@@ -54,7 +54,7 @@ def blue_observation_labels(agent: int, contract: str = "stock") -> list[str]:
     return labels
 
 
-def _red_action_label(kind: int, host: int, subnet: int) -> str:
+def red_action_label(kind: int, host: int, subnet: int) -> str:
     """Label of a red action, such as ``"Impact office_network_subnet_server_host_0"``."""
     if kind in (T.Red.SLEEP, T.Red.INVALID):
         return T.RED_NAMES[kind]
@@ -64,7 +64,7 @@ def _red_action_label(kind: int, host: int, subnet: int) -> str:
 def red_action_labels(agent: int, scripts: Sequence[str] = ()) -> list[str]:
     """One label per action of a red agent in index order (:mod:`red_view`), scripts last."""
     rows = red_view.ACTIONS[agent, : red_view.ACTION_COUNTS[agent]]
-    listed = [_red_action_label(*(int(x) for x in row)) for row in rows]
+    listed = [red_action_label(*(int(x) for x in row)) for row in rows]
     return listed + [f"Script {name}" for name in scripts]
 
 
@@ -148,10 +148,10 @@ def _busy(state: Any) -> dict[str, Any]:
     for b, name in enumerate(T.BLUE_AGENTS):
         if state.blue_ticks[b]:
             row = (int(x) for x in T.BLUE_ACTIONS[b, state.blue_action[b]])
-            busy[name] = {"action": _blue_action_label(*row), "ticks_left": int(state.blue_ticks[b])}
+            busy[name] = {"action": blue_action_label(*row), "ticks_left": int(state.blue_ticks[b])}
     for r, name in enumerate(T.RED_AGENTS):
         if state.red_ticks[r]:
-            label = _red_action_label(state.red_kind[r], state.red_host[r], state.red_subnet[r])
+            label = red_action_label(state.red_kind[r], state.red_host[r], state.red_subnet[r])
             busy[name] = {"action": label, "ticks_left": int(state.red_ticks[r])}
     return busy
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from garrison.core.entities import Entities
 from garrison.core.policy import Actions, Mask, Obs, Policy
+from garrison.core.scene import Happening, Look, Scene
 from garrison.core.spaces import check_actions
 from garrison.core.struct import Struct
 from garrison.core.typing import Array, Bool, Float32, Int, Integer, PRNGKeyArray, Shaped, UInt16
@@ -415,6 +416,21 @@ class Simulation(World):
         from garrison.worlds.cc4 import describe
 
         return describe.event_lines(state, after, step.info["events"])
+
+    def scene(self, state: Episode) -> Scene:
+        from garrison.worlds.cc4 import scene
+
+        return scene.scene(state)
+
+    def look(self, state: Episode) -> Look:
+        from garrison.worlds.cc4 import scene
+
+        return scene.look(state)
+
+    def happenings(self, state: Episode, actions: Any, after: Episode, step: Step) -> list[Happening]:
+        from garrison.worlds.cc4 import scene
+
+        return scene.happenings(state, after, step.info["events"])
 
     # ------------------------------------------------------------ what differs by the sides that act
 

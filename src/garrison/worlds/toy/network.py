@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.core.policy import Actions, Mask, Obs
+from garrison.core.scene import Happening, Host, Look, Mark, Order, Scene, Zone
 from garrison.core.spaces import check_actions
 from garrison.core.struct import Struct
 from garrison.core.typing import Array, Bool, Float32, Int32, PRNGKeyArray, UInt8
@@ -228,6 +229,37 @@ class Network(World):
         return lines + [
             f"{host} is {'infected' if now else 'clean again'}" for host, was, now in changes if was != now
         ]
+
+    def scene(self, state: NetworkState) -> Scene:
+        owners = {host: agent for agent, hosts in zip(self.agents, GUARDED, strict=True) for host in hosts}
+        zones = [Zone(host, host, (place, 0), owners[place]) for place, host in enumerate(HOSTS)]
+        hosts = [Host(host, host, place, "server") for place, host in enumerate(HOSTS)]
+        links = [(int(a), int(b)) for a, b in np.argwhere(np.triu(NEIGHBORS))]
+        views = {
+            "true": (Mark("I", "infected", "danger"),),
+            "blue": (Mark("C", "found infected", "danger"), Mark("A", "an alert", "warning")),
+        }
+        happenings = {"infected": ("infected", "danger"), "clean": ("clean again", "calm")}
+        return Scene(zones, hosts, links, views, happenings)
+
+    def look(self, state: NetworkState) -> Look:
+        def letters(**masks: Any) -> dict[int, str]:
+            found = {h: "".join(x for x, mask in masks.items() if mask[h]) for h in range(len(HOSTS))}
+            return {host: text for host, text in found.items() if text}
+
+        marks = {"true": letters(I=state.infected), "blue": letters(C=state.confirmed, A=state.alert)}
+        orders = [
+            Order(agent, "restore", None, 1)
+            for agent, busy in zip(self.agents, state.busy, strict=True)
+            if busy
+        ]
+        return Look(0, marks, (), orders)
+
+    def happenings(
+        self, state: NetworkState, actions: Any, after: NetworkState, step: Step
+    ) -> list[Happening]:
+        was, now = np.asarray(state.infected), np.asarray(after.infected)
+        return [Happening("infected" if now[h] else "clean", int(h)) for h in np.flatnonzero(was != now)]
 
     def _infections(self, draws: Draws, infected: Array) -> Array:
         neighbors = (NEIGHBORS & infected[None]).sum(1)

@@ -1,0 +1,127 @@
+"""From a played episode to a replay."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+import garrison
+from garrison.core.scene import Look, Scene
+from garrison.core.world import World
+from garrison.judge.evaluate import Recording, length_of
+from garrison.view.replay import FORMAT, VERSION, Replay
+
+
+def record(
+    world: World,
+    recording: Recording,
+    policy: str,
+    *,
+    against: str | None = None,
+    seed: int | None = None,
+    options: dict[str, Any] | None = None,
+) -> Replay:
+    """The replay of a recorded episode.
+
+    Args:
+        world: in which it was recorded.
+        recording: of :func:`garrison.evaluate` with ``record``.
+        policy: name of who played.
+        against: name of the opponent; None for the world's own.
+        seed: of the episode.
+        options: of the world.
+
+    Raises:
+        NotImplementedError: if the world cannot be drawn.
+    """
+    length = length_of(recording)
+    steps = jax.tree.map(lambda x: np.asarray(x[:length]), recording)
+    first = _at(steps.state, 0)
+    scene = world.scene(first)
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "garrison": garrison.__version__,
+        "world": world.name,
+        "world_version": world.version,
+        "options": options or {},
+        "policy": policy,
+        "against": against,
+        "seed": seed,
+        "agents": list(world.agents),
+        **_drawn(scene),
+    }
+    ticks = tuple(_ticks(world, steps, length))
+    rewards = np.asarray(steps.step.team_reward, np.float64)
+    return Replay(header, ticks, {"end": True, "steps": length, "return": _short(rewards.sum())})
+
+
+def _drawn(scene: Scene) -> dict[str, Any]:
+    return {
+        "zones": [dataclasses.asdict(zone) | {"at": list(zone.at)} for zone in scene.zones],
+        "hosts": [dataclasses.asdict(host) for host in scene.hosts],
+        "links": [list(pair) for pair in scene.links],
+        "views": {view: [dataclasses.asdict(mark) for mark in marks] for view, marks in scene.views.items()},
+        "happenings": {
+            kind: {"meaning": meaning, "tone": tone} for kind, (meaning, tone) in scene.happenings.items()
+        },
+    }
+
+
+def _ticks(world: World, steps: Recording, length: int) -> Iterator[dict[str, Any]]:
+    look = world.look(_at(steps.state, 0))
+    yield _tick(0, None, look)
+    for t in range(length):
+        now = _at(steps, t)
+        before, look = look, world.look(now.after)
+        tick = _tick(t + 1, before, look)
+        tick["reward"] = _short(np.asarray(now.step.team_reward))
+        parts = {name: _short(part.sum()) for name, part in now.step.info.get("reward_parts", {}).items()}
+        tick["parts"] = {name: part for name, part in parts.items() if part}
+        tick["actions"] = np.asarray(now.actions).tolist()
+        found = world.happenings(now.state, now.actions, now.after, now.step)
+        tick["happened"] = [[one.kind, one.host] for one in found]
+        try:
+            tick["lines"] = world.narrate(now.state, now.actions, now.after, now.step)
+        except NotImplementedError:
+            tick["lines"] = []
+        for name in ("parts", "happened", "lines"):
+            if not tick[name]:
+                del tick[name]
+        yield tick
+
+
+def _tick(t: int, before: Look | None, look: Look) -> dict[str, Any]:
+    """What can be seen at tick ``t``, as differences from the tick before."""
+    tick: dict[str, Any] = {"t": t, "phase": look.phase}
+    marks = {}
+    for view, now in look.marks.items():
+        was = before.marks[view] if before else {}
+        changed = {host: now.get(host, "") for host in {*was, *now} if was.get(host) != now.get(host)}
+        if changed:
+            marks[view] = {str(host): changed[host] for host in sorted(changed)}
+    if marks:
+        tick["marks"] = marks
+    if before is None or list(before.blocks) != list(look.blocks):
+        tick["blocks"] = [list(pair) for pair in look.blocks]
+    orders = _orders(look)
+    if before is None or _orders(before) != orders:
+        tick["orders"] = orders
+    return tick
+
+
+def _orders(look: Look) -> list[list[Any]]:
+    return [[one.agent, one.label, one.host, one.steps] for one in look.orders]
+
+
+def _at(tree: Any, t: int) -> Any:
+    return jax.tree.map(lambda x: x[t], tree)
+
+
+def _short(value: Any) -> float:
+    """Six digits: more than a reader wants."""
+    return round(float(value), 6)

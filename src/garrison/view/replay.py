@@ -1,0 +1,96 @@
+"""Replay files: one episode as it can be looked at, without the world that played it.
+
+A file ``*.replay.jsonl.gz`` is JSON, a line each, packed by gzip: a header, one line per tick (tick 0 is the
+state after the reset, tick t the state after step t), and a line with the end. Marks and orders of a tick are
+given where they differ from the tick before. Unknown keys are ignored, so that later versions can add some.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from garrison.core import files
+
+FORMAT, VERSION = "garrison-replay", 1
+SUFFIX = ".replay.jsonl.gz"
+MAX_BYTES, MAX_TICKS, MAX_LINE = 64 * 2**20, 20_000, 2**20  # of what a reader takes
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A recorded episode.
+
+    Attributes:
+        header: what stays the same: world, policy, seed, scene.
+        ticks: what changes, one entry per state.
+        end: totals, such as the return.
+    """
+
+    header: dict[str, Any]
+    ticks: tuple[dict[str, Any], ...]
+    end: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.header.get("format") != FORMAT:
+            raise ValueError(f"format is {self.header.get('format')!r}, expected {FORMAT!r}")
+        version = self.header.get("version")
+        if not isinstance(version, int) or version > VERSION:
+            raise ValueError(f"version {version!r} is newer than {VERSION}; update Garrison to read it")
+
+
+def packed(replay: Replay) -> bytes:
+    """The contents of the file. Equal replays give equal bytes."""
+    text = "".join(f"{_line(part)}\n" for part in (replay.header, *replay.ticks, replay.end))
+    return gzip.compress(text.encode(), mtime=0)
+
+
+def write(path: Path, replay: Replay) -> None:
+    """Write a replay; the file is there whole or not at all."""
+    files.write(path, packed(replay))
+
+
+def read(path: Path) -> Replay:
+    """Read a replay.
+
+    Raises:
+        ValueError: for a file that is damaged, cut short, not a replay, of a later version, or too large.
+    """
+    try:
+        return unpacked(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} is not a replay that can be shown: {error}") from error
+
+
+def unpacked(data: bytes) -> Replay:
+    """The replay in the contents of a file. Raises ``ValueError`` as :func:`read`."""
+    lines = list(_lines(data))
+    if len(lines) < 2 or not lines[-1].get("end"):
+        raise ValueError("it is cut short; record it again")
+    return Replay(lines[0], tuple(lines[1:-1]), lines[-1])
+
+
+def _line(part: dict[str, Any]) -> str:
+    return json.dumps(files.finite(part), separators=(",", ":"), allow_nan=False)
+
+
+def _lines(data: bytes) -> Iterator[dict[str, Any]]:
+    total = 0
+    try:
+        with gzip.open(io.BytesIO(data)) as file:
+            for number in range(MAX_TICKS + 3):
+                line = file.readline(MAX_LINE + 1)
+                total += len(line)
+                if not line:
+                    return
+                if len(line) > MAX_LINE or total > MAX_BYTES or number > MAX_TICKS + 1:
+                    raise ValueError(f"it has more than {MAX_TICKS:,} ticks, or is too large")
+                yield files.parse_object(line)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"it is damaged ({error})") from error
