@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/.installed
 CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
 # A found name may be a shim that cannot run, or lack what makes virtual environments: so each is tried.
 SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
-PYTEST_MARKERS := not slow and not gpu and not cyborg and not dist and not integration
+PYTEST_MARKERS := not slow and not gpu and not cyborg and not dist and not integration and not browser
 
 # Tests that show whether other versions do the same: the protocol, learners, runs, exact replays of CybORG.
 LANE_TESTS := tests/core tests/learn tests/runs tests/test_api.py tests/parity/replay/test_replay.py

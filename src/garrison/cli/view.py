@@ -86,7 +86,7 @@ class View:
                 f"name one policy, run or replay, or two to see side by side, not {len(self.names)}"
             )
         if self.record is not None:
-            if len(self.names) > 1 or self.names[0].endswith(SUFFIX):
+            if len(self.names) > 1 or any(name.endswith(SUFFIX) for name in self.names):
                 raise ValueError("--record takes the episode of one policy: name one, and no replay file")
             if not self.record.name.endswith(SUFFIX):
                 raise ValueError(f"{self.record} does not end in {SUFFIX}")

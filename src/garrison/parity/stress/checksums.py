@@ -7,6 +7,7 @@ one likes.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +25,7 @@ from garrison.worlds.cc4.agents import fsm
 
 _SEED, BATCH = 7, 64
 #: events that follow from the submitted action index
-_DERIVED = dict.fromkeys(("blue_submitted_host", "blue_submitted_from", "blue_submitted_to"))
+_DERIVED = {"blue_submitted_host", "blue_submitted_from", "blue_submitted_to"}
 _PRIME = jnp.uint32(16777619)  # of the FNV hash
 
 
@@ -46,7 +47,8 @@ def _fold(figures: dict[str, jax.Array], t: jax.Array, episode: Episode, step: S
     memory = episode.red_memory
     if memory is None:  # counts as an empty one, as when it was the end of the state
         memory = jax.tree.map(lambda leaf: leaf[None], fsm.initial_memory())
-    events = step.info["events"].replace(**_DERIVED)  # checksums of version 1 do not cover these
+    events = step.info["events"]  # those of version 1, in the order of their fields
+    events = [getattr(events, x.name) for x in dataclasses.fields(events) if x.name not in _DERIVED]
     acted = (episode.state, memory, events, step.final_obs)
     rewarded = (step.reward, step.info["reward_parts"])
     return {"s": figures["s"] * _PRIME + _sum(acted), "r": figures["r"] * _PRIME + _sum(rewarded)}
