@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 import garrison
-from garrison.judge.evaluate import Recording
+from garrison.core.recording import Recording
 from garrison.view import record
 
 
@@ -24,4 +24,4 @@ def toy_episode(steps=12, seed=0):
 
 def toy_replay(**more):
     world, recording = toy_episode(**more)
-    return record(world, recording, "random", seed=0, options={"steps": len(recording.actions)})
+    return record(world, recording, "random", seed=0, options=[f"steps={len(recording.actions)}"])

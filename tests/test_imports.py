@@ -14,12 +14,12 @@ ROOT = Path(garrison.__file__).parent
 # A package imports from layers below its own, and from itself.
 LAYERS = (
     {"core"},
-    {"worlds", "learn", "adapters", "runs", "studies"},
+    {"worlds", "learn", "adapters", "runs", "studies", "view"},
     {"algos"},
     {"training"},
     {"league", "judge"},
     {"presets"},
-    {"parity", "llm", "serve", "view"},
+    {"parity", "llm", "serve"},
     {"bench"},
     {"cli"},
     {"api"},

@@ -89,7 +89,9 @@ def test_a_run_without_metrics_has_a_report_without_a_curve(trained, tmp_path):
     shutil.copytree(trained.path, copied, ignore=shutil.ignore_patterns("metrics.jsonl", "report"))
     assert tyro.cli(Report, args=[str(copied), "--episodes", "1"]).run() == 0
     assert sorted(file.name for file in (copied / "report").iterdir()) == [
-        *("episode.md", "evaluation.json", "report.html")
+        *("episode.md", "evaluation.json", "replay.html", "report.html")
     ]
+    assert 'href="replay.html"' in (copied / "report" / "report.html").read_text()
+    assert "Garrison replay" in (copied / "report" / "replay.html").read_text()
     figures = json.loads((copied / "report" / "evaluation.json").read_text())
     assert figures["policies"]["ippo"]["return"]["low"] is None

@@ -39,7 +39,7 @@ def test_files_are_written_without_a_browser(opened, tmp_path, capsys):
     found, replay = json.loads(capsys.readouterr().out), read(file)
     assert (found["page"], found["replay"]) == (str(page), str(file))
     assert found["episodes"] == [{"policy": "random", **replay.end}]
-    assert (replay.header["seed"], replay.header["options"]) == (5, {"steps": 6})
+    assert (replay.header["seed"], replay.header["options"]) == (5, ["steps=6"])
     again = tmp_path / "again.html"
     assert parse(str(file), str(file), "--html", str(again)).run() == 0
     assert again.read_text().count('class="replay"') == 2

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from garrison.core.policy import STATE, Constant, Random
+from garrison.core.recording import length_of
 from garrison.core.struct import static, struct
 from garrison.core.world import Step, World
 from garrison.core.wrappers import Wrapper
-from garrison.judge.evaluate import evaluate, length_of
+from garrison.judge.evaluate import evaluate
 from garrison.judge.lineup import grouped
 from garrison.learn.policy import NetworkPolicy
 from garrison.worlds.toy.network import Network

@@ -17,8 +17,7 @@ from garrison.core.world import World
 from garrison.core.wrappers import Wrapper
 from garrison.judge.match import SEED
 from garrison.judge.specs import Which
-from garrison.training.config import parse_options
-from garrison.view import Replay, page, read, record, write
+from garrison.view import Replay, page, read, write
 from garrison.view.page import MAX_REPLAYS
 from garrison.view.replay import SUFFIX
 
@@ -119,16 +118,7 @@ class View:
             alone = replace(match, policies={name: policy}, versus=None)
             with playing(alone, episodes) as on_progress:
                 result = alone.evaluate(episodes, seed, record=name, on_progress=on_progress)
-            ((against, world),) = alone.worlds.items()
-            assert result.recording is not None
-            yield record(
-                world,
-                result.recording,
-                name,
-                against=against,
-                seed=seed,
-                options=parse_options(match.options),
-            )
+            yield result.replay()
 
 
 def _check_drawn(world: World) -> None:

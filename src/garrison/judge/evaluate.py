@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.core.policy import Policy
+from garrison.core.recording import Recording
 from garrison.core.struct import Struct
 from garrison.core.world import State, Step, World, observed_by
 from garrison.judge.assets import Harm
@@ -54,15 +55,6 @@ class Episodes(Struct):
     targets: Any = None
     #: :class:`garrison.judge.assets.Harm`, leaves [seed, episode, step, ...]; None where it was not asked for
     harm: Any = None
-
-
-class Recording(Struct):
-    """One episode, step by step; axes [step, ...]."""
-
-    state: State  # before the step
-    actions: Any  # int32[step, agent]
-    after: State
-    step: Step
 
 
 def evaluate(
@@ -288,9 +280,3 @@ def _account(
         invalid=figures.invalid + jnp.where(alive, jnp.sum(invalid, dtype=jnp.int32), 0),
         diagnosis=counters,
     )
-
-
-def length_of(recording: Recording) -> int:
-    """Steps of the recorded episode; the recording may go on after its end."""
-    ends = np.flatnonzero(recording.step.terminated | recording.step.truncated)
-    return int(ends[0]) + 1 if ends.size else len(recording.actions)

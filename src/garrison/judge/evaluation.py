@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from garrison.core.files import to_json, write
+from garrison.core.recording import Recording
 from garrison.core.world import World
 from garrison.judge import story, summary
-from garrison.judge.evaluate import Episodes, Recording
+from garrison.judge.evaluate import Episodes
+from garrison.view import Replay, record
+from garrison.view import page as view_page
 
 _WIDTH = 100  #: of tables that are not printed by a terminal's console
 
@@ -112,6 +115,32 @@ class Evaluation(Figures):
         if self.recording is None or self.recorded is None:
             return None
         return story.narrate(self.worlds[self._first()], self.recorded, self.recording)
+
+    def replay(self) -> Replay:
+        """The recorded episode as it can be looked at.
+
+        Raises:
+            ValueError: if none was recorded.
+            NotImplementedError: if the world cannot be drawn.
+        """
+        if self.recording is None or self.recorded is None:
+            raise ValueError("no episode was recorded; name a policy with record=...")
+        against = self._first()
+        figures = self.figures["against"][against] if "against" in self.figures else self.figures
+        return record(
+            self.worlds[against],
+            self.recording,
+            self.recorded,
+            against=against,
+            seed=figures["seed"],
+            options=figures["options"],
+        )
+
+    def view(self, path: str | Path) -> Path:
+        """Write a page, a single HTML file, that shows the recorded episode. Raises as :meth:`replay`."""
+        path = Path(path)
+        write(path, view_page([self.replay()]))
+        return path
 
     def _first(self) -> str | None:
         return next(iter(self.results))

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from garrison import view
 from garrison.core.files import to_json
 from garrison.core.policy import Policy
 from garrison.core.world import World
 from garrison.judge import specs, story
+from garrison.judge.evaluation import Evaluation
 from garrison.judge.html_report import plots
 from garrison.judge.html_report.page import PageData, levels, page
 from garrison.judge.match import EPISODES, SEED, Match, OnProgress
 from garrison.runs.directory import RunDirectory
 from garrison.training.config import Training, option_texts
 from garrison.training.loaded import LoadedRun
+
+#: page that shows the episode
+REPLAY = "replay.html"
 
 if TYPE_CHECKING:
     from garrison.judge.suites.suite import Suite
@@ -35,7 +40,7 @@ def write_report(
     """Evaluate the policies of a run and write the report; returns the figures.
 
     Writes report.html, evaluation.json and, if there are metrics, learning_curve.png; also episode.md if the
-    world narrates.
+    world narrates, and replay.html if it can be drawn.
 
     Args:
         policies: of the run, one per training seed.
@@ -69,8 +74,9 @@ def write_report(
         found = suites.play(suite, {**players, trained: suites.player_of(own)}, number, on_progress)
         figures = figures | {"suites": {suite.name: found.figures}}
     name, episode = run.path.resolve().name, result.story()
-    command = ("garrison", "eval", str(run.path))
-    data = PageData(name, trained, figures, metrics, config, system, episode, command)
+    command, replay = ("garrison", "eval", str(run.path)), _watched(result)
+    watched = REPLAY if replay else ""
+    data = PageData(name, trained, figures, metrics, config, system, episode, command, watched)
     run.write_report("evaluation.json", to_json(figures) + "\n")
     run.write_report("report.html", page(data))
     if metrics:
@@ -79,7 +85,17 @@ def write_report(
         run.write_report("learning_curve.png", picture)
     if episode is not None:
         run.write_report("episode.md", story.markdown(episode))
+    if replay is not None:
+        run.write_report(REPLAY, replay)
     return figures
+
+
+def _watched(result: Evaluation) -> str | None:
+    """The page that shows the recorded episode; None if the world cannot be drawn."""
+    try:
+        return view.page([result.replay()])
+    except NotImplementedError:
+        return None
 
 
 def _check_writable(run: RunDirectory) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
+from garrison.core.recording import Recording, length_of
 from garrison.core.world import World
 from garrison.judge.behavior import behavior_of
-from garrison.judge.evaluate import Recording, length_of
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from garrison.judge.format import fraction, interval, mean, number
 from garrison.judge.html_report import plots
-from garrison.judge.html_report.css import CSS
 from garrison.judge.html_report.markup import Html, cell, document, figure, note, section, table, tag
 from garrison.judge.html_report.plots import PAGE, PRINT, SERIES, Palette, legend, style
 from garrison.studies.study import png
+from garrison.view.css import CSS
 
 
 def page(data: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from importlib import resources
 
-from garrison.judge.html_report.css import CSS
+from garrison.view.css import CSS
 from garrison.view.replay import Replay, packed
 
 #: modules of the page, each after those that it imports

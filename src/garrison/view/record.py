@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 import garrison
+from garrison.core.recording import Recording, length_of
 from garrison.core.scene import Look, Scene
 from garrison.core.world import World
-from garrison.judge.evaluate import Recording, length_of
 from garrison.view.replay import FORMAT, VERSION, Replay
 
 
@@ -23,7 +23,7 @@ def record(
     *,
     against: str | None = None,
     seed: int | None = None,
-    options: dict[str, Any] | None = None,
+    options: Sequence[str] = (),
 ) -> Replay:
     """The replay of a recorded episode.
 
@@ -33,7 +33,7 @@ def record(
         policy: name of who played.
         against: name of the opponent; None for the world's own.
         seed: of the episode.
-        options: of the world.
+        options: of the world, as in ``red=fsm``.
 
     Raises:
         NotImplementedError: if the world cannot be drawn.
@@ -48,7 +48,7 @@ def record(
         "garrison": garrison.__version__,
         "world": world.name,
         "world_version": world.version,
-        "options": options or {},
+        "options": list(options),
         "policy": policy,
         "against": against,
         "seed": seed,

@@ -10,9 +10,10 @@ import pytest
 from matplotlib.image import imread
 
 from garrison.core.policy import Constant
+from garrison.core.recording import Recording
 from garrison.core.world import Step
 from garrison.judge import story
-from garrison.judge.evaluate import Recording, evaluate
+from garrison.judge.evaluate import evaluate
 from garrison.judge.format import duration, information, interval, number
 from garrison.judge.html_report import plots
 from garrison.judge.html_report.markup import cell, markup, strips, table, tag

@@ -107,8 +107,8 @@ def _split(policy: str, name: str, split: dict[str, dict[str, float]]) -> Html:
     )
 
 
-def episode(story: Story) -> Html:
-    """A picture of the episode's rewards, and its steps in folds."""
+def episode(story: Story, replay: str = "") -> Html:
+    """A picture of the episode's rewards, its steps in folds, and a link to the file ``replay``."""
     parts = {k: x.reshape(len(x), -1).mean(axis=1) for k, x in story.parts.items()} or {
         "reward": story.rewards
     }
@@ -124,6 +124,7 @@ def episode(story: Story) -> Html:
             f"The first evaluated episode of {story.policy}: "
             f"return {number(story.rewards.sum())} in {steps} steps."
         ),
+        *([tag("p", tag("a", "Watch it on the network", href=replay))] if replay else []),
         figure(plots.timeline_svg(story.rewards, parts, story.phases)),
         *chapters,
     )

@@ -12,12 +12,12 @@ import numpy as np
 from garrison.judge.format import NONE, duration, few_episodes, interval, mean, number
 from garrison.judge.html_report import plots
 from garrison.judge.html_report.behavior import behavior, diagnosis, episode
-from garrison.judge.html_report.css import CSS
 from garrison.judge.html_report.markup import Html, cell, details, document, figure, note, section, table, tag
 from garrison.judge.html_report.resilience import resilience
 from garrison.judge.html_report.suites import suites
 from garrison.judge.html_report.targets import targets
 from garrison.judge.story import Story
+from garrison.view.css import CSS
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class PageData:
     system: dict[str, Any] | None = None  # that it ran on
     story: Story | None = None
     command: tuple[str, ...] = ()  # that evaluates the same policies again, without its episodes
+    replay: str = ""  # file that shows the episode of the story
 
     @property
     def by_opponent(self) -> dict[str | None, dict[str, Any]]:
@@ -69,7 +70,7 @@ def page(data: PageData) -> str:
         *([_matrix(data)] if "against" in data.figures else []),
         *sections,
         *suites(data.figures),
-        *([] if data.story is None else [episode(data.story)]),
+        *([] if data.story is None else [episode(data.story, data.replay)]),
         _origin(data),
     )
 

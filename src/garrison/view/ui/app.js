@@ -232,7 +232,7 @@ function title(replays) {
 
 /** @param {Replay} replay */
 function about({ header, end }) {
-  const options = Object.entries(header.options).map(([name, value]) => `${name}=${value}`).join(" ");
+  const options = header.options.join(" ");
   const seed = header.seed === null ? "" : `, episode of seed ${header.seed}`;
   return `${end.steps} steps${seed}${options ? `, ${options}` : ""}; world version ${header.world_version}`;
 }

@@ -1,4 +1,4 @@
-"""The looks of report pages."""
+"""The looks of all pages."""
 
 CSS = """
 :root {
