@@ -69,7 +69,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Order:
-    """An action in progress: of whom, on which host if on one, and for how many steps yet."""
+    """An action in progress: the agent, the host if it is on one, and the steps that are left."""
 
     agent: str
     label: str
