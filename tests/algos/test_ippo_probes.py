@@ -9,6 +9,8 @@ import garrison
 from garrison.algos import ippo
 from garrison.algos.ippo import Config
 from garrison.core.world import World
+from garrison.core.wrappers import Wrapper
+from garrison.worlds.toy.timed import Sojourn, Timer
 
 GAMMA = 0.9
 CONFIG = Config(
@@ -22,9 +24,9 @@ CONFIG = Config(
 )
 
 
-def trained(name: str, config: Config = CONFIG) -> tuple[World, ippo.TrainState, float]:
+def trained(name: str | World, config: Config = CONFIG) -> tuple[World, ippo.TrainState, float]:
     """The world, the state after training, the mean return of the last iteration."""
-    world = garrison.make(name)
+    world = garrison.make(name) if isinstance(name, str) else name
     step = jax.jit(ippo.iteration, donate_argnames="state")
     state = jax.jit(ippo.init)(config, world, jax.random.key(0))
     for _ in range(ippo.num_iterations(config, world)):
@@ -83,3 +85,42 @@ def test_a_decision_gets_what_it_leads_to(decisions_only, reached):
     """Without looking ahead (lambda 0) nobody else can tell a right action from a wrong one."""
     config = CONFIG.replace(decisions_only=decisions_only, gae_lambda=0.0, rollout_steps=15)
     assert reached[0] < trained("toy/busy", config)[2] < reached[1]
+
+
+class PerStep(Wrapper):
+    """A world that does not tell how long its steps take."""
+
+    def step(self, key, state, actions):
+        obs, state, step = self.world.step(key, state, actions)
+        return obs, state, step.replace(elapsed=None)
+
+
+class Timeless(Wrapper):
+    """``toy/timer`` without the time in its observations."""
+
+    def reset(self, key):
+        obs, state = self.world.reset(key)
+        return obs.at[:, 1].set(0), state
+
+    def step(self, key, state, actions):
+        obs, state, step = self.world.step(key, state, actions)
+        obs = obs.at[:, 1].set(0)
+        return obs, state, step.replace(final_obs=obs)
+
+
+def test_the_future_is_discounted_by_elapsed_time():
+    """A discount per step takes the slow way, which pays more: here that is the wrong one."""
+    world = Sojourn()
+    config = CONFIG.replace(normalize_rewards=False)
+    _, state, reached = trained(world, config)
+    assert reached < world.pays[0] + 0.01
+    np.testing.assert_allclose(value_of(state, jnp.eye(3)[:1])[0], world.value(0, GAMMA), atol=0.05)
+    _, state, reached = trained(PerStep(world), config)
+    assert reached > world.pays[1] - 0.01
+    np.testing.assert_allclose(value_of(state, jnp.eye(3)[:1])[0], GAMMA * world.pays[1], atol=0.05)
+
+
+def test_acts_on_elapsed_time():
+    config = CONFIG.replace(decisions_only=True, total_steps=32_000)
+    assert trained("toy/timer", config)[2] > 0.95  # random play has 1/2
+    assert trained(Timeless(Timer()), config)[2] < 0.65

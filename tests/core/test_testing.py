@@ -14,6 +14,7 @@ from garrison.core.testing import check_world
 from garrison.core.world import World
 from garrison.worlds.toy.network import Network
 from garrison.worlds.toy.probes import Credit, Discount, Pursuit
+from garrison.worlds.toy.timed import Timer
 
 KEY = jax.random.key(0)
 calls = itertools.count()
@@ -184,9 +185,14 @@ BROKEN = {
     "each view has a state per target": broken(Credit, targets=lambda self, side=None: AtNothing()),
     "assets gives two flags of three roles": broken(Credit, assets=lambda self, side=None: OfNobody()),
     "elapsed is float32()": stepping(lambda obs, state, step: (obs, state, step.replace(elapsed=obs))),
-    "elapsed is above 0": stepping(
-        lambda obs, state, step: (obs, state, step.replace(elapsed=jnp.zeros(())))
+    "elapsed is not below 0": stepping(
+        lambda obs, state, step: (obs, state, step.replace(elapsed=-jnp.ones(())))
     ),
+    "where time is reported, an ended episode stands still": stepping(
+        lambda obs, state, step: (obs, state, step.replace(terminated=jnp.ones((), bool))),
+        type(broken(Timer, fixed_horizon=False)),
+    ),
+    "typical_steps is in 1 .. max_steps": broken(Credit, typical_steps=2),
     "final_mask allows an action of each agent": stepping(
         lambda obs, state, step: (obs, state, step.replace(final_mask=jnp.zeros((1, 2), bool)))
     ),

@@ -32,6 +32,8 @@ _BUILT_IN = {
     "toy/memory": "garrison.worlds.toy.probes:Memory",
     "toy/baseline": "garrison.worlds.toy.probes:Baseline",
     "toy/corridor": "garrison.worlds.toy.probes:Corridor",
+    "toy/sojourn": "garrison.worlds.toy.timed:Sojourn",
+    "toy/timer": "garrison.worlds.toy.timed:Timer",
     "toy/two_step": "garrison.worlds.toy.games:TwoStep",
     "toy/climb": "garrison.worlds.toy.games:Climb",
     "toy/mask_next": "garrison.worlds.toy.games:MaskNext",

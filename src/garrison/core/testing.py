@@ -39,8 +39,9 @@ def check_world(
     so that steps can be scanned; actions of wrong dtype, shape or range raise ``ValueError`` at the boundary;
     padding is False or zero; everything is finite, after legal, illegal and too late actions; an agent
     always has a legal action; ``final_obs`` is the observation while the episode runs; episodes end by
-    ``max_steps``, and exactly there under ``fixed_horizon``; rewards of a zero-sum world sum to zero; a
-    key gives one trajectory: again, without ``jit``, and among any number of environments.
+    ``max_steps``, and exactly there under ``fixed_horizon``; elapsed time is not below zero, and where it is
+    reported no time passes after the end; rewards of a zero-sum world sum to zero; a key gives one
+    trajectory: again, without ``jit``, and among any number of environments.
     """
     _check_description(world)
     _check_optional(world)
@@ -102,6 +103,8 @@ def _check_optional(world: World) -> None:
     _require(isinstance(world.time_unit, str) and world.time_unit, "time_unit is a string", world.time_unit)
     scored = world.score_steps
     _require(scored is None or 1 <= scored <= world.max_steps, "score_steps is in 1 .. max_steps", scored)
+    typical = world.typical_steps
+    _require(1 <= typical <= world.max_steps, "typical_steps is in 1 .. max_steps", typical)
     idle = world.idle_actions
     if idle is not None:
         fits = len(idle) == world.num_agents and all(map(_inside, idle, world.action_counts))
@@ -128,8 +131,17 @@ def _inside(action: int, count: int) -> bool:
 
 #: What a wrapper forwards unless it changes it; methods are called where that needs no state.
 _MEMBERS = (
-    *("name", "version", "agents", "action_counts", "observation_sizes", "max_steps", "fixed_horizon"),
-    *("score_steps", "idle_actions", "zero_sum", "time_unit", "asynchronous", "observation", "observations"),
+    *("name", "version", "agents", "action_counts", "observation_sizes", "max_steps", "typical_steps"),
+    *(
+        "fixed_horizon",
+        "score_steps",
+        "idle_actions",
+        "zero_sum",
+        "time_unit",
+        "asynchronous",
+        "observation",
+        "observations",
+    ),
     *("observation_dtype", "global_state_kinds", "sides"),
 )
 
@@ -341,7 +353,11 @@ def _play(world: Vectorize, key: Array, steps: int | None) -> list[dict[str, Any
 def _check_step(world: Vectorize, step: Any, legal: Array, fresh: np.ndarray, last: bool) -> None:
     """Clauses on what a step of several environments returns; ``fresh`` is False in their first episodes."""
     if step.elapsed is not None:
-        _require((np.asarray(step.elapsed) > 0).all(), "elapsed is above 0", step.elapsed)
+        elapsed = np.asarray(step.elapsed)
+        _require((elapsed >= 0).all(), "elapsed is not below 0", elapsed)
+        if step.final_mask is None:  # nothing resets within the step
+            moved = (elapsed != 0) | (np.asarray(step.reward) != 0).any(-1) | ~np.asarray(step.done)
+            _require(not moved[fresh].any(), "where time is reported, an ended episode stands still", moved)
     if step.final_mask is not None:
         mask = np.asarray(step.final_mask)
         _require(mask.any(-1).all(), "final_mask allows an action of each agent", mask)

@@ -130,6 +130,11 @@ class World(ABC):
         return len(self.agents)
 
     @property
+    def typical_steps(self) -> int:
+        """Steps of an ordinary episode, which learners take for rollouts; ``max_steps`` by default."""
+        return self.max_steps
+
+    @property
     def num_actions(self) -> int:
         """Size of the padded action axis."""
         return max(self.action_counts)

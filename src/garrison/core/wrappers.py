@@ -63,6 +63,7 @@ class Wrapper(World):
     action_counts = _forwarded("action_counts")
     observation_sizes = _forwarded("observation_sizes")
     max_steps = _forwarded("max_steps")
+    typical_steps = _forwarded("typical_steps")
     fixed_horizon = _forwarded("fixed_horizon")
     score_steps = _forwarded("score_steps")
     idle_actions = _forwarded("idle_actions")

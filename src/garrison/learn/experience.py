@@ -79,7 +79,7 @@ RANGES = {
 
 def rollout_steps(config: Settings, world: World) -> int:
     """Steps of each environment in a rollout."""
-    return world.max_steps if config.rollout_steps is None else config.rollout_steps
+    return world.typical_steps if config.rollout_steps is None else config.rollout_steps
 
 
 def steps_per_iteration(config: Settings, world: World) -> int:

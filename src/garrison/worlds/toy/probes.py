@@ -15,6 +15,8 @@ A learner that fails one of them is wrong in that part, provided that it solves 
 | ``toy/memory`` | return 1 (random: 1/2) | a recurrent policy carries what it saw to the end |
 | ``toy/baseline`` | 0.97 right actions (random: 1/2) | a centralized critic explains what agents cannot see |
 | ``toy/corridor`` | return 32 (without novelty: 0.06) | intrinsic rewards lead to what chance does not find |
+| ``toy/sojourn`` | the quick way (per step: the slow one) | the future is discounted by elapsed time |
+| ``toy/timer`` | return 1 (random: 1/2) | elapsed time is seen, and acted on |
 
 An action out of range in compiled code matches nothing: it pays what a wrong action does.
 """
