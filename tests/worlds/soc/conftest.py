@@ -1,0 +1,6 @@
+"""What the tests of ``soc`` share: the package ``reference``."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))

@@ -1,0 +1,1 @@
+"""Reference interpreter of ``soc``: plain Python, written from the specification alone. See README.md."""
