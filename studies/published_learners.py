@@ -31,6 +31,7 @@ from garrison.presets import PRESETS
 from garrison.studies.study import FIGURES, Section, Study, origin, parser, read_figures, save, show
 from garrison.training.config import Training
 from garrison.training.trained import trained
+from garrison.worlds.toy.games import Repeated
 
 COMMAND = (
     "python studies/published_learners.py RUNS --jaxmarl JAXMARL --epymarl EPYMARL --epymarl-python PYTHON "
@@ -228,7 +229,7 @@ def theirs(learner: Learner, asked: argparse.Namespace, steps: int, seed: int) -
         game = {"env_args.key": "game-v0", "env_args.time_limit": 25, "use_cuda": False}
         tests = {"test_interval": steps // 20, "test_nepisode": 100}
         settings = {**game, "t_max": steps, **tests, "seed": seed}
-        payoffs = learner.training.make_world().payoffs[learner.training.options["game"]]
+        payoffs = Repeated().payoffs[learner.training.options["game"]]
         python, harness, given = [str(asked.epymarl_python)], EPYMARL_SCRIPT, [json.dumps(payoffs)]
     words = [f"{name}={value}" for name, value in settings.items()]
     if learner.library == EPYMARL:

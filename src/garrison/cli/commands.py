@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from garrison.cli import league
+from garrison.cli import league, llm
 from garrison.cli.analyze import Analyze
 from garrison.cli.banks import Banks
 from garrison.cli.bench import Bench
@@ -51,6 +51,11 @@ League = (
     | Annotated[league.Exploit, tyro.conf.subcommand("exploit")]
     | Annotated[league.Presets, tyro.conf.subcommand("presets")]
 )
+LanguageModels = (
+    Annotated[llm.Play, tyro.conf.subcommand("play")]
+    | Annotated[llm.Tools, tyro.conf.subcommand("tools")]
+    | Annotated[llm.Canaries, tyro.conf.subcommand("canaries")]
+)
 Command = (
     Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Train, tyro.conf.subcommand("train")]
@@ -63,6 +68,9 @@ Command = (
     | Annotated[Analyze, tyro.conf.subcommand("analyze")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[League, tyro.conf.subcommand("league", description="Train both sides against each other.")]
+    | Annotated[
+        LanguageModels, tyro.conf.subcommand("llm", description="Games with tools, for language models.")
+    ]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Parity, tyro.conf.subcommand("parity", description="Compare Garrison with CybORG.")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]

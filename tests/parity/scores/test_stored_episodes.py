@@ -82,4 +82,4 @@ def test_a_slightly_different_world_is_found(monkeypatch):
         "origin",
         lambda self, engine: {"engine": engine, "version": "1", "player": "", "world": ""},
     )
-    assert ("idle", "phase 0 RIA") in gaps(world, ("idle",), 100)
+    assert ("idle", "RIA") in gaps(world, ("idle",), 100)

@@ -137,7 +137,7 @@ def progress_of(paid: Paid, before: State, events: Events, after: State) -> tupl
     held, rooted = footholds(after)
     succeeded = events.red_ran & (events.red_outcome == T.Outcome.TRUE)
     on_host = is_index(events.red_host, T.NUM_HOSTS)
-    impact = (events.red_kind == T.Red.IMPACT) & events.red_ran & _holds_root(before, events)
+    impact = (events.red_kind == T.Red.IMPACT) & events.red_ran & holds_root(before, events)
     degraded = (events.red_kind == T.Red.DEGRADE) & succeeded
     now = Paid(
         foothold=held,
@@ -165,7 +165,7 @@ def _any(on_host: Bool[Array, "red host"], which: Bool[Array, "red"]) -> Bool[Ar
     return jnp.any(on_host & which[:, None], axis=0)
 
 
-def _holds_root(state: State, events: Events) -> Bool[Array, "red"]:
+def holds_root(state: State, events: Events) -> Bool[Array, "red"]:
     """Whether each agent itself holds root on the target of its action."""
     here = sessions.live(state) & (state.session_host == events.red_host[:, None])
     return jnp.any(here & (state.session_user == T.User.ROOT), axis=1)

@@ -396,6 +396,10 @@ GREEN_REACH = np.zeros((NUM_PHASES, NUM_ZONES, NUM_ZONES), bool)  # [phase, own,
 for _s, _phases in _GREEN_REACH.items():
     for _p, _to in enumerate(_phases):
         GREEN_REACH[_p, _s, [_s, *_to]] = True
+# [phase, subnet, other subnet]: users need the traffic, of which a block of either direction stops them (Q3);
+# also all with the internet, where there is no red
+NEEDED = np.ones((NUM_PHASES, NUM_SUBNETS, NUM_SUBNETS), bool)
+NEEDED[:, :NUM_ZONES, :NUM_ZONES] = GREEN_REACH | np.swapaxes(GREEN_REACH, 1, 2)
 
 # rows and columns in alphabetical order: ADM CON INT OFF OZA OZB PAZ RZA RZB; 1 = should not communicate
 _POLICY = {

@@ -74,13 +74,6 @@ def _pairs() -> _Pairs:
     return pairs
 
 
-def _needed() -> np.ndarray:
-    """``[phase, blue, pair]``: users need the traffic; a block of either direction stops them (Q3)."""
-    reach = np.ones((T.NUM_PHASES, T.NUM_SUBNETS, T.NUM_SUBNETS), bool)  # with the internet: no red is there
-    reach[:, : T.NUM_ZONES, : T.NUM_ZONES] = T.GREEN_REACH | np.swapaxes(T.GREEN_REACH, 1, 2)
-    return reach[:, _PAIRS.to, _PAIRS.source]
-
-
 def _of_hosts(value: dict[int, float], otherwise: float) -> np.ndarray:
     """``[blue, host]`` values by zone."""
     out = np.full((T.NUM_BLUE, _HOSTS), otherwise)
@@ -90,7 +83,7 @@ def _of_hosts(value: dict[int, float], otherwise: float) -> np.ndarray:
 
 
 _PAIRS = _pairs()
-_NEEDED = _needed()
+_NEEDED = T.NEEDED[:, _PAIRS.to, _PAIRS.source]  # [phase, blue, pair]
 _NEVER_STRICT = T.NUM_PHASES + 1
 _STRICT_PHASE = _of_hosts(
     {zone: int(np.argmin(T.REWARD[:, zone, T.Part.RIA])) for zone in STRICT_LEAD}, _NEVER_STRICT

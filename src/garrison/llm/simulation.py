@@ -1,0 +1,255 @@
+"""Games of CC4 as one compiled program that plays any number of ticks.
+
+The keys are those of :mod:`garrison.judge`: an episode of a seed starts in the same network, and chance
+draws the same numbers in each step, as in ``garrison eval``. What happens in an environment depends on its
+seed, its scenario and its actions alone, not on the environments beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import garrison
+from garrison.core.plugins import did_you_mean
+from garrison.core.struct import Struct
+from garrison.judge.episodes import EpisodeKeys, episode_keys
+from garrison.llm.scenarios import Scenario
+from garrison.worlds.cc4 import TwoSidedCC4, red_view
+from garrison.worlds.cc4 import tables as T
+from garrison.worlds.cc4.behavior import footholds
+from garrison.worlds.cc4.side_rewards import holds_root
+
+#: Scripted reds of the world; all are in one program.
+SCRIPTS = ("fsm", "discovery", "random_select")
+#: What can play red where no seat does.
+REDS = (*SCRIPTS, "sleep")
+#: What can play blue agents that no seat has.
+BLUES = ("guard", "idle", "random", "reactive", "firewall")
+NUM_AGENTS = T.NUM_BLUE + T.NUM_RED
+SLEEP = np.array([*T.FIRST_BLUE_ACTION[T.Blue.SLEEP], *(0,) * T.NUM_RED], np.int32)
+NEVER = -1  # of ``Tick.held_since``
+NUM_BLUE = T.NUM_BLUE
+NO_MESSAGES = np.zeros((T.NUM_BLUE, T.MESSAGE_BITS), np.uint8)
+_BLUE = np.arange(T.NUM_BLUE)
+
+
+class Env(Struct):
+    """What travels from tick to tick; the axis [env] is in front."""
+
+    obs: Any  # f32[agent, feature]
+    episode: Any
+    memory: Any  # of the policy that plays blue agents without a seat
+    keys: EpisodeKeys
+    held_since: Any  # int32[host]: step in which red got the host, NEVER: it does not hold it
+
+
+class Tick(Struct):
+    """What the game reads of a tick; the axis [env] is in front."""
+
+    obs: Any  # f32[agent, feature]
+    loss: Any  # f32[]
+    parts: Any  # of the reward, by name
+    events: Any
+    blocked: Any  # bool[to, from]
+    decoys: Any  # bool[host]: has a decoy
+    escalated: Any  # bool[host]: escalate.sh lay there when the tick began
+    held: Any  # bool[host]: red has a session
+    rooted: Any  # bool[host]
+    held_since: Any  # int32[host]: as of Env
+    red_root: Any  # bool[red]: the agent held root on its target when the tick began
+
+
+@lru_cache(maxsize=1)
+def world() -> TwoSidedCC4:
+    """The world in which games are played."""
+    made = garrison.make("cc4", side="both", observation="rich", red=SCRIPTS)
+    assert isinstance(made, TwoSidedCC4)
+    return made
+
+
+def red_actions(name: str) -> np.ndarray:
+    """``int32[red]``: the actions by which the red ``name`` of :data:`REDS` decides for all six agents."""
+    check_player("red", name)
+    if name == "sleep":
+        return SLEEP[T.NUM_BLUE :]
+    return np.array(red_view.ACTION_COUNTS, np.int32) + SCRIPTS.index(name)
+
+
+def check_player(side: str, name: str) -> None:
+    """Raise ``ValueError`` for an unknown player of a side, naming those there are."""
+    known = {"blue": BLUES, "red": REDS}[side]
+    if name not in known:
+        raise ValueError(
+            f"no {side} player {name!r}{did_you_mean(name, known)}; there are: {', '.join(known)}"
+        )
+
+
+@lru_cache(maxsize=16)
+def _programs(policy: str) -> tuple[Any, Any, Any]:
+    """``reset(seeds, options)``, ``forget`` and ``advance``; ``policy`` plays blue agents without a seat."""
+    both = world()
+    player = both.policies("blue")[policy]
+    size = max(both.observation_sizes[i] for i in _BLUE)
+    actions = max(both.action_counts[i] for i in _BLUE)
+
+    def forget(env: Env) -> Env:
+        """With the policy's memory as at the start of an episode."""
+        return env.replace(memory=player.init(env.keys.init, T.NUM_BLUE))
+
+    def reset(keys: EpisodeKeys, options: Any) -> Env:
+        obs, episode = both.reset(keys.reset, options=options)
+        held, _ = footholds(episode.state)
+        since = jnp.where(held, 0, NEVER).astype(jnp.int32)
+        return Env(obs, episode, player.init(keys.init, T.NUM_BLUE), keys, since)
+
+    def step(env: Env, chosen: Any, given: Any, messages: Any) -> tuple[Env, Tick]:
+        before, t = env.episode.state, env.episode.state.step.astype(jnp.int32)
+        mask = both.legal(env.episode)[_BLUE, :actions]
+        answer, memory = player.act(
+            jax.random.fold_in(env.keys.act, t), env.obs[_BLUE, :size], mask, env.memory
+        )
+        joint = jnp.where(given, chosen, chosen.at[_BLUE].set(answer))
+        obs, episode, result = both.step(jax.random.fold_in(env.keys.step, t), env.episode, joint, messages)
+        held, rooted = footholds(episode.state)
+        since = jnp.where(held, jnp.where(env.held_since == NEVER, t, env.held_since), NEVER)
+        events = result.info["events"]
+        tick = Tick(
+            obs=obs,
+            loss=-result.reward[0],
+            parts=result.info["reward_parts"],
+            events=events,
+            blocked=episode.state.blocked,
+            decoys=jnp.any(episode.state.host_decoy != 0, axis=1),
+            escalated=before.host_escalate_files > 0,
+            held=held,
+            rooted=rooted,
+            held_since=since,
+            red_root=holds_root(before, events),
+        )
+        return Env(obs, episode, memory, env.keys, since), tick
+
+    def advance(env: Env, count: Any, chosen: Any, given: Any, messages: Any) -> tuple[Env, Any, Tick]:
+        """``count`` ticks with the same actions: the environment, the loss, and the last tick."""
+        nothing = jax.eval_shape(step, env, chosen, given, messages)[1]
+        nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), nothing)
+
+        def one(carry: tuple[Any, Env, Any, Tick]) -> tuple[Any, Env, Any, Tick]:
+            done, env, loss, _ = carry
+            env, tick = step(env, chosen, given, messages)
+            return done + 1, env, loss + tick.loss, tick
+
+        first = (jnp.int32(0), env, jnp.float32(0), nothing)
+        _, env, loss, tick = jax.lax.while_loop(lambda carry: carry[0] < count, one, first)
+        return env, loss, tick
+
+    def reset_all(seeds: Any, options: Any) -> Env:
+        return jax.vmap(reset, in_axes=(0, None))(episode_keys(seeds), options)
+
+    return jax.jit(reset_all), jax.jit(jax.vmap(forget)), jax.jit(jax.vmap(advance))
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Who decides for the agents of a game: its seats, a blue policy and a red one."""
+
+    agents: tuple[int, ...]  # of the seats, by position on the world's agent axis
+    blue: str = "idle"  # of BLUES; plays blue agents without a seat
+    red: str = "fsm"  # of REDS; plays red agents without a seat
+
+    def __post_init__(self) -> None:
+        check_player("blue", self.blue)
+        check_player("red", self.red)
+
+    @property
+    def given(self) -> np.ndarray:
+        """``bool[agent]``: agents whose actions are given; the policy decides for the other blue ones."""
+        given = np.arange(NUM_AGENTS) >= T.NUM_BLUE
+        given[list(self.agents)] = True
+        return given
+
+    @property
+    def actions(self) -> np.ndarray:
+        """``int32[agent]``: what agents without a seat do; agents of seats sleep."""
+        actions = np.append(SLEEP[: T.NUM_BLUE], red_actions(self.red)).astype(np.int32)
+        actions[list(self.agents)] = SLEEP[list(self.agents)]
+        return actions
+
+
+class Simulation:
+    """``size`` environments that advance together.
+
+    Args:
+        scenario: the size of all games.
+        roles: who decides.
+        size: number of environments; each size is compiled once.
+    """
+
+    def __init__(self, scenario: Scenario, roles: Roles, size: int = 1) -> None:
+        self.scenario, self.roles, self.size = scenario, roles, size
+        self._reset, self._forget, self._advance = _programs(roles.blue)
+        self._env: Any = None
+        self._obs = np.zeros((size, 0, 0), np.float32)
+
+    def begin(self, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+        """Start an episode per seed and play the warm-up.
+
+        Returns:
+            Observations ``f32[env, agent, feature]``, the reference's losses ``f32[env]``, and what
+            :attr:`Tick.held_since` is at the start. The reference has blue seats asleep, and ``fsm`` on red
+            ones; all else is the same.
+
+        Raises:
+            ValueError: for another number of seeds than environments.
+        """
+        if len(seeds) != self.size:
+            raise ValueError(f"{len(seeds)} seeds for {self.size} environments; give one for each")
+        scenario, everyone = self.scenario, np.ones(NUM_AGENTS, bool)
+        warm = np.append(SLEEP[: T.NUM_BLUE], red_actions(self.roles.red))
+        reference = self.roles.actions
+        red = [agent for agent in self.roles.agents if agent >= T.NUM_BLUE]
+        reference[red] = np.append(SLEEP[: T.NUM_BLUE], red_actions("fsm"))[red]
+        env = self._reset(np.asarray(seeds, np.uint32), scenario.options)
+        env, _, _ = self._advance(env, *self._same(scenario.warm_up, warm, everyone))
+        env = self._forget(env)  # what the policy chose in the warm-up was not carried out
+        _, losses, _ = self._advance(env, *self._same(scenario.ticks, reference, self.roles.given))
+        self._env = env
+        self._obs, losses, since = jax.device_get((env.obs, losses, env.held_since))
+        self._obs = np.array(self._obs)
+        return self._obs.copy(), losses, list(since)
+
+    def observations(self, number: int) -> np.ndarray:
+        """The observations of all agents of an environment: ``f32[agent, feature]``."""
+        return self._obs[number]
+
+    def tick(self, moves: np.ndarray, actions: np.ndarray, messages: np.ndarray) -> list[Tick | None]:
+        """Play one tick where ``moves`` says so: ``bool[env]``.
+
+        Args:
+            actions: ``int32[env, agent]``; those of blue agents without a seat are ignored.
+            messages: bits ``uint8[env, blue, 8]`` that blue agents send.
+
+        Returns:
+            For each environment what happened; None for one that did not move.
+        """
+        given = np.broadcast_to(self.roles.given, actions.shape)
+        self._env, _, ticks = self._advance(self._env, moves.astype(np.int32), actions, given, messages)
+        ticks = jax.device_get(ticks)
+        self._obs[moves] = ticks.obs[moves]
+        return [jax.tree.map(lambda x, i=i: x[i], ticks) if moves[i] else None for i in range(self.size)]
+
+    def _same(self, count: int, actions: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Arguments of ``advance`` that are the same in all environments, without messages."""
+        shape = (self.size, NUM_AGENTS)
+        return (
+            np.full(self.size, count, np.int32),
+            np.broadcast_to(actions, shape).astype(np.int32),
+            np.broadcast_to(given, shape),
+            np.broadcast_to(NO_MESSAGES, (self.size, *NO_MESSAGES.shape)),
+        )
