@@ -13,7 +13,7 @@ from garrison.cli.worlds import Worlds
 from garrison.core import extras, registry
 
 PYPROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
-FOR_DEVELOPERS = {"test", "test-adapters", "dev", "docs"}
+FOR_DEVELOPERS = {"test", "test-adapters", "test-browser", "dev", "docs"}
 
 
 def told(capsys):

@@ -65,7 +65,9 @@ def words(cell: str) -> list[str]:
 
 
 def test_every_section_and_quirk_that_the_source_names_is_there():
-    source = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    others = ROOT / "src" / "garrison" / "worlds" / "soc"  # has sections of its own
+    files = [path for path in (ROOT / "src").rglob("*.py") if not path.is_relative_to(others)]
+    source = "".join(path.read_text() for path in files)
     numbers = {heading.split()[0] for heading in SECTIONS}
     steps = {f"3.2.{line.split('.')[0]}" for line in SECTIONS["3.2 Step"] if re.match(r"\d+\. ", line)}
     turns = {f"5.3.{line.split('.')[0]}" for line in SECTIONS["5.3 Its turn"] if re.match(r"\d+\. ", line)}

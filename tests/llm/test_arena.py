@@ -1,4 +1,4 @@
-"""Whole games: the same calls give the same bytes, and the guard by its tools is the guard (`llm.md` §14)."""
+"""Whole games: the same calls give the same bytes, and the guard by its tools is the guard."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""Clients against a server in this process that misbehaves in all the ways that servers do (`llm.md` §17)."""
+"""Clients against a server in this process that misbehaves in all the ways that servers do."""
 
 import json
 import threading

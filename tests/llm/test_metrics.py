@@ -1,4 +1,4 @@
-"""Incidents and what is counted of a game (`llm.md` §12)."""
+"""Incidents and what is counted of a game."""
 
 from collections import Counter
 from types import SimpleNamespace

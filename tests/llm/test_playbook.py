@@ -1,4 +1,4 @@
-"""The plan: how it is drawn, and that nothing counts that the simulator does not show (`llm.md` §8)."""
+"""The plan: how it is drawn, and that nothing counts that the simulator does not show."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Scripted players, canaries, and the rules that canaries are held to (`llm.md` §9, §11)."""
+"""Scripted players, canaries, and the rules that canaries are held to."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The score: its parts, its order, and what cannot raise it (`llm.md` §10)."""
+"""The score: its parts, its order, and what cannot raise it."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Turns, queues, limits and errors of a seat (`llm.md` §3, §6)."""
+"""Turns, queues, limits and errors of a seat."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_an_agent_carries_out_its_queue_one_after_the_other_and_a_busy_one_sleep
     hand.pass_ticks(6)
     assert hand.view.tick == 6
     assert hand.arena.game.parts["action_cost"] == -1  # submitted once, not in each tick of it
-    assert hand.seat.tracker.looked_age[T.server_host(T.RZA, 0)] == 1  # as after an Analyse (§7.6)
+    assert hand.seat.tracker.looked_age[T.server_host(T.RZA, 0)] == 1  # as after an Analyse
     assert "BUSY B0 run_forensics RZA-s1 1" in hand.view.text
     view = hand.pass_ticks(1)
     assert "run_forensics RZA-s1: clean (T6-7)" in view.text

@@ -1,4 +1,4 @@
-"""What seats read: it is within its budget, and tells nothing that their agents do not see (`llm.md` §7)."""
+"""What seats read: it is within its budget, and tells nothing that their agents do not see."""
 
 import ast
 import inspect

@@ -1,4 +1,4 @@
-"""Each tool changes the simulator as its table says, or does not where it says so (`llm.md` §5)."""
+"""Each tool changes the simulator as its table says, or does not where it says so."""
 
 import numpy as np
 import pytest

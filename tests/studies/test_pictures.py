@@ -15,12 +15,18 @@ def test_pictures_are_up_to_date(name, theme):
     assert drawn == (pictures.FOLDER / f"{name}-{theme.name}.svg").read_text()
 
 
-@pytest.mark.parametrize("path", sorted(pictures.FOLDER.iterdir()), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(pictures.FOLDER.glob("*.svg")), ids=lambda path: path.name)
 def test_pictures_are_small_and_well_formed(path):
     assert path.stat().st_size < 40_000
     root = ElementTree.parse(path).getroot()
     assert root.tag.endswith("svg")
     assert root.find("{http://www.w3.org/2000/svg}title").text
+
+
+@pytest.mark.parametrize("path", sorted(pictures.FOLDER.glob("*.png")), ids=lambda path: path.name)
+def test_screenshots_are_small(path):
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert path.stat().st_size < 60_000
 
 
 def test_every_subnet_and_agent_is_in_the_network():

@@ -168,6 +168,7 @@ def _names() -> dict[str, list[str]]:
         "--vary": list(BANKS),
         "eval": policies,
         "compare": policies,
+        "view": policies,
         "analyze": policies,
         "report": runs,
         "export": [*directory.packaged(), *runs],

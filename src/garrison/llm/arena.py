@@ -1,4 +1,4 @@
-"""Games in this process: :class:`Arena` plays one, :class:`ArenaBatch` many in one compiled step (§14)."""
+"""Games in this process: :class:`Arena` plays one, :class:`ArenaBatch` many in one compiled step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client asks for: action objects, found in text, checked against the tools (`llm.md` §6)."""
+"""What a client asks for: action objects, found in text, checked against the tools."""
 
 from __future__ import annotations
 

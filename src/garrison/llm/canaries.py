@@ -1,4 +1,4 @@
-"""Players that must not score: whether the score can be had without defending and without the plan (§11).
+"""Players that must not score: whether the score can be had without defending and without the plan.
 
 :func:`measure` plays the reference and canaries on the same seeds; :func:`advantages` compares their scores.
 """

@@ -1,4 +1,4 @@
-"""A language model as a player: the messages of a game, and what it is given of its history (§7.4)."""
+"""A language model as a player: the messages of a game, and what it is given of its history."""
 
 from __future__ import annotations
 

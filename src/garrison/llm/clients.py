@@ -1,4 +1,4 @@
-"""Clients of language models: of an OpenAI-compatible server, recordings of replies, limits (`llm.md` §17).
+"""Clients of language models: of an OpenAI-compatible server, recordings of replies, limits.
 
 A client completes a chat:
 

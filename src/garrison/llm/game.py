@@ -1,4 +1,4 @@
-"""A game: its seats, the plan, the account of what happened, and the transcript (`llm.md` §3, §10, §14).
+"""A game: its seats, the plan, the account of what happened, and the transcript.
 
 A game is Python around single ticks of the simulator, which :mod:`garrison.llm.arena` plays, for one game or
 for many at once.

@@ -1,4 +1,4 @@
-"""What a game was like for the defender, read from events and the state of the network (`llm.md` §12).
+"""What a game was like for the defender, read from events and the state of the network.
 
 An incident is an unbroken run of ticks in which red has a session on a host that blue owns. One that goes on
 at the end is censored: it counts among the times that are longer, and is never left out.

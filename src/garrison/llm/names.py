@@ -1,4 +1,4 @@
-"""Short names of CC4's zones, hosts and agents, and how names that a model writes are read (`llm.md` §4)."""
+"""Short names of CC4's zones, hosts and agents, and how names that a model writes are read."""
 
 from __future__ import annotations
 

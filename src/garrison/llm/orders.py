@@ -1,4 +1,4 @@
-"""Calls become CC4 actions: what an order of each tool consists of, by what the seat knows (`llm.md` §5)."""
+"""Calls become CC4 actions: what an order of each tool consists of, by what the seat knows."""
 
 from __future__ import annotations
 

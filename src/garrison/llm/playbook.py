@@ -1,4 +1,4 @@
-"""The recovery plan: instructions drawn at reset, and the referee that says which are done (`llm.md` §8).
+"""The recovery plan: instructions drawn at reset, and the referee that says which are done.
 
 The referee reads events and the state of the network, never the names of tools that were called: an
 instruction is done when the simulator shows what it asks for. It has no access to what seats see or write.

@@ -1,4 +1,4 @@
-"""The system prompt of a seat: the rules of the game in short (`llm.md` §7.4)."""
+"""The system prompt of a seat: the rules of the game in short."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The score of a game as a tree of named parts, each in 0..1 (`llm.md` §10).
+"""The score of a game as a tree of named parts, each in 0..1.
 
 Only the loss against the reference, done instructions and malformed calls count. Nothing reads text, and no
 state that could be reached once and kept pays.

@@ -1,4 +1,4 @@
-"""Sizes of the game as data: how long it is, how much of a plan there is, what wins it (`llm.md` §9)."""
+"""Sizes of the game as data: how long it is, how much of a plan there is, what wins it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A seat: the agents that one client decides for, their queues of orders, and its turns (`llm.md` §3).
+"""A seat: the agents that one client decides for, their queues of orders, and its turns.
 
 Everything here is Python on small numbers. A seat reads the rows of its agents' observations by its tracker;
 what the referee of the plan sees of the simulator stays with the referee.

@@ -1,4 +1,4 @@
-"""What a seat reads: facts of its tracker and its plan as short lines, and as JSON (`llm.md` §7.3)."""
+"""What a seat reads: facts of its tracker and its plan as short lines, and as JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TOKEN = re.compile(r"[A-Za-z]+|\d|[^\sA-Za-z\d]")
 
 
 def count(text: str) -> int:
-    """Tokens of a text: words, digits and signs. It is above what usual tokenizers need (§7.4)."""
+    """Tokens of a text: words, digits and signs. It is above what usual tokenizers need."""
     return len(_TOKEN.findall(text))
 
 

@@ -1,4 +1,4 @@
-"""The tools of both sides as data, and their JSON schemas (`llm.md` §5).
+"""The tools of both sides as data, and their JSON schemas.
 
 A tool is a *query*, answered at once; an *order*, a list of CC4 actions for one agent; or a *control* of the
 turn. Every order is made of CC4's own actions: nothing here changes the rules of the game.

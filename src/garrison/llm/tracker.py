@@ -1,4 +1,4 @@
-"""What a seat knows, from the rows of its agents' observations alone (`llm.md` §7.1).
+"""What a seat knows, from the rows of its agents' observations alone.
 
 A tracker gets the rows of each tick and nothing else, so that what it says cannot tell more than a policy of
 the same agents sees. Flags last one tick, so it has to get every tick.
