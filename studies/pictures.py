@@ -22,25 +22,16 @@ import garrison
 from garrison.core.files import write
 from garrison.core.policy import act
 from garrison.core.world import observed_by
+from garrison.llm.names import ZONES
+from garrison.worlds.cc4 import scene, topology
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4 import topology
 from garrison.worlds.cc4.behavior import footholds
 from garrison.worlds.cc4.options import default_options
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 SEED = 7  #: of the network and of the episode
 DEFENDERS = ("idle", "guard")
-SHORT = ("RZA", "OZA", "RZB", "OZB", "CON", "PAZ", "ADM", "OFF")
-NAMES = (
-    "restricted zone A",
-    "operational zone A",
-    "restricted zone B",
-    "operational zone B",
-    "contractor network",
-    "public access zone",
-    "admin network",
-    "office network",
-)
+SHORT = ZONES[: T.NUM_ZONES]
 
 
 @dataclass(frozen=True)
@@ -151,7 +142,7 @@ def network(theme: Theme) -> str:
     """CC4's subnets, who defends and who attacks them, and the hosts of one network."""
     drawn = jax.tree.map(np.asarray, jax.jit(topology.generate)(jax.random.key(SEED), default_options()))
     picture = Canvas(952, 488, "The network of CAGE Challenge 4: eight subnets and the internet", theme)
-    for a, b in _links():
+    for a, b in sorted((b, a) for a, b in scene.links()):
         _link(picture, a, b)
     picture.rect(350, 24, 252, 46, theme.card, theme.line, 23)
     picture.text(476, 52, "internet", 14, anchor="middle", weight=600)
@@ -159,12 +150,6 @@ def network(theme: Theme) -> str:
         _card(picture, subnet, x, y, drawn)
     _legend(picture, 16, 462)
     return picture.svg()
-
-
-def _links() -> Iterable[tuple[int, int]]:
-    """Pairs of subnets whose routers are linked: two routers are on the route between them."""
-    near = (T.ROUTE != T.NO_HOST).sum(axis=2) == 2
-    return ((int(a), int(b)) for a, b in np.argwhere(near) if a > b)
 
 
 def _link(picture: Canvas, a: int, b: int) -> None:
@@ -182,7 +167,7 @@ def _card(picture: Canvas, subnet: int, x: float, y: float, drawn: topology.Topo
     theme = picture.theme
     picture.rect(x, y, CARD_W, CARD_H, theme.card, theme.line, 8)
     picture.text(x + 12, y + 24, SHORT[subnet], 14, weight=700)
-    picture.text(x + CARD_W - 10, y + 24, NAMES[subnet], 11, theme.soft, "end")
+    picture.text(x + CARD_W - 10, y + 24, scene.LABELS[subnet], 11, theme.soft, "end")
     centers = {T.server_host(subnet, i): (x + 20 + 24 * i, y + 44) for i in range(T.MAX_SERVERS)}
     centers |= {T.user_host(subnet, i): (x + 19 + 14.5 * i, y + 66) for i in range(T.MAX_USERS)}
     for host, center in centers.items():

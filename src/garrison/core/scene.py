@@ -8,7 +8,7 @@ plain data, so that viewers know no world.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 #: Kinds of hosts, each drawn in a shape of its own.
 KINDS = ("server", "user", "router")
@@ -90,7 +90,7 @@ class Look:
     phase: int
     marks: Mapping[str, Mapping[int, str]]
     blocks: Sequence[tuple[int, int]] = ()
-    orders: Sequence[Order] = field(default=())
+    orders: Sequence[Order] = ()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -16,10 +16,10 @@ from garrison.worlds.cc4.events import Events
 def blue_action_labels(agent: int) -> list[str]:
     """One label per action in index order; on hosts that do not exist they are masked (§7.1)."""
     rows = T.BLUE_ACTIONS[agent, : T.BLUE_ACTION_COUNTS[agent]]
-    return [blue_action_label(*(int(x) for x in row)) for row in rows]
+    return [_blue_action_label(*(int(x) for x in row)) for row in rows]
 
 
-def blue_action_label(kind: int, host: int, source: int, target: int) -> str:
+def _blue_action_label(kind: int, host: int, source: int, target: int) -> str:
     """Label of a decoded blue action, such as ``"Restore office_network_subnet_server_host_0"``."""
     name = T.BLUE_NAMES[kind]
     if host != T.NO_HOST:
@@ -54,7 +54,7 @@ def blue_observation_labels(agent: int, contract: str = "stock") -> list[str]:
     return labels
 
 
-def red_action_label(kind: int, host: int, subnet: int) -> str:
+def _red_action_label(kind: int, host: int, subnet: int) -> str:
     """Label of a red action, such as ``"Impact office_network_subnet_server_host_0"``."""
     if kind in (T.Red.SLEEP, T.Red.INVALID):
         return T.RED_NAMES[kind]
@@ -64,7 +64,7 @@ def red_action_label(kind: int, host: int, subnet: int) -> str:
 def red_action_labels(agent: int, scripts: Sequence[str] = ()) -> list[str]:
     """One label per action of a red agent in index order (:mod:`red_view`), scripts last."""
     rows = red_view.ACTIONS[agent, : red_view.ACTION_COUNTS[agent]]
-    listed = [red_action_label(*(int(x) for x in row)) for row in rows]
+    listed = [_red_action_label(*(int(x) for x in row)) for row in rows]
     return listed + [f"Script {name}" for name in scripts]
 
 
@@ -144,16 +144,18 @@ def _host_summary(state: Any, network: Any, h: int) -> dict[str, Any]:
 
 
 def _busy(state: Any) -> dict[str, Any]:
-    busy = {}
-    for b, name in enumerate(T.BLUE_AGENTS):
-        if state.blue_ticks[b]:
-            row = (int(x) for x in T.BLUE_ACTIONS[b, state.blue_action[b]])
-            busy[name] = {"action": blue_action_label(*row), "ticks_left": int(state.blue_ticks[b])}
-    for r, name in enumerate(T.RED_AGENTS):
-        if state.red_ticks[r]:
-            label = red_action_label(state.red_kind[r], state.red_host[r], state.red_subnet[r])
-            busy[name] = {"action": label, "ticks_left": int(state.red_ticks[r])}
-    return busy
+    return {agent: {"action": label, "ticks_left": ticks} for agent, label, _, ticks in orders(state)}
+
+
+def orders(state: Any) -> Iterator[tuple[str, str, int, int]]:
+    """Actions in progress, of a state in NumPy: agent, label, host or NO_HOST, ticks left."""
+    for b in np.flatnonzero(state.blue_ticks):
+        kind, host, source, target = (int(x) for x in T.BLUE_ACTIONS[b, state.blue_action[b]])
+        label = _blue_action_label(kind, host, source, target)
+        yield T.BLUE_AGENTS[b], label, host, int(state.blue_ticks[b])
+    for r in np.flatnonzero(state.red_ticks):
+        label = _red_action_label(state.red_kind[r], state.red_host[r], state.red_subnet[r])
+        yield T.RED_AGENTS[r], label, int(state.red_host[r]), int(state.red_ticks[r])
 
 
 _OUTCOMES = {T.Outcome.TRUE: "success", T.Outcome.FALSE: "failed", T.Outcome.UNKNOWN: "done"}
@@ -247,10 +249,17 @@ def _sentence(record: dict[str, Any]) -> str:
 
 def _footholds(episode: Any) -> dict[str, str]:
     """Hosts with red sessions: "root" or "a shell"."""
-    state = _numpy(episode.state)
-    held: dict[str, str] = {}
-    for r, k in zip(*np.nonzero(state.session_kind), strict=True):
-        host = T.HOST_NAMES[state.session_host[r, k]]
-        if state.session_user[r, k] == T.User.ROOT or host not in held:
-            held[host] = "root" if state.session_user[r, k] == T.User.ROOT else "a shell"
-    return held
+    root, shell = footholds(_numpy(episode.state))
+    return {T.HOST_NAMES[h]: "root" if root[h] else "a shell" for h in np.flatnonzero(root | shell)}
+
+
+def footholds(state: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Hosts where red has root, and where it has a shell and no root, ``bool[host]``, of a state in NumPy."""
+    held = sessions_at(state) & (state.session_kind > 0)[..., None]
+    root = (held & (state.session_user == T.User.ROOT)[..., None]).any(axis=(0, 1))
+    return root, held.any(axis=(0, 1)) & ~root
+
+
+def sessions_at(state: Any) -> np.ndarray:
+    """The host of each slot of a session, used or not, ``bool[red, session, host]``."""
+    return state.session_host[..., None] == np.arange(T.NUM_HOSTS)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from garrison.core.scene import Happening, Host, Look, Mark, Order, Scene, Zone
+from garrison.worlds.cc4 import describe
 from garrison.worlds.cc4 import tables as T
-from garrison.worlds.cc4.describe import blue_action_label, red_action_label
 from garrison.worlds.cc4.events import Events
 
 LABELS = (
@@ -63,12 +62,16 @@ HAPPENINGS = {
 
 def scene(episode: Any) -> Scene:
     """The network of an episode. Numbers of zones are those of subnets; hosts are those that exist."""
-    owners = (*(_agent(T.SUBNET_BLUE[s]) for s in range(T.NUM_ZONES)), "")
+    owners = [_agent(agent) for agent in T.SUBNET_BLUE]
     zones = [Zone(T.SUBNETS[s], LABELS[s], _PLACES[s], owners[s]) for s in range(T.NUM_SUBNETS)]
     hosts = [Host(T.HOST_NAMES[h], _label(h), int(T.HOST_SUBNET[h]), _kind(h)) for h in _existing(episode)]
-    near = (T.ROUTE != T.NO_HOST).sum(axis=2) == 2  # two routers are on the way
-    links = [(int(a), int(b)) for a, b in np.argwhere(near) if a < b]
-    return Scene(zones, hosts, links, VIEWS, HAPPENINGS)
+    return Scene(zones, hosts, links(), VIEWS, HAPPENINGS)
+
+
+def links() -> list[tuple[int, int]]:
+    """Pairs of subnets whose routers are linked: two routers are on the route between them."""
+    near = (T.ROUTE != T.NO_HOST).sum(axis=2) == 2
+    return [(int(a), int(b)) for a, b in np.argwhere(near) if a < b]
 
 
 def look(episode: Any) -> Look:
@@ -80,7 +83,7 @@ def look(episode: Any) -> Look:
     process = watched & (state.host_process_events > 0)
     network = watched & (state.host_network_events > 0)
     listed = (state.session_suspicious & (state.session_kind > 0))[..., None]
-    listed = (listed & _at(state)).any(axis=(0, 1))
+    listed = (listed & describe.sessions_at(state)).any(axis=(0, 1))
     known = {
         "true": held | {"X": state.host_ot_stopped, "W": _worn(episode), "D": decoys},
         "blue": {"P": process, "N": network, "D": decoys},
@@ -94,7 +97,10 @@ def look(episode: Any) -> Look:
     places = {host: place for place, host in enumerate(_existing(episode))}
     marks = {view: _letters(masks, places) for view, masks in known.items()}
     blocks = [(int(source), int(target)) for target, source in np.argwhere(state.blocked)]
-    return Look(int(state.phase), marks, blocks, list(_orders(state, places)))
+    orders = [
+        Order(agent, label, places.get(host), ticks) for agent, label, host, ticks in describe.orders(state)
+    ]
+    return Look(int(state.phase), marks, blocks, orders)
 
 
 def happenings(before: Any, after: Any, events: Events) -> list[Happening]:
@@ -136,19 +142,12 @@ def _label(host: int) -> str:
 
 def _held(state: Any) -> dict[str, np.ndarray]:
     """bool[host]: root, or a shell and no root."""
-    at = (state.session_kind > 0)[..., None] & _at(state)
-    root = (at & (state.session_user == T.User.ROOT)[..., None]).any(axis=(0, 1))
-    return {"R": root, "U": at.any(axis=(0, 1)) & ~root}
+    return dict(zip("RU", describe.footholds(state), strict=True))
 
 
 def _worn(episode: Any) -> np.ndarray:
     real = episode.topology.service_kind > 0
     return (real & (episode.state.host_reliability[:, : real.shape[1]] < 100)).any(axis=1)
-
-
-def _at(state: Any) -> np.ndarray:
-    """bool[red, session, host]: the host of each slot of a session, used or not."""
-    return state.session_host[..., None] == np.arange(T.NUM_HOSTS)
 
 
 def _letters(masks: dict[str, np.ndarray], places: dict[int, int]) -> dict[int, str]:
@@ -157,14 +156,3 @@ def _letters(masks: dict[str, np.ndarray], places: dict[int, int]) -> dict[int, 
         for host, place in places.items()
         if (letters := "".join(letter for letter, mask in masks.items() if mask[host]))
     }
-
-
-def _orders(state: Any, places: dict[int, int]) -> Iterator[Order]:
-    for b in np.flatnonzero(state.blue_ticks):
-        kind, host, source, target = (int(x) for x in T.BLUE_ACTIONS[b, state.blue_action[b]])
-        label = blue_action_label(kind, host, source, target)
-        yield Order(T.BLUE_AGENTS[b], label, places.get(host), int(state.blue_ticks[b]))
-    for r in np.flatnonzero(state.red_ticks):
-        kind, host, subnet = int(state.red_kind[r]), int(state.red_host[r]), int(state.red_subnet[r])
-        label = red_action_label(kind, host, subnet)
-        yield Order(T.RED_AGENTS[r], label, places.get(host), int(state.red_ticks[r]))
