@@ -55,11 +55,14 @@ def test_a_finished_league_goes_on_as_it_began(league):
         cli.main(["league", "train", str(league), "--rounds", "2"])
 
 
-def test_a_best_response_is_a_lower_bound(capsys):
-    """Against rock, which loses to paper alone."""
-    arguments = "rock --world toy/matrix --side column --budget 4096 --seeds 2 --episodes 32 --against rock"
-    settings = "num_envs=32 hidden_sizes=[8] learning_rate=0.03 minibatches=1"
-    found = shown(capsys, "exploit", *arguments.split(), "--set", *settings.split())
+EXPLOIT = "--world toy/matrix --side column --budget 4096 --seeds 2 --episodes 32 --against rock"
+SETTINGS = ["--set", *"num_envs=32 hidden_sizes=[8] learning_rate=0.03 minibatches=1".split()]
+
+
+def test_a_best_response_is_a_lower_bound(capsys, tmp_path, monkeypatch):
+    """Against rock, which loses to paper alone. Responses are kept, for rock alone."""
+    command = [*EXPLOIT.split(), "--out", tmp_path / "responses", *SETTINGS]
+    found = shown(capsys, "exploit", "rock", *command)
     assert found["bound"] == "lower"
     assert found["return"]["paper"]["mean"] == -1
     assert found["return"]["best response"]["mean"] < -0.9
@@ -68,6 +71,14 @@ def test_a_best_response_is_a_lower_bound(capsys):
     assert found["steps"] == 4096
     assert len(found["curves"]["seed 1"]) == 128
     assert found["chosen"] in found["selection"]
+    assert found["account"]["best response"]["shares"]["paper"]["value"] > 0.9
+    assert found["account"]["paper"]["return_parts"] == {"reward": -1}
+    assert json.loads((tmp_path / "responses" / "exploit.json").read_text()) == found
+    assert "best response" in (tmp_path / "responses" / "report.html").read_text()
+    monkeypatch.setattr("garrison.league.responses.Ippo.respond", None)  # nothing is trained again
+    assert shown(capsys, "exploit", "rock", *command) == found
+    with pytest.raises(SystemExit, match="response-0 is a response to another policy"):
+        cli.main(["league", "exploit", "paper", *map(str, command)])
 
 
 def test_presets_are_listed(capsys):
@@ -90,6 +101,7 @@ def test_presets_are_listed(capsys):
         (["exploit", "nobody", "--world", "toy/matrix"], "nobody is neither a run"),
         (["exploit", "rock", "--world", "toy/credit"], "has one side only"),
         (["exploit", "rock", "--world", "toy/matrix", "--seeds", "0"], "seeds is 0"),
+        (["exploit", "guard", "--preset", "cc4-qmix"], "cc4-qmix trains by qmix"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from garrison.cli import league, llm
+from garrison.cli import league, league_exploit, llm
 from garrison.cli.analyze import Analyze
 from garrison.cli.banks import Banks
 from garrison.cli.bench import Bench
@@ -48,7 +48,7 @@ League = (
     Annotated[league.Train, tyro.conf.subcommand("train")]
     | Annotated[league.Show, tyro.conf.subcommand("show")]
     | Annotated[league.Payoff, tyro.conf.subcommand("payoff")]
-    | Annotated[league.Exploit, tyro.conf.subcommand("exploit")]
+    | Annotated[league_exploit.Exploit, tyro.conf.subcommand("exploit")]
     | Annotated[league.Presets, tyro.conf.subcommand("presets")]
 )
 LanguageModels = (

@@ -17,11 +17,6 @@ from garrison.cli import progress
 from garrison.cli.common import log, out, print_json, user_input
 from garrison.cli.flags import Options
 from garrison.core.files import write
-from garrison.core.policy import Policy
-from garrison.core.sides import other_side
-from garrison.core.world import World
-from garrison.judge import match as matches
-from garrison.judge import specs
 from garrison.judge.format import fraction, interval, mean, number
 from garrison.presets import leagues
 
@@ -30,7 +25,6 @@ if TYPE_CHECKING:
     from garrison.league.run import League
 from garrison.presets.leagues import LEAGUES
 from garrison.runs import directory
-from garrison.training.config import make_world
 from garrison.training.loop import Diverged
 
 
@@ -145,107 +139,6 @@ class Payoff:
 
 
 @dataclass(frozen=True)
-class Exploit:
-    """Train best responses to a policy, and judge the best of them: a lower bound of its exploitability."""
-
-    target: tyro.conf.Positional[str]
-    """League (its last mixture), LEAGUE:MEMBER, run, RUN:SEED, or a policy of the world."""
-    side: str | None = None
-    """Side of the target; by default the first one, or that of the run."""
-    world: str | None = None
-    """World, for policies that are named; by default cc4."""
-    options: tuple[str, ...] = ()
-    """Options of the world, as in steps=100."""
-    against: tuple[str, ...] = ()
-    """More known opponents to compare with, as in fsm; the policies of the other side always play."""
-    budget: int = 150_000
-    """Environment steps of each response."""
-    seeds: int = 3
-    """Responses; the best is chosen on selection seeds and judged on fresh ones."""
-    seed: int = 0
-    """Seed of the first response."""
-    episodes: int = 128
-    """Episodes of selection, and again of judging."""
-    set: Options = field(default_factory=dict)
-    """Settings of IPPO, as in num_envs=16 learning_rate=0.001."""
-    json: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Print JSON."""
-
-    def run(self) -> int:
-        from garrison.league import exploit as exploits
-        from garrison.league import responses
-
-        with user_input():
-            world, side, target, settings = self._resolved()
-            settings = {**settings, **self.set, "total_steps": self.budget}
-            oracle = responses.oracle("ippo", settings)
-            known = self._known(world, other_side(world, side))
-        try:
-            with (
-                user_input(),
-                progress.bar("training (compiling first)", self.seeds, transient=True) as bar,
-            ):
-                found = exploits.exploit(
-                    *(world, side, target, oracle),
-                    seeds=self.seeds,
-                    seed=self.seed,
-                    episodes=self.episodes,
-                    known=known,
-                    on_progress=lambda n, total, done: bar.update(n + done, f"response {n + 1} of {total}"),
-                )
-        except Diverged as error:
-            raise SystemExit(f"garrison: {error}") from error
-        found = {"target": self.target, **found}
-        if self.json:
-            print_json(found)
-        else:
-            _print_exploit(found)
-        return 0
-
-    def _resolved(self) -> tuple[World, str, Policy, dict[str, Any]]:
-        """The two-sided world, the side and the policy of the target, and settings for the oracle."""
-        from garrison.league import run
-
-        before, _, after = self.target.rpartition(":")
-        for path, member in ((self.target, None), (before, after)):
-            if path and (Path(path) / "league.json").is_file():
-                return self._of_league(run.load(Path(path)), member)
-        if specs.run_of(self.target) is not None:
-            loaded = specs.load_run(self.target)
-            both = specs.with_scripts(matches.two_sided(loaded.world), _other(loaded.world), self.against)
-            side = matches.judged_side(loaded.world, self.side)
-            return both, side, specs.pooled(loaded.policies), _settings(both)
-        both = matches.two_sided(make_world(self.world or "cc4", self.options))
-        side = next(iter(both.sides)) if self.side is None else self.side
-        both = specs.with_scripts(both, side, (self.target,))
-        both = specs.with_scripts(both, other_side(both, side), self.against)
-        policy = specs.resolve(self.target, specs.side_view(both, side))
-        return both, side, specs.pooled(policy if isinstance(policy, list) else [policy]), _settings(both)
-
-    def _of_league(self, league: League, member: str | None) -> tuple[World, str, Policy, dict[str, Any]]:
-        from garrison.league.responses import mixture
-
-        side = league.sides[0] if self.side is None else self.side
-        league.world.side_agents(side)
-        world = specs.with_scripts(league.world, other_side(league.world, side), self.against)
-        known = {one.id: one for one in league.state.members[side]}
-        settings = {**_settings(world), **(league.config.training if league.config.oracle == "ippo" else {})}
-        if member is not None:
-            if member not in known:
-                raise ValueError(f"{league.path} has no member {member!r} of {side}: {', '.join(known)}")
-            return world, side, league.policy(known[member]), settings
-        return world, side, mixture(*league.mixture(side)), settings
-
-    def _known(self, world: World, other: str) -> dict[str, Policy]:
-        view = specs.side_view(world, other)
-        found = dict(view.policies())
-        for name in self.against:
-            one = specs.resolve(name, view)
-            found[name] = specs.pooled(one if isinstance(one, list) else [one])
-        return found
-
-
-@dataclass(frozen=True)
 class Presets:
     """List the configurations of `garrison league train`."""
 
@@ -280,15 +173,6 @@ class Presets:
             view.add_row("source", one.source)
             out.print(view, "")
         return 0
-
-
-def _settings(world: World) -> dict[str, Any]:
-    """Settings of IPPO for either side: where agents are busy, learn from their decisions alone."""
-    return {"learning_rate": 1e-3, "num_envs": 16, "decisions_only": world.asynchronous}
-
-
-def _other(world: World) -> str:
-    return other_side(matches.two_sided(world), matches.judged_side(world, None))
 
 
 def _done(now: run.Progress) -> float:
@@ -356,18 +240,3 @@ def _matrix(figures: Mapping[str, Any]) -> Table:
         ]
         view.add_row(name, *cells)
     return view
-
-
-def _print_exploit(found: Mapping[str, Any]) -> None:
-    table = Table(
-        "opponent", f"return of {found['side']} [95%]", title=f"{found['target']} against responses"
-    )
-    for name, one in found["return"].items():
-        table.add_row(name, mean(one))
-    out.print(table)
-    curves = [name for name, up in found["rising"].items() if up]
-    text = f"{found['seeds']} responses of {found['steps']:,} steps; {found['chosen']} was chosen on others. "
-    if found["loss"] is not None:
-        text += f"Lower bound of what it takes beyond {found['worst_known']}: {mean(found['loss'], '+')}. "
-    text += "No bound from above." if not curves else f"Curves that still rise: {', '.join(curves)}."
-    out.print(text, highlight=False)

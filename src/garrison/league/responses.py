@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -58,10 +58,13 @@ class Response:
 
 
 class Oracle(Protocol):
-    """What makes responses. The same task gives the same response, also when it was interrupted."""
+    """What makes responses. The same task gives the same response, also when it was interrupted.
 
-    def check(self, world: World) -> None:
-        """Raise ``ValueError`` for a world or settings that it cannot train in."""
+    ``repr`` has to tell all settings that responses depend on: kept responses are known by it.
+    """
+
+    def check(self, world: World, sides: Iterable[str]) -> None:
+        """Raise ``ValueError`` where it cannot train these sides of the world."""
 
     def like(self, world: World, side: str) -> Policy:
         """The structure of its responses, arrays or shapes, to load them."""
@@ -109,7 +112,10 @@ def mixture(opponents: Sequence[Policy], weights: Sequence[float]) -> Policy:
 class Exact:
     """The world's own best responses, for fixtures."""
 
-    def check(self, world: World) -> None:
+    def __repr__(self) -> str:
+        return "Exact()"
+
+    def check(self, world: World, sides: Iterable[str]) -> None:
         exact.game_of(world)
 
     def like(self, world: World, side: str) -> Policy:
@@ -137,8 +143,11 @@ class Ippo:
         self.init = jax.jit(self.algorithm.init)
         self.iteration = jax.jit(self.algorithm.iteration, donate_argnames="state")
 
-    def check(self, world: World) -> None:
-        for side in world.sides:
+    def __repr__(self) -> str:
+        return f"Ippo({self.settings})"
+
+    def check(self, world: World, sides: Iterable[str]) -> None:
+        for side in sides:
             self.algorithm.check(self.settings, _against_random(world, side))
 
     def like(self, world: World, side: str) -> Policy:

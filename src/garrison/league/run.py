@@ -423,7 +423,7 @@ def create(path: Path, config: Config, oracle: Oracle | None = None, hosts: Host
     if (path / "league.json").exists():
         raise FileExistsError(f"{path} holds a league already; continue that, or choose another directory")
     league = League(path, config, None, oracle, hosts)
-    league.oracle.check(league.world)
+    league.oracle.check(league.world, league.sides)
     path.mkdir(parents=True, exist_ok=True)
     write_json(path / "system.json", directory.system())
     league.save()
