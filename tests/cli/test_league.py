@@ -56,7 +56,7 @@ def test_a_finished_league_goes_on_as_it_began(league):
 
 
 EXPLOIT = "--world toy/matrix --side column --budget 4096 --seeds 2 --episodes 32 --against rock"
-SETTINGS = ["--set", *"num_envs=32 hidden_sizes=[8] learning_rate=0.03 minibatches=1".split()]
+SETTINGS = ["--set", "num_envs=32", "hidden_sizes=[8]", "learning_rate=0.03", "minibatches=1"]
 
 
 def test_a_best_response_is_a_lower_bound(capsys, tmp_path, monkeypatch):
