@@ -66,6 +66,31 @@ def test_training_begins_with_the_parent(oracle):
         oracle.respond(Task(WORLD, "row", [ROCK, PAPER], [0.8, 0.2], seed=3, parent=ROCK))
 
 
+def test_a_teacher_is_for_fresh_networks_of_its_side(oracle):
+    """Without a reward to learn from, the teacher decides; a response that begins with paper keeps it."""
+    own = {"row": {"teacher": "rock", "policy_coef": 0.0, "entropy_coef": 0.0}}
+    shared = {"num_envs": 32, "hidden_sizes": (8,), "learning_rate": 0.03, "minibatches": 1}
+    taught = Ippo(total_steps=1_280, sides=own, **shared)
+    taught.check(WORLD, WORLD.sides)
+
+    def first_choices(**task):
+        response = taught.respond(Task(WORLD, "row", [ROCK], [1.0], seed=3, **task))
+        return table_of(response.policy, np.ones((1, 3), bool))[0]
+
+    assert first_choices()[0] > 0.9
+    paper = oracle.respond(Task(WORLD, "row", [ROCK], [1.0], seed=3)).policy
+    assert first_choices(parent=paper)[1] > 0.9
+    column = taught.respond(Task(WORLD, "column", [ROCK], [1.0], seed=3))
+    assert table_of(column.policy, np.ones((1, 3), bool))[0, 1] > 0.9  # learns from reward
+
+
+def test_sides_of_settings_must_exist():
+    with pytest.raises(ValueError, match="red"):
+        Ippo(sides={"red": {"teacher": "fsm"}}).check(WORLD, WORLD.sides)
+    with pytest.raises(ValueError, match="ippo has no hyperparameter 'techer'"):
+        Ippo(sides={"row": {"techer": "rock"}})
+
+
 def test_distances_of_behavior():
     world = one_side(WORLD, "row", ROCK)
     assert distance(world, ROCK, ROCK, 16, 0) == 0

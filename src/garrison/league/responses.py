@@ -131,34 +131,52 @@ class Exact:
 class Ippo:
     """IPPO against the mixture, one side of the world at a time.
 
+    A teacher (``teacher=NAME``) helps fresh networks; a response that begins with another's network has none.
+
     Args:
         checkpoint_every: iterations between checkpoints of an unfinished training.
+        sides: settings in which a side differs, by side, as in ``{"red": {"teacher": "fsm"}}``.
         settings: hyperparameters of :mod:`garrison.algos.ippo`.
     """
 
-    def __init__(self, checkpoint_every: int = 20, **settings: Any):
+    def __init__(
+        self,
+        checkpoint_every: int = 20,
+        sides: Mapping[str, Mapping[str, Any]] | None = None,
+        **settings: Any,
+    ):
         self.checkpoint_every = checkpoint_every
-        self.settings = Training(algorithm="ippo").changed(**settings).settings
+        shared = Training(algorithm="ippo").changed(**settings)
+        self.settings = shared.settings
+        self.sides = {side: shared.changed(**own).settings for side, own in (sides or {}).items()}
         self.algorithm = algos.get("ippo")
         self.init = jax.jit(self.algorithm.init)
         self.iteration = jax.jit(self.algorithm.iteration, donate_argnames="state")
 
     def __repr__(self) -> str:
-        return f"Ippo({self.settings})"
+        return f"Ippo({self.settings}, {self.sides})"
+
+    def _settings(self, side: str) -> Any:
+        return self.sides.get(side, self.settings)
 
     def check(self, world: World, sides: Iterable[str]) -> None:
+        for side in self.sides:
+            world.side_agents(side)  # raises for an unknown one
         for side in sides:
-            self.algorithm.check(self.settings, _against_random(world, side))
+            self.algorithm.check(self._settings(side), _against_random(world, side))
 
     def like(self, world: World, side: str) -> Policy:
         played = _against_random(world, side)
-        first = partial(self.algorithm.init, self.settings)
+        first = partial(self.algorithm.init, self._settings(side))
         return self.algorithm.policy(jax.eval_shape(first, played, jax.random.key(0)), played)
 
     def respond(self, task: Task) -> Response:
         """Train until ``total_steps``. Raises :class:`Diverged` if a loss stops being finite."""
         world = one_side(task.world, task.side, mixture(task.opponents, task.weights))
-        state = self.init(self.settings, world, jax.random.key(task.seed))
+        settings = self._settings(task.side)
+        if task.parent is not None:
+            settings = settings.replace(teacher=None)
+        state = self.init(settings, world, jax.random.key(task.seed))
         if task.parent is not None:
             state = state.replace(net=_network(task.parent, state.net))
         done, curve = 0, []
@@ -166,9 +184,9 @@ class Ippo:
             facts = checkpoint.about(task.folder)
             done, curve = facts["iteration"], facts["curve"]
             state = checkpoint.load(task.folder, state)
-        total = self.algorithm.num_iterations(self.settings, world)
+        total = self.algorithm.num_iterations(settings, world)
         while done < total:
-            state, metrics = self.iteration(self.settings, world, state)
+            state, metrics = self.iteration(settings, world, state)
             done += 1
             curve.append(_return(metrics, done))
             if task.folder is not None and done % self.checkpoint_every == 0 and done < total:
@@ -176,7 +194,7 @@ class Ippo:
             task.on_progress(done, total)
         if task.folder is not None:
             shutil.rmtree(task.folder, ignore_errors=True)
-        steps = done * self.algorithm.steps_per_iteration(self.settings, world)
+        steps = done * self.algorithm.steps_per_iteration(settings, world)
         return Response(self.algorithm.policy(state, world), steps, curve)
 
 
