@@ -34,9 +34,16 @@ def trained(name: str, world, seeds: int, **settings):
     return probe_runs.trained(algorithm, world, algorithm.Config(**settings), seeds)
 
 
-@pytest.mark.parametrize("name", ["ippo", "mappo"])
 @pytest.mark.parametrize(
-    ("network", "cell", "chunk"), [("recurrent", "gru", None), ("recurrent", "lstm", 4), ("mlp", "gru", None)]
+    ("network", "cell", "chunk", "name"),
+    [
+        ("recurrent", "gru", None, "ippo"),
+        ("recurrent", "lstm", 4, "mappo"),
+        ("mlp", "gru", None, "ippo"),
+        pytest.param("recurrent", "gru", None, "mappo", marks=pytest.mark.slow),
+        pytest.param("recurrent", "lstm", 4, "ippo", marks=pytest.mark.slow),
+        pytest.param("mlp", "gru", None, "mappo", marks=pytest.mark.slow),
+    ],
 )
 def test_only_a_recurrent_network_remembers(name, network, cell, chunk):
     world = garrison.make("toy/memory", delay=3)
