@@ -1,6 +1,8 @@
 """Files that the package reads cannot run code: no module reads what Python would execute."""
 
 import ast
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 import garrison
 from garrison.llm import calls, clients
+from garrison.runs import directory
 from garrison.view import replay
 
 ROOT = Path(garrison.__file__).parent
@@ -41,6 +44,17 @@ def test_no_module_reads_what_python_would_execute():
 @pytest.mark.parametrize("source", ["import pickle", "from yaml import load", "eval(text)", "np.load(path)"])
 def test_it_is_noticed(source):
     assert list(found(source))
+
+
+def test_a_run_cannot_name_a_function_that_is_no_world(tmp_path):
+    run, written = tmp_path / "run", tmp_path / "written"
+    shutil.copytree(directory.PACKAGED / "best", run)
+    config = json.loads((run / "config.json").read_text())
+    config |= {"world": "subprocess:run", "options": {"args": f"touch {written}", "shell": True}}
+    (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="'subprocess:run' is neither a subclass"):
+        garrison.load_run(run).policies()
+    assert not written.exists()
 
 
 def test_limits_are_those_that_the_policy_names():
