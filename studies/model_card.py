@@ -105,10 +105,16 @@ def suite(name: str) -> list[str]:
     rows = []
     for entry in best:
         gap = stats.paired_difference(best[entry], guard[entry])
-        verdict = "worse" if gap.high < 0 else "better" if gap.low > 0 else ""
-        cells = estimate(best[entry]), estimate(guard[entry]), mean(asdict(gap), "+"), verdict
+        cells = estimate(best[entry]), estimate(guard[entry]), mean(asdict(gap), "+"), _verdict(gap)
         rows.append((entry, *cells))
     return table(("game", "`best`", "`guard`", "`best` − `guard`", "`best` is"), rows)
+
+
+def _verdict(gap: stats.Estimate) -> str:
+    """What the interval says; nothing if it holds 0, or if there is none."""
+    if gap.low is None or gap.high is None:
+        return ""
+    return "worse" if gap.high < 0 else "better" if gap.low > 0 else ""
 
 
 def _entries(path: Path) -> dict[str, np.ndarray]:
