@@ -16,7 +16,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Pages and where they are on the site; the path of all others follows from their folder.
-FIXED = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+FIXED = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "SECURITY.md": "security.md",
+    "CODE_OF_CONDUCT.md": "conduct.md",
+    "src/garrison/runs/packaged/best/README.md": "model-best.md",
+}
 PICTURES = (".svg", ".png")
 LANGUAGES = {".py": "python", ".toml": "toml", ".json": "json", ".cff": "yaml", ".pyi": "python"}
 LONGEST = 200_000  #: bytes of a file that becomes a page

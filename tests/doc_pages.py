@@ -20,7 +20,8 @@ def script(path: str) -> ModuleType:
 
 def written() -> list[Path]:
     """Pages that people write: all but the generated ones in results."""
-    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "examples/README.md"]
+    others = (ROOT / "examples/README.md", ROOT / "src/garrison/runs/packaged/best/README.md")
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *others]
 
 
 def all_pages() -> list[Path]:

@@ -28,6 +28,14 @@ def test_versions_and_devices(capsys):
     assert facts["extras"]["train"]["installed"]
 
 
+def test_models_come_with_their_cards(capsys):
+    cards = told(capsys)["models"]
+    assert "best" in cards
+    assert all(Path(card).read_text().startswith(f"# Model card: `{name}`") for name, card in cards.items())
+    assert Info().run() == 0
+    assert "model best" in capsys.readouterr().out
+
+
 def test_the_version_alone(capsys):
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"garrison {garrison.__version__}\n"

@@ -7,6 +7,7 @@ import pytest
 
 import garrison
 from garrison.core import registry
+from garrison.core.world import World
 from garrison.worlds.toy.probes import Memory, Value
 
 
@@ -91,3 +92,29 @@ def test_a_world_by_its_place():
         garrison.make("garrison.worlds.toy.probes:Nothing")
     with pytest.raises(ValueError, match="no world 'toy:'"):
         garrison.make("toy:")
+
+
+def test_a_place_that_does_not_make_worlds_is_refused_before_it_is_called(tmp_path):
+    """Runs name their world, so a run that somebody sent could name anything that Python can call."""
+    file = tmp_path / "written"
+    with pytest.raises(ValueError, match="'subprocess:run' is neither a subclass of .*World nor a function"):
+        garrison.make("subprocess:run", args=["touch", str(file)])
+    assert not file.exists()
+    for place in ("os:system", "json:loads", "pathlib:Path", "garrison.worlds.cc4:columns"):
+        with pytest.raises(ValueError, match=f"'{place}' is neither"):
+            garrison.make(place)
+
+
+def _unannotated():
+    return Value()
+
+
+def _annotated() -> World:
+    return Value()
+
+
+def test_a_function_says_that_it_makes_worlds():
+    for factory in (Value, _annotated, importlib.import_module("garrison.worlds.cc4").make):
+        registry._check_makes_worlds("mine:factory", factory)
+    with pytest.raises(ValueError, match="-> World"):
+        registry._check_makes_worlds("mine:factory", _unannotated)

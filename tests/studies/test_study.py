@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from garrison.studies import index
 from garrison.studies.study import Section, Study, origin, page, prepare, read_figures, save
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -71,14 +70,6 @@ def test_a_folder_that_cannot_be_made_is_an_error_before_the_work(tmp_path):
         prepare(tmp_path / "file" / "study")
 
 
-def test_the_index_has_a_line_for_each_folder(tmp_path):
-    save(tmp_path / "b", a_study())
-    save(tmp_path / "a", a_study())
-    first, second = index.rows(tmp_path)
-    assert first[0] == "[A title](a/README.md)"
-    assert second[2:] == ("One of two.", "`garrison worlds`")
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -93,11 +84,6 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, text, message):
         (tmp_path / "figures.json").write_text(text)
     with pytest.raises(ValueError, match=message):
         read_figures(tmp_path)
-
-
-def test_the_index_of_the_results_is_up_to_date():
-    """``python -m garrison.studies.index results`` writes it."""
-    assert (RESULTS / "README.md").read_text() == "\n".join(index.index(RESULTS)) + "\n"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``garrison info``: versions, devices and missing extras."""
+"""``garrison info``: versions, devices, cards of trained models and missing extras."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from rich.text import Text
 
 from garrison.cli.common import out, print_json
 from garrison.core import extras
+from garrison.runs import directory
 from garrison.runs.directory import system
 
 
 @dataclass(frozen=True)
 class Info:
-    """Show versions, devices, the folder of compiled programs, and which extras are missing."""
+    """Show versions, devices, the folder of compiled programs, cards of models, and missing extras."""
 
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON."""
@@ -34,8 +35,9 @@ class Info:
 def collect() -> dict[str, Any]:
     """Everything that the command shows, JSON-ready.
 
-    ``extras`` has for each one whether it is ``installed``, the ``packages`` it brings with their versions
-    (None: missing), and the ``remedy``, which is a command (None: nothing is missing).
+    ``models`` has the card of each trained team that comes with Garrison. ``extras`` has for each one whether
+    it is ``installed``, the ``packages`` it brings with their versions (None: missing), and the ``remedy``,
+    which is a command (None: nothing is missing).
     """
     found = {}
     for extra in extras.EXTRAS:
@@ -44,7 +46,8 @@ def collect() -> dict[str, Any]:
         remedy = None if complete else extras.remedy(extra)
         found[extra] = {"installed": complete, "packages": packages, "remedy": remedy}
     cache = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue], made at run time
-    return system() | {"compilation_cache": cache, "extras": found}
+    models = {name: str(directory.PACKAGED / name / "README.md") for name in directory.packaged()}
+    return system() | {"compilation_cache": cache, "models": models, "extras": found}
 
 
 def _table(facts: dict[str, Any]) -> Table:
@@ -55,6 +58,8 @@ def _table(facts: dict[str, Any]) -> Table:
     for name in ("python", "platform", "cpu_count", "devices", "compilation_cache"):
         value = facts[name]
         view.add_row(name.replace("_", " "), ", ".join(value) if isinstance(value, list) else str(value))
+    for name, card in facts["models"].items():
+        view.add_row(f"model {name}", card)
     for one in facts["extras"].values():
         packages |= {name: version for name, version in one["packages"].items() if version is not None}
     for name, version in packages.items():

@@ -59,9 +59,12 @@ def available_worlds() -> tuple[str, ...]:
 def make(name: str, **options: Any) -> World:
     """Make the world called ``name``, e.g. ``make("cc4", red="fsm")``, or ``make("module:factory")``.
 
-    Raises ``ValueError`` for an unknown name or option, naming those that are possible.
+    Raises ``ValueError`` for an unknown name or option, naming those that are possible, and for a
+    ``module:factory`` that does not make worlds.
     """
     factory = _WORLDS.get(name)
+    if name not in available_worlds():
+        _check_makes_worlds(name, factory)
     _check_options(name, factory, options)
     return factory(**options)
 
@@ -75,6 +78,23 @@ def register(name: str, factory: str) -> None:
     if not (module and colon and attribute):
         raise ValueError(f"factory of world {name!r} is {factory!r}; write it as 'module:callable'")
     _WORLDS.register(name, factory)
+
+
+def _check_makes_worlds(name: str, factory: Any) -> None:
+    """Refuse to call anything else: the name may be from the configuration of a run that somebody sent."""
+    from garrison.core.world import World  # loads JAX, which the registry does not need
+
+    returned = factory
+    if not isinstance(factory, type):
+        returned = getattr(factory, "__annotations__", {}).get("return")
+    if isinstance(returned, str):
+        short = returned.rpartition(".")[2]
+        returned = World if short == "World" else getattr(factory, "__globals__", {}).get(short)
+    if not (isinstance(returned, type) and issubclass(returned, World)):
+        raise ValueError(
+            f"{name!r} is neither a subclass of garrison.core.world.World nor a function that is annotated "
+            "to return one (-> World)"
+        )
 
 
 def _check_options(name: str, factory: Callable[..., World], given: dict[str, Any]) -> None:
