@@ -158,6 +158,11 @@ class Game:
         if seat.malformed_in_a_row >= MAX_MALFORMED:
             self._end("forfeit")
 
+    def skip(self, name: str) -> None:
+        """End the turn of a seat that does not answer; its agents without an order sleep."""
+        self.seats[name].pass_turn()
+        self.transcript.add({"seat": name, "skipped": True})
+
     def view(self, name: str) -> View:
         """What a seat is given: the answers to its last calls and, where a turn began since, the facts."""
         if name not in self._views:

@@ -159,6 +159,10 @@ class Seat:
             self._end_turn(None)
         return answers
 
+    def pass_turn(self) -> None:
+        """End the turn without a call."""
+        self._end_turn(1)
+
     def actions(self) -> dict[int, int]:
         """What the agents submit in the next tick: action indices by agent. Busy agents submit Sleep."""
         now = self.tracker.tick + 1

@@ -1,0 +1,131 @@
+"""Games that begin and end one by one, and advance together in one compiled step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from garrison.core.plugins import did_you_mean
+from garrison.llm import simulation
+from garrison.llm.game import Game
+from garrison.llm.scenarios import Scenario
+from garrison.llm.scenarios import scenario as scenario_of
+from garrison.llm.seat import SEATS
+from garrison.llm.simulation import Roles, Simulation, Start, Tick
+
+MAX_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a game is, but for its seed. Made by :meth:`of`."""
+
+    scenario: Scenario
+    seats: tuple[str, ...]
+    roles: Roles
+    plan: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        scenario: str = "small",
+        seats: str | Sequence[str] = "blue",
+        opponent: str | None = None,
+        teammates: str | None = None,
+        plan: bool = True,
+    ) -> Setup:
+        """A setup by names, as of :class:`~garrison.llm.arena.ArenaBatch`. Raises ``ValueError`` likewise."""
+        size, names = scenario_of(scenario), (seats,) if isinstance(seats, str) else tuple(seats)
+        return cls(size, names, _roles(names, opponent, teammates), plan)
+
+
+class Lanes:
+    """``size`` games at once, each in a lane of the simulation.
+
+    Args:
+        blue: the policy that plays blue agents without a seat, in all games.
+        size: number of lanes; each size is compiled once.
+        watch: called after each tick of a game with the lane, the joint actions and the tick.
+    """
+
+    def __init__(
+        self,
+        blue: str = "idle",
+        size: int = 1,
+        watch: Callable[[int, np.ndarray, Tick], None] | None = None,
+    ) -> None:
+        self.simulation = Simulation(blue, size)
+        self.games: dict[int, Game] = {}
+        self._watch = watch
+
+    @property
+    def size(self) -> int:
+        return self.simulation.size
+
+    def start(self, games: Mapping[int, tuple[Setup, int, str | None]]) -> None:
+        """Start games: by lane a setup, a seed and a name for the transcript (by default scenario and seed).
+
+        Raises:
+            ValueError: for a seed outside 0 .. 2**31 - 1.
+        """
+        for _, seed, _ in games.values():
+            check_seed(seed)
+        begun = self.simulation.begin(
+            {lane: Start(setup.scenario, setup.roles, seed) for lane, (setup, seed, _) in games.items()}
+        )
+        for lane, (setup, seed, name) in games.items():
+            obs, reference, held_since = begun[lane]
+            name = f"{setup.scenario.name}-{seed}" if name is None else name
+            self.games[lane] = Game(
+                setup.scenario, setup.seats, setup.roles, seed, name, obs, reference, held_since, setup.plan
+            )
+
+    def drop(self, lane: int) -> None:
+        """Forget the game of a lane, which is free again."""
+        self.games.pop(lane, None)
+
+    def advance(self) -> None:
+        """Play ticks until each game waits for a seat or is over."""
+        while waiting := {lane: game for lane, game in self.games.items() if game.waits}:
+            moves = np.zeros(self.size, bool)
+            actions = np.tile(simulation.SLEEP, (self.size, 1))
+            messages = np.zeros((self.size, *simulation.NO_MESSAGES.shape), np.uint8)
+            for lane, game in waiting.items():
+                moves[lane], (actions[lane], messages[lane]) = True, game.joint()
+            ticks = self.simulation.tick(moves, actions, messages)
+            for lane, game in waiting.items():
+                tick = ticks[lane]
+                assert tick is not None
+                game.played(tick)
+                if self._watch is not None:
+                    self._watch(lane, actions[lane], tick)
+
+    def rows(self, lane: int, seat: str) -> np.ndarray:
+        """The observations of a seat's agents: ``f32[agent, feature]``."""
+        return self.simulation.observations(lane)[list(SEATS[seat])]
+
+
+def check_seed(seed: int) -> None:
+    """Raise ``ValueError`` for a seed that no episode has."""
+    if not 0 <= seed <= MAX_SEED:
+        raise ValueError(f"seed is {seed}; it must be in 0..{MAX_SEED}")
+
+
+def _roles(seats: Sequence[str], opponent: str | None, teammates: str | None) -> Roles:
+    """Who plays which agents."""
+    for name in seats:
+        if name not in SEATS:
+            raise ValueError(f"no seat {name!r}{did_you_mean(name, SEATS)}; there are: {', '.join(SEATS)}")
+    agents = tuple(agent for name in seats for agent in SEATS[name])
+    if not agents or len(set(agents)) < len(agents):
+        raise ValueError(f"seats are {', '.join(seats) or 'none'}; name at least one, with different agents")
+    sides = {"blue" if name.startswith("blue") else "red" for name in seats}
+    if len(sides) == 2 and (opponent or teammates):
+        raise ValueError("both sides have a seat, which leaves no opponent and no teammates; leave these out")
+    if teammates and not sides.isdisjoint(seats):
+        raise ValueError(f"teammates is {teammates!r}, but the seat has all agents of its side; leave it out")
+    blue, red = (teammates, opponent) if sides == {"blue"} else (opponent, teammates)
+    default = "idle" if "blue" in seats else "guard"  # where nobody is left to play
+    return Roles(agents, blue or default, red or "fsm")
