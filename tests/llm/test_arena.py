@@ -6,10 +6,10 @@ import pytest
 
 from garrison.llm import arena
 from garrison.llm.arena import Arena, ArenaBatch
+from garrison.llm.concurrent import ConcurrentGames, Setup
 from garrison.llm.game import Transcript
 from garrison.llm.players import PLAYERS, _decide, _mask, call, end, player
 from garrison.llm.scenarios import SCENARIOS
-from garrison.llm.lanes import Lanes, Setup
 from garrison.llm.simulation import Roles, Simulation, Start
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import guard
@@ -60,32 +60,32 @@ def test_games_do_not_depend_on_those_beside_them(alone, monkeypatch):
 
 def test_games_start_while_others_wait(alone):
     """Of several sizes and seats, each from its own tick on."""
-    lanes = Lanes("idle", 3)  # compiled above
-    lanes.start({1: (Setup.of("small"), 5, None)})
+    games = ConcurrentGames("idle", 3)  # compiled above
+    games.start({1: (Setup.of("small"), 5, None)})
     for action in CALLS[:2]:
-        lanes.games[1].act(action, "blue")
-        lanes.advance()
-    lanes.start({0: (Setup.of("medium"), 3, None), 2: (Setup.of("small", "red", "idle"), 3, None)})
+        games.games[1].act(action, "blue")
+        games.advance()
+    games.start({0: (Setup.of("medium"), 3, None), 2: (Setup.of("small", "red", "idle"), 3, None)})
     for action in CALLS[2:]:
-        lanes.games[1].act(action, "blue")
-        lanes.games[2].act(end(2), "red")
-        lanes.advance()
-    assert lanes.games[1].transcript.lines == played(alone, [5])[0].lines
-    assert lanes.games[0].tick == 0
-    assert lanes.games[2].tick > 0
-    lanes.drop(1)
-    lanes.advance()
-    assert set(lanes.games) == {0, 2}
+        games.games[1].act(action, "blue")
+        games.games[2].act(end(2), "red")
+        games.advance()
+    assert games.games[1].transcript.lines == played(alone, [5])[0].lines
+    assert games.games[0].tick == 0
+    assert games.games[2].tick > 0
+    games.drop(1)
+    games.advance()
+    assert set(games.games) == {0, 2}
 
 
-def test_lanes_refuse_what_they_cannot_play():
-    lanes = Lanes("idle", 3)
+def test_concurrent_games_refuse_what_they_cannot_play():
+    games = ConcurrentGames("idle", 3)
     with pytest.raises(ValueError, match="environment 3; there are 0..2"):
-        lanes.start({3: (Setup.of("small"), 5, None)})
+        games.start({3: (Setup.of("small"), 5, None)})
     with pytest.raises(ValueError, match="blue is played by 'idle' here, not by 'guard'"):
-        lanes.start({0: (Setup.of("small", "red"), 5, None)})
+        games.start({0: (Setup.of("small", "red"), 5, None)})
     with pytest.raises(ValueError, match="no blue player 'gard'"):
-        Lanes("gard")
+        ConcurrentGames("gard")
 
 
 def test_a_transcript_is_chained_and_canonical():
@@ -160,7 +160,7 @@ def test_the_mask_of_the_reference_is_the_worlds(blue):
     from garrison.llm.simulation import world
 
     hand = blue(1)
-    episode = jax.tree.map(lambda x: x[0], hand.arena._batch._lanes.simulation._env.episode)
+    episode = jax.tree.map(lambda x: x[0], hand.arena._batch._concurrent.simulation._env.episode)
     legal = np.asarray(world().legal(episode))[: T.NUM_BLUE, : T.MAX_BLUE_ACTIONS]
     assert np.array_equal(_mask(hand.seat.tracker.exists), legal)
 

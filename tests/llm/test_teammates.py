@@ -47,7 +47,7 @@ def test_teammates_act(arena):
     arena.reset(1)
     view = arena.act(call("end_turn", ticks=5))
     assert view.tick == 5
-    episode = jax.tree.map(lambda x: np.asarray(x[0]), arena._batch._lanes.simulation._env.episode)
+    episode = jax.tree.map(lambda x: np.asarray(x[0]), arena._batch._concurrent.simulation._env.episode)
     owners = T.HOST_BLUE[np.flatnonzero(episode.state.host_decoy.any(axis=1))]
     zones = T.SUBNET_BLUE[np.flatnonzero(episode.state.blocked.any(axis=1))]
     acted = (

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from garrison.llm.concurrent import ConcurrentGames, Setup
 from garrison.llm.game import Game, View
-from garrison.llm.lanes import Lanes, Setup
 from garrison.llm.scenarios import Scenario
 
 #: Numbers of games that are compiled; others are filled up.
@@ -46,7 +46,7 @@ class ArenaBatch:
         self.setup = Setup.of(scenario, seats, opponent, teammates, plan)
         self.number = number
         size = next(size for size in SIZES if size >= number)
-        self._lanes = Lanes(self.setup.roles.blue, size)
+        self._concurrent = ConcurrentGames(self.setup.roles.blue, size)
         self.games: list[Game] = []
 
     @property
@@ -68,8 +68,8 @@ class ArenaBatch:
             raise ValueError(f"{len(seeds)} seeds for {self.number} games; give one for each")
         names = [None] * self.number if episode_ids is None else episode_ids
         games = [(self.setup, int(seed), name) for seed, name in zip(seeds, names, strict=True)]
-        self._lanes.start(dict(enumerate(games)))
-        self.games = [self._lanes.games[lane] for lane in range(self.number)]
+        self._concurrent.start(dict(enumerate(games)))
+        self.games = [self._concurrent.games[slot] for slot in range(self.number)]
         return [game.view(self.seats[0]) for game in self.games]
 
     def act(self, actions: Sequence[Any], seat: str | None = None) -> list[View]:
@@ -92,11 +92,11 @@ class ArenaBatch:
         for game, action in zip(self.games, actions, strict=True):
             if action is not None:
                 game.act(action, name)
-        self._lanes.advance()
+        self._concurrent.advance()
 
     def rows(self, number: int, seat: str | None = None) -> np.ndarray:
         """The observations of a seat's agents in a game, for scripted players: ``f32[agent, feature]``."""
-        return self._lanes.rows(number, seat or self.seats[0])
+        return self._concurrent.rows(number, seat or self.seats[0])
 
 
 class Arena:

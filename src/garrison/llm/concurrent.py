@@ -41,13 +41,13 @@ class Setup:
         return cls(size, names, _roles(names, opponent, teammates), plan)
 
 
-class Lanes:
-    """``size`` games at once, each in a lane of the simulation.
+class ConcurrentGames:
+    """``size`` games at once, each in a slot of the simulation.
 
     Args:
         blue: the policy that plays blue agents without a seat, in all games.
-        size: number of lanes; each size is compiled once.
-        watch: called after each tick of a game with the lane, the joint actions and the tick.
+        size: of the games, which have numbers 0 .. size - 1; each size is compiled once.
+        watch: called after each tick of a game with the slot, the joint actions and the tick.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Lanes:
         return self.simulation.size
 
     def start(self, games: Mapping[int, tuple[Setup, int, str | None]]) -> None:
-        """Start games: by lane a setup, a seed and a name for the transcript (by default scenario and seed).
+        """Start games: by slot a setup, a seed and a name for the transcript (by default scenario and seed).
 
         Raises:
             ValueError: for a seed outside 0 .. 2**31 - 1.
@@ -73,38 +73,38 @@ class Lanes:
         for _, seed, _ in games.values():
             check_seed(seed)
         begun = self.simulation.begin(
-            {lane: Start(setup.scenario, setup.roles, seed) for lane, (setup, seed, _) in games.items()}
+            {slot: Start(setup.scenario, setup.roles, seed) for slot, (setup, seed, _) in games.items()}
         )
-        for lane, (setup, seed, name) in games.items():
-            obs, reference, held_since = begun[lane]
+        for slot, (setup, seed, name) in games.items():
+            obs, reference, held_since = begun[slot]
             name = f"{setup.scenario.name}-{seed}" if name is None else name
-            self.games[lane] = Game(
+            self.games[slot] = Game(
                 setup.scenario, setup.seats, setup.roles, seed, name, obs, reference, held_since, setup.plan
             )
 
-    def drop(self, lane: int) -> None:
-        """Forget the game of a lane, which is free again."""
-        self.games.pop(lane, None)
+    def drop(self, slot: int) -> None:
+        """Forget the game of a slot, which is free again."""
+        self.games.pop(slot, None)
 
     def advance(self) -> None:
         """Play ticks until each game waits for a seat or is over."""
-        while waiting := {lane: game for lane, game in self.games.items() if game.waits}:
+        while waiting := {slot: game for slot, game in self.games.items() if game.waits}:
             moves = np.zeros(self.size, bool)
             actions = np.tile(simulation.SLEEP, (self.size, 1))
             messages = np.zeros((self.size, *simulation.NO_MESSAGES.shape), np.uint8)
-            for lane, game in waiting.items():
-                moves[lane], (actions[lane], messages[lane]) = True, game.joint()
+            for slot, game in waiting.items():
+                moves[slot], (actions[slot], messages[slot]) = True, game.joint()
             ticks = self.simulation.tick(moves, actions, messages)
-            for lane, game in waiting.items():
-                tick = ticks[lane]
+            for slot, game in waiting.items():
+                tick = ticks[slot]
                 assert tick is not None
                 game.played(tick)
                 if self._watch is not None:
-                    self._watch(lane, actions[lane], tick)
+                    self._watch(slot, actions[slot], tick)
 
-    def rows(self, lane: int, seat: str) -> np.ndarray:
+    def rows(self, slot: int, seat: str) -> np.ndarray:
         """The observations of a seat's agents: ``f32[agent, feature]``."""
-        return self.simulation.observations(lane)[list(SEATS[seat])]
+        return self.simulation.observations(slot)[list(SEATS[seat])]
 
 
 def check_seed(seed: int) -> None:
