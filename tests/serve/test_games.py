@@ -1,19 +1,26 @@
 """Games over the wire are those of an Arena in process, byte for byte; of one compiled program."""
 
 import asyncio
+import base64
 import json
 import threading
 import time
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from servers import BATCH_SIZE, exchange, running
 
 from garrison.llm import arena
 from garrison.llm.arena import Arena
+from garrison.llm.concurrent import ConcurrentGames, Setup
+from garrison.llm.frames import SeatFrames
 from garrison.llm.players import call, end, player
+from garrison.llm.seat import SEATS, Seat
 from garrison.serve.parse import to_text
 from garrison.serve.sessions import observation
 from garrison.serve.settings import Limits
+from garrison.view.replay import unpacked
 
 CALLS = [
     call("harden_policy", zone="OZA"),
@@ -214,6 +221,7 @@ def test_two_clients_play_one_game_and_a_silent_one_is_skipped(server):
         assert '{"seat":"red","skipped":true}' in table.place.game.transcript.lines
 
 
+@pytest.mark.slow
 def test_a_client_that_leaves_in_the_middle_gives_its_place_back(server):
     sessions = server.server.app.state.sessions
     for _ in range(BATCH_SIZE + 1):
@@ -245,6 +253,7 @@ def test_a_late_answer_is_an_error_and_leaves_the_game_valid(server, monkeypatch
         assert exchange(socket, "step", end())["data"]["observation"]["tick"] == 1
 
 
+@pytest.mark.slow
 def test_a_world_that_fails_is_an_error_of_its_games_alone(server, monkeypatch):
     with server.connect() as socket:
         exchange(socket, "reset", {"seed": 5})
@@ -260,6 +269,158 @@ def test_a_world_that_fails_is_an_error_of_its_games_alone(server, monkeypatch):
             assert (answer["code"], answer["message"]) == ("EXECUTION_ERROR", "out of memory")
         assert exchange(socket, "reset", {"seed": 5})["type"] == "observation"
         assert exchange(socket, "step", end())["data"]["observation"]["tick"] == 1
+
+
+# ---------------------------------------------------------------- what pages are sent
+
+
+QUICK = [CALLS[0], call("deploy_patch", host="RZA-s0"), CALLS[2], *[end(5)] * 13]
+
+
+def with_frames(server, seed, calls, **arguments):
+    """The frames of a game, and all texts that were sent before its end."""
+    with server.connect() as socket:
+        asked = {"seed": seed, "frames": True, **arguments}
+        socket.send(json.dumps({"type": "reset", "data": asked}))
+        texts = [socket.recv(timeout=120)]
+        for action in calls:
+            if json.loads(texts[-1])["data"]["done"]:
+                break
+            socket.send(json.dumps({"type": "step", "data": action}))
+            texts.append(socket.recv(timeout=120))
+        last = json.loads(texts[-1])["data"]
+        replay = exchange(socket, "replay") if last["done"] else None
+    frames = [json.loads(text)["data"]["frames"] for text in texts]
+    return frames, texts[:-1] if last["done"] else texts, last, replay
+
+
+def from_rows_alone(seed, side, calls):
+    """The frames of a seat that gets the rows of its side, and noise in place of all else."""
+    setup = Setup.of("small", side, None if side == "blue" else "idle", None, False)
+    games, noise = ConcurrentGames("idle", BATCH_SIZE), np.random.default_rng(seed)
+    games.start({0: (setup, seed, None)})
+    game, own = games.games[0], list(SEATS[side])
+
+    def masked(obs):
+        hidden = noise.integers(0, 2, obs.shape).astype(np.float32)
+        hidden[own] = obs[own]
+        return hidden
+
+    alone = Seat(side, setup.scenario, masked(games.simulation.observations(0)), None)
+    frames = SeatFrames(alone)
+
+    def watch(tick):
+        alone.actions()
+        alone.update(masked(tick.obs))
+        frames.update()
+
+    game.watchers.append(watch)
+    for action in calls:
+        if game.outcome is None:
+            alone.act(action)
+            game.act(action, side)
+            games.advance()
+    return frames
+
+
+@pytest.mark.parametrize(
+    ("side", "seed"),
+    [
+        ("blue", 3),
+        pytest.param("red", 4, marks=pytest.mark.slow),
+        *[pytest.param("blue", seed, marks=pytest.mark.slow) for seed in range(20, 40)],
+        *[pytest.param("red", seed, marks=pytest.mark.slow) for seed in range(20, 30)],
+    ],
+)
+def test_frames_are_a_function_of_the_seats_own_rows(server, side, seed):
+    """All that a page is sent before the end: with noise in the rows of the other side it is the same."""
+    calls = QUICK if side == "blue" else [call("recon_network", zone="CON"), *[end(5)] * 14]
+    more = {"plan": False} | ({} if side == "blue" else {"seat": "red", "opponent": "idle"})
+    sent, texts, last, _ = with_frames(server, seed, calls, **more)
+    expected = from_rows_alone(seed, side, calls)
+    assert last["done"]
+    assert sent[0]["header"] == json.loads(to_text(expected.header))
+    assert [tick for one in sent for tick in one["ticks"]] == json.loads(to_text(expected.ticks))
+    for text in texts:
+        assert "reward_parts" not in text
+        assert '"actions"' not in text
+        assert json.loads(text)["data"]["reward"] == 0
+    other = "red" if side == "blue" else "blue"
+    assert sent[0]["header"]["views"].keys() == {side}
+    assert not any(f'"{other}":{{' in text or '"true":{' in text for text in texts)
+
+
+def test_the_end_tells_what_was_true(server):
+    with server.connect() as socket:
+        assert exchange(socket, "replay")["data"]["code"] == "EXECUTION_ERROR"
+        exchange(socket, "reset", {"seed": 3})
+        assert exchange(socket, "replay")["data"]["message"] == "the game is not over"
+    _, _, last, answer = with_frames(server, 3, QUICK)
+    replay = unpacked(base64.b64decode(answer["data"]["replay"]))
+    assert replay.header["views"].keys() == {"true", "blue", "red", "difference"}
+    assert len(replay.ticks) == 61
+    assert sum(tick.get("reward", 0) for tick in replay.ticks) == pytest.approx(last["metadata"]["return"])
+    assert replay.end["transcript"] == last["metadata"]["transcript"]
+    assert any("R" in marks for tick in replay.ticks for marks in tick["marks"].get("true", {}).values())
+
+
+def test_a_game_that_is_played_again_is_the_one_that_spectators_saw(server, monkeypatch):
+    sessions = server.server.app.state.sessions
+    monkeypatch.setattr(sessions, "settings", replace(sessions.settings, spectators=True))
+    with server.connect() as socket:
+        game = exchange(socket, "reset", {"seed": 6, "frames": True})["data"]["frames"]["game"]
+        exchange(socket, "step", end(5))
+        with server.connect(f"/watch/{game}") as watcher:
+            header = json.loads(watcher.recv(timeout=20))["data"]
+            ticks = json.loads(watcher.recv(timeout=20))["data"]
+            assert len(ticks) == 6  # late, and given all
+            for _ in range(11):
+                exchange(socket, "step", end(5))
+            while (frame := json.loads(watcher.recv(timeout=20)))["type"] == "ticks":
+                ticks += frame["data"]
+            assert frame["type"] == "end"
+        replay = unpacked(base64.b64decode(exchange(socket, "replay")["data"]["replay"]))
+    assert (header, ticks, frame["data"]) == (replay.header, list(replay.ticks), replay.end)
+
+
+@pytest.mark.slow
+def test_without_spectators_a_game_is_shown_at_its_end(server):
+    with server.connect() as socket:
+        game = exchange(socket, "reset", {"seed": 6, "frames": True})["data"]["frames"]["game"]
+        assert game in {one["id"] for one in server.ask("/api/games")[1]}
+        with server.connect(f"/watch/{game}") as watcher:
+            exchange(socket, "step", end(5))
+            with pytest.raises(TimeoutError):
+                watcher.recv(timeout=0.5)
+            for _ in range(11):
+                exchange(socket, "step", end(5))
+            kinds = [json.loads(watcher.recv(timeout=60))["type"] for _ in range(3)]
+            assert kinds == ["header", "ticks", "end"]
+    with server.connect("/watch/nobody") as watcher:
+        assert json.loads(watcher.recv(timeout=10))["data"]["code"] == "SESSION_ERROR"
+
+
+def test_hints_are_counted(server):
+    with server.connect() as socket:
+        exchange(socket, "reset", {"seed": 3})
+        hint = exchange(socket, "hint")["data"]["action"]
+        assert hint["calls"][-1] == end()
+        assert exchange(socket, "state")["data"]["step_count"] == 0
+        for _ in range(12):
+            last = exchange(socket, "step", end(5))["data"]
+        assert last["metadata"]["hints"] == 1
+
+
+def test_a_session_goes_on_after_a_connection_ends(server):
+    name = server.ask("/api/sessions", method="POST")[1]["session_id"]
+    with server.connect(f"/ws?session_id={name}") as socket:
+        first = exchange(socket, "reset", {"seed": 3, "frames": True})["data"]
+        second = exchange(socket, "step", end(2))["data"]
+    with server.connect(f"/ws?session_id={name}") as socket:
+        again = exchange(socket, "look")["data"]
+    assert again["observation"] == second["observation"]
+    assert again["frames"]["header"] == first["frames"]["header"]
+    assert again["frames"]["ticks"] == first["frames"]["ticks"] + second["frames"]["ticks"]
 
 
 def test_openenvs_own_client_plays(server):

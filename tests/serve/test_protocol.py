@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -247,6 +248,27 @@ def test_bodies_are_limited(server):
         assert b"413" in raw.recv(100)
 
 
+def test_the_page_is_a_table_of_files(server):
+    with urllib.request.urlopen(server.address) as answer:
+        page, policy = answer.read().decode(), answer.headers["Content-Security-Policy"]
+    assert "script-src 'self'" in policy
+    assert "http" not in page
+    for name in re.findall(r'(?:src|href)="(ui/[^"]+)"', page):
+        status, text = server.ask(f"/{name}")
+        assert status == 200
+        for module in re.findall(r'from "\./(\w+\.js)"', text):
+            assert server.ask(f"/ui/{module}")[0] == 200
+    for name in ("../app.py", "main.js", "%2e%2e/app.py", "x" * 300):
+        assert server.ask(f"/ui/{name}")[0] == 404
+    assert server.ask("/api/choices")[1]["scenarios"]["small"] == 60
+    assert server.ask("/api/games") == (200, [])
+
+
+def test_the_page_can_be_left_out():
+    with running(ui=False) as server:
+        assert server.ask("/")[0] == 404
+
+
 def test_a_token_is_asked_for():
     token = "correct horse battery".replace(" ", "-")
     with running(token=token) as server:
@@ -258,6 +280,12 @@ def test_a_token_is_asked_for():
         assert server.ask("/metadata", headers={"Cookie": f"garrison-token={token}"})[0] == 200
         with pytest.raises(InvalidStatus), server.connect():
             pass
+        assert server.ask("/?token=wrong")[0] == 401
+        with socket.create_connection(("127.0.0.1", server.port)) as raw:
+            raw.sendall(f"GET /?token={token} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            answer = raw.recv(1000).decode().lower()
+        assert "303" in answer.splitlines()[0]
+        assert "httponly; samesite=strict" in answer
         with server.connect(additional_headers=shown) as connection:
             assert exchange(connection, "state")["type"] == "state"
 

@@ -31,6 +31,11 @@ class Serve:
     """Blue players to compile before the server is healthy; others are compiled when first needed. Games of
     the seat blue use idle, those of red use their opponent, guard by default."""
 
+    ui: bool = True
+    """Serve the page on which people play and watch."""
+    spectators: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Let everyone watch running games with all that is true; without it a game is shown at its end."""
+
     def run(self) -> int:
         with user_input():
             extras.require("serve")
@@ -47,6 +52,8 @@ class Serve:
                 scenarios=self.scenarios,
                 compiled=self.compiled,
                 max_sessions=self.max_sessions,
+                ui=self.ui,
+                spectators=self.spectators,
                 token=None if self.token_file is None else _token(self.token_file),
             )
             listening = listen(settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from garrison.llm.game import Game
 from garrison.llm.scenarios import Scenario
 from garrison.llm.scenarios import scenario as scenario_of
 from garrison.llm.seat import SEATS
-from garrison.llm.simulation import Roles, Simulation, Start, Tick
+from garrison.llm.simulation import Roles, Simulation, Start
 
 MAX_SEED = 2**31 - 1
 
@@ -47,18 +47,11 @@ class ConcurrentGames:
     Args:
         blue: the policy that plays blue agents without a seat, in all games.
         size: of the games, which have numbers 0 .. size - 1; each size is compiled once.
-        watch: called after each tick of a game with the slot, the joint actions and the tick.
     """
 
-    def __init__(
-        self,
-        blue: str = "idle",
-        size: int = 1,
-        watch: Callable[[int, np.ndarray, Tick], None] | None = None,
-    ) -> None:
+    def __init__(self, blue: str = "idle", size: int = 1) -> None:
         self.simulation = Simulation(blue, size)
         self.games: dict[int, Game] = {}
-        self._watch = watch
 
     @property
     def size(self) -> int:
@@ -99,8 +92,6 @@ class ConcurrentGames:
                 tick = ticks[slot]
                 assert tick is not None
                 game.played(tick)
-                if self._watch is not None:
-                    self._watch(slot, actions[slot], tick)
 
     def rows(self, slot: int, seat: str) -> np.ndarray:
         """The observations of a seat's agents: ``f32[agent, feature]``."""

@@ -126,6 +126,10 @@ class Seat:
         inactive = [agent for agent in self.agents if not self.tracker.active(agent)]
         return Turn(self.scenario.ticks, self.tracker.tick, done, busy, self.free(), inactive)
 
+    def ended_now(self) -> list[Done]:
+        """Orders that ended in the last tick."""
+        return [one for one in self._done if one.ended == self.tracker.tick]
+
     def _busy(self, worker: Worker) -> Busy:
         """An agent with orders, or with an action that the warm-up left."""
         order = worker.order or (worker.queue[0] if worker.queue else None)

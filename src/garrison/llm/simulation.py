@@ -257,7 +257,7 @@ class Simulation:
 
     def episode(self, number: int) -> Any:
         """The world's state of an environment, which no seat sees."""
-        return jax.tree.map(lambda x: np.asarray(x[number]), self._env.episode)
+        return jax.tree.map(lambda x: np.array(x[number]), jax.device_get(self._env.episode))
 
     def tick(self, moves: np.ndarray, actions: np.ndarray, messages: np.ndarray) -> list[Tick | None]:
         """Play one tick where ``moves`` says so: ``bool[env]``.

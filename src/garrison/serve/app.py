@@ -21,6 +21,7 @@ from garrison.serve.sessions import Session, Sessions
 from garrison.serve.settings import Settings
 from garrison.serve.stepper import Stepper
 from garrison.serve.tasks import NAME
+from garrison.serve.ui import add_page
 
 DESCRIPTION = (
     "CAGE Challenge 4 by named tools: defend a network against an attacker, or attack it; "
@@ -58,6 +59,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     _add_information(app, sessions)
     _add_games(app, sessions)
     _add_tasks(app, sessions)
+    if settings.ui:
+        add_page(app, sessions)
 
     @app.websocket("/ws")
     async def play(socket: WebSocket) -> None:

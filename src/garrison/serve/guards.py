@@ -6,7 +6,7 @@ import asyncio
 import hmac
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from garrison.serve.parse import to_text
 from garrison.serve.settings import LOOPBACK, Settings
@@ -32,6 +32,8 @@ class Guards:
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        if scope["type"] == "http" and scope["path"] == "/" and self._named(scope):
+            return await self._remember(send)
         if refusal := self._refusal(scope, headers):
             return await _refuse(scope, send, *refusal)
         if scope["type"] == "websocket":
@@ -52,6 +54,19 @@ class Guards:
             return next(messages, None) or await receive()
 
         return await self._app(scope, again, send)
+
+    def _named(self, scope: Any) -> bool:
+        """Whether the page is opened as /?token=TOKEN."""
+        token = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        known = self._settings.token
+        return known is not None and hmac.compare_digest(token.encode(), known.encode())
+
+    async def _remember(self, send: Any) -> None:
+        """Give the browser the token as a cookie, and the page without it in the address."""
+        cookie = f"{COOKIE}={self._settings.token}; HttpOnly; SameSite=Strict; Path=/"
+        headers = [(b"location", b"/"), (b"set-cookie", cookie.encode()), (b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": 303, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
 
     def _refusal(self, scope: Any, headers: dict[str, str]) -> tuple[int, str] | None:
         host = headers.get("host", "")

@@ -83,6 +83,7 @@ class Reset(_Strict):
     opponent: str | None = Field(None, description="Who plays the side without a seat.")
     teammates: str | None = Field(None, description="Who plays the seat's side beside it.")
     plan: bool = Field(True, description="Whether blue has a recovery plan.")
+    frames: bool = Field(False, description="Send also frames, which a page draws.")
     split: str | None = Field(None, description="With index: a task, instead of the above but episode_id.")
     index: int | None = Field(None, ge=0)
 

@@ -10,13 +10,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from garrison.llm.concurrent import MAX_SEED, Setup
+from garrison.llm.frames import SeatFrames
 from garrison.llm.game import Game, View
+from garrison.llm.players import player
 from garrison.llm.tools import tools_of
+from garrison.llm.truth import TruthRecorder, played_again
 from garrison.serve.models import Reset, checked
 from garrison.serve.parse import Refused
 from garrison.serve.settings import Settings
 from garrison.serve.stepper import Place, Stepper
 from garrison.serve.tasks import Tasks
+from garrison.view.replay import Replay
 
 
 @dataclass(eq=False)
@@ -24,8 +28,13 @@ class Table:
     """A game and the tokens by which other seats join it."""
 
     place: Place
+    game: Game
     seats: set[str]  # of sessions
+    id: str = field(default_factory=lambda: secrets.token_hex(8))  # by which others watch
     tokens: dict[str, str] = field(default_factory=dict)  # seats by token
+    frames: dict[str, SeatFrames] = field(default_factory=dict)  # by seat, where they are sent
+    truth: TruthRecorder | None = None  # where spectators see it
+    replay: asyncio.Future[Replay] | None = None  # of the game that is over
 
 
 @dataclass(eq=False)
@@ -37,6 +46,7 @@ class Session:
     touched: float
     table: Table | None = None
     seat: str = "blue"
+    shown: int = 0  # ticks of frames that were sent
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -95,10 +105,10 @@ class Sessions:
         seed = secrets.randbelow(MAX_SEED + 1) if given.seed is None else given.seed
         async with self._busy(session):
             self._leave(session)
-            place = await self._opened(setup, seed, given.episode_id)
-            table = Table(place, {setup.seats[0]})
+            table = await self._opened(setup, seed, given.episode_id, given.frames)
+            table.seats = {setup.seats[0]}
             table.tokens = {secrets.token_hex(16): seat for seat in setup.seats[1:]}
-            session.table, session.seat = table, setup.seats[0]
+            session.table, session.seat, session.shown = table, setup.seats[0], 0
             sent = await self._view(session)
         if table.tokens:
             sent["metadata"] = {"join": {seat: token for token, seat in table.tokens.items()}}
@@ -113,9 +123,39 @@ class Sessions:
         seat = table.tokens.pop(token)
         async with self._busy(session):
             self._leave(session)
-            session.table, session.seat = table, seat
+            session.table, session.seat, session.shown = table, seat, 0
             table.seats.add(seat)
             return await self._view(session)
+
+    async def look(self, session: Session) -> dict[str, Any]:
+        """The last observation, with all frames."""
+        async with self._busy(session):
+            session.shown = 0
+            return await self._view(session)
+
+    async def hint(self, session: Session) -> dict[str, Any]:
+        """What a scripted player would do in the seat's place. The transcript takes note of it."""
+        async with self._busy(session):
+            place, seat = self._table(session).place, session.seat
+            return {"action": await self._done(self.stepper.ask(lambda: _hint(place, seat)))}
+
+    async def replay(self, session: Session) -> Replay:
+        """The game with all that is true, once it is over."""
+        table = self._table(session)
+        if table.game.outcome is None:
+            raise Refused("EXECUTION_ERROR", "the game is not over")
+        return await self.replay_of(table)
+
+    async def replay_of(self, table: Table) -> Replay:
+        """The replay of a table's game, which is over."""
+        if table.replay is None:
+            again = asyncio.to_thread(played_again, table.game, self.settings.batch_size)
+            table.replay = asyncio.ensure_future(again)
+        return await asyncio.shield(table.replay)
+
+    def tables(self) -> dict[str, Table]:
+        """Games by the names under which others watch them."""
+        return {one.table.id: one.table for one in self._sessions.values() if one.table is not None}
 
     async def step(self, session: Session, action: Any) -> dict[str, Any]:
         """Carry out an action; returns the observation as it is sent."""
@@ -133,7 +173,7 @@ class Sessions:
             act = self.stepper.act(place, session.seat, action, limits.turn)
             alone = self._table(session).seats == {session.seat} and not self._table(session).tokens
             view = await self._done(act, limits.step if alone else limits.step + limits.turn)
-        return _sent(view)
+            return _sent(view) | self._frames(session)
 
     async def state(self, session: Session) -> dict[str, Any]:
         """Where the game stands."""
@@ -172,13 +212,27 @@ class Sessions:
         except ValueError as error:
             raise Refused("VALIDATION_ERROR", str(error)) from None
 
-    async def _opened(self, setup: Setup, seed: int, name: str | None) -> Place:
-        opened = self.stepper.open(setup, seed, name)
+    async def _opened(self, setup: Setup, seed: int, name: str | None, frames: bool) -> Table:
+        made: list[Table] = []
+
+        def prepare(place: Place) -> None:
+            game = place.game
+            table = Table(place, game, set())
+            if frames:
+                table.frames = {seat: SeatFrames(game.seats[seat]) for seat in game.seats}
+            if self.settings.spectators:
+                table.truth = TruthRecorder(game, lambda: place.batch.simulation.episode(place.slot))
+            game.watchers += [one.update for one in table.frames.values()]
+            game.watchers += [] if table.truth is None else [table.truth]
+            made.append(table)
+
+        opened = self.stepper.open(setup, seed, name, prepare)
         try:
-            return await self._done(opened)
+            await self._done(opened)
         except (Refused, asyncio.CancelledError):
             opened.add_done_callback(self._give_back)
             raise
+        return made[0]
 
     def _give_back(self, opened: Future[Place]) -> None:
         """Free a place that came too late."""
@@ -187,7 +241,19 @@ class Sessions:
 
     async def _view(self, session: Session) -> dict[str, Any]:
         place, seat = self._table(session).place, session.seat
-        return _sent(await self._done(self.stepper.ask(lambda: place.game.view(seat))))
+        sent = _sent(await self._done(self.stepper.ask(lambda: place.game.view(seat))))
+        return sent | self._frames(session)
+
+    def _frames(self, session: Session) -> dict[str, Any]:
+        """The frames that the session has not got yet, with the header before the first."""
+        table = self._table(session)
+        frames = table.frames.get(session.seat)
+        if frames is None:
+            return {}
+        ticks, first = frames.ticks[session.shown :], session.shown == 0
+        session.shown += len(ticks)
+        sent = {"ticks": ticks, "game": table.id} | ({"header": frames.header} if first else {})
+        return {"frames": sent}
 
     async def _done(self, future: Future[Any], limit: float | None = None) -> Any:
         limit = self.settings.limits.step if limit is None else limit
@@ -228,6 +294,14 @@ class _Busy:
 def _check_turn(game: Game, seat: str) -> None:
     if game.outcome is not None:
         raise Refused("EXECUTION_ERROR", "the game is over; reset")
+
+
+def _hint(place: Place, seat: str) -> Any:
+    game = place.game
+    _check_turn(game, seat)
+    one = player("guard" if game.seats[seat].side == "blue" else None, game.seed, game.seats[seat].side)
+    game.helped(seat)
+    return one.act(game.seats[seat], place.batch.rows(place.slot, seat))
 
 
 def _state(game: Game, seat: str) -> dict[str, Any]:

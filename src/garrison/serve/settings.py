@@ -38,6 +38,8 @@ class Settings:
             the server reports itself healthy; others are compiled when a game first needs them. ``"idle"``
             is used where a seat has all blue agents, ``"guard"`` against red.
         batch_size: games that advance in one compiled step; more games take more steps.
+        ui: serve the page on which people play.
+        spectators: let clients watch running games with all that is true; else they see a game at its end.
         token: that clients have to show; None: none.
 
     Raises:
@@ -50,6 +52,8 @@ class Settings:
     compiled: tuple[str, ...] = ("idle",)
     max_sessions: int = 32
     batch_size: int = 8
+    ui: bool = True
+    spectators: bool = False
     token: str | None = None
     limits: Limits = field(default_factory=Limits)
 

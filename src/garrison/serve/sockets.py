@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import logging
 import time
@@ -15,8 +16,10 @@ from garrison.serve import mcp
 from garrison.serve.parse import Refused, parse, to_text
 from garrison.serve.sessions import Session, Sessions
 from garrison.serve.settings import Limits
+from garrison.view.replay import packed
 
 _log = logging.getLogger(__name__)
+WATCH = 0.1  # seconds between looks at a game that is watched
 POLICY, TOO_SLOW = 1008, 1013  # codes with which a connection is closed
 Handle = Callable[[dict[str, Any]], Awaitable[dict[str, Any] | None]]
 
@@ -130,6 +133,44 @@ async def serve_mcp(socket: WebSocket, sessions: Sessions) -> None:
     await _close(socket, code)
 
 
+async def serve_watch(socket: WebSocket, sessions: Sessions, name: str) -> None:
+    """A game as it is played, with all that is true, where spectators may; else the whole game at its end."""
+    await socket.accept()
+    connection, code = Connection(socket, sessions.settings.limits), 1000
+    leaves = asyncio.ensure_future(socket.receive())  # nothing is read from spectators
+    try:
+        table, sent = sessions.tables().get(name), 0
+        if table is None:
+            raise Refused("SESSION_ERROR", "no such game; it may have ended")
+        if table.truth is not None:
+            await connection.send({"type": "header", "data": table.truth.header})
+            while not leaves.done() and sessions.tables().get(name) is table:
+                over, ticks = table.game.outcome is not None, table.truth.ticks[sent:]
+                if ticks:
+                    await connection.send({"type": "ticks", "data": ticks})
+                sent += len(ticks)
+                if over and sent == len(table.truth.ticks):
+                    await connection.send({"type": "end", "data": table.truth.end()})
+                    break
+                await asyncio.wait([leaves], timeout=WATCH)
+        else:
+            while table.game.outcome is None and sessions.tables().get(name) is table and not leaves.done():
+                await asyncio.wait([leaves], timeout=WATCH)
+            if table.game.outcome is not None:
+                replay = await sessions.replay_of(table)
+                await connection.send({"type": "header", "data": replay.header})
+                await connection.send({"type": "ticks", "data": replay.ticks})
+                await connection.send({"type": "end", "data": replay.end})
+    except Refused as refused:
+        await connection.send(_error(refused))
+        code = POLICY
+    except Closed as closed:
+        code = closed.code
+    finally:
+        leaves.cancel()
+    await _close(socket, code)
+
+
 async def _frame(sessions: Sessions, session: Session, frame: dict[str, Any]) -> dict[str, Any]:
     kind = frame.get("type")
     known = _FRAMES.get(kind) if isinstance(kind, str) else None
@@ -154,11 +195,24 @@ async def _state(sessions: Sessions, session: Session, data: dict[str, Any]) -> 
     return await sessions.state(session)
 
 
+async def _look(sessions: Sessions, session: Session, data: dict[str, Any]) -> Any:
+    return await sessions.look(session)
+
+
+async def _hint(sessions: Sessions, session: Session, data: dict[str, Any]) -> Any:
+    return await sessions.hint(session)
+
+
+async def _replay(sessions: Sessions, session: Session, data: dict[str, Any]) -> Any:
+    return {"replay": base64.b64encode(packed(await sessions.replay(session))).decode()}
+
+
 async def _mcp(sessions: Sessions, session: Session, data: dict[str, Any]) -> Any:
     return await mcp.answer(sessions, data, session) or {}
 
 
 async def _end(sessions: Sessions, session: Session, data: dict[str, Any]) -> Any:
+    sessions.close(session)  # also one that outlives its connections
     raise Closed
 
 
@@ -168,6 +222,9 @@ _FRAMES: dict[str, tuple[str, bool, Callable[..., Awaitable[Any]]]] = {
     "step": ("observation", True, Sessions.step),
     "join": ("observation", True, _join),
     "state": ("state", False, _state),
+    "look": ("observation", False, _look),
+    "hint": ("hint", False, _hint),
+    "replay": ("replay", False, _replay),
     "mcp": ("mcp", True, _mcp),
     "close": ("", False, _end),
 }

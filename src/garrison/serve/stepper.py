@@ -35,6 +35,7 @@ class _Open:
     setup: Setup
     seed: int
     name: str | None
+    prepare: Callable[[Place], None]
     future: Future[Place] = field(default_factory=Future)
 
 
@@ -91,9 +92,15 @@ class Stepper:
             raise self._failed[blue]
         return blue in self._groups
 
-    def open(self, setup: Setup, seed: int, name: str | None = None) -> Future[Place]:
-        """Start a game."""
-        return self._put(_Open(setup, seed, name))
+    def open(
+        self,
+        setup: Setup,
+        seed: int,
+        name: str | None = None,
+        prepare: Callable[[Place], None] = lambda place: None,
+    ) -> Future[Place]:
+        """Start a game. ``prepare`` is called before its first tick, such as to add watchers."""
+        return self._put(_Open(setup, seed, name, prepare))
 
     def act(self, place: Place, seat: str, action: Any, turn: float = 0.0) -> Future[View]:
         """An action of a seat. The view comes when the seat decides again, or the game is over.
@@ -169,7 +176,8 @@ class Stepper:
                 _fail([one.future for one in starting.values()], error)
                 continue
             for slot, one in starting.items():
-                one.future.set_result(Place(batch, slot))
+                place = Place(batch, slot)
+                _answer(one.future, lambda one=one, place=place: one.prepare(place) or place, running=True)
 
     def _free(self, blue: str, taken: dict[ConcurrentGames, dict[int, _Open]]) -> tuple[ConcurrentGames, int]:
         """A free slot, of a new group if there is none."""
