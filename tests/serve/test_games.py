@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from servers import BATCH_SIZE, exchange, running
 
+from garrison.judge.replays import difference
 from garrison.llm import arena
 from garrison.llm.arena import Arena
 from garrison.llm.concurrent import ConcurrentGames, Setup
 from garrison.llm.frames import SeatFrames
 from garrison.llm.players import call, end, player
 from garrison.llm.seat import SEATS, Seat
+from garrison.llm.truth import ticks_again
 from garrison.serve.parse import to_text
 from garrison.serve.sessions import observation
 from garrison.serve.settings import Limits
@@ -361,6 +363,7 @@ def test_the_end_tells_what_was_true(server):
     assert len(replay.ticks) == 61
     assert sum(tick.get("reward", 0) for tick in replay.ticks) == pytest.approx(last["metadata"]["return"])
     assert replay.end["transcript"] == last["metadata"]["transcript"]
+    assert difference(replay.ticks, ticks_again(replay, BATCH_SIZE)) is None
     assert any("R" in marks for tick in replay.ticks for marks in tick["marks"].get("true", {}).values())
 
 

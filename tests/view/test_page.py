@@ -58,6 +58,12 @@ def test_hostile_names_stay_text(replay):
     assert "<script>alert" not in text
 
 
+def test_a_notebook_gets_the_page_in_a_frame_of_its_own(replay):
+    shown = replay._repr_html_()
+    inside = re.fullmatch(r'<iframe srcdoc="([^"]*)" sandbox="allow-scripts" [^<>]*></iframe>', shown)[1]
+    assert html.unescape(inside) == page([replay])
+
+
 @pytest.mark.parametrize("count", [0, 3])
 def test_one_or_two_are_shown(replay, count):
     with pytest.raises(ValueError, match=f"1 to 2 replays side by side, not {count}"):

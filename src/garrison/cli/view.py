@@ -10,6 +10,7 @@ from pathlib import Path
 
 import tyro
 
+from garrison.cli import view_files
 from garrison.cli.common import log, print_json, user_input
 from garrison.cli.evaluate import Contest, check_output, playing
 from garrison.core import files
@@ -30,7 +31,8 @@ class View:
     """
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Policies of the world, run directories, and replay files (*.replay.jsonl.gz)."""
+    """Policies of the world, run directories, and replay files (*.replay.jsonl.gz); or `verify` and replay
+    files, to play them again and compare; or `list` and a directory, to see its replays."""
     against: str | None = None
     """Opponent, named as the policies are; by default the world's own."""
     side: str | None = None
@@ -55,6 +57,10 @@ class View:
     """Print what was written, as JSON."""
 
     def run(self) -> int:
+        if self.names[:1] == ("verify",):
+            return view_files.verify(self.names[1:], self.json)
+        if self.names[:1] == ("list",):
+            return view_files.show_list(self.names[1:], self.json)
         with user_input():
             self._check()
             stored = {name: read(Path(name)) for name in self.names if name.endswith(SUFFIX)}

@@ -141,7 +141,7 @@ class SeatFrames:
         return lines, happened
 
 
-def _blue_marks(tracker: BlueTracker) -> dict[str, np.ndarray]:
+def _blue_marks(tracker: BlueTracker) -> dict[str, Any]:
     return {
         "R": tracker.root,
         "U": tracker.shell & ~tracker.root,
@@ -153,7 +153,7 @@ def _blue_marks(tracker: BlueTracker) -> dict[str, np.ndarray]:
     }
 
 
-def _red_marks(tracker: RedTracker) -> dict[str, np.ndarray]:
+def _red_marks(tracker: RedTracker) -> dict[str, Any]:
     root, shell, name, address = (
         np.asarray(np.any(x, axis=0)) for x in (tracker.root, tracker.shell, tracker.name, tracker.address)
     )

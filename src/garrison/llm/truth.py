@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import numpy as np
 
 from garrison.core.world import Step
+from garrison.llm.concurrent import Setup
 from garrison.llm.game import Game
-from garrison.llm.simulation import NUM_AGENTS, Simulation, Start, Tick, world
+from garrison.llm.simulation import NO_MESSAGES, NUM_AGENTS, Roles, Simulation, Start, Tick, world
 from garrison.view.record import Recorder
 from garrison.view.replay import Replay
 
@@ -22,13 +23,12 @@ class TruthRecorder:
     """
 
     def __init__(self, game: Game, episode: Callable[[], Any]) -> None:
-        self._game, self._episode, self._state = game, episode, episode()
-        self._recorder = Recorder(world(), self._state)
+        self._game, self._lines = game, _Lines(episode)
 
     @property
     def ticks(self) -> list[dict[str, Any]]:
         """The lines of ticks so far, which grow."""
-        return self._recorder.ticks
+        return self._lines.recorder.ticks
 
     @property
     def header(self) -> dict[str, Any]:
@@ -36,25 +36,18 @@ class TruthRecorder:
         game = self._game
         sides = {seat.side for seat in game.seats.values()}
         against = None if len(sides) > 1 else game.roles.red if sides == {"blue"} else game.roles.blue
-        return self._recorder.header(
+        header = self._lines.recorder.header(
             " and ".join(game.seats),
             against=against,
             seed=game.seed,
             options=[f"scenario={game.scenario.name}"],
         )
+        played = {"scenario": game.scenario.name, "seats": list(game.seats)}
+        return header | {"game": played | {"blue": game.roles.blue, "red": game.roles.red}}
 
     def __call__(self, tick: Tick) -> None:
         """Add a tick."""
-        actions, _ = self._game.played_actions[len(self.ticks) - 1]
-        self.add(actions, tick)
-
-    def add(self, actions: np.ndarray, tick: Tick) -> None:
-        """Add a tick with its joint actions."""
-        before, self._state = self._state, self._episode()
-        info = {"events": tick.events, "reward_parts": tick.parts, "team_reward": -np.asarray(tick.loss)}
-        over = cast("Any", np.zeros((), bool))
-        reward = cast("Any", np.full(NUM_AGENTS, -np.asarray(tick.loss), np.float32))
-        self._recorder.add(before, actions, self._state, Step(reward, over, over, tick.obs, info))
+        self._lines.add(*self._game.played_actions[len(self.ticks) - 1], tick)
 
     def end(self) -> dict[str, Any]:
         """The last line of a game that is over."""
@@ -69,6 +62,36 @@ class TruthRecorder:
         }
 
 
+class _Lines:
+    """The lines of ticks, of one state after the other."""
+
+    def __init__(self, episode: Callable[[], Any]) -> None:
+        self._episode, self.state = episode, episode()
+        self.recorder = Recorder(world(), self.state)
+
+    def add(self, actions: np.ndarray, messages: np.ndarray, tick: Tick) -> None:
+        before, self.state = self.state, self._episode()
+        info = {"events": tick.events, "reward_parts": tick.parts, "team_reward": -np.asarray(tick.loss)}
+        over = cast("Any", np.zeros((), bool))
+        reward = cast("Any", np.full(NUM_AGENTS, -np.asarray(tick.loss), np.float32))
+        line = self.recorder.add(before, actions, self.state, Step(reward, over, over, tick.obs, info))
+        if messages.any():
+            line["messages"] = messages.tolist()
+
+
+def _play(start: Start, played: Iterable[tuple[Any, Any]], size: int) -> tuple[_Lines, float]:
+    """Play actions and messages again; the lines, and the loss."""
+    simulation = Simulation(start.roles.blue, size)
+    simulation.begin({0: start})
+    lines, loss, moves = _Lines(lambda: simulation.episode(0)), 0.0, np.arange(size) == 0
+    for actions, messages in played:
+        tick = simulation.tick(moves, *(np.stack([one] * size) for one in (actions, messages)))[0]
+        assert tick is not None
+        loss += float(tick.loss)
+        lines.add(actions, messages, tick)
+    return lines, loss
+
+
 def played_again(game: Game, size: int = 1) -> Replay:
     """The replay of a finished game: its actions are played again from its seed.
 
@@ -80,15 +103,26 @@ def played_again(game: Game, size: int = 1) -> Replay:
     """
     if game.outcome is None:
         raise RuntimeError("the game is not over")
-    simulation = Simulation(game.roles.blue, size)
-    simulation.begin({0: Start(game.scenario, game.roles, game.seed)})
-    recorder, loss = TruthRecorder(game, lambda: simulation.episode(0)), 0.0
-    moves = np.arange(size) == 0
-    for actions, messages in game.played_actions:
-        tick = simulation.tick(moves, *(np.stack([one] * size) for one in (actions, messages)))[0]
-        assert tick is not None
-        loss += float(tick.loss)
-        recorder.add(actions, tick)
+    lines, loss = _play(Start(game.scenario, game.roles, game.seed), game.played_actions, size)
     if loss != game.loss:
         raise RuntimeError(f"the loss is {loss} when played again, and was {game.loss}")
-    return Replay(recorder.header, tuple(recorder.ticks), recorder.end())
+    about = TruthRecorder(game, lambda: lines.state)
+    return Replay(about.header, tuple(lines.recorder.ticks), about.end())
+
+
+def ticks_again(replay: Replay, size: int = 1) -> list[dict[str, Any]]:
+    """The ticks of the replay of a game, when its actions are played again.
+
+    Raises:
+        ValueError: for a header that names no game which can be played.
+    """
+    about = replay.header["game"]
+    setup = Setup.of(about["scenario"], about["seats"])
+    start = Start(
+        setup.scenario, Roles(setup.roles.agents, about["blue"], about["red"]), replay.header["seed"]
+    )
+    played = (
+        (np.array(tick["actions"], np.int32), np.array(tick.get("messages", NO_MESSAGES), np.uint8))
+        for tick in replay.ticks[1:]
+    )
+    return _play(start, played, size)[0].recorder.ticks

@@ -225,7 +225,11 @@ export class App {
 
 /** @param {string} hash */
 function history_(hash) {
-  window.history.replaceState(null, "", hash);
+  try {
+    window.history.replaceState(null, "", hash);
+  } catch {
+    // within a notebook the page has no address of its own
+  }
 }
 
 /** @param {string} name @param {...any} children */
