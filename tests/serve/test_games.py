@@ -336,7 +336,7 @@ def from_rows_alone(seed, side, calls):
 )
 def test_frames_are_a_function_of_the_seats_own_rows(server, side, seed):
     """All that a page is sent before the end: with noise in the rows of the other side it is the same."""
-    calls = QUICK if side == "blue" else [call("recon_network", zone="CON"), *[end(5)] * 14]
+    calls = QUICK if side == "blue" else [call("recon_network", zone="CON"), *[end(5)] * 60]
     more = {"plan": False} | ({} if side == "blue" else {"seat": "red", "opponent": "idle"})
     sent, texts, last, _ = with_frames(server, seed, calls, **more)
     expected = from_rows_alone(seed, side, calls)
