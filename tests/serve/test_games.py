@@ -142,6 +142,20 @@ def test_sessions_beside_one_another_are_as_alone(server, alone):
         assert found[number][1]["transcript"] == there.transcript.hash
 
 
+def test_bad_frames_between_steps_change_nothing(server, alone):
+    bad = ("{", "[]", b"\x00", '{"type": "dance"}', '{"type": "step"}', '{"type": "reset", "data": {"x": 1}}')
+    calls = [CALLS[0], end(2), end(1)]
+    _, game = alone(5, calls)
+    with server.connect() as socket:
+        exchange(socket, "reset", {"seed": 5})
+        for action in calls:
+            for frame in bad:
+                socket.send(frame)
+                assert json.loads(socket.recv(timeout=20))["type"] == "error"
+            exchange(socket, "step", action)
+        assert exchange(socket, "state")["data"]["transcript"] == game.transcript.hash
+
+
 def test_resets_without_a_seed_differ(server):
     with server.connect() as socket:
         seeds = set()

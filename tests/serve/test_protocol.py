@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import Future
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -34,7 +35,15 @@ OPENENV_CODES = {
 
 @pytest.fixture(scope="module")
 def server():
+    """A server whose games cannot start, since they would compile for long."""
+
+    def fails(*_):
+        failed = Future()
+        failed.set_exception(RuntimeError("no games here"))
+        return failed
+
     with running(max_sessions=4, limits=Limits(frames_per_second=1e6)) as one:
+        one.server.app.state.sessions.stepper.open = fails
         yield one
 
 
@@ -120,6 +129,10 @@ def test_a_task_is_a_reset(server):
         ('{"type": "reset", "data": {"scenario": "tiny"}}', "VALIDATION_ERROR", "there are: small"),
         ('{"type": "reset", "data": {"seat": "green"}}', "VALIDATION_ERROR", "no seat 'green'"),
         ('{"type": "reset", "data": {"opponent": "guard"}}', "VALIDATION_ERROR", "no red player"),
+        ('{"type": "reset"}', "EXECUTION_ERROR", "no games here"),
+        ('{"type": "look"}', "EXECUTION_ERROR", "reset first"),
+        ('{"type": "hint"}', "EXECUTION_ERROR", "reset first"),
+        ('{"type": "replay"}', "EXECUTION_ERROR", "reset first"),
         ('{"type": "join", "data": {"token": "x"}}', "SESSION_ERROR", "no seat waits"),
         ("[" * 100_000, "VALIDATION_ERROR", "bytes"),
         ("[" * 50_000, "VALIDATION_ERROR", "nested deeper"),
@@ -381,7 +394,9 @@ TREES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=20,
 )
-KINDS = st.sampled_from(["reset", "step", "state", "join", "mcp", "dance", "", 0, None, []])
+KINDS = st.sampled_from(
+    ["reset", "step", "state", "join", "look", "hint", "replay", "mcp", "dance", "", 0, None, []]
+)
 FRAMES = st.one_of(
     st.text(max_size=60),
     st.binary(max_size=60),
