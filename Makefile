@@ -83,5 +83,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	    echo "Creating $(VENV) with $$("$$found" --version)"; \
 	    "$$found" -m venv --clear $(VENV); \
 	fi
-	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[train,test,test-adapters,dev]'
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[train,serve,test,test-adapters,dev]'
 	@touch $@

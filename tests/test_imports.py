@@ -25,7 +25,7 @@ LAYERS = (
     {"api"},
 )
 # These may import a package of their own layer.
-BESIDE = {("adapters", "worlds"), ("league", "judge")}
+BESIDE = {("adapters", "worlds"), ("league", "judge"), ("serve", "llm")}
 # These know the protocol alone, and are tested on toy worlds.
 NOT_OF_WORLDS = {"learn", "algos", "league"}
 # These are all that a bare installation holds.
@@ -39,6 +39,10 @@ PLACES = {
     "pettingzoo": ("adapters/pettingzoo",),
     "jaxmarl": ("adapters/jaxmarl",),
     "torch": ("parity", "llm"),
+    "fastapi": ("serve",),
+    "pydantic": ("serve",),
+    "uvicorn": ("serve",),
+    "websockets": ("serve",),
     "jaxtyping": ("core/typing",),
 }
 # What type checkers alone import.
@@ -128,6 +132,7 @@ def test_every_package_has_a_layer():
         ("judge/stats.py", "import torch.nn", "torch outside"),
         ("adapters/jaxmarl.py", "import gymnasium", "gymnasium outside"),
         ("view/replay.py", "from CybORG import env", "CybORG outside"),
+        ("llm/arena.py", "from fastapi import FastAPI", "fastapi outside"),
         ("learn/optim.py", "from jax._src import core", "private to JAX"),
         ("learn/optim.py", "from jaxtyping import Float32", "jaxtyping outside"),
     ],

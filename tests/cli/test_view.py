@@ -7,7 +7,7 @@ import pytest
 import tyro
 
 from garrison.cli.view import View
-from garrison.view import read
+from garrison.view import Replay, read, write
 
 TOY = ("--world", "toy/network", "--options", "steps=6")
 
@@ -43,6 +43,51 @@ def test_files_are_written_without_a_browser(opened, tmp_path, capsys):
     again = tmp_path / "again.html"
     assert parse(str(file), str(file), "--html", str(again)).run() == 0
     assert again.read_text().count('class="replay"') == 2
+
+
+def test_a_replay_is_verified_by_playing_it_again(tmp_path, capsys):
+    file = tmp_path / "one.replay.jsonl.gz"
+    assert parse("random", *TOY, "--seed", "5", "--record", str(file)).run() == 0
+    assert parse("verify", str(file)).run() == 0
+    assert "the same when it is played again" in capsys.readouterr().out
+    replay = read(file)
+    ticks = list(replay.ticks)
+    ticks[3] = ticks[3] | {"reward": 100.0}
+    write(file, Replay(replay.header, tuple(ticks), replay.end))  # with hashes that fit
+    assert parse("verify", str(file), "--json").run() == 1
+    [found] = json.loads(capsys.readouterr().out)
+    assert found["problem"] == "tick 3 is another one when it is played again: reward"
+    write(file, Replay(replay.header | {"world_version": 0}, replay.ticks, replay.end))
+    assert parse("verify", str(file)).run() == 1
+    assert "it is of version 0 of toy/network" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_the_replays_of_a_directory_are_listed(tmp_path, capsys):
+    assert parse("random", *TOY, "--record", str(tmp_path / "one.replay.jsonl.gz")).run() == 0
+    (tmp_path / "bad.replay.jsonl.gz").write_bytes(b"no gzip")
+    capsys.readouterr()
+    assert parse("list", str(tmp_path), "--json").run() == 0
+    bad, one = json.loads(capsys.readouterr().out)
+    assert "damaged" in bad["problem"]
+    assert (one["world"], one["policy"], one["steps"], one["problem"]) == ("toy/network", "random", 6, None)
+    assert parse("list", str(tmp_path)).run() == 0
+    assert "one.replay.jsonl.gz" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("verify",), "name replay files"),
+        (("verify", "nothing.replay.jsonl.gz"), "is not a file"),
+        (("list",), "name one directory"),
+        (("list", "nowhere"), "is not a directory"),
+        (("list", "."), "has no replays"),
+    ],
+)
+def test_what_cannot_be_verified_or_listed_is_named(names, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=message):
+        parse(*names).run()
 
 
 def test_a_file_and_a_policy_stand_side_by_side(tmp_path):

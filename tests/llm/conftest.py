@@ -22,7 +22,7 @@ class Hand:
         """The simulator's state, which no seat sees."""
         import jax
 
-        env = self.arena._batch._simulation._env
+        env = self.arena._batch._concurrent.simulation._env
         return jax.tree.map(lambda x: x[0], jax.device_get(env.episode.state))
 
     def do(self, name, seat=None, **params):

@@ -6,10 +6,11 @@ import pytest
 
 from garrison.llm import arena
 from garrison.llm.arena import Arena, ArenaBatch
+from garrison.llm.concurrent import ConcurrentGames, Setup
 from garrison.llm.game import Transcript
 from garrison.llm.players import PLAYERS, _decide, _mask, call, end, player
 from garrison.llm.scenarios import SCENARIOS
-from garrison.llm.simulation import Roles, Simulation
+from garrison.llm.simulation import Roles, Simulation, Start
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import guard
 
@@ -57,6 +58,36 @@ def test_games_do_not_depend_on_those_beside_them(alone, monkeypatch):
         assert transcript.lines == played(alone, [seed])[0].lines
 
 
+def test_games_start_while_others_wait(alone):
+    """Of several sizes and seats, each from its own tick on."""
+    games = ConcurrentGames("idle", 3)  # compiled above
+    games.start({1: (Setup.of("small"), 5, None)})
+    for action in CALLS[:2]:
+        games.games[1].act(action, "blue")
+        games.advance()
+    games.start({0: (Setup.of("medium"), 3, None), 2: (Setup.of("small", "red", "idle"), 3, None)})
+    for action in CALLS[2:]:
+        games.games[1].act(action, "blue")
+        games.games[2].act(end(2), "red")
+        games.advance()
+    assert games.games[1].transcript.lines == played(alone, [5])[0].lines
+    assert games.games[0].tick == 0
+    assert games.games[2].tick > 0
+    games.drop(1)
+    games.advance()
+    assert set(games.games) == {0, 2}
+
+
+def test_concurrent_games_refuse_what_they_cannot_play():
+    games = ConcurrentGames("idle", 3)
+    with pytest.raises(ValueError, match="environment 3; there are 0..2"):
+        games.start({3: (Setup.of("small"), 5, None)})
+    with pytest.raises(ValueError, match="blue is played by 'idle' here, not by 'guard'"):
+        games.start({0: (Setup.of("small", "red"), 5, None)})
+    with pytest.raises(ValueError, match="no blue player 'gard'"):
+        ConcurrentGames("gard")
+
+
 def test_a_transcript_is_chained_and_canonical():
     one, two = Transcript(), Transcript()
     one.add({"b": 1, "a": [1.5]})
@@ -79,10 +110,10 @@ def test_the_reference_is_the_loss_of_an_idle_seat(blue):
 def test_the_guard_by_its_tools_is_the_guard(blue):
     """The same losses as of the guard's CC4 actions without tools between."""
     game = whole(blue(3), "guard")
-    simulation = Simulation(SCENARIOS["small"], Roles(tuple(range(T.NUM_BLUE))))
-    obs, _, _ = simulation.begin([3])
+    simulation, roles = Simulation(), Roles(tuple(range(T.NUM_BLUE)))
+    simulation.begin({0: Start(SCENARIOS["small"], roles, 3)})
     actions, messages = (
-        simulation.roles.actions[None].copy(),
+        roles.actions[None].copy(),
         np.zeros((1, T.NUM_BLUE, T.MESSAGE_BITS), np.uint8),
     )
     memory, loss = guard.Guard().init(jax.random.key(0), T.NUM_BLUE), 0.0
@@ -129,7 +160,7 @@ def test_the_mask_of_the_reference_is_the_worlds(blue):
     from garrison.llm.simulation import world
 
     hand = blue(1)
-    episode = jax.tree.map(lambda x: x[0], hand.arena._batch._simulation._env.episode)
+    episode = jax.tree.map(lambda x: x[0], hand.arena._batch._concurrent.simulation._env.episode)
     legal = np.asarray(world().legal(episode))[: T.NUM_BLUE, : T.MAX_BLUE_ACTIONS]
     assert np.array_equal(_mask(hand.seat.tracker.exists), legal)
 

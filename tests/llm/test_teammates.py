@@ -10,7 +10,7 @@ from garrison.llm import simulation
 from garrison.llm.arena import Arena
 from garrison.llm.players import call, player
 from garrison.llm.scenarios import SCENARIOS
-from garrison.llm.simulation import SLEEP, Roles, Simulation
+from garrison.llm.simulation import SLEEP, Roles, Simulation, Start
 from garrison.llm.text import count
 from garrison.worlds.cc4 import BLUE_POLICIES
 from garrison.worlds.cc4 import tables as T
@@ -36,10 +36,10 @@ def test_teammates_begin_afresh_after_the_warm_up(monkeypatch):
     """What they chose in it was not carried out."""
     monkeypatch.setitem(BLUE_POLICIES, "counting", Counting())
     monkeypatch.setattr(simulation, "BLUES", ("counting",))
-    one = Simulation(SCENARIOS["small"], Roles((4,), "counting"))
-    one.begin([1])
+    one, roles = Simulation("counting"), Roles((4,), "counting")
+    one.begin({0: Start(SCENARIOS["small"], roles, 1)})
     assert one._env.memory.tolist() == [0]
-    one.tick(np.ones(1, bool), one.roles.actions[None], np.zeros((1, T.NUM_BLUE, 8), np.uint8))
+    one.tick(np.ones(1, bool), roles.actions[None], np.zeros((1, T.NUM_BLUE, 8), np.uint8))
     assert one._env.memory.tolist() == [1]
 
 
@@ -47,7 +47,7 @@ def test_teammates_act(arena):
     arena.reset(1)
     view = arena.act(call("end_turn", ticks=5))
     assert view.tick == 5
-    episode = jax.tree.map(lambda x: np.asarray(x[0]), arena._batch._simulation._env.episode)
+    episode = jax.tree.map(lambda x: np.asarray(x[0]), arena._batch._concurrent.simulation._env.episode)
     owners = T.HOST_BLUE[np.flatnonzero(episode.state.host_decoy.any(axis=1))]
     zones = T.SUBNET_BLUE[np.flatnonzero(episode.state.blocked.any(axis=1))]
     acted = (

@@ -126,7 +126,7 @@ def observe():
 
 def episode_of(hand, at=3):
     hand.pass_ticks(at)
-    return jax.tree.map(lambda x: x[0], hand.arena._batch._simulation._env.episode)
+    return jax.tree.map(lambda x: x[0], hand.arena._batch._concurrent.simulation._env.episode)
 
 
 def texts(seat, rows):

@@ -259,7 +259,7 @@ def test_recon_network_finds_addresses(red):
     hand.run("recon_network", zone="CON")
     assert hand.state.red_known_ip[0].sum() >= known
     own = (T.HOST_SUBNET == T.CON) & (T.IS_USER | T.IS_SERVER)
-    exists = hand.arena._batch._simulation._env.episode.topology.host_exists[0]
+    exists = hand.arena._batch._concurrent.simulation._env.episode.topology.host_exists[0]
     assert (hand.state.red_known_ip[0] & own).sum() == (np.asarray(exists) & own).sum()
     assert error(hand.do("recon_network", zone="INT")) == "NOT_KNOWN"
 

@@ -44,7 +44,7 @@ def shown(chromium, replay, tmp_path):
         path.write_text(page(replays or [replay]), encoding="utf-8")
         chromium.get("about:blank")
         chromium.get(path.as_uri() + at)
-        chromium.find_element(By.CSS_SELECTOR, "svg.map")
+        WebDriverWait(chromium, 20).until(lambda _: chromium.find_elements(By.CSS_SELECTOR, "svg.map"))
         return chromium
 
     chromium.get_log("browser")
@@ -113,6 +113,19 @@ def test_hosts_and_help_are_reached_without_a_mouse(shown):
     assert chromium.find_element(By.CSS_SELECTOR, "dialog").get_property("open")
     press(chromium, Keys.ESCAPE)
     assert not chromium.find_element(By.CSS_SELECTOR, "dialog").get_property("open")
+
+
+def test_a_notebook_shows_it_in_a_frame(chromium, replay, tmp_path):
+    path = tmp_path / "notebook.html"
+    path.write_text(f"<!doctype html><body>{replay._repr_html_()}</body>", encoding="utf-8")
+    chromium.get_log("browser")
+    chromium.get(path.as_uri())
+    chromium.switch_to.frame(chromium.find_element(By.TAG_NAME, "iframe"))
+    WebDriverWait(chromium, 10).until(lambda _: chromium.find_elements(By.CSS_SELECTOR, "svg.map"))
+    chromium.find_element(By.XPATH, "//button[text()='On']").click()
+    assert text(chromium, ".clock") == "tick 1 of 40"
+    chromium.switch_to.default_content()
+    assert chromium.get_log("browser") == []
 
 
 def test_it_plays_and_stops_at_the_end(shown):

@@ -11,7 +11,7 @@ import pytest
 from replays import toy_replay
 
 from garrison.view import page
-from garrison.view.page import MODULES
+from garrison.view.page import MODULES, SERVED
 from garrison.view.replay import Replay, unpacked
 
 
@@ -44,7 +44,7 @@ def test_modules_are_put_together_without_names_that_clash(text):
     names = re.findall(r"^(?:async )?(?:const|let|class|function) (\w+)", script, re.MULTILINE)
     assert len(names) == len(set(names))
     folder = Path(sys.modules["garrison.view.page"].__file__).parent / "ui"
-    assert {path.stem for path in folder.glob("*.js")} == set(MODULES)
+    assert {path.stem for path in folder.glob("*.js")} == {*MODULES, *SERVED}
 
 
 def test_it_holds_the_replays_as_they_are(replay):
@@ -56,6 +56,12 @@ def test_hostile_names_stay_text(replay):
     evil = "</title><script>alert(1)</script>"
     text = page([Replay({**replay.header, "policy": evil}, replay.ticks, replay.end)])
     assert "<script>alert" not in text
+
+
+def test_a_notebook_gets_the_page_in_a_frame_of_its_own(replay):
+    shown = replay._repr_html_()
+    inside = re.fullmatch(r'<iframe srcdoc="([^"]*)" sandbox="allow-scripts" [^<>]*></iframe>', shown)[1]
+    assert html.unescape(inside) == page([replay])
 
 
 @pytest.mark.parametrize("count", [0, 3])

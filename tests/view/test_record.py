@@ -19,7 +19,7 @@ from garrison.view.replay import packed
 REBUILD = """
 import { Replay, unpack } from "./model.mjs";
 import { readFileSync } from "node:fs";
-const replay = new Replay(await unpack(readFileSync(process.argv[2]).toString("base64")));
+const replay = Replay.of(await unpack(readFileSync(process.argv[2]).toString("base64")));
 const order = [...Array(replay.last + 1).keys()].sort((a, b) => (a * 7) % 11 - (b * 7) % 11);
 const pictures = [];
 for (const t of order) pictures[t] = replay.at(t);

@@ -21,6 +21,10 @@ def lines(replay):
     return gzip.decompress(packed(replay)).decode().splitlines()
 
 
+def without(line: dict, name: str) -> dict:
+    return {key: value for key, value in line.items() if key != name}
+
+
 def squeezed(lines) -> bytes:
     return gzip.compress("".join(f"{line}\n" for line in lines).encode())
 
@@ -34,10 +38,23 @@ def test_what_is_written_is_read(replay, tmp_path):
 
 
 def test_unknown_keys_are_ignored(replay, lines):
-    later = [json.dumps({**json.loads(line), "later": {"more": 1}}) for line in lines]
+    later = [json.dumps(without(json.loads(line), "h") | {"later": {"more": 1}}) for line in lines]
     read_back = unpacked(squeezed(later))
     assert read_back.header.pop("later") == {"more": 1}
     assert read_back.header == replay.header
+
+
+@pytest.mark.parametrize("place", [0, 1, 5, -1])
+def test_a_change_is_found_where_it_is(lines, place):
+    changed = [json.loads(line) for line in lines]
+    changed[place]["more"] = 1
+    where = {0: "tick 0", 1: "tick 0", 5: "tick 4", -1: "the end"}[place]
+    with pytest.raises(ValueError, match=f"changed after it was recorded: {where} does not fit"):
+        unpacked(squeezed([json.dumps(line, separators=(",", ":")) for line in changed]))
+
+
+def test_files_without_hashes_are_read(replay, lines):
+    assert unpacked(squeezed([json.dumps(without(json.loads(line), "h")) for line in lines])) == replay
 
 
 def later(header: str) -> str:

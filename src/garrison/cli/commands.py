@@ -29,6 +29,7 @@ from garrison.cli.parity.update import Update
 from garrison.cli.presets import Presets
 from garrison.cli.report import Report
 from garrison.cli.runs import Runs
+from garrison.cli.serve import Serve
 from garrison.cli.suites import Suites
 from garrison.cli.sweep import Sweep
 from garrison.cli.train import Resume, Train
@@ -71,6 +72,7 @@ Command = (
     | Annotated[
         LanguageModels, tyro.conf.subcommand("llm", description="Games with tools, for language models.")
     ]
+    | Annotated[Serve, tyro.conf.subcommand("serve")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Parity, tyro.conf.subcommand("parity", description="Compare Garrison with CybORG.")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]

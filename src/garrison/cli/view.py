@@ -10,7 +10,8 @@ from pathlib import Path
 
 import tyro
 
-from garrison.cli.common import log, print_json, user_input
+from garrison.cli import view_files
+from garrison.cli.common import log, print_json, user_input, waiting
 from garrison.cli.evaluate import Contest, check_output, playing
 from garrison.core import files
 from garrison.core.world import World
@@ -21,6 +22,8 @@ from garrison.view import Replay, page, read, write
 from garrison.view.page import MAX_REPLAYS
 from garrison.view.replay import SUFFIX
 
+FILES = (SUFFIX, ".jsonl.xz", ".jsonl.gz")  # of replays, and of recordings of CybORG
+
 
 @dataclass(frozen=True)
 class View:
@@ -30,7 +33,9 @@ class View:
     """
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Policies of the world, run directories, and replay files (*.replay.jsonl.gz)."""
+    """Policies of the world, run directories, replay files (*.replay.jsonl.gz), and recordings of CybORG
+    (*.jsonl.xz, of `garrison parity record`); or `verify` and replay
+    files, to play them again and compare; or `list` and a directory, to see its replays."""
     against: str | None = None
     """Opponent, named as the policies are; by default the world's own."""
     side: str | None = None
@@ -55,9 +60,13 @@ class View:
     """Print what was written, as JSON."""
 
     def run(self) -> int:
+        if self.names[:1] == ("verify",):
+            return view_files.verify(self.names[1:], self.json)
+        if self.names[:1] == ("list",):
+            return view_files.show_list(self.names[1:], self.json)
         with user_input():
             self._check()
-            stored = {name: read(Path(name)) for name in self.names if name.endswith(SUFFIX)}
+            stored = {name: _stored(name) for name in self.names if name.endswith(FILES)}
         played = self._played(tuple(name for name in self.names if name not in stored))
         replays = [stored.get(name) or next(played) for name in self.names]
         if self.record is not None:
@@ -119,6 +128,16 @@ class View:
             with playing(alone, episodes) as on_progress:
                 result = alone.evaluate(episodes, seed, record=name, on_progress=on_progress)
             yield result.replay()
+
+
+def _stored(name: str) -> Replay:
+    """The replay in a file, or of a recording of CybORG."""
+    if name.endswith(SUFFIX):
+        return read(Path(name))
+    from garrison.parity.replay.view import recorded  # imported late: it needs the whole engine
+
+    with waiting(f"Replaying {name}"):
+        return recorded(Path(name))
 
 
 def _check_drawn(world: World) -> None:

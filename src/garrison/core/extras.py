@@ -18,6 +18,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "jaxmarl": ("jaxmarl", "six"),
     "rllib": ("ray", "torch"),
     "sb3": ("sb3_contrib",),
+    "serve": ("fastapi", "uvicorn", "websockets"),
 }
 #: Packages that are installed by another name than they are imported by.
 INSTALLED_AS = {"yaml": "PyYAML", "sb3_contrib": "sb3-contrib"}

@@ -7,16 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from garrison.core.plugins import did_you_mean
-from garrison.llm import simulation
+from garrison.llm.concurrent import ConcurrentGames, Setup
 from garrison.llm.game import Game, View
-from garrison.llm.scenarios import scenario as scenario_of
-from garrison.llm.seat import SEATS
-from garrison.llm.simulation import Roles, Simulation
+from garrison.llm.scenarios import Scenario
 
 #: Numbers of games that are compiled; others are filled up.
 SIZES = (1, 8, 32, 128)
-MAX_SEED = 2**31 - 1
 
 
 class ArenaBatch:
@@ -47,13 +43,19 @@ class ArenaBatch:
     ) -> None:
         if not 1 <= number <= SIZES[-1]:
             raise ValueError(f"{number} games at once; it must be in 1..{SIZES[-1]}")
-        self.scenario, self.plan = scenario_of(scenario), plan
-        self.seats = (seats,) if isinstance(seats, str) else tuple(seats)
-        self.roles = _roles(self.seats, opponent, teammates)
+        self.setup = Setup.of(scenario, seats, opponent, teammates, plan)
         self.number = number
         size = next(size for size in SIZES if size >= number)
-        self._simulation = Simulation(self.scenario, self.roles, size)
+        self._concurrent = ConcurrentGames(self.setup.roles.blue, size)
         self.games: list[Game] = []
+
+    @property
+    def scenario(self) -> Scenario:
+        return self.setup.scenario
+
+    @property
+    def seats(self) -> tuple[str, ...]:
+        return self.setup.seats
 
     def reset(self, seeds: Sequence[int], episode_ids: Sequence[str] | None = None) -> list[View]:
         """Start a game per seed; returns the views of the first seat.
@@ -64,17 +66,10 @@ class ArenaBatch:
         """
         if len(seeds) != self.number:
             raise ValueError(f"{len(seeds)} seeds for {self.number} games; give one for each")
-        for seed in seeds:
-            if not 0 <= int(seed) <= MAX_SEED:
-                raise ValueError(f"seed is {seed}; it must be in 0..{MAX_SEED}")
-        seeds = [int(seed) for seed in seeds]
-        padded = seeds + [seeds[0]] * (self._simulation.size - self.number)
-        obs, losses, since = self._simulation.begin(padded)
-        ids = episode_ids or [f"{self.scenario.name}-{seed}" for seed in seeds]
-        self.games = [
-            Game(self.scenario, self.seats, self.roles, seed, name, obs[i], losses[i], since[i], self.plan)
-            for i, (seed, name) in enumerate(zip(seeds, ids, strict=True))
-        ]
+        names = [None] * self.number if episode_ids is None else episode_ids
+        games = [(self.setup, int(seed), name) for seed, name in zip(seeds, names, strict=True)]
+        self._concurrent.start(dict(enumerate(games)))
+        self.games = [self._concurrent.games[slot] for slot in range(self.number)]
         return [game.view(self.seats[0]) for game in self.games]
 
     def act(self, actions: Sequence[Any], seat: str | None = None) -> list[View]:
@@ -97,25 +92,11 @@ class ArenaBatch:
         for game, action in zip(self.games, actions, strict=True):
             if action is not None:
                 game.act(action, name)
-        self._advance()
+        self._concurrent.advance()
 
     def rows(self, number: int, seat: str | None = None) -> np.ndarray:
         """The observations of a seat's agents in a game, for scripted players: ``f32[agent, feature]``."""
-        return self._simulation.observations(number)[list(SEATS[seat or self.seats[0]])]
-
-    def _advance(self) -> None:
-        """Play ticks until each game waits for a seat or is over."""
-        size = self._simulation.size
-        while any(game.waits for game in self.games):
-            moves = np.zeros(size, bool)
-            actions = np.tile(self.roles.actions, (size, 1))
-            messages = np.zeros((size, *simulation.NO_MESSAGES.shape), np.uint8)
-            for i, game in enumerate(self.games):
-                if game.waits:
-                    moves[i], (actions[i], messages[i]) = True, game.joint()
-            for i, tick in enumerate(self._simulation.tick(moves, actions, messages)[: self.number]):
-                if tick is not None:
-                    self.games[i].played(tick)
+        return self._concurrent.rows(number, seat or self.seats[0])
 
 
 class Arena:
@@ -163,21 +144,3 @@ class Arena:
     def score(self, seat: str | None = None) -> float:
         """The score of a seat, in 0..1. Raises ``RuntimeError`` before the game is over."""
         return self.game.score(seat or self.seats[0])
-
-
-def _roles(seats: Sequence[str], opponent: str | None, teammates: str | None) -> Roles:
-    """Who plays which agents."""
-    for name in seats:
-        if name not in SEATS:
-            raise ValueError(f"no seat {name!r}{did_you_mean(name, SEATS)}; there are: {', '.join(SEATS)}")
-    agents = tuple(agent for name in seats for agent in SEATS[name])
-    if not agents or len(set(agents)) < len(agents):
-        raise ValueError(f"seats are {', '.join(seats) or 'none'}; name at least one, with different agents")
-    sides = {"blue" if name.startswith("blue") else "red" for name in seats}
-    if len(sides) == 2 and (opponent or teammates):
-        raise ValueError("both sides have a seat, which leaves no opponent and no teammates; leave these out")
-    if teammates and not sides.isdisjoint(seats):
-        raise ValueError(f"teammates is {teammates!r}, but the seat has all agents of its side; leave it out")
-    blue, red = (teammates, opponent) if sides == {"blue"} else (opponent, teammates)
-    default = "idle" if "blue" in seats else "guard"  # where nobody is left to play
-    return Roles(agents, blue or default, red or "fsm")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,6 +101,11 @@ class Game:
                 "plan": self.referee is not None,
             }
         )
+        self.hints = dict.fromkeys(self.seats, 0)
+        #: called after each tick, such as recorders
+        self.watchers: list[Callable[[Tick], None]] = []
+        #: the joint actions and messages of each tick, from which the game can be played again
+        self.played_actions: list[tuple[np.ndarray, np.ndarray]] = []
         self._answers: dict[str, list[dict[str, Any]]] = {name: [] for name in self.seats}
         self._new_turn = dict.fromkeys(self.seats, True)
         self._views: dict[str, View] = {}
@@ -123,6 +128,7 @@ class Game:
                 bits = np.unpackbits(np.array([seat.status], np.uint8))
                 messages[seat.agents[0]] = bits
         self.transcript.add({"tick": self.tick + 1, "actions": actions.tolist()})
+        self.played_actions.append((actions, messages))
         return actions, messages
 
     def played(self, tick: Tick) -> None:
@@ -139,6 +145,8 @@ class Game:
                 self._changed(name)
         self.recorder.add(self.tick, tick, next(iter(self.seats.values())))
         self.transcript.add({"tick": self.tick, "loss": _short(tick.loss)})
+        for watch in self.watchers:
+            watch(tick)
         if self.tick == self.scenario.ticks:
             self._end()
 
@@ -157,6 +165,16 @@ class Game:
         self.transcript.add({"seat": name, "action": _recorded(action), "answers": answers})
         if seat.malformed_in_a_row >= MAX_MALFORMED:
             self._end("forfeit")
+
+    def skip(self, name: str) -> None:
+        """End the turn of a seat that does not answer; its agents without an order sleep."""
+        self.seats[name].pass_turn()
+        self.transcript.add({"seat": name, "skipped": True})
+
+    def helped(self, name: str) -> None:
+        """Take note that a seat was shown what a scripted player would do."""
+        self.hints[name] += 1
+        self.transcript.add({"seat": name, "hint": True})
 
     def view(self, name: str) -> View:
         """What a seat is given: the answers to its last calls and, where a turn began since, the facts."""
@@ -215,6 +233,7 @@ class Game:
             "plan": plan,
             "calls": seat.tally.calls,
             "turns": seat.tally.turns,
+            "hints": self.hints[name],
             "errors": dict(sorted(seat.tally.errors.items())),
             "tools": dict(sorted(seat.tally.tools.items())),
             "transcript": self.transcript.hash,

@@ -126,6 +126,10 @@ class Seat:
         inactive = [agent for agent in self.agents if not self.tracker.active(agent)]
         return Turn(self.scenario.ticks, self.tracker.tick, done, busy, self.free(), inactive)
 
+    def ended_now(self) -> list[Done]:
+        """Orders that ended in the last tick."""
+        return [one for one in self._done if one.ended == self.tracker.tick]
+
     def _busy(self, worker: Worker) -> Busy:
         """An agent with orders, or with an action that the warm-up left."""
         order = worker.order or (worker.queue[0] if worker.queue else None)
@@ -158,6 +162,10 @@ class Seat:
         if self.deciding and (ordered or self._calls >= EXTRA_CALLS + len(self.agents)):
             self._end_turn(None)
         return answers
+
+    def pass_turn(self) -> None:
+        """End the turn without a call."""
+        self._end_turn(1)
 
     def actions(self) -> dict[int, int]:
         """What the agents submit in the next tick: action indices by agent. Busy agents submit Sleep."""

@@ -7,10 +7,10 @@ seed, its scenario and its actions alone, not on the environments beside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -93,7 +93,10 @@ def check_player(side: str, name: str) -> None:
 
 @lru_cache(maxsize=16)
 def _programs(policy: str) -> tuple[Any, Any, Any]:
-    """``reset(seeds, options)``, ``forget`` and ``advance``; ``policy`` plays blue agents without a seat."""
+    """``reset(seeds, options)``, ``forget`` and ``advance``; ``policy`` plays blue agents without a seat.
+
+    All axes but those of the world are [env]: environments may differ in options.
+    """
     both = world()
     player = both.policies("blue")[policy]
     size = max(both.observation_sizes[i] for i in _BLUE)
@@ -150,9 +153,17 @@ def _programs(policy: str) -> tuple[Any, Any, Any]:
         return env, loss, tick
 
     def reset_all(seeds: Any, options: Any) -> Env:
-        return jax.vmap(reset, in_axes=(0, None))(episode_keys(seeds), options)
+        return jax.vmap(reset)(episode_keys(seeds), options)
 
     return jax.jit(reset_all), jax.jit(jax.vmap(forget)), jax.jit(jax.vmap(advance))
+
+
+@jax.jit
+def _replaced(chosen: Any, new: Env, old: Env) -> Env:
+    """``new`` in the environments that are ``chosen``, ``old`` in the others."""
+    return jax.vmap(lambda here, *both: jax.tree.map(lambda x, y: jnp.where(here, x, y), *both))(
+        chosen, new, old
+    )
 
 
 @dataclass(frozen=True)
@@ -182,51 +193,71 @@ class Roles:
         return actions
 
 
+@dataclass(frozen=True)
+class Start:
+    """The episode that an environment is to play."""
+
+    scenario: Scenario
+    roles: Roles
+    seed: int
+
+
+class Beginning(NamedTuple):
+    """An episode after its warm-up."""
+
+    obs: np.ndarray  # f32[agent, feature]
+    reference: float  # the loss with blue seats asleep and fsm on red ones; all else is the same
+    held_since: np.ndarray  # int32[host]: as of Tick
+
+
 class Simulation:
-    """``size`` environments that advance together.
+    """``size`` environments that advance together. Each starts afresh while the others wait.
 
     Args:
-        scenario: the size of all games.
-        roles: who decides.
+        blue: of :data:`BLUES`; plays blue agents without a seat, in all environments.
         size: number of environments; each size is compiled once.
     """
 
-    def __init__(self, scenario: Scenario, roles: Roles, size: int = 1) -> None:
-        self.scenario, self.roles, self.size = scenario, roles, size
-        self._reset, self._forget, self._advance = _programs(roles.blue)
+    def __init__(self, blue: str = "idle", size: int = 1) -> None:
+        check_player("blue", blue)
+        self.blue, self.size = blue, size
+        self._reset, self._forget, self._advance = _programs(blue)
         self._env: Any = None
         self._obs = np.zeros((size, 0, 0), np.float32)
+        self._given = np.ones((size, NUM_AGENTS), bool)
 
-    def begin(self, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-        """Start an episode per seed and play the warm-up.
-
-        Returns:
-            Observations ``f32[env, agent, feature]``, the reference's losses ``f32[env]``, and what
-            :attr:`Tick.held_since` is at the start. The reference has blue seats asleep, and ``fsm`` on red
-            ones; all else is the same.
+    def begin(self, starts: Mapping[int, Start]) -> dict[int, Beginning]:
+        """Start episodes in some environments, by number, and play their warm-ups.
 
         Raises:
-            ValueError: for another number of seeds than environments.
+            ValueError: for a number that is out of range, or another blue policy than this simulation's.
         """
-        if len(seeds) != self.size:
-            raise ValueError(f"{len(seeds)} seeds for {self.size} environments; give one for each")
-        scenario, everyone = self.scenario, np.ones(NUM_AGENTS, bool)
-        warm = np.append(SLEEP[: T.NUM_BLUE], red_actions(self.roles.red))
-        reference = self.roles.actions
-        red = [agent for agent in self.roles.agents if agent >= T.NUM_BLUE]
-        reference[red] = np.append(SLEEP[: T.NUM_BLUE], red_actions("fsm"))[red]
-        env = self._reset(np.asarray(seeds, np.uint32), scenario.options)
-        env, _, _ = self._advance(env, *self._same(scenario.warm_up, warm, everyone))
+        for number, start in starts.items():
+            if not 0 <= number < self.size:
+                raise ValueError(f"environment {number}; there are 0..{self.size - 1}")
+            if start.roles.blue != self.blue:
+                raise ValueError(f"blue is played by {self.blue!r} here, not by {start.roles.blue!r}")
+        some = next(iter(starts.values()))
+        filled = [starts.get(number, some) for number in range(self.size)]
+        given = np.stack([start.roles.given for start in filled])
+        env = self._reset(np.array([start.seed for start in filled], np.uint32), _options(filled))
+        env = self._play(env, starts, "warm_up", np.stack([_warm(s.roles) for s in filled]), None)[0]
         env = self._forget(env)  # what the policy chose in the warm-up was not carried out
-        _, losses, _ = self._advance(env, *self._same(scenario.ticks, reference, self.roles.given))
-        self._env = env
-        self._obs, losses, since = jax.device_get((env.obs, losses, env.held_since))
-        self._obs = np.array(self._obs)
-        return self._obs.copy(), losses, list(since)
+        losses = self._play(env, starts, "ticks", np.stack([_reference(s.roles) for s in filled]), given)[1]
+        chosen = np.isin(np.arange(self.size), list(starts))
+        self._given = np.where(chosen[:, None], given, self._given)
+        self._env = env if chosen.all() or self._env is None else _replaced(chosen, env, self._env)
+        obs, losses, since = jax.device_get((self._env.obs, losses, self._env.held_since))
+        self._obs = np.array(obs)
+        return {i: Beginning(self._obs[i].copy(), float(losses[i]), since[i]) for i in starts}
 
     def observations(self, number: int) -> np.ndarray:
         """The observations of all agents of an environment: ``f32[agent, feature]``."""
         return self._obs[number]
+
+    def episode(self, number: int) -> Any:
+        """The world's state of an environment, which no seat sees."""
+        return jax.tree.map(lambda x: np.array(x[number]), jax.device_get(self._env.episode))
 
     def tick(self, moves: np.ndarray, actions: np.ndarray, messages: np.ndarray) -> list[Tick | None]:
         """Play one tick where ``moves`` says so: ``bool[env]``.
@@ -238,18 +269,35 @@ class Simulation:
         Returns:
             For each environment what happened; None for one that did not move.
         """
-        given = np.broadcast_to(self.roles.given, actions.shape)
-        self._env, _, ticks = self._advance(self._env, moves.astype(np.int32), actions, given, messages)
+        self._env, _, ticks = self._advance(self._env, moves.astype(np.int32), actions, self._given, messages)
         ticks = jax.device_get(ticks)
         self._obs[moves] = ticks.obs[moves]
         return [jax.tree.map(lambda x, i=i: x[i], ticks) if moves[i] else None for i in range(self.size)]
 
-    def _same(self, count: int, actions: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Arguments of ``advance`` that are the same in all environments, without messages."""
-        shape = (self.size, NUM_AGENTS)
-        return (
-            np.full(self.size, count, np.int32),
-            np.broadcast_to(actions, shape).astype(np.int32),
-            np.broadcast_to(given, shape),
-            np.broadcast_to(NO_MESSAGES, (self.size, *NO_MESSAGES.shape)),
-        )
+    def _play(
+        self, env: Env, starts: Mapping[int, Start], length: str, actions: np.ndarray, given: Any
+    ) -> tuple[Any, Any, Any]:
+        """Play the environments that start for a length of their scenarios, with the same actions."""
+        counts = np.zeros(self.size, np.int32)
+        for number, start in starts.items():
+            counts[number] = getattr(start.scenario, length)
+        given = np.ones((self.size, NUM_AGENTS), bool) if given is None else given
+        silent = np.zeros((self.size, *NO_MESSAGES.shape), NO_MESSAGES.dtype)
+        return self._advance(env, counts, actions, given, silent)
+
+
+def _options(starts: Sequence[Start]) -> Any:
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *(start.scenario.options for start in starts))
+
+
+def _warm(roles: Roles) -> np.ndarray:
+    """``int32[agent]``: blue asleep, red by its policy."""
+    return np.append(SLEEP[: T.NUM_BLUE], red_actions(roles.red)).astype(np.int32)
+
+
+def _reference(roles: Roles) -> np.ndarray:
+    """``int32[agent]``: blue seats asleep, ``fsm`` on red ones."""
+    actions = roles.actions
+    red = [agent for agent in roles.agents if agent >= T.NUM_BLUE]
+    actions[red] = np.append(SLEEP[: T.NUM_BLUE], red_actions("fsm"))[red]
+    return actions

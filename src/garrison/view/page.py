@@ -13,7 +13,8 @@ from garrison.view.css import CSS
 from garrison.view.replay import Replay, packed
 
 #: modules of the page, each after those that it imports
-MODULES = ("model", "dom", "map", "timeline", "panels", "app")
+MODULES = ("model", "dom", "map", "timeline", "panels", "app", "main")
+SERVED = ("socket", "play", "lobby")  #: besides these, of a page that is served; they follow "app"
 _IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
 MAX_REPLAYS = 2  #: side by side

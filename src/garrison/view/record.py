@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -12,7 +12,7 @@ import numpy as np
 import garrison
 from garrison.core.recording import Recording, length_of
 from garrison.core.scene import Look, Scene
-from garrison.core.world import World
+from garrison.core.world import Step, World
 from garrison.view.replay import FORMAT, VERSION, Replay
 
 
@@ -41,26 +41,72 @@ def record(
     length = length_of(recording)
     steps = jax.tree.map(lambda x: np.asarray(x[:length]), recording)
     first = _at(steps.state, 0)
-    scene = world.scene(first)
-    header = {
-        "format": FORMAT,
-        "version": VERSION,
-        "garrison": garrison.__version__,
-        "world": world.name,
-        "world_version": world.version,
-        "options": list(options),
-        "policy": policy,
-        "against": against,
-        "seed": seed,
-        "agents": list(world.agents),
-        **_drawn(scene),
-    }
-    ticks = tuple(_ticks(world, steps, length))
+    recorder = Recorder(world, first)
+    for t in range(length):
+        now = _at(steps, t)
+        recorder.add(now.state, now.actions, now.after, now.step)
+    header = recorder.header(policy, against=against, seed=seed, options=options)
     rewards = np.asarray(steps.step.team_reward, np.float64)
-    return Replay(header, ticks, {"end": True, "steps": length, "return": _short(rewards.sum())})
+    return Replay(
+        header, tuple(recorder.ticks), {"end": True, "steps": length, "return": _short(rewards.sum())}
+    )
 
 
-def _drawn(scene: Scene) -> dict[str, Any]:
+class Recorder:
+    """Makes a replay of one state after the other.
+
+    Args:
+        first: the state of tick 0, in NumPy as all states.
+
+    Raises:
+        NotImplementedError: if the world cannot be drawn.
+    """
+
+    def __init__(self, world: World, first: Any) -> None:
+        self._world, self._scene, self._look = world, world.scene(first), world.look(first)
+        self.ticks: list[dict[str, Any]] = [_tick(0, None, self._look)]
+
+    def header(
+        self, policy: str, *, against: str | None, seed: int | None, options: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """What stays the same; arguments as of :func:`record`."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "garrison": garrison.__version__,
+            "world": self._world.name,
+            "world_version": self._world.version,
+            "options": list(options),
+            "policy": policy,
+            "against": against,
+            "seed": seed,
+            "agents": list(self._world.agents),
+            **drawn(self._scene),
+        }
+
+    def add(self, state: Any, actions: Any, after: Any, step: Step) -> dict[str, Any]:
+        """The line of a step, which is added to ``ticks``."""
+        before, self._look = self._look, self._world.look(after)
+        tick = _tick(len(self.ticks), before, self._look)
+        tick["reward"] = _short(np.asarray(step.team_reward))
+        parts = {name: _short(part.sum()) for name, part in step.info.get("reward_parts", {}).items()}
+        tick["parts"] = {name: part for name, part in parts.items() if part}
+        tick["actions"] = np.asarray(actions).tolist()
+        found = self._world.happenings(state, actions, after, step)
+        tick["happened"] = [[one.kind, one.host] for one in found]
+        try:
+            tick["lines"] = self._world.narrate(state, actions, after, step)
+        except NotImplementedError:
+            tick["lines"] = []
+        for name in ("parts", "happened", "lines"):
+            if not tick[name]:
+                del tick[name]
+        self.ticks.append(tick)
+        return tick
+
+
+def drawn(scene: Scene) -> dict[str, Any]:
+    """A scene as a header has it."""
     return {
         "zones": [dataclasses.asdict(zone) | {"at": list(zone.at)} for zone in scene.zones],
         "hosts": [dataclasses.asdict(host) for host in scene.hosts],
@@ -70,29 +116,6 @@ def _drawn(scene: Scene) -> dict[str, Any]:
             kind: {"meaning": meaning, "tone": tone} for kind, (meaning, tone) in scene.happenings.items()
         },
     }
-
-
-def _ticks(world: World, steps: Recording, length: int) -> Iterator[dict[str, Any]]:
-    look = world.look(_at(steps.state, 0))
-    yield _tick(0, None, look)
-    for t in range(length):
-        now = _at(steps, t)
-        before, look = look, world.look(now.after)
-        tick = _tick(t + 1, before, look)
-        tick["reward"] = _short(np.asarray(now.step.team_reward))
-        parts = {name: _short(part.sum()) for name, part in now.step.info.get("reward_parts", {}).items()}
-        tick["parts"] = {name: part for name, part in parts.items() if part}
-        tick["actions"] = np.asarray(now.actions).tolist()
-        found = world.happenings(now.state, now.actions, now.after, now.step)
-        tick["happened"] = [[one.kind, one.host] for one in found]
-        try:
-            tick["lines"] = world.narrate(now.state, now.actions, now.after, now.step)
-        except NotImplementedError:
-            tick["lines"] = []
-        for name in ("parts", "happened", "lines"):
-            if not tick[name]:
-                del tick[name]
-        yield tick
 
 
 def _tick(t: int, before: Look | None, look: Look) -> dict[str, Any]:

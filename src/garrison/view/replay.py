@@ -3,11 +3,16 @@
 A file ``*.replay.jsonl.gz`` is JSON, a line each, packed by gzip: a header, one line per tick (tick 0 is the
 state after the reset, tick t the state after step t), and a line with the end. Marks and orders of a tick are
 given where they differ from the tick before. Unknown keys are ignored, so that later versions can add some.
+
+Each line after the first has a key ``h``: 16 hex digits of a SHA-256 chain over all lines up to it, so that a
+file which was changed afterwards is refused, with the first tick that does not fit.
 """
 
 from __future__ import annotations
 
 import gzip
+import hashlib
+import html
 import io
 import json
 import zlib
@@ -44,11 +49,35 @@ class Replay:
         if not isinstance(version, int) or version > VERSION:
             raise ValueError(f"version {version!r} is newer than {VERSION}; update Garrison to read it")
 
+    def _repr_html_(self) -> str:
+        """The page in a frame of a notebook, which keeps its scripts apart from the notebook's."""
+        from garrison.view.page import page  # imported late: pages are made of replays
+
+        text = html.escape(page([self]), quote=True)
+        return (
+            f'<iframe srcdoc="{text}" sandbox="allow-scripts" title="Garrison replay" '
+            'width="100%" height="860" style="border: 0"></iframe>'
+        )
+
 
 def packed(replay: Replay) -> bytes:
     """The contents of the file. Equal replays give equal bytes."""
-    text = "".join(f"{_line(part)}\n" for part in (replay.header, *replay.ticks, replay.end))
-    return gzip.compress(text.encode(), mtime=0)
+    chain, lines = _Chain(), [_line(replay.header)]
+    chain.add(lines[0])
+    for part in (*replay.ticks, replay.end):
+        lines.append(_line({**part, "h": chain.add(_line(part))}))
+    return gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0)
+
+
+class _Chain:
+    """Hashes of lines, each with the hash of those before it."""
+
+    def __init__(self) -> None:
+        self._hash = b""
+
+    def add(self, line: str) -> str:
+        self._hash = hashlib.sha256(self._hash + line.encode()).digest()
+        return self._hash.hex()[:16]
 
 
 def write(path: Path, replay: Replay) -> None:
@@ -60,7 +89,8 @@ def read(path: Path) -> Replay:
     """Read a replay.
 
     Raises:
-        ValueError: for a file that is damaged, cut short, not a replay, of a later version, or too large.
+        ValueError: for a file that is damaged, changed, cut short, not a replay, of a later version, or too
+            large.
     """
     try:
         return unpacked(path.read_bytes())
@@ -73,7 +103,22 @@ def unpacked(data: bytes) -> Replay:
     lines = list(_lines(data))
     if len(lines) < 2 or not lines[-1].get("end"):
         raise ValueError("it is cut short; record it again")
-    return Replay(lines[0], tuple(lines[1:-1]), lines[-1])
+    replay = Replay(lines[0], tuple(lines[1:-1]), lines[-1])
+    _check(lines)
+    return replay
+
+
+def _check(lines: list[dict[str, Any]]) -> None:
+    """Take the hashes out of the lines, and compare them. Files of before there were hashes have none."""
+    hashes = [line.pop("h", None) for line in lines[1:]]
+    if not any(hashes):
+        return
+    chain = _Chain()
+    chain.add(_line(lines[0]))
+    for line, stored in zip(lines[1:], hashes, strict=True):
+        if chain.add(_line(line)) != stored:
+            where = f"tick {line['t']}" if "t" in line else "the end"
+            raise ValueError(f"it was changed after it was recorded: {where} does not fit its hash")
 
 
 def _line(part: dict[str, Any]) -> str:

@@ -12,6 +12,8 @@ from garrison.parity.recording.rich_observations import RichObserver
 from garrison.parity.recording.trace import TraceError, TraceStep, accumulate, actions_of, read
 from garrison.parity.replay import garrison_side
 from garrison.parity.replay.replay import ReplayEngine, engine, replay
+from garrison.parity.replay.view import recorded
+from garrison.view.replay import packed
 from garrison.worlds import cc4
 from garrison.worlds.cc4 import tables as T
 
@@ -48,6 +50,18 @@ def test_all_recordings_are_exact():
     assert len(paths) >= 12
     for path in paths:
         assert_exact(path)
+
+
+@pytest.mark.slow
+def test_a_recording_is_shown(tmp_path):
+    replay = recorded(HEAVY)
+    assert len(replay.ticks) == 500
+    assert (replay.header["policy"], replay.header["against"]) == ("CybORG's heavy", "fsm")
+    rewards = [sum(step.reward) for step in read(HEAVY).steps()]
+    assert replay.end["return"] == pytest.approx(sum(rewards))
+    kinds = {kind for tick in replay.ticks for kind, _ in tick.get("happened", [])}
+    assert {"shell", "root"} <= kinds
+    assert len(packed(replay)) < 80_000
 
 
 # ---------------------------------------------------------------- wrong rules

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -109,8 +109,23 @@ def _engine_of(red: str | tuple[str, ...], green: str) -> ReplayEngine:
     return ReplayEngine(world)
 
 
+class Watcher(Protocol):
+    """Looks at an episode while it is replayed; everything it gets is in NumPy."""
+
+    def start(self, episode: cc4.Episode) -> None:
+        """The state after the reset."""
+        ...
+
+    def add(self, before: cc4.Episode, actions: np.ndarray, after: cc4.Episode, step: Any) -> None:
+        """A step that both sides did alike so far."""
+        ...
+
+
 def replay(
-    recording: str | os.PathLike | trace.Trace, use: ReplayEngine | None = None, keep_going: bool = False
+    recording: str | os.PathLike | trace.Trace,
+    use: ReplayEngine | None = None,
+    keep_going: bool = False,
+    watcher: Watcher | None = None,
 ) -> ReplayReport:
     """Replay one recording.
 
@@ -129,9 +144,8 @@ def replay(
     if report.red not in red.POLICIES:
         raise trace.TraceError(f"{recording.path}:1: red is {report.red!r}; known: {', '.join(red.POLICIES)}")
     header = recording.header
-    run = _Run(
-        recording, use or engine(report.red, header.get("green", "enterprise"), header.get("options", {}))
-    )
+    use = use or engine(report.red, header.get("green", "enterprise"), header.get("options", {}))
+    run = _Run(recording, use, watcher)
     report.differences += run.compare_reset()
     for step in recording.steps():
         if report.differences and not keep_going:
@@ -154,7 +168,7 @@ def replay(
 class _Run:
     """One episode on its way through the engine."""
 
-    def __init__(self, recording: trace.Trace, use: ReplayEngine):
+    def __init__(self, recording: trace.Trace, use: ReplayEngine, watcher: Watcher | None = None):
         header = recording.header
         self._use, self._red, self._header = use, header["red"], header
         try:
@@ -172,6 +186,9 @@ class _Run:
         self._largest = np.zeros(len(capacity.CAPACITY), int)
         self._lately: deque[tuple] = deque(maxlen=_AROUND)
         self.overflow = 0
+        self._watcher = watcher
+        if watcher is not None:
+            watcher.start(jax.device_get(self._episode))
 
     @property
     def rich(self) -> bool:
@@ -200,6 +217,9 @@ class _Run:
         self._state, memory, obs, result, used, legal, self._memory = jax.device_get(result)
         events = result.info["events"]
         self._lately.append((step, before, self._episode, events))
+        if self._watcher is not None:
+            earlier, later = jax.device_get((before, self._episode))
+            self._watcher.add(earlier, np.asarray(actions), later, result)
         garrison = self._renderer.render(self._state, events, memory)
         garrison |= garrison_side.outputs(obs, legal, result) | {
             "executed": garrison_side.executed(events, self._names)

@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 import { NetworkMap, legend } from "./map.js";
-import { Replay, shown, unpack } from "./model.js";
+import { shown } from "./model.js";
 import { Timeline } from "./timeline.js";
 import { events, history, orders, score, table, worst } from "./panels.js";
 
@@ -14,8 +14,8 @@ const KEYS = [
   ["1 … 4", "views"], ["w", "the costliest tick"], ["?", "this help"],
 ];
 
-class App {
-  /** @param {HTMLElement} root @param {Replay[]} replays */
+export class App {
+  /** @param {HTMLElement} root @param {import("./model.js").Replay[]} replays */
   constructor(root, replays) {
     this.replays = replays;
     this.views = Object.keys(replays[0].header.views);
@@ -29,6 +29,7 @@ class App {
     this.timer = undefined;
     this.maps = replays.map((replay) => new NetworkMap(replay, (host) => this.select(host)));
     this.timeline = new Timeline(replays, (t) => this.seek(t));
+    this.time = el("div", { class: "scroll" }, this.timeline.element);
     this.slots = replays.map(() => ({
       score: el("div"), events: el("div"), orders: el("div"), host: el("div"), table: el("div"),
     }));
@@ -46,8 +47,25 @@ class App {
       el("form", { method: "dialog" }, el("button", {}, "Close")));
     root.replaceChildren(...this.layout());
     this.restore();
-    window.addEventListener("hashchange", () => this.restore());
-    document.addEventListener("keydown", (event) => this.key(event));
+    this.listeners = new AbortController();
+    const { signal } = this.listeners;
+    window.addEventListener("hashchange", () => this.restore(), { signal });
+    document.addEventListener("keydown", (event) => this.key(event), { signal });
+  }
+
+  /** Ticks were added to the only replay: follow if the last one was shown. */
+  grow() {
+    const follows = this.t === this.last;
+    this.last = this.replays[0].last;
+    this.timeline = new Timeline(this.replays, (t) => this.seek(t));
+    this.time.replaceChildren(this.timeline.element);
+    this.seek(follows ? this.last : this.t);
+  }
+
+  /** The page shows something else now. */
+  leave() {
+    this.stop();
+    this.listeners.abort();
   }
 
   layout() {
@@ -60,7 +78,7 @@ class App {
           button("Back", () => this.seek(this.t - 1)), button("On", () => this.seek(this.t + 1)),
           button("Next event", () => this.event(1)), this.clock, this.rate, this.switch,
           button("Keys", () => this.ask())),
-        el("div", { class: "scroll" }, this.timeline.element), this.live),
+        this.time, this.live),
       el("div", { class: both ? "pair" : "one" }, this.replays.map((replay, number) => {
         const slot = this.slots[number];
         return el("div", { class: "replay", "data-replay": number },
@@ -207,7 +225,11 @@ class App {
 
 /** @param {string} hash */
 function history_(hash) {
-  window.history.replaceState(null, "", hash);
+  try {
+    window.history.replaceState(null, "", hash);
+  } catch {
+    // within a notebook the page has no address of its own
+  }
 }
 
 /** @param {string} name @param {...any} children */
@@ -220,28 +242,20 @@ function button(text, onclick) {
   return el("button", { type: "button", onclick }, text);
 }
 
-/** @param {Replay} replay */
+/** @param {import("./model.js").Replay} replay */
 function who({ header }) {
   return header.against ? `${header.policy} against ${header.against}` : header.policy;
 }
 
-/** @param {Replay[]} replays */
+/** @param {import("./model.js").Replay[]} replays */
 function title(replays) {
   return `${replays.map(who).join(" beside ")} in ${replays[0].header.world}`;
 }
 
-/** @param {Replay} replay */
+/** @param {import("./model.js").Replay} replay */
 function about({ header, end }) {
   const options = header.options.join(" ");
   const seed = header.seed === null ? "" : `, episode of seed ${header.seed}`;
-  return `${end.steps} steps${seed}${options ? `, ${options}` : ""}; world version ${header.world_version}`;
-}
-
-const packed = [...document.querySelectorAll("script.replay")].map((script) => script.textContent ?? "");
-const root = /** @type {HTMLElement} */ (document.getElementById("app"));
-try {
-  new App(root, (await Promise.all(packed.map(unpack))).map((text) => new Replay(text)));
-} catch (error) {
-  root.replaceChildren(el("p", {}, `This replay cannot be shown: ${error}`));
-  throw error;
+  const steps = end.steps === undefined ? "being played" : `${end.steps} steps`;
+  return `${steps}${seed}${options ? `, ${options}` : ""}; world version ${header.world_version}`;
 }

@@ -101,7 +101,8 @@ export class NetworkMap {
       const words = marks.map((/** @type {any} */ mark) => mark.meaning).join(", ") || "nothing to see";
       const label = `${zones[host.zone].label}, ${host.label}: ${words}`;
       cell.setAttribute("aria-label", label);
-      cell.setAttribute("class", `host ${tone}${selected === index ? " selected" : ""}`);
+      const hidden = this.replay.header.sparse && !letters ? " unknown" : "";
+      cell.setAttribute("class", `host ${tone}${selected === index ? " selected" : ""}${hidden}`);
       cell.replaceChildren(svg("title", {}, label), shape(host.kind));
       const main = marks.map((/** @type {any} */ mark) => mark.letter).slice(0, 2).join("");
       if (main) cell.append(svg("text", { y: 4, class: main.length > 1 ? "letters two" : "letters" }, main));

@@ -22,26 +22,33 @@ export async function unpack(base64) {
 
 /** A replay that can be asked for the picture of any tick. */
 export class Replay {
-  /** @param {string} text the unpacked file */
-  constructor(text) {
-    const lines = text.trimEnd().split("\n").map((line) => JSON.parse(line));
-    this.header = lines[0];
-    this.ticks = lines.slice(1, -1);
-    this.end = lines[lines.length - 1];
+  /** @param {any} header @param {any[]} ticks @param {any} end empty while the episode goes on */
+  constructor(header, ticks, end) {
+    this.header = header;
+    this.end = end;
+    /** @type {any[]} */
+    this.ticks = [];
     /** @type {number[]} */
     this.totals = [];
-    let total = 0;
-    for (const tick of this.ticks) {
-      total += tick.reward ?? 0;
-      this.totals.push(total);
-    }
     /** @type {Picture[]} */
     this.snapshots = [];
-    let picture = this.blank();
-    this.ticks.forEach((tick, t) => {
-      picture = this.after(picture, tick);
-      if (t % SNAPSHOT === 0) this.snapshots.push(picture);
-    });
+    this.newest = this.blank();
+    ticks.forEach((tick) => this.push(tick));
+  }
+
+  /** @param {string} text the unpacked file */
+  static of(text) {
+    const lines = text.trimEnd().split("\n").map((line) => JSON.parse(line));
+    return new Replay(lines[0], lines.slice(1, -1), lines[lines.length - 1]);
+  }
+
+  /** Add a tick. @param {any} tick */
+  push(tick) {
+    const t = this.ticks.length;
+    this.ticks.push(tick);
+    this.totals.push((this.totals[t - 1] ?? 0) + (tick.reward ?? 0));
+    this.newest = this.after(this.newest, tick);
+    if (t % SNAPSHOT === 0) this.snapshots.push(this.newest);
   }
 
   get last() {

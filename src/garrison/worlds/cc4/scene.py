@@ -22,7 +22,7 @@ LABELS = (
     "office network",
     "internet",
 )
-_PLACES = ((1, 1), (1, 2), (2, 1), (2, 2), (0, 1), (3.5, 1), (3, 2), (4, 2), (2, 0))  # column, row
+PLACES = ((1, 1), (1, 2), (2, 1), (2, 2), (0, 1), (3.5, 1), (3, 2), (4, 2), (2, 0))  # column, row
 _SHELL = Mark("U", "red has a shell", "warning")
 _ROOT = Mark("R", "red has root", "danger")
 _STOPPED = Mark("X", "operational technology stopped", "danger")
@@ -62,9 +62,8 @@ HAPPENINGS = {
 
 def scene(episode: Any) -> Scene:
     """The network of an episode. Numbers of zones are those of subnets; hosts are those that exist."""
-    owners = [_agent(agent) for agent in T.SUBNET_BLUE]
-    zones = [Zone(T.SUBNETS[s], LABELS[s], _PLACES[s], owners[s]) for s in range(T.NUM_SUBNETS)]
-    hosts = [Host(T.HOST_NAMES[h], _label(h), int(T.HOST_SUBNET[h]), _kind(h)) for h in _existing(episode)]
+    zones = [Zone(T.SUBNETS[s], LABELS[s], PLACES[s], owner(s)) for s in range(T.NUM_SUBNETS)]
+    hosts = [Host(T.HOST_NAMES[h], _label(h), int(T.HOST_SUBNET[h]), kind(h)) for h in _existing(episode)]
     return Scene(zones, hosts, links(), VIEWS, HAPPENINGS)
 
 
@@ -126,11 +125,14 @@ def _existing(episode: Any) -> list[int]:
     return np.flatnonzero(episode.topology.host_exists).tolist()
 
 
-def _agent(number: int) -> str:
+def owner(subnet: int) -> str:
+    """The blue agent that defends a subnet; empty for none."""
+    number = T.SUBNET_BLUE[subnet]
     return "" if number == T.NO_AGENT else T.BLUE_AGENTS[number]
 
 
-def _kind(host: int) -> str:
+def kind(host: int) -> str:
+    """The kind of a slot of hosts, as it is drawn."""
     return "server" if T.IS_SERVER[host] else "user" if T.IS_USER[host] else "router"
 
 

@@ -1,0 +1,88 @@
+"""``garrison view verify`` and ``garrison view list``: what replay files are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from garrison.cli.common import out, print_json, user_input, waiting
+from garrison.view import Replay, read
+from garrison.view.replay import SUFFIX
+
+
+def verify(names: Sequence[str], json: bool) -> int:
+    """Check files and play them again; returns 1 if one is not what it says."""
+    with user_input():
+        if not names:
+            raise ValueError(f"name replay files to verify, FILE{SUFFIX}")
+        paths = [Path(name) for name in names]
+        for path in paths:
+            if not path.is_file():
+                raise ValueError(f"{path} is not a file")
+    problems = {}
+    for path in paths:
+        with waiting(f"Playing {path.name} again"):
+            problems[str(path)] = _problem(path)
+    if json:
+        print_json([{"file": name, "problem": problem} for name, problem in problems.items()])
+    else:
+        for name, problem in problems.items():
+            out.print(Text(f"{name}: {problem or 'the same when it is played again'}"), soft_wrap=True)
+    return 1 if any(problems.values()) else 0
+
+
+def _problem(path: Path) -> str | None:
+    from garrison.judge.replays import difference, ticks_again
+
+    try:
+        replay = read(path)
+        if "game" in replay.header:
+            from garrison.llm import truth
+
+            again = truth.ticks_again(replay)
+        else:
+            again = ticks_again(replay)
+    except (ValueError, KeyError) as error:
+        return str(error) if isinstance(error, ValueError) else f"its header has no {error}"
+    return difference(replay.ticks, again)
+
+
+def show_list(names: Sequence[str], json: bool) -> int:
+    """Print the replays of a directory."""
+    with user_input():
+        if len(names) != 1:
+            raise ValueError(f"name one directory to list, not {len(names)}")
+        folder = Path(names[0])
+        if not folder.is_dir():
+            raise ValueError(f"{folder} is not a directory")
+        rows = [_row(path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+        if not rows:
+            raise ValueError(f"{folder} has no replays (*{SUFFIX})")
+    if json:
+        print_json(rows)
+        return 0
+    columns = ("file", "world", "policy", "against", "seed", "steps", "return")
+    table = Table(*columns, "problem")
+    table.columns[0].no_wrap = True
+    for row in rows:
+        table.add_row(
+            *(Text("" if row[name] is None else f"{row[name]}") for name in columns), row["problem"]
+        )
+    out.print(table)
+    return 0
+
+
+def _row(path: Path) -> dict[str, Any]:
+    replay: Replay | None = None
+    problem = None
+    try:
+        replay = read(path)
+    except ValueError as error:
+        problem = str(error)
+    facts = {} if replay is None else replay.header | replay.end
+    names = ("world", "policy", "against", "seed", "steps", "return")
+    return {"file": path.name, **{name: facts.get(name) for name in names}, "problem": problem}
