@@ -19,9 +19,7 @@ from garrison.worlds.soc.tables import scenarios as S
 _WORKLOAD = ("host_role", "host_weight", "host_data", "host_taken", "host_home", "host_cached")
 
 
-def tick(
-    game: Game, row: Rows, state: State, clock: Bool[Array, "clock"]
-) -> tuple[State, Int32[Array, ""]]:
+def tick(game: Game, row: Rows, state: State, clock: Bool[Array, "clock"]) -> tuple[State, Int32[Array, ""]]:
     """The clock that is marked strikes, if one is; its next time is drawn.
 
     Returns:

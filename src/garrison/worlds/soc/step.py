@@ -28,7 +28,7 @@ class Sums(Struct):
     """What a step adds up; integers, so that it does not matter how it is cut into events."""
 
     elapsed: Int32[Array, "*env"]  # milliseconds
-    loss: Int32[Array, "*env 3"]  # loss points times milliseconds, of integrate.PARTS
+    loss: Int32[Array, "*env 4"]  # loss points times milliseconds, of integrate.PARTS
     spent: Int32[Array, "*env 2"]  # funds of blue and red
     exfiltrated: Int32[Array, "*env"]  # data units
     left: Int32[Array, "*env"]  # milliseconds to the horizon when red reached its goal, 0 else
@@ -64,7 +64,7 @@ def step_with(
     begun = begin(game, draws, state, actions)
     spent = (state.funds - begun.funds) // FUNDS_UNIT
     zero = jnp.zeros((), jnp.int32)
-    sums = Sums(zero, jnp.zeros(3, jnp.int32), spent, zero, zero, zero, zero)
+    sums = Sums(zero, jnp.zeros(len(integrate.PARTS), jnp.int32), spent, zero, zero, zero, zero)
 
     def one(carry: tuple[State, Sums, Array], row: Rows) -> tuple[tuple[State, Sums, Array], Events]:
         state, sums, stopped = carry
