@@ -32,10 +32,9 @@ def agent_names(static: Static) -> list[str]:
 
 def action_label(static: Static, red: bool, kind: int, target: int) -> str:
     """Label of an action, such as ``"Isolate corporate_3"`` or ``"RotateKerberos corp_user"``."""
-    rows, kinds = (R.ROWS, R.Red) if red else (B.ROWS, B.Blue)
-    if kind == kinds.CONTINUE:
+    if kind == (R.Red.CONTINUE if red else B.Blue.CONTINUE):
         return "Continue"
-    row: A.Row = rows[kinds(kind)]
+    row = R.ROWS[R.Red(kind)] if red else B.ROWS[B.Blue(kind)]
     if row.target == A.Target.NONE:
         return row.name
     names = {A.Target.HOST: host_names(static), A.Target.ZONE: T.ZONE_NAMES, A.Target.SCOPE: T.SCOPE_NAMES}

@@ -52,6 +52,8 @@ for _kind in R.SEEN_BY_EDR:
         _CHANCE[SIDE + _kind, _outcome, _ALERT] = B.EDR_ALERT_CHANCE
 #: zone whose controller logs actions on a scope: the first one that it opens
 _SCOPE_ZONE = np.argmax(T.SCOPE_ZONES, axis=1).astype(np.uint32)
+#: draw of a delay that gives the quantile of noise, ``[bits]``
+_DELAY = np.array([noise.delay_quantile(bits) / 64 for bits in range(1 << noise.DELAY_BITS)], np.float32)
 _LOGON = np.array([K.Token.AUTH_OK, K.Token.KERB_TGT, 0, 0], np.int32)
 
 
@@ -171,7 +173,7 @@ def of_batch(
     rings = when & jnp.any(in_ot) & ((plant < bounds[:, 0]) | (plant > bounds[:, 1]))
     plcs = in_ot & (role == T.Role.PLC)
     meter = jnp.where(jnp.any(plcs), jnp.argmax(plcs), jnp.argmax(in_ot)).astype(jnp.int32)
-    delay = noise.delay_quantile(word & 15)  # number of a quantile, of 64
+    delay = jnp.asarray(_DELAY)[(word & 15).astype(jnp.uint32)]
     no = jnp.zeros(hosts + 3, bool)
     return Tokens(
         type=jnp.append(jnp.where(there, type, 0), jnp.where(rings, K.Token.OT_ALARM, 0)),
@@ -182,5 +184,5 @@ def of_batch(
         chance=jnp.append(rate * jnp.asarray(scale, jnp.int32) // 1000, jnp.full(3, 1000, jnp.int32)),
         failed=no,
         red=no,
-        delay=jnp.append(delay.astype(jnp.float32) / 64, jnp.zeros(3, jnp.float32)),
+        delay=jnp.append(delay, jnp.zeros(3, jnp.float32)),
     )

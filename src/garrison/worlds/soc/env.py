@@ -125,19 +125,20 @@ class Soc(World):
             number: of the network, in place of a drawn one.
         """
         scenario_key, number_key, clock_key = jax.random.split(key, 3)
-        if options is None:
-            count = len(self.scenarios)
-            chosen = below(jax.random.uniform(scenario_key, dtype=jnp.float32), count)
-            options = jax.tree.map(lambda leaf: jnp.asarray(leaf)[chosen], self.options)
-        options = jax.tree.map(jnp.asarray, options)
+        mine = self._drawn_options(scenario_key) if options is None else jax.tree.map(jnp.asarray, options)
         if number is None:
-            number = draw_number(number_key, options)
-        topology = generate(self.static, options, number)
-        game = Game(self.static, options, topology)
+            number = draw_number(number_key, mine)
+        topology = generate(self.static, mine, number)
+        game = Game(self.static, mine, topology)
         words = jax.random.bits(clock_key, (L.NUM_CLOCKS,), jnp.uint32) >> 8
         state = initial_state(game, words.astype(jnp.float32) * jnp.float32(2.0**-24))
-        episode = Episode(state, topology, options)
+        episode = Episode(state, topology, mine)
         return self.observe(episode), episode
+
+    def _drawn_options(self, key: PRNGKeyArray) -> Options:
+        """The options of one of the scenarios."""
+        chosen = below(jax.random.uniform(key, dtype=jnp.float32), len(self.scenarios))
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf)[chosen], self.options)
 
     def step(
         self,

@@ -91,7 +91,7 @@ class Analyst(Struct):
         memory: Memory,
     ) -> tuple[Int32[Array, ""], Memory]:
         decides, sees = ~mask[0], Sight(self.sizes, agent, obs)
-        actions = ranks.listed(self.sizes, agent, B)
+        actions = ranks.listed(self.sizes, agent)
         listed = mask[: len(actions.kind)]
         known = _remember(self.sizes, sees, memory)
         rules = {"analyst": _analyst, "reimager": _reimager, "isolator": _isolator}[self.style]

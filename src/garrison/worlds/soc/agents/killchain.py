@@ -96,7 +96,7 @@ class Killchain(Struct):
         rest_key, rank_key = jax.random.split(key)
         decides, sees = ~mask[0], Sight(self.sizes, obs)
         known = self._remember(sees, memory)
-        actions = ranks.listed(self.sizes, T.NUM_BLUE, R)
+        actions = ranks.listed(self.sizes, T.NUM_BLUE)
         listed = mask[: len(actions.kind)] & ~np.isin(actions.kind, self.without)
         asked = self._rules(sees, known, listed).of(actions, listed)
         asked = asked.at[0].set(ranks.NEVER)  # continue

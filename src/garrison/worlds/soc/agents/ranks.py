@@ -15,7 +15,9 @@ import numpy as np
 from garrison.core.typing import Array, Bool, Float32, Int32, PRNGKeyArray
 from garrison.worlds.soc.legal import action_list
 from garrison.worlds.soc.options import Static
+from garrison.worlds.soc.tables import blue as B
 from garrison.worlds.soc.tables import hosts as T
+from garrison.worlds.soc.tables import red as R
 from garrison.worlds.soc.tables.actions import Target, column
 
 NEVER = 1e6  #: rank of what no rule asks for
@@ -29,10 +31,11 @@ class Listed(NamedTuple):
 
 
 @cache
-def listed(static: Static, agent: int, rows: Any) -> Listed:
-    """The list of an agent of a side, ``rows`` being the module of its table."""
+def listed(static: Static, agent: int) -> Listed:
+    """The list of an agent, of either side."""
     kind, target = action_list(static, agent).T
-    what = np.append(column(rows.ROWS, "target"), Target.NONE)[kind]
+    targets = column(B.ROWS if agent < T.NUM_BLUE else R.ROWS, "target")
+    what = np.append(targets, Target.NONE)[kind]
     start = np.array([static.hosts + T.NUM_ZONES + T.NUM_SCOPES, 0, static.hosts, static.hosts + T.NUM_ZONES])
     place = start[what] + np.where(what == Target.NONE, 0, target)
     return Listed(kind, place)
