@@ -2,8 +2,9 @@
 
 Where the text leaves a choice: a zone's distance from the goal is that of :data:`DISTANCE`; rules that move
 prefer the least distance, and leave zones that are farther away than red's best session to the end. A zone
-is swept twice, then again after 600 s. A rotation is seen where a ticket was not let in, or a credential is
-gone.
+is swept twice, then again after 600 s. A host that was gone, blocked or a trap is left alone for 300 s; one
+that refused a ticket gets no other before red has a new credential. A rotation is seen where a ticket of the
+zone's admin scope was refused, or a credential is gone.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ STYLES = ("killchain", "loud", "stealth")
 LIE_LOW_CHANCE = {"killchain": 0.3, "loud": 0.0, "stealth": 0.7}  #: after a success
 SWEEPS, SWEEP_AGAIN_S = 2, 600.0
 C2_AGE_S = 300.0
+SHUN_S = 300.0
 _FARTHER = 20.0  #: added to the rank where a zone is farther away than red's best session
+_VAIN = (Outcome.GONE, Outcome.BLOCKED, Outcome.CAUGHT)
 _IDLE = (K.NONE, K.WAIT, K.LIE_LOW)
 _SERVER = np.asarray(T.IS_SERVER)
 
@@ -59,6 +62,8 @@ class Memory(Struct):
     held: Bool[Array, "*red scope"]  # credentials at the last decision
     sweeps: Int32[Array, "*red zone"]
     swept: Float32[Array, "*red zone"]  # seconds
+    shunned: Float32[Array, "*red host"]  # seconds until which a host is left alone
+    refused: Bool[Array, "*red host"]  # it let no ticket in
 
 
 class Killchain(Struct):
@@ -84,6 +89,8 @@ class Killchain(Struct):
             held=jnp.zeros((num_agents, T.NUM_SCOPES), bool),
             sweeps=jnp.zeros((num_agents, zones), jnp.int32),
             swept=jnp.zeros((num_agents, zones), jnp.float32),
+            shunned=jnp.zeros((num_agents, hosts), jnp.float32),
+            refused=jnp.zeros((num_agents, hosts), bool),
         )
 
     def act(self, key: PRNGKeyArray, obs: Obs, mask: Mask, memory: Memory) -> tuple[Actions, Memory]:
@@ -116,8 +123,11 @@ class Killchain(Struct):
         kind, place = memory.kind, memory.place
         here = np.arange(self.sizes.hosts) == place
         worked = sees.outcome == Outcome.SUCCESS
+        admin = memory.held[T.ZONE_ADMIN[layout(self.sizes).zone]]  # of each host's zone
         refused = (kind == K.PASS_THE_TICKET) & (sees.outcome == Outcome.BLOCKED)
-        rotated = refused | jnp.any(memory.held & ~sees.held)
+        rotated = refused & jnp.any(here & admin) | jnp.any(memory.held & ~sees.held)
+        vain = jnp.any(jnp.stack([sees.outcome == one for one in _VAIN])) & ~refused
+        new = jnp.any(sees.held & ~memory.held)
         dumped = memory.dumped & sees.own & ~rotated
         zones = (self.sizes.hosts + np.arange(T.NUM_ZONES) == place) & worked
         swept = zones & ((kind == K.DISCOVER_REMOTE_SYSTEMS) | (kind == K.NETWORK_SCAN))
@@ -129,6 +139,8 @@ class Killchain(Struct):
             held=sees.held,
             sweeps=memory.sweeps + swept,
             swept=jnp.where(swept, now, memory.swept),
+            shunned=jnp.where(here & vain, now + SHUN_S, memory.shunned),
+            refused=(memory.refused | here & refused) & ~new,
         )
 
     def _rules(self, sees: Sight, memory: Memory, mask: Bool[Array, "action"]) -> Ranks:
@@ -141,24 +153,26 @@ class Killchain(Struct):
         found.add(K.OVERLOAD_PLC, 1, sees.goal_is(S.Scenario.OT_STUXNET))
         found.add(K.KILL_PROCESS, 2, sees.root & sees.edr & ~memory.killed)
         found.add(K.DUMP_LSASS, 3, sees.root & ~memory.dumped)
-        found.add(K.PASS_THE_TICKET, 4 + sees.far)
-        found.add(K.PASS_THE_HASH, 5 + sees.far)
+        open_to = memory.shunned <= memory.seconds
+        found.add(K.PASS_THE_TICKET, 4 + sees.far, open_to & ~memory.refused)
+        found.add(K.PASS_THE_HASH, 5 + sees.far, open_to)
         for kind, rank in ((K.JUICY_POTATO, 6.0), (K.V4L2, 6.1), (K.PRIVILEGE_ESCALATE, 6.2)):
             found.add(kind, rank)
-        self._exploits(found, sees)
+        self._exploits(found, sees, open_to)
         if self.style == "loud":
             found.add(K.NETWORK_SCAN, 8 + sees.zone_far, self._unswept(memory), at=Target.ZONE)
         else:
-            found.add(K.DISCOVER_NETWORK_SERVICES, 8 + sees.far, sees.known & ~sees.scanned & ~sees.own)
+            new = sees.known & ~sees.scanned & ~sees.own & open_to
+            found.add(K.DISCOVER_NETWORK_SERVICES, 8 + sees.far, new)
             found.add(K.DISCOVER_REMOTE_SYSTEMS, 9 + sees.zone_far, self._unswept(memory), at=Target.ZONE)
         found.add(K.SHARE_INTELLIGENCE, 10, sees.c2_age > C2_AGE_S, at=Target.NONE)
-        found.add(K.SPEAR_PHISHING, 11 + sees.far)
+        found.add(K.SPEAR_PHISHING, 11 + sees.far, open_to)
         found.add(K.LIE_LOW, 90, at=Target.NONE)
         return found
 
-    def _exploits(self, found: Ranks, sees: Sight) -> None:
+    def _exploits(self, found: Ranks, sees: Sight, open_to: Bool[Array, "host"]) -> None:
         """Rule 7: the exploit of a believed weakness, else R1; fragmented first where red is stealthy."""
-        ready = sees.fragmented if self.style == "stealth" else jnp.ones_like(sees.known)
+        ready = open_to & sees.fragmented if self.style == "stealth" else open_to
         special = jnp.zeros_like(sees.known)
         for kind, weakness in (
             (K.EXPLOIT_BLUE_KEEP, T.Weakness.CVE_2019_0708),
@@ -170,7 +184,7 @@ class Killchain(Struct):
             found.add(kind, 7 + sees.far, believed & ready)
         found.add(K.EXPLOIT_REMOTE_SERVICE, 7 + sees.far, ~special & ready)
         if self.style == "stealth":
-            found.add(K.IP_FRAGMENTATION, 7.5 + sees.far, sees.any_weak & ~ready & ~sees.own)
+            found.add(K.IP_FRAGMENTATION, 7.5 + sees.far, sees.any_weak & ~ready & open_to & ~sees.own)
 
     def _unswept(self, memory: Memory) -> Bool[Array, "zone"]:
         return (memory.sweeps < SWEEPS) | (memory.seconds - memory.swept > SWEEP_AGAIN_S)
