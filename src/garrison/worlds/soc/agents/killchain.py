@@ -4,7 +4,8 @@ Where the text leaves a choice: a zone's distance from the goal is that of :data
 prefer the least distance, and leave zones that are farther away than red's best session to the end. A zone
 is swept twice, then again after 600 s. A host that was gone, blocked or a trap is left alone for 300 s; one
 that refused a ticket gets no other before red has a new credential. A rotation is seen where a ticket of the
-zone's admin scope was refused, or a credential is gone.
+zone's admin scope was refused. Where a credential lapsed, hosts of administrators are dumped again, without
+one all. They come first in any case.
 """
 
 from __future__ import annotations
@@ -49,6 +50,11 @@ _FARTHER = 20.0  #: added to the rank where a zone is farther away than red's be
 _VAIN = (Outcome.GONE, Outcome.BLOCKED, Outcome.CAUGHT)
 _IDLE = (K.NONE, K.WAIT, K.LIE_LOW)
 _SERVER = np.asarray(T.IS_SERVER)
+#: roles on which administrators log on
+_RICH = np.isin(
+    np.arange(T.NUM_ROLES),
+    (T.Role.ADMIN_WORKSTATION, T.Role.DOMAIN_CONTROLLER, T.Role.ENGINEERING_WORKSTATION),
+)
 
 
 class Memory(Struct):
@@ -125,10 +131,12 @@ class Killchain(Struct):
         worked = sees.outcome == Outcome.SUCCESS
         admin = memory.held[T.ZONE_ADMIN[layout(self.sizes).zone]]  # of each host's zone
         refused = (kind == K.PASS_THE_TICKET) & (sees.outcome == Outcome.BLOCKED)
-        rotated = refused & jnp.any(here & admin) | jnp.any(memory.held & ~sees.held)
+        rotated = refused & jnp.any(here & admin)
+        lapsed = jnp.any(memory.held & ~sees.held)
+        again = lapsed & (sees.rich | ~jnp.any(sees.rich & sees.root)) | rotated
         vain = jnp.any(jnp.stack([sees.outcome == one for one in _VAIN])) & ~refused
         new = jnp.any(sees.held & ~memory.held)
-        dumped = memory.dumped & sees.own & ~rotated
+        dumped = memory.dumped & sees.own & ~again
         zones = (self.sizes.hosts + np.arange(T.NUM_ZONES) == place) & worked
         swept = zones & ((kind == K.DISCOVER_REMOTE_SYSTEMS) | (kind == K.NETWORK_SCAN))
         now = memory.seconds + sees.passed
@@ -152,7 +160,7 @@ class Killchain(Struct):
         found.add(K.EXFILTRATE_DATA, 1 - weight, sees.goal_is(S.Scenario.APT_ESPIONAGE))
         found.add(K.OVERLOAD_PLC, 1, sees.goal_is(S.Scenario.OT_STUXNET))
         found.add(K.KILL_PROCESS, 2, sees.root & sees.edr & ~memory.killed)
-        found.add(K.DUMP_LSASS, 3, sees.root & ~memory.dumped)
+        found.add(K.DUMP_LSASS, 3 + 0.1 * ~sees.rich, sees.root & ~memory.dumped)
         open_to = memory.shunned <= memory.seconds
         found.add(K.PASS_THE_TICKET, 4 + sees.far, open_to & ~memory.refused)
         found.add(K.PASS_THE_HASH, 5 + sees.far, open_to)
@@ -219,6 +227,7 @@ class Sight:
         start = observe_red.HOST_LABELS.index("is workstation")
         roles = block[:, start : start + T.NUM_ROLES]
         self.role_weight = roles @ jnp.asarray(T.ROLE_WEIGHT, jnp.float32)
+        self.rich = roles @ jnp.asarray(_RICH, jnp.float32) > 0
         self.is_server = roles @ jnp.asarray(_SERVER, jnp.float32) > 0
         distance = jnp.asarray(DISTANCE)[self._scenario]
         zone = layout(sizes).zone
