@@ -1,4 +1,4 @@
-"""One test per row of ``soc.md §4.2`` and ``§4.3``: what an action changes, and what it needs."""
+"""One test per row of ``soc-rules.md §4.2`` and ``§4.3``: what an action changes, and what it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The world by the protocol: contract, rewards, time, options, descriptions (``soc.md §2.7, §6, §7``)."""
+"""The world by the protocol: contract, rewards, time, options, descriptions (``§2.7, §6, §7``)."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""What both sides observe, and that nothing hidden gets into what blue does (``soc.md §6``)."""
+"""What both sides observe, and that nothing hidden gets into what blue does (``soc-rules.md §6``)."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""The kernel and the reference interpreter agree after every event on every field (``soc.md §2.8``).
+"""The kernel and the reference interpreter agree after every event on every field (``soc-rules.md §2.8``).
 
 Both play the same draws and the same actions, one row per step. Agents choose among what both call legal,
 red rather attacks than waits, and more of what it tries succeeds than by its chances, so that short tapes

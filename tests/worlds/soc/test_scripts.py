@@ -1,4 +1,4 @@
-"""Scripted players of both sides (``soc.md §7.5``): what they choose in states that a rule is made for."""
+"""Scripted players of both sides (``§7.5``): what they choose in states that a rule is made for."""
 
 import functools
 

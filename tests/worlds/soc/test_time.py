@@ -1,4 +1,4 @@
-"""Time binds (``soc.md §2.8``): order, splitting, interruption, and truth at completion."""
+"""Time binds (``soc-rules.md §2.8``): order, splitting, interruption, and truth at completion."""
 
 import jax
 import jax.numpy as jnp

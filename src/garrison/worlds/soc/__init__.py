@@ -1,4 +1,7 @@
-"""An enterprise under attack in continuous time: three defenders, one or two attackers (``soc.md``)."""
+"""An enterprise under attack in continuous time: three defenders, one or two attackers.
+
+Sections (§) in this package refer to ``docs/worlds/soc-rules.md``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the observations of both sides have in common (``soc.md §6.1``): vectors of float32."""
+"""What the observations of both sides have in common (``soc-rules.md §6.1``): vectors of float32."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changes by itself: clocks, and the plant (``soc.md §3.5, §3.6``)."""
+"""What changes by itself: clocks, and the plant (``soc-rules.md §3.5, §3.6``)."""
 
 from __future__ import annotations
 

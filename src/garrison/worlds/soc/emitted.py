@@ -1,4 +1,4 @@
-"""What each event may leave in the logs (``soc.md §4.2-4.5, §5.2``)."""
+"""What each event may leave in the logs (``soc-rules.md §4.2-4.5, §5.2``)."""
 
 from __future__ import annotations
 

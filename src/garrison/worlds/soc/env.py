@@ -1,4 +1,4 @@
-"""The second world as others see it: the kernel behind the world protocol (``soc.md §2.5, §2.7, §6``)."""
+"""The second world as others see it: the kernel behind the world protocol (``§2.5, §2.7, §6``)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Episode(Struct):
 
 @dataclasses.dataclass(frozen=True)
 class Soc(World):
-    """Three blue agents defend an enterprise against one or two red agents; see ``docs/worlds/soc.md``.
+    """Three blue agents defend an enterprise against one or two red agents; see ``docs/worlds/soc-rules.md``.
 
     Jitted code treats an action that is out of range or not legal as ``wait``, and ignores what a busy agent
     chooses.

@@ -1,4 +1,4 @@
-"""A blue agent's observation as a graph (``soc.md §6.3``): its host slots, and the six zones as context.
+"""A blue agent's observation as a graph (``§6.3``): its host slots, and the six zones as context.
 
 Two nodes are adjacent where traffic between them is possible as far as the vector tells: hosts of one zone,
 or of zones between which the levels permit some port; both online. A zone is adjacent to the hosts and zones

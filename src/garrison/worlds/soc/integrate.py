@@ -1,4 +1,4 @@
-"""What goes on between two events: losses and budgets (``soc.md §2.6, §7.2, §4.1``)."""
+"""What goes on between two events: losses and budgets (``soc-rules.md §2.6, §7.2, §4.1``)."""
 
 from __future__ import annotations
 

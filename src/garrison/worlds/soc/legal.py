@@ -1,4 +1,4 @@
-"""Which actions agents may choose (``soc.md §2.5, §4.2, §4.3``): by what they know themselves."""
+"""Which actions agents may choose (``soc-rules.md §2.5, §4.2, §4.3``): by what they know themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What blue's agents observe (``soc.md §6.1``): delivered logs, their own results, and their inventory.
+"""What blue's agents observe (``soc-rules.md §6.1``): delivered logs, their own results, and their inventory.
 
 All of it is made from :func:`~garrison.worlds.soc.view.blue_view`, which has what blue knows alone.
 """

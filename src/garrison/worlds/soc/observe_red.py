@@ -1,4 +1,4 @@
-"""What red's agents observe (``soc.md §6.5``): their knowledge, their sessions, and their own results."""
+"""What red's agents observe (``§6.5``): their knowledge, their sessions, and their own results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rewards of both sides from what a step added up (``soc.md §7.2, §7.3``).
+"""Rewards of both sides from what a step added up (``soc-rules.md §7.2, §7.3``).
 
 The unit is one point: 1 % of the network's value lost for one hour. Parts sum to the reward.
 """

@@ -1,4 +1,4 @@
-"""Starting actions (``soc.md §2.4``): legality, cost, source, duration, and what happens at once."""
+"""Starting actions (``soc-rules.md §2.4``): legality, cost, source, duration, and what happens at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The step: learners start, then at most ``events`` events happen, until one can decide (``soc.md §2``)."""
+"""The step: learners start, then at most ``events`` events happen, until one can decide (``§2``)."""
 
 from __future__ import annotations
 

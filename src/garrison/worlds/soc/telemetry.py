@@ -1,4 +1,4 @@
-"""Tokens: which sensors record them, the ring in which they wait, their delivery (``soc.md §5.1, §5.3``)."""
+"""Tokens: which sensors record them, the ring in which they wait, their delivery (``§5.1, §5.3``)."""
 
 from __future__ import annotations
 

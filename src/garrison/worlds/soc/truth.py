@@ -1,4 +1,4 @@
-"""The state as critics see it (``soc.md §6.4``). No player is given this."""
+"""The state as critics see it (``soc-rules.md §6.4``). No player is given this."""
 
 from __future__ import annotations
 

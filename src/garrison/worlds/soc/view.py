@@ -1,4 +1,4 @@
-"""What blue knows of the state (``soc.md §2.5, §6.6``)."""
+"""What blue knows of the state (``soc-rules.md §2.5, §6.6``)."""
 
 from __future__ import annotations
 

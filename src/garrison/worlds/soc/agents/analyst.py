@@ -1,9 +1,9 @@
-"""Scripted defenders (``soc.md §7.5``): an analyst by rules, and two simpler ones, on what blue observes.
+"""Scripted defenders (``§7.5``): an analyst by rules, and two simpler ones, on what blue observes.
 
 Where the text leaves a choice: rule 4 asks for a token newer than the verdict, as rule 6 does. A role's
-weight is told from the heaviest own host, which is a domain controller, in the dmz a server. Suspected hosts
-are analyzed. A zone's users are trained three times. Incidents, failed removals and rotations that are due
-are remembered.
+weight is inferred from the heaviest own host, which is a domain controller, in the dmz a server. Suspected
+hosts are analyzed. A zone's users are trained three times. Incidents, failed removals and rotations that are
+due are remembered.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scripted attackers (``soc.md §7.5``): a kill chain by rules, on red's own observation.
+"""Scripted attackers (``soc-rules.md §7.5``): a kill chain by rules, on red's own observation.
 
 Where the text leaves a choice: a zone's distance from the goal is that of :data:`DISTANCE`; rules that move
 prefer the least distance, and leave zones that are farther away than red's best session to the end. A zone

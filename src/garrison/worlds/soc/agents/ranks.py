@@ -1,4 +1,4 @@
-"""Choosing by rules (``soc.md §7.5``): each action has the rank of the first rule that asks for it.
+"""Choosing by rules (``soc-rules.md §7.5``): each action has the rank of the first rule that asks for it.
 
 Rules have whole numbers, the lower first; what comes after the point orders the targets within one.
 """

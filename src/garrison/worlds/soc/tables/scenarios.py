@@ -1,4 +1,4 @@
-"""Scenarios, rewards, presets and the plant (``soc.md §3.6, §7.1-7.4``).
+"""Scenarios, rewards, presets and the plant (``soc-rules.md §3.6, §7.1-7.4``).
 
 Chosen where the text is silent:
 
