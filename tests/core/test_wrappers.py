@@ -10,6 +10,7 @@ from garrison.core.testing import check_world
 from garrison.core.wrappers import AutoReset, EpisodeStats, Vectorize, Wrapper, env_keys, env_slice
 from garrison.worlds.toy.network import Network
 from garrison.worlds.toy.probes import Discount, Memory, Truncation
+from garrison.worlds.toy.timed import Sojourn
 
 KEY = jax.random.key(7)
 MEMORY = Memory(delay=2)  # three steps; the first observation shows a cue, the last one asks for it
@@ -60,6 +61,15 @@ def test_episode_stats_count_the_running_and_the_last_episode():
     assert step.info["episode_return"][:, 0].tolist() == [0, 0, 1, 0, 0, 1, 0]
     assert step.info["last_length"].tolist() == [0, 0, 3, 3, 3, 3, 3]
     assert step.info["last_return"][:, 0].tolist() == [0, 0, 1, 1, 1, 1, 1]
+
+
+def test_episode_stats_add_up_the_time_where_steps_differ():
+    _, step = rollout(EpisodeStats(AutoReset(Sojourn())), 6, jnp.zeros(1, jnp.int32))
+    elapsed, total = np.asarray(step.elapsed), np.asarray(step.info["episode_elapsed"])
+    assert step.done.tolist() == [False, True] * 3
+    np.testing.assert_allclose(total[1::2], elapsed[::2] + elapsed[1::2], rtol=1e-6)
+    np.testing.assert_allclose(total[::2], elapsed[::2], rtol=1e-6)
+    assert "episode_elapsed" not in rollout(EpisodeStats(MEMORY), 1, jnp.zeros(1, jnp.int32))[1].info
 
 
 def test_episode_stats_keep_what_the_world_tells():

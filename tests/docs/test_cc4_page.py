@@ -65,7 +65,7 @@ def words(cell: str) -> list[str]:
 
 
 def test_every_section_and_quirk_that_the_source_names_is_there():
-    others = ROOT / "src" / "garrison" / "worlds" / "soc"  # has sections of its own
+    others = ROOT / "src" / "garrison" / "worlds" / "soc"  # names those of test_soc_page
     files = [path for path in (ROOT / "src").rglob("*.py") if not path.is_relative_to(others)]
     source = "".join(path.read_text() for path in files)
     numbers = {heading.split()[0] for heading in SECTIONS}

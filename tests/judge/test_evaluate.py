@@ -161,8 +161,18 @@ def test_nothing_counts_after_the_end(counted):
     assert length_of(recording) == figures.lengths[0, 0]
 
 
+def test_nothing_is_played_once_all_episodes_are_over(counted):
+    figures, recording = counted[0]["policy"], counted[1]
+    last = figures.lengths.max()
+    assert last < len(recording.actions)
+    assert (recording.step.reward[:last] != 0).any()
+    assert not recording.step.reward[last:].any()
+    assert not recording.actions[last:].any()
+
+
 def test_policies_remember(counted):
-    actions = counted[1].actions
+    figures, recording = counted[0]["policy"], counted[1]
+    actions = recording.actions[: figures.lengths.max()]  # as long as anybody plays
     np.testing.assert_array_equal(actions, np.tile(np.arange(len(actions))[:, None] % 2, (1, 2)))
 
 

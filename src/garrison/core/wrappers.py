@@ -243,6 +243,8 @@ class EpisodeStatsState(Struct):
     episode_length: Int32[Array, "*env"]  # its steps
     last_return: Float32[Array, "*env agent"]  # the same of the last finished episode, 0 before there is one
     last_length: Int32[Array, "*env"]
+    #: elapsed time of the running episode, in the world's unit; None where that is the step
+    episode_elapsed: Float32[Array, "*env"] | None = None
 
 
 @dataclass(frozen=True)
@@ -252,7 +254,8 @@ class EpisodeStats(Wrapper):
     ``episode_return`` (undiscounted) and ``episode_length`` are those of the episode that
     the step belongs to, this step included: where ``step.done``, they are the whole episode's.
     ``last_return`` and ``last_length`` are those of the last finished episode; ``last_length`` is 0 before
-    there is one. A call of ``reset`` forgets all.
+    there is one. A call of ``reset`` forgets all. In a world whose unit of time is not the step,
+    ``episode_elapsed`` is the time that the episode has taken, this step included.
     """
 
     def inner(self, state: EpisodeStatsState) -> State:
@@ -261,7 +264,8 @@ class EpisodeStats(Wrapper):
     def reset(self, key: PRNGKeyArray) -> tuple[Obs, EpisodeStatsState]:
         obs, state = self.world.reset(key)
         no_return, no_length = jnp.zeros(self.num_agents, jnp.float32), jnp.zeros((), jnp.int32)
-        return obs, EpisodeStatsState(state, no_return, no_length, no_return, no_length)
+        no_time = None if self.time_unit == "step" else jnp.zeros((), jnp.float32)
+        return obs, EpisodeStatsState(state, no_return, no_length, no_return, no_length, no_time)
 
     def step(
         self, key: PRNGKeyArray, state: EpisodeStatsState, actions: Array
@@ -271,8 +275,12 @@ class EpisodeStats(Wrapper):
         last = _select(step.done, running, (state.last_return, state.last_length))
         names = ("episode_return", "episode_length", "last_return", "last_length")
         step = step.replace(info={**step.info, **dict(zip(names, running + last, strict=True))})
-        running = _select(step.done, jax.tree.map(jnp.zeros_like, running), running)
-        return obs, EpisodeStatsState(world, *running, *last), step
+        elapsed = state.episode_elapsed
+        if elapsed is not None:
+            elapsed = elapsed + (1.0 if step.elapsed is None else step.elapsed)
+            step = step.replace(info={**step.info, "episode_elapsed": elapsed})
+        running = _select(step.done, jax.tree.map(jnp.zeros_like, (running, elapsed)), (running, elapsed))
+        return obs, EpisodeStatsState(world, *running[0], *last, episode_elapsed=running[1]), step
 
 
 @dataclass(frozen=True)

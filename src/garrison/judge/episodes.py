@@ -73,7 +73,8 @@ def scan(
 ) -> tuple[Any, Any]:
     """Play ``world.max_steps`` steps of each episode and fold them. To be called under ``jit``.
 
-    Worlds do not reset within it: ``Transition.alive`` says which steps belong to an episode.
+    Worlds do not reset within it: ``Transition.alive`` says which steps belong to an episode. Where episodes
+    may end early, nothing is computed once all have ended; outputs of the steps that are left are zeros.
 
     Args:
         figures: what the fold starts from, or a function of the states at reset and of the shapes of a step
@@ -95,10 +96,15 @@ def scan(
         figures, output = fold(figures, Transition(t, alive, state, actions, after, step))
         return (obs, after, memories, alive & ~step.done, figures), output
 
+    def if_any(carry: Any, t: jax.Array) -> tuple[Any, Any]:
+        nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(one, carry, t)[1])
+        return jax.lax.cond(jnp.any(carry[3]), lambda: one(carry, t), lambda: (carry, nothing))
+
     rows = obs.shape[:2]
     if callable(figures):
         actions = jnp.zeros((*rows, world.num_agents), jnp.int32)
         figures = figures(state, jax.eval_shape(step_world, keys.step, state, actions)[2])
     carry = (obs, state, policies.init(keys.init, world.num_agents), jnp.ones(rows, bool), figures)
-    carry, outputs = jax.lax.scan(one, carry, jnp.arange(world.max_steps, dtype=jnp.int32))
+    play = one if world.fixed_horizon else if_any
+    carry, outputs = jax.lax.scan(play, carry, jnp.arange(world.max_steps, dtype=jnp.int32))
     return carry[-1], outputs

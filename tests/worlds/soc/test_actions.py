@@ -1,4 +1,4 @@
-"""One test per row of ``soc.md §4.2`` and ``§4.3``: what an action changes, and what it needs."""
+"""One test per row of ``soc-rules.md §4.2`` and ``§4.3``: what an action changes, and what it needs."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from garrison.worlds.soc.tables.blue import Blue
 from garrison.worlds.soc.tables.hosts import Port, Privilege, Role, Scope, Status, Weakness, Zone
 from garrison.worlds.soc.tables.red import Red
 from garrison.worlds.soc.tables.routes import Level
+from garrison.worlds.soc.tables.tokens import Emission, Place, Token
 
 #: what every action changes: time, budgets, and the account of the action itself
 ALWAYS = (
@@ -35,6 +36,7 @@ ALWAYS = (
     "last_duration",
     "agent_start",
 )
+RING = ("ring_what", "ring_where", "ring_recorded", "ring_deliver", "ring_next")  # tokens: see below
 BUSY = ("agent_kind", "agent_done", "agent_target", "agent_source", "agent_lease")  # of agents that wait
 HOST_ROOTED = {"host_priv", "host_rooted"}
 NEW = {"host_priv", "red_visited", "red_tried"}
@@ -162,6 +164,7 @@ CLOSED = (everywhere("zone_level", Level.CLOSED), False, Outcome.GONE)  # sessio
 POOR = (everywhere("energy", 0), False, Outcome.SUCCESS)  # paid at the start
 REMOTE = [UNKNOWN, OFF, POOR]
 
+FLOWS = set(range(Token.FLOW_HTTP, Token.FLOW_OT + 1))
 RED_CASES = [
     Case(
         Red.EXPLOIT_REMOTE_SERVICE,
@@ -398,13 +401,36 @@ def test_an_action_changes_its_fields_and_no_others(case):
     sim, agent, target = prepared(case)
     before = sim.state
     assert sim.complete(agent, case.kind, target) == Outcome.SUCCESS
-    changed = set(same(before, sim.state, ignore=(*ALWAYS, *BUSY)))
+    changed = set(same(before, sim.state, ignore=(*ALWAYS, *RING, *BUSY)))
     assert changed == case.changes
     row = (R if agent == RED else B).ROWS[case.kind]
     spent = int(before.energy[agent]) - int(sim.state.energy[agent])
     assert spent == max(0, row.energy * 20_000 - 1000)  # refilled for a second
     assert int(sim.state.last_kind[agent]) == case.kind
     assert int(sim.state.last_duration[agent]) == 1000
+
+
+@pytest.mark.parametrize("case", CASES, ids=names)
+def test_an_action_leaves_the_tokens_of_its_row(case):
+    """Draws are 0, so that whatever has a chance is recorded."""
+    sim, agent, target = prepared(case)
+    assert sim.complete(agent, case.kind, target) == Outcome.SUCCESS
+    count = int(sim.state.ring_next)
+    what, where = np.asarray(sim.state.ring_what)[:count], np.asarray(sim.state.ring_where)[:count]
+    row = (R if agent == RED else B).ROWS[case.kind]
+    tokens = [token for token in row.emissions if token is not None and token.success]
+    expected = [FLOWS if token.type is None else {token.type} for token in tokens]
+    if case.kind is Blue.ISOLATE:  # the host goes down
+        tokens, expected = [*tokens, Emission(Token.HOST_DOWN)], [*expected, {Token.HOST_DOWN}]
+    if case.kind is Blue.DEPLOY_EDR:  # the sensor was dead until then
+        tokens, expected = [], []
+    found = (what & 31).tolist()
+    assert len(found) == len(expected)
+    assert all(type in types for type, types in zip(found, expected, strict=True))
+    at = [int(host) for host, token in zip(where & 255, tokens, strict=True) if token.place == Place.TARGET]
+    assert set(at) <= {target}
+    if case.kind is Red.SHARE_INTELLIGENCE:
+        assert (where & 255).tolist() == [foothold(sim)]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Actions of the reference interpreter, rule by rule (``soc.md §3.3, §3.4, §4``)."""
+"""Actions of the reference interpreter, rule by rule (``soc-rules.md §3.3, §3.4, §4``)."""
 
 import pytest
 from reference import access, blue, goals, kernel, red

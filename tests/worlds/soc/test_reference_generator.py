@@ -1,4 +1,4 @@
-"""The reference's networks have what ``soc.md §3`` and §7.1 ask for."""
+"""The reference's networks have what ``soc-rules.md §3`` and §7.1 ask for."""
 
 import pytest
 from reference.generator import solvable

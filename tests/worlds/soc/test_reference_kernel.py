@@ -1,4 +1,4 @@
-"""Time in the reference interpreter (``soc.md §2``)."""
+"""Time in the reference interpreter (``soc-rules.md §2``)."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Telemetry, clocks, goals and rewards of the reference interpreter (``soc.md §3.5, §5, §7``)."""
+"""Telemetry, clocks, goals and rewards of the reference interpreter (``soc-rules.md §3.5, §5, §7``)."""
 
 import pytest
 from reference import clocks, goals, kernel, telemetry

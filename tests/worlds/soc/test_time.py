@@ -1,4 +1,4 @@
-"""Time binds (``soc.md §2.8``): order, splitting, interruption, and truth at completion."""
+"""Time binds (``soc-rules.md §2.8``): order, splitting, interruption, and truth at completion."""
 
 import jax
 import jax.numpy as jnp
@@ -182,12 +182,12 @@ def test_losses_are_integrated_exactly():
     sim.set(host_status={down: T.Status.ISOLATED})
     sim.start({})
     sim.set(agent_done=60_000)
-    loss = np.zeros(3, int)
+    loss = np.zeros(4, int)
     while int(sim.state.time) < 60_000:
         sim.event()
         loss += np.asarray(sim.sums.loss)
     weight = np.asarray(sim.state.host_weight).astype(int)
-    np.testing.assert_array_equal(loss, 60_000 * np.array([20 * weight[down], 2 * weight[own], 0]))
+    np.testing.assert_array_equal(loss, 60_000 * np.array([0, 2 * weight[own], 20 * weight[down], 0]))
 
 
 # ---------------------------------------------------------------- interruption and truth at completion

@@ -1,4 +1,4 @@
-"""What red reaches from where (``soc.md §3.3, §3.4``).
+"""What red reaches from where (``soc-rules.md §3.3, §3.4``).
 
 A passage is an ``int32`` of port bits from one of six zones (the internet last) into one of five. It is
 computed twice: of the truth, and as red believes it, which takes every level for normal and every credential

@@ -1,4 +1,4 @@
-"""What aborts red's actions in flight (``soc.md §2.4``).
+"""What aborts red's actions in flight (``soc-rules.md §2.4``).
 
 The action then completes at once, with the outcome ``ABORTED``: its completion pops next, at ``dt = 0``.
 """

@@ -1,4 +1,4 @@
-"""Choices by uniforms of 24 bits, in integers (``soc.md §1``)."""
+"""Choices by uniforms of 24 bits, in integers (``soc-rules.md §1``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time: draws from laws, pending events in their order, and who may decide (``soc.md §2.2, §2.4, §2.5``)."""
+"""Time: draws from laws, pending events in their order, and who may decide (``§2.2, §2.4, §2.5``)."""
 
 from __future__ import annotations
 

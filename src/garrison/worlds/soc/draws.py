@@ -1,4 +1,4 @@
-"""All random numbers of a step (``soc.md §2.8``).
+"""All random numbers of a step (``soc-rules.md §2.8``).
 
 ``step(key, ...)`` is ``step_with(sample(key, ...), ...)``, and ``step_with`` is deterministic. All are
 uniforms of 24 bits in [0, 1). Event rows are consumed in order; ``info["rows"]`` says how many a step used,

@@ -1,4 +1,4 @@
-"""What changes by itself: clocks, and the plant (``soc.md §3.5, §3.6``)."""
+"""What changes by itself: clocks, and the plant (``soc-rules.md §3.5, §3.6``)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,12 @@ from garrison.worlds.soc.tables import scenarios as S
 _WORKLOAD = ("host_role", "host_weight", "host_data", "host_taken", "host_home", "host_cached")
 
 
-def tick(game: Game, row: Rows, state: State, clock: Bool[Array, "clock"]) -> State:
-    """The clock that is marked strikes, if one is; its next time is drawn."""
+def tick(game: Game, row: Rows, state: State, clock: Bool[Array, "clock"]) -> tuple[State, Int32[Array, ""]]:
+    """The clock that is marked strikes, if one is; its next time is drawn.
+
+    Returns:
+        The state, and the host at which somebody logged on, ``NO_HOST`` where nobody did.
+    """
     mean = jnp.asarray(game.options.clock_mean, jnp.int32)
     following = state.time + gap(mean, jnp.broadcast_to(row.gap, mean.shape))
     state = state.replace(clock=jnp.where(clock, following, state.clock))
@@ -39,7 +43,8 @@ def tick(game: Game, row: Rows, state: State, clock: Bool[Array, "clock"]) -> St
     state = _toggle(game, state, toggles & here)
     state = _migrate(state, moves & jnp.any(here), chosen, pick(row.chance, fellows[chosen]))
     state = _new_addresses(game, row, state, clock[L.Clock.DHCP])
-    return _arrive(game, row, state, clock[L.Clock.ARRIVE])
+    logged_on = jnp.where(logs_on & jnp.any(here), chosen, jnp.uint32(T.NO_HOST))
+    return _arrive(game, row, state, clock[L.Clock.ARRIVE]), logged_on.astype(jnp.int32)
 
 
 def _fellows(game: Game, state: State, online: Bool[Array, "host"]) -> Bool[Array, "host host"]:

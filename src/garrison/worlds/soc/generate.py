@@ -1,4 +1,4 @@
-"""Networks from a number (``soc.md §3.1, §3.2, §3.7``). The generator repairs what it drew; it never rejects.
+"""Networks from a number (``§3.1, §3.2, §3.7``). The generator repairs what it drew; it never rejects.
 
 Of what ``§3.7`` demands the roles give the most by themselves: two admin workstations hold ``secure_admin``
 outside secure, an engineering workstation ``ot_operator``, and secure has a backup. What is left to repair:

@@ -1,4 +1,4 @@
-"""Red's goals (``soc.md §7.1``): all five are computed, and the scenario's is selected."""
+"""Red's goals (``soc-rules.md §7.1``): all five are computed, and the scenario's is selected."""
 
 from __future__ import annotations
 

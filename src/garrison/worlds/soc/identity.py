@@ -1,4 +1,4 @@
-"""Credentials: theft, expiry, rotation, and what C2 keeps (``soc.md §3.4, §4.2``)."""
+"""Credentials: theft, expiry, rotation, and what C2 keeps (``soc-rules.md §3.4, §4.2``)."""
 
 from __future__ import annotations
 

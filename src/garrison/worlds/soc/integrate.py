@@ -1,4 +1,4 @@
-"""What goes on between two events: losses and budgets (``soc.md §2.6, §7.2, §4.1``)."""
+"""What goes on between two events: losses and budgets (``soc-rules.md §2.6, §7.2, §4.1``)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from garrison.worlds.soc.tables import hosts as T
 from garrison.worlds.soc.tables import laws as L
 from garrison.worlds.soc.tables import scenarios as S
 
-PARTS = ("availability", "ownership", "friction")
+#: what losses consist of; the first two are those that red inflicts. Availability is encryption and downtime
+PARTS = ("encryption", "ownership", "downtime", "friction")
 _DOWN = np.isin(np.arange(len(T.Status)), (T.Status.ISOLATED, T.Status.PANIC, T.Status.REIMAGING))
 
 
@@ -24,7 +25,8 @@ def losses(game: Game, state: State) -> Int32[Array, "part"]:
     """
     scenario, role, zone = game.options.scenario, state.host_role, game.zone
     weight = jnp.where(state.host_exists, state.host_weight, 0).astype(jnp.int32)
-    down = jnp.asarray(_DOWN)[state.host_status] | state.host_encrypted
+    encrypted = state.host_encrypted
+    down = jnp.asarray(_DOWN)[state.host_status] & ~encrypted
     root = state.host_priv == T.Privilege.ROOT
     owned = jnp.asarray(S.LOSS_OWNED)[state.host_priv]
     controller = root & (role == T.Role.DOMAIN_CONTROLLER) & (scenario == S.Scenario.IOT_GRID)
@@ -36,7 +38,12 @@ def losses(game: Game, state: State) -> Int32[Array, "part"]:
     friction = jnp.sum(by_zone * level[:, 0] // level[:, 1])
     reauth = (state.reauth_until != L.NEVER)[:, None] & jnp.asarray(T.SCOPE_ZONES)
     friction = friction + S.LOSS_REAUTH * jnp.sum(jnp.where(reauth, by_zone[None], 0))
-    parts = (S.LOSS_DOWN * jnp.sum(weight * down), jnp.sum(weight * owned), friction)
+    parts = (
+        S.LOSS_DOWN * jnp.sum(weight * encrypted),
+        jnp.sum(weight * owned),
+        S.LOSS_DOWN * jnp.sum(weight * down),
+        friction,
+    )
     room, kept = jnp.int32(S.LOSS_CAP), []
     for part in parts:
         kept.append(jnp.minimum(part, room))

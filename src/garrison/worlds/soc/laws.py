@@ -1,4 +1,4 @@
-"""Quantile tables of the laws of durations and delays (``soc.md §2.4``), built on the host.
+"""Quantile tables of the laws of durations and delays (``soc-rules.md §2.4``), built on the host.
 
 A law is its 65 quantiles of probabilities evenly spaced in 0.5-99.5 %, in milliseconds. A uniform ``u`` draws
 from it by linear interpolation in integers (:func:`draw`). Standard library and NumPy only.

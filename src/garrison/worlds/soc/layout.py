@@ -1,4 +1,4 @@
-"""What the size alone determines: zones and owners of slots, and roles that fill them (``soc.md §3.1``)."""
+"""What the size alone determines: zones and owners of slots, and roles that fill them (``§3.1``)."""
 
 from __future__ import annotations
 

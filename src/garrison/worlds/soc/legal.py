@@ -1,4 +1,4 @@
-"""Which actions agents may choose (``soc.md §2.5, §4.2, §4.3``): by what they know themselves."""
+"""Which actions agents may choose (``soc-rules.md §2.5, §4.2, §4.3``): by what they know themselves."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from garrison.worlds.soc.tables import blue as B
 from garrison.worlds.soc.tables import hosts as T
 from garrison.worlds.soc.tables import red as R
 from garrison.worlds.soc.tables import routes
+from garrison.worlds.soc.view import blue_view
 
 BLUE_NEEDS = column(BLUE, B.NUM_KINDS)
 RED_NEEDS = column(RED, R.NUM_KINDS)
@@ -70,10 +71,11 @@ def action_table(static: Static) -> ActionTable:
 def legal(game: Game, state: State) -> Bool[Array, "agent action"]:
     """Legal actions; of an agent that does not decide, ``continue`` alone."""
     table, decides = action_table(game.static), deciding(game, state)[:, None]
-    blue, kinds = blue_places(game, state), slice(0, T.NUM_BLUE)
+    view = blue_view(state)
+    blue, kinds = blue_places(game, view), slice(0, T.NUM_BLUE)
     have = [blue[table.place[kinds]]]
     agents = jnp.arange(T.NUM_BLUE)[:, None]
-    payable = [payable_blue(state)[agents, table.kind[kinds]]]
+    payable = [payable_blue(view)[agents, table.kind[kinds]]]
     for red in range(game.static.reds):
         number = jnp.uint32(red)
         have.append(red_places(game, state, number)[table.place[T.NUM_BLUE + red]][None])

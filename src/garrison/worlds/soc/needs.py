@@ -1,4 +1,4 @@
-"""What actions need (``soc.md §4.2, §4.3``): bits that a kind wants, and bits that hold of a place.
+"""What actions need (``soc-rules.md §4.2, §4.3``): bits that a kind wants, and bits that hold of a place.
 
 A *place* is what an action can be aimed at: host slots, then zones, scopes, and one for kinds without a
 target. The same bits serve the mask and, for what is true and not only believed, the check at completion.

@@ -1,4 +1,4 @@
-"""Which port class red uses (``soc.md §3.2, §4.2``), by a picture: port bits 0-8, weakness bits 9-14."""
+"""Which port class red uses (``§3.2, §4.2``), by a picture: port bits 0-8, weakness bits 9-14."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state at reset (``soc.md §4.2``): red on its footholds, everybody free, everything full."""
+"""The state at reset (``soc-rules.md §4.2``): red on its footholds, everybody free, everything full."""
 
 from __future__ import annotations
 

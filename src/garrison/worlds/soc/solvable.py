@@ -1,4 +1,4 @@
-"""Whether red can reach its goal at all (``soc.md §3.7``): a fixpoint of what can follow from the footholds.
+"""Whether red can reach its goal at all (``§3.7``): a fixpoint of what can follow from the footholds.
 
 Chances do not count, and blue does nothing: levels are normal, credentials stay valid, hosts stay online.
 Within :data:`ROUNDS` rounds everything that can be reached is: a round covers one zone and one privilege.

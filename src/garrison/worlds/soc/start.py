@@ -1,4 +1,4 @@
-"""Starting actions (``soc.md §2.4``): legality, cost, source, duration, and what happens at once."""
+"""Starting actions (``soc-rules.md §2.4``): legality, cost, source, duration, and what happens at once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 
 from garrison.core.typing import Array, Bool, Float32, Int32, UInt32
 from garrison.worlds.soc import access
+from garrison.worlds.soc.actions.effects import SIDE
 from garrison.worlds.soc.cancel import cancel_at
 from garrison.worlds.soc.clock import Game, draw
+from garrison.worlds.soc.emitted import of_start
 from garrison.worlds.soc.ports import ALL_PORTS, way
 from garrison.worlds.soc.state import State
 from garrison.worlds.soc.tables import actions as A
@@ -19,6 +21,7 @@ from garrison.worlds.soc.tables import blue as B
 from garrison.worlds.soc.tables import hosts as T
 from garrison.worlds.soc.tables import laws as L
 from garrison.worlds.soc.tables import red as R
+from garrison.worlds.soc.telemetry import Entries, sensed
 
 KINDS = max(B.NUM_KINDS, R.NUM_KINDS)
 
@@ -56,6 +59,7 @@ class Approach(NamedTuple):
 
     source: Int32[Array, ""]  # slot; NO_HOST: the internet, or none
     zero_day: Bool[Array, ""]
+    port: Int32[Array, ""]  # bit of the port class that it will use, 0 where it uses none
 
 
 def start(
@@ -66,7 +70,8 @@ def start(
     kind: UInt32[Array, ""],
     target: UInt32[Array, ""],
     u: Float32[Array, ""],
-) -> State:
+    first: Float32[Array, "2"],
+) -> tuple[State, Entries]:
     """An agent starts, where ``when``, an action that its mask allowed.
 
     What it cannot pay any more, because an agent before it spent what they share, becomes ``wait``.
@@ -76,6 +81,10 @@ def start(
         kind: of :class:`~garrison.worlds.soc.tables.blue.Blue` or ``Red``.
         target: slot, zone or scope; ``NO_HOST`` for kinds without one.
         u: draw of the duration.
+        first: draws of the token that the start may leave.
+
+    Returns:
+        The state, and that token, which is not in its ring yet.
     """
     acts_red = agent >= T.NUM_BLUE
     side = acts_red.astype(jnp.uint32)
@@ -107,19 +116,21 @@ def start(
         agent_lease=put(state.agent_lease, jnp.where(on_host, state.host_lease[host], 0)),
         agent_status=put(state.agent_status, jnp.where(on_host, state.host_status[host], 0)),
     )
+    code = kind + jnp.where(acts_red, SIDE, 0).astype(jnp.uint32)
+    left = sensed(game, state, of_start(game, state, when, agent, code, approach.port, first))
     restores = when & ~acts_red & ((kind == B.Blue.RESTORE) | (kind == B.Blue.RESTORE_FROM_BACKUP))
     down = restores & (np.arange(game.static.hosts, dtype=np.uint32) == host)
     state = state.replace(
         host_status=jnp.where(down, jnp.uint8(T.Status.REIMAGING), state.host_status),
         host_until=jnp.where(down, L.NEVER, state.host_until),
     )
-    return cancel_at(game, state, down)
+    return cancel_at(game, state, down), left
 
 
 def plan(
     game: Game, state: State, red: UInt32[Array, ""], kind: UInt32[Array, ""], target: UInt32[Array, ""]
 ) -> Approach:
-    """Source of a red action (``§3.3``)."""
+    """Source and port class of a red action (``§3.3``)."""
     host = jnp.minimum(target, game.static.hosts - 1)
     of_zone = jnp.asarray(R.TARGET)[kind] == A.Target.ZONE
     zone = jnp.where(of_zone, target, game.zone[host].astype(jnp.uint32))
@@ -139,7 +150,7 @@ def plan(
     source = jnp.where(jnp.any(fits), best, jnp.uint32(T.NO_HOST))
     source = jnp.where(how == Source.TARGET, target, source)
     zero_day = (kind == R.Red.EXPLOIT_REMOTE_SERVICE) & (used.weakness == T.bits(T.Weakness.S7_ZERO_DAY))
-    return Approach(source.astype(jnp.int32), zero_day)
+    return Approach(source.astype(jnp.int32), zero_day, used.bit)
 
 
 def _duration(

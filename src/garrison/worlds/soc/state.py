@@ -2,7 +2,7 @@
 
 Axes: ``host`` slots of :class:`~garrison.worlds.soc.options.Static`, ``agent`` blue 0-2, then the red agents,
 ``red`` the red agents alone, ``zone`` 5 (``dmz, corporate, guest, secure, ot``), ``scope`` 4 (``corp_user,
-corp_admin, secure_admin, ot_operator``), ``port`` 9 classes in the order of ``soc.md §3.3``, ``variable`` 3
+corp_admin, secure_admin, ot_operator``), ``port`` 9 classes in the order of ``§3.3``, ``variable`` 3
 (temperature, pressure, flow), ``group`` the 13 counters of ``§5.3``, ``entry`` the ring of tokens.
 
 Times are absolute milliseconds since reset; ``NEVER`` is that of what is not pending. Batches are counted

@@ -1,4 +1,4 @@
-"""The step: learners start, then at most ``events`` events happen, until one can decide (``soc.md §2``)."""
+"""The step: learners start, then at most ``events`` events happen, until one can decide (``§2``)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from garrison.core.struct import Struct
 from garrison.core.typing import Array, Bool, Int32, Integer, UInt32
 from garrison.worlds.soc import clock as C
-from garrison.worlds.soc import dynamics, goals, identity, integrate
+from garrison.worlds.soc import dynamics, emitted, goals, identity, integrate, telemetry
 from garrison.worlds.soc.actions import attempt, blue, red
-from garrison.worlds.soc.actions.context import completing
+from garrison.worlds.soc.actions.context import Done, completing
 from garrison.worlds.soc.actions.effects import EFFECTS, KEEP, write
 from garrison.worlds.soc.cancel import cancel_across, cancel_at
 from garrison.worlds.soc.clock import Game
@@ -28,7 +28,7 @@ class Sums(Struct):
     """What a step adds up; integers, so that it does not matter how it is cut into events."""
 
     elapsed: Int32[Array, "*env"]  # milliseconds
-    loss: Int32[Array, "*env 3"]  # loss points times milliseconds, of integrate.PARTS
+    loss: Int32[Array, "*env 4"]  # loss points times milliseconds, of integrate.PARTS
     spent: Int32[Array, "*env 2"]  # funds of blue and red
     exfiltrated: Int32[Array, "*env"]  # data units
     left: Int32[Array, "*env"]  # milliseconds to the horizon when red reached its goal, 0 else
@@ -64,7 +64,7 @@ def step_with(
     begun = begin(game, draws, state, actions)
     spent = (state.funds - begun.funds) // FUNDS_UNIT
     zero = jnp.zeros((), jnp.int32)
-    sums = Sums(zero, jnp.zeros(3, jnp.int32), spent, zero, zero, zero, zero)
+    sums = Sums(zero, jnp.zeros(len(integrate.PARTS), jnp.int32), spent, zero, zero, zero, zero)
 
     def one(carry: tuple[State, Sums, Array], row: Rows) -> tuple[tuple[State, Sums, Array], Events]:
         state, sums, stopped = carry
@@ -92,11 +92,12 @@ def begin(game: Game, draws: Draws, state: State, actions: Integer[Array, "agent
     kind = jnp.where(right, jnp.asarray(table.kind, jnp.uint32)[agents, index], wait)
     target = jnp.where(right, jnp.asarray(table.target, jnp.uint32)[agents, index], T.NO_HOST)
 
-    def one(state: State, choice: tuple[Array, ...]) -> tuple[State, None]:
-        return start(game, state, *choice), None
+    def one(state: State, choice: tuple[Array, ...]) -> tuple[State, telemetry.Entries]:
+        return start(game, state, *choice)
 
-    choices = (decides, jnp.asarray(agents), kind, target.astype(jnp.uint32), draws.start)
-    return jax.lax.scan(one, state, choices)[0]
+    choices = (decides, jnp.asarray(agents), kind, target.astype(jnp.uint32), draws.start, draws.first)
+    state, tokens = jax.lax.scan(one, state, choices)
+    return telemetry.push(state, jax.tree.map(lambda x: x[:, 0], tokens))
 
 
 def advance(game: Game, row: Rows, state: State) -> tuple[State, Sums, Events]:
@@ -111,13 +112,20 @@ def advance(game: Game, row: Rows, state: State) -> tuple[State, Sums, Events]:
     truncates = slot == number["horizon"]
     agent = jnp.clip(slot - 1, 0, agents - 1).astype(jnp.uint32)
     completes = (slot >= 1) & (slot <= agents)
-    state, outcome = complete(game, row, state, agent, completes)
+    done = completing(game, row, state, agent, completes)
+    state, made, outcome = complete(done, completes)
     state = identity.expire(state, slot == number["expiry"])
     state = _timer(state, slot == number["timer"])
     clocks = jnp.arange(L.NUM_CLOCKS) + number["logon"] == slot
-    state = dynamics.tick(game, row, state, clocks)
+    state, logged_on = dynamics.tick(game, row, state, clocks)
     batch = slot == number["batch"]
     state = dynamics.relax(game, row.ot, state, batch)
+    tokens = telemetry.joined(
+        emitted.of_event(done, made, outcome, state, logged_on),
+        emitted.of_batch(game, row.host, before, state.plant_value, batch),
+    )
+    state = telemetry.push(state, telemetry.sensed(game, before, tokens))
+    state = telemetry.deliver(game, state, batch)
     state = state.replace(
         batch_next=state.batch_next + jnp.where(batch, L.BATCH_MS, 0),
         truncated=state.truncated | truncates,
@@ -142,11 +150,9 @@ def advance(game: Game, row: Rows, state: State) -> tuple[State, Sums, Events]:
     return state, sums, event
 
 
-def complete(
-    game: Game, row: Rows, state: State, agent: UInt32[Array, ""], when: Bool[Array, ""]
-) -> tuple[State, Int32[Array, ""]]:
+def complete(done: Done, when: Bool[Array, ""]) -> tuple[State, attempt.Attempt, Int32[Array, ""]]:
     """The action of an agent completes where ``when``: its effects, and the agent is free."""
-    done = completing(game, row, state, agent, when)
+    game, state, agent = done.game, done.state, done.agent
     made, result = attempt.attempt(done), blue.outcome(done)
     outcome = jnp.where(agent < T.NUM_BLUE, result, made.outcome)
     success = when & (outcome == Outcome.SUCCESS)
@@ -160,7 +166,7 @@ def complete(
     here = np.arange(game.static.hosts, dtype=np.uint32) == done.slot
     state = cancel_at(game, state, blue.cancels_host(done, success) & here)
     state = cancel_across(game, state, blue.closes_zone(done, success), done.zone)
-    return _release(game, state, agent, when, outcome), outcome
+    return _release(game, state, agent, when, outcome), made, outcome
 
 
 def _release(

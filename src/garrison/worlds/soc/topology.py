@@ -1,4 +1,4 @@
-"""What is fixed during an episode: the network as it was generated (``soc.md §3``)."""
+"""What is fixed during an episode: the network as it was generated (``soc-rules.md §3``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How red's actions end (``soc.md §4.2, §4.4``).
+"""How red's actions end (``soc-rules.md §4.2, §4.4``).
 
 The order of the checks: ``ABORTED``; ``GONE``, where target or session no longer fit; ``BLOCKED``, where the
 route, a rule or the gate does not let it; ``CAUGHT`` by a honeytoken; ``BLOCKED``, where the credential is

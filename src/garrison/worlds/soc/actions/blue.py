@@ -1,4 +1,4 @@
-"""Blue's actions at their completion (``soc.md §4.3``)."""
+"""Blue's actions at their completion (``soc-rules.md §4.3``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Red's actions at their completion (``soc.md §4.2``)."""
+"""Red's actions at their completion (``soc-rules.md §4.2``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers of ``soc.md`` as data: NumPy constants, integers and enumerations, nothing traced.
+"""The numbers of ``soc-rules.md`` as data: NumPy constants, integers and enumerations, nothing traced.
 
 One module per subject: :mod:`hosts` (§3.1, §3.2, §3.4), :mod:`routes` (§3.3), :mod:`actions` (what the rows
 of §4.2 and §4.3 have in common), :mod:`blue` and :mod:`red` (the rows), :mod:`tokens` (§5.1, §5.3),

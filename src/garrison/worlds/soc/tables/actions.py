@@ -1,4 +1,4 @@
-"""What the rows of both sides' tables have in common (``soc.md §2.4, §4``)."""
+"""What the rows of both sides' tables have in common (``soc-rules.md §2.4, §4``)."""
 
 from __future__ import annotations
 

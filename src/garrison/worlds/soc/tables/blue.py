@@ -1,4 +1,4 @@
-"""Blue's actions (``soc.md §4.3``) and deception (``§4.4``).
+"""Blue's actions (``soc-rules.md §4.3``) and deception (``§4.4``).
 
 Chosen where the text is silent:
 

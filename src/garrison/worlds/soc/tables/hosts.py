@@ -1,4 +1,4 @@
-"""Zones, sizes, roles, services, weaknesses and scopes (``soc.md §3.1, §3.2, §3.4``).
+"""Zones, sizes, roles, services, weaknesses and scopes (``soc-rules.md §3.1, §3.2, §3.4``).
 
 Chosen where the text is silent:
 

@@ -1,4 +1,4 @@
-"""Duration and delay laws, clocks and other times (``soc.md §2, §3.5``).
+"""Duration and delay laws, clocks and other times (``soc-rules.md §2, §3.5``).
 
 :func:`garrison.worlds.soc.laws.quantiles` builds the table ``Q[law, 65]`` of these laws. Each kind of action
 has its own law, so that measured durations can replace one of them; further laws follow.

@@ -1,4 +1,4 @@
-"""Benign activity (``soc.md §5.2``).
+"""Benign activity (``soc-rules.md §5.2``).
 
 Chosen where the text is silent:
 

@@ -1,4 +1,4 @@
-"""Red's actions (``soc.md §4.2``).
+"""Red's actions (``soc-rules.md §4.2``).
 
 Chosen where the text is silent:
 

@@ -1,4 +1,4 @@
-"""Which port classes are open between zones (``soc.md §3.3``).
+"""Which port classes are open between zones (``soc-rules.md §3.3``).
 
 Chosen where the text is silent: "all but OT ports" contains mail; within a zone all nine classes are open,
 at the levels normal and strict.

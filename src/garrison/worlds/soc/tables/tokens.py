@@ -1,4 +1,4 @@
-"""Types of tokens, their sensors and counters, and the tokens of actions (``soc.md §5.1, §5.3``).
+"""Types of tokens, their sensors and counters, and the tokens of actions (``soc-rules.md §5.1, §5.3``).
 
 Chosen where the text is silent:
 

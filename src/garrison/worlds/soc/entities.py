@@ -1,0 +1,110 @@
+"""Blue's entities: its hosts, its zones, and the credentials that it rotates."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from garrison.core.entities import NONE, Entities, Kind
+from garrison.worlds.soc import observe_blue
+from garrison.worlds.soc.legal import action_list
+from garrison.worlds.soc.observe_blue import HOST_FEATURES, HOSTS_START, ZONE_LABELS, ZONES_START
+from garrison.worlds.soc.options import Static
+from garrison.worlds.soc.tables import blue as B
+from garrison.worlds.soc.tables import hosts as T
+from garrison.worlds.soc.tables.actions import Target
+
+_BLUE = tuple(range(T.NUM_BLUE))
+
+
+@cache
+def of_blue(static: Static, contract: str) -> Entities:
+    """The entities of blue's three agents, one group each.
+
+    Args:
+        contract: of the observations; ``"wide"`` adds the slow counters to hosts.
+    """
+    own = observe_blue.own_slots(static)
+    slots = own.slot.shape[1]
+    there = np.arange(slots)[None] < own.count[:, None]
+    features = np.broadcast_to(
+        HOSTS_START + np.arange(slots * HOST_FEATURES).reshape(slots, HOST_FEATURES),
+        (T.NUM_BLUE, slots, HOST_FEATURES),
+    )
+    if contract == "wide":
+        start, groups = HOSTS_START + slots * HOST_FEATURES, observe_blue.GROUPS
+        slow = start + np.arange(slots * groups).reshape(1, slots, groups)
+        features = np.concatenate([features, np.broadcast_to(slow, (T.NUM_BLUE, slots, groups))], axis=2)
+    features = np.where(there[..., None], features, NONE)
+    zones = [np.flatnonzero(agent == T.ZONE_OWNER) for agent in _BLUE]
+    scopes = [np.flatnonzero(agent == T.SCOPE_OWNER) for agent in _BLUE]
+    context = np.arange(HOSTS_START)
+    return Entities(
+        kinds=(
+            Kind(
+                name="host",
+                agents=_BLUE,
+                features=features.astype(np.int32),
+                constants=np.zeros((T.NUM_BLUE, slots, 0), np.float32),
+                exists=np.where(there, features[..., 0], observe_blue.ALWAYS_ZERO).astype(np.int32),
+                actions=_actions(static, Target.HOST, [own.slot[a, : own.count[a]] for a in _BLUE], slots),
+                verbs=_verbs(Target.HOST),
+            ),
+            _kind(static, "zone", Target.ZONE, zones, ZONES_START, len(ZONE_LABELS), T.NUM_ZONES),
+            _kind(static, "credential", Target.SCOPE, scopes, observe_blue.SCOPES_START, 2, T.NUM_SCOPES),
+        ),
+        context=np.broadcast_to(context, (T.NUM_BLUE, HOSTS_START)).astype(np.int32),
+        levels=(0,) * HOSTS_START,
+        actions=np.stack([_general(static, agent) for agent in _BLUE]),
+        verbs=("continue", *_verbs(Target.NONE)),
+    )
+
+
+def _kinds(target: Target) -> list[B.Blue]:
+    return [kind for kind, row in B.ROWS.items() if row.target == target]
+
+
+def _verbs(target: Target) -> tuple[str, ...]:
+    return tuple(B.ROWS[kind].name for kind in _kinds(target))
+
+
+def _general(static: Static, agent: int) -> np.ndarray:
+    """Actions without a target, ``continue`` first."""
+    table = action_list(static, agent)
+    kinds = [B.Blue.CONTINUE, *_kinds(Target.NONE)]
+    return np.array([np.flatnonzero(table[:, 0] == kind)[0] for kind in kinds], np.int32)
+
+
+def _actions(static: Static, target: Target, members: list[np.ndarray], slots: int) -> np.ndarray:
+    """Index of each verb on each member of an agent's group, ``int32[agent, slot, verb]``."""
+    kinds = _kinds(target)
+    found = np.full((T.NUM_BLUE, slots, len(kinds)), NONE, np.int32)
+    for agent, own in enumerate(members):
+        place = {pair: i for i, pair in enumerate(map(tuple, action_list(static, agent).tolist()))}
+        for slot, member in enumerate(own.tolist()):
+            found[agent, slot] = [place[int(kind), member] for kind in kinds]
+    return found
+
+
+def _kind(
+    static: Static, name: str, target: Target, members: list[np.ndarray], start: int, width: int, count: int
+) -> Kind:
+    """Entities whose features stand one after another for all ``count`` of them."""
+    slots = max(map(len, members))
+    features = np.full((T.NUM_BLUE, slots, width), NONE, np.int32)
+    constants = np.zeros((T.NUM_BLUE, slots, count), np.float32)  # which one it is
+    exists = np.full((T.NUM_BLUE, slots), observe_blue.ALWAYS_ZERO, np.int32)
+    for agent, own in enumerate(members):
+        for slot, member in enumerate(own.tolist()):
+            features[agent, slot] = start + member * width + np.arange(width)
+            constants[agent, slot, member], exists[agent, slot] = 1, NONE
+    return Kind(
+        name=name,
+        agents=_BLUE,
+        features=features,
+        constants=constants,
+        exists=exists,
+        actions=_actions(static, target, members, slots),
+        verbs=_verbs(target),
+    )

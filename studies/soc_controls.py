@@ -1,0 +1,363 @@
+"""Whether ``soc`` is a contest, by §7.6 of its rules: ``python studies/soc_controls.py``.
+
+Scripted, random, idle and constant players of both sides play each scenario under each preset. A constant
+player takes one kind of action whenever it is legal, on its targets in turn or always on the first, and waits
+otherwise. ``killchain`` also plays without each kind of its actions. ``--out results/soc_controls`` writes
+the study's folder after each batch of episodes; the same command goes on where an interrupted one stopped.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from garrison.core.policy import Mask, Random
+from garrison.core.struct import Struct, static
+from garrison.core.typing import Array, PRNGKeyArray
+from garrison.studies.study import FIGURES, Section, Study, origin, parser, prepare, read_figures, save, show
+from garrison.worlds.soc import SCENARIOS, Soc, Static, default_options
+from garrison.worlds.soc.agents.analyst import Analyst
+from garrison.worlds.soc.agents.killchain import Killchain
+from garrison.worlds.soc.legal import action_list
+from garrison.worlds.soc.tables import blue as B
+from garrison.worlds.soc.tables import hosts as T
+from garrison.worlds.soc.tables import red as R
+
+PRESETS = ("medium", "hard")
+STEPS = 64  # of one call
+NOTHING = 31  # a kind that no action has
+IDLE = int(B.Blue.WAIT)
+BLUES = ("constant", "random", "analyst", "reimager", "isolator")
+REDS = ("constant", "random", "killchain")
+TURNS = ("in turn", "first")
+
+
+class Row(NamedTuple):
+    """Who plays whom. ``kind`` is what a constant player takes, of killchain what it lacks."""
+
+    preset: str
+    scenario: str
+    blue: str
+    red: str
+    blue_kind: int = NOTHING
+    blue_first: bool = False  # always the first target
+    red_kind: int = NOTHING
+
+    @property
+    def key(self) -> str:
+        blue, red = self.blue, self.red
+        if blue == "constant":
+            blue = f"{_name(B.ROWS, self.blue_kind)} ({TURNS[self.blue_first]})"
+        if red == "constant":
+            red = _name(R.ROWS, self.red_kind)
+        elif self.red_kind != NOTHING:
+            red = f"{red} without {_name(R.ROWS, self.red_kind)}"
+        return f"{self.preset}/{self.scenario}: {blue} - {red}"
+
+
+def _name(rows: Mapping[Any, Any], kind: int) -> str:
+    return next(row.name for number, row in rows.items() if number == kind)
+
+
+class Constant(Struct):
+    """Takes one kind of action whenever it is legal; its memory is the last index of each agent."""
+
+    kinds: tuple[tuple[int, ...], ...] = static()  # of each agent's actions, padded
+
+    def init(self, key: PRNGKeyArray, num_agents: int) -> Array:
+        return jnp.zeros(num_agents, jnp.int32)
+
+    def choose(self, mask: Mask, last: Array, kind: Array, first: Array) -> tuple[Array, Array]:
+        """Actions and memory: the next legal target after the last one, or always the first."""
+        fits = mask & (jnp.asarray(np.array(self.kinds)) == kind)
+        after = fits & (np.arange(mask.shape[1])[None] > last[:, None])
+        after = jnp.where(jnp.any(after, axis=1, keepdims=True) & ~first, after, fits)
+        found = jnp.where(jnp.any(fits, axis=1), jnp.argmax(after, axis=1), 1).astype(jnp.int32)
+        last = jnp.where(jnp.any(fits, axis=1), found, last)
+        return jnp.where(mask[:, 0], 0, found), last
+
+
+class Lane(Struct):
+    """A row as numbers; axis lane."""
+
+    options: Any
+    seed: Any
+    blue: Any
+    blue_kind: Any
+    blue_first: Any
+    red: Any
+    red_kind: Any
+
+
+class Player:
+    """All rows in one compiled program."""
+
+    def __init__(self, size: str):
+        self.world = Soc(static=Static(size))
+        self.own = {side: np.array(rows) for side, rows in self.world.sides.items()}
+        kinds = {side: _padded(self.world, rows) for side, rows in self.own.items()}
+        sizes = self.world.static
+        self.blues = (Constant(kinds["blue"]), Random(), *(Analyst(sizes, style) for style in BLUES[2:]))
+        self.reds = (Constant(kinds["red"]), Random(), Killchain(sizes))
+        self.start, self.go = jax.jit(jax.vmap(self._start)), jax.jit(jax.vmap(self._go))
+
+    def _start(self, lane: Lane) -> Any:
+        key = jax.random.fold_in(jax.random.key(0), lane.seed)
+        obs, state = self.world.reset(key, lane.options)
+        memories = [
+            [one.init(key, len(self.own[side])) for one in players]
+            for side, players in (("blue", self.blues), ("red", self.reds))
+        ]
+        zero = jnp.zeros((), jnp.float32)
+        return obs, state, memories, jnp.zeros((), bool), jnp.stack([zero] * 3)
+
+    def _go(self, lane: Lane, carry: Any, number: Array) -> Any:
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(1), lane.seed), number)
+        return jax.lax.scan(partial(self._step, lane), carry, jax.random.split(key, STEPS))[0]
+
+    def _step(self, lane: Lane, carry: Any, key: PRNGKeyArray) -> tuple[Any, None]:
+        obs, state, memories, _, sums = carry
+        blue_key, red_key, step_key = jax.random.split(key, 3)
+        mask = self.world.legal(state)
+        dropped = jnp.asarray(np.array(self.reds[0].kinds)) == lane.red_kind
+        red_mask = self._mask(mask, "red")
+        red_masks = [red_mask, red_mask, red_mask & ~(dropped & (lane.red == REDS.index("killchain")))]
+        blue_masks = [self._mask(mask, "blue")] * len(self.blues)
+        choices = (
+            ("blue", self.blues, blue_key, blue_masks, memories[0], (lane.blue_kind, lane.blue_first)),
+            ("red", self.reds, red_key, red_masks, memories[1], (lane.red_kind, jnp.zeros((), bool))),
+        )
+        joint, after = [], []
+        for side, players, own_key, masks, memory, asked in choices:
+            seen = obs[self.own[side], : max(self.world.observation_sizes[i] for i in self.own[side])]
+            acted = [players[0].choose(masks[0], memory[0], *asked)]
+            acted += [
+                one.act(own_key, seen, m, past)
+                for one, m, past in zip(players[1:], masks[1:], memory[1:], strict=True)
+            ]
+            picked = lane.blue if side == "blue" else lane.red
+            joint.append(jnp.stack([actions for actions, _ in acted])[picked])
+            after.append([kept for _, kept in acted])
+        obs, state, step = self.world.step(step_key, state, jnp.concatenate(joint))
+        ownership = step.info["reward_parts"]["ownership"]
+        sums = sums + jnp.stack([step.reward[0], step.reward[-1], ownership])
+        return (obs, state, after, step.done, sums), None
+
+    def _mask(self, mask: Mask, side: str) -> Mask:
+        width = max(self.world.action_counts[i] for i in self.own[side])
+        return mask[self.own[side], :width]
+
+    def play(self, lane: Lane) -> dict[str, np.ndarray]:
+        """Returns of blue and red, the ownership part, and whether red reached its goal; axis lane."""
+        carry, number, count = self.start(lane), 0, len(lane.seed)
+        while not np.asarray(carry[3]).all():
+            carry = self.go(lane, carry, jnp.full(count, number))
+            number += 1
+        sums = np.asarray(carry[4], float)
+        goal = np.asarray(carry[1].state.terminated)
+        return {"blue": sums[:, 0], "red": sums[:, 1], "ownership": sums[:, 2], "goals": goal.astype(float)}
+
+
+def _padded(world: Soc, rows: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    lists = [action_list(world.static, int(agent))[:, 0].tolist() for agent in rows]
+    width = max(map(len, lists))
+    return tuple((*kinds, *[NOTHING] * (width - len(kinds))) for kinds in lists)
+
+
+def rows() -> Iterator[Row]:
+    """All rows: the controls first, then constant players, then what killchain lacks."""
+    games = [(preset, scenario) for preset in PRESETS for scenario in SCENARIOS]
+    for game in games:
+        yield Row(*game, "constant", "killchain", blue_kind=IDLE)
+        for blue in BLUES[1:]:
+            yield Row(*game, blue, "killchain")
+        yield Row(*game, "constant", "constant", blue_kind=IDLE, red_kind=int(R.Red.WAIT))
+        yield Row(*game, "constant", "random", blue_kind=IDLE)
+    for game in games:
+        for kind in B.ROWS:
+            for first in (False, True):
+                if kind != B.Blue.WAIT:
+                    yield Row(*game, "constant", "killchain", blue_kind=int(kind), blue_first=first)
+        for kind in R.ROWS:
+            if kind != R.Red.WAIT:
+                for red in ("constant", "killchain"):
+                    yield Row(*game, "constant", red, blue_kind=IDLE, red_kind=int(kind))
+
+
+def lanes(asked: list[tuple[Row, int]], size: str) -> Lane:
+    """Rows and seeds of a batch as arrays."""
+    options = [default_options(size, row.scenario, row.preset) for row, _ in asked]
+    number = lambda values: np.array(list(values), np.int32)  # noqa: E731
+    return Lane(
+        options=jax.tree.map(lambda *x: np.stack(x), *options),
+        seed=number(seed for _, seed in asked),
+        blue=number(BLUES.index(row.blue) for row, _ in asked),
+        blue_kind=number(row.blue_kind for row, _ in asked),
+        blue_first=np.array([row.blue_first for row, _ in asked]),
+        red=number(REDS.index(row.red) for row, _ in asked),
+        red_kind=number(row.red_kind for row, _ in asked),
+    )
+
+
+def add(
+    done: dict[str, dict[str, float]], asked: list[tuple[Row, int]], found: dict[str, np.ndarray]
+) -> None:
+    """Add the episodes of a batch to the sums of their rows."""
+    names = ("episodes", *found, "blue_squared")
+    for i, (row, _) in enumerate(asked):
+        sums = done.setdefault(row.key, dict.fromkeys(names, 0.0))
+        sums["episodes"] += 1
+        sums["blue_squared"] += float(found["blue"][i] ** 2)
+        for name, values in found.items():
+            sums[name] += float(values[i])
+
+
+# ---------------------------------------------------------------- the page
+
+
+def figure(sums: Mapping[str, float]) -> dict[str, float]:
+    """Means of a row, half the 95% interval of blue's, and Wilson's interval of the goal rate."""
+    n, z = sums["episodes"], 1.96
+    mean, rate = sums["blue"] / n, sums["goals"] / n
+    variance = max(sums["blue_squared"] / n - mean**2, 0.0) * n / max(n - 1, 1)
+    middle = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * np.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    return {
+        "episodes": n,
+        "blue": mean,
+        "ci95": z * float(np.sqrt(variance / n)),
+        "goal_rate": rate,
+        "goal_low": max(0.0, float(middle - half)),
+        "goal_high": min(1.0, float(middle + half)),
+        "other": mean - sums["ownership"] / n,
+    }
+
+
+def checks(done: Mapping[str, Mapping[str, float]], preset: str, scenario: str) -> Iterator[tuple[str, ...]]:
+    """What §7.6 asks of a game: quantity, value, bound, and whether it holds; rows that are there."""
+
+    def of(*row: Any, **more: Any) -> dict[str, float] | None:
+        sums = done.get(Row(preset, scenario, *row, **more).key)
+        return None if sums is None else figure(sums)
+
+    idle, analyst = of("constant", "killchain", blue_kind=IDLE), of("analyst", "killchain")
+    if idle is None or analyst is None:
+        return
+    yield _check("goal rate of killchain against idle", idle["goal_rate"], ">=", 0.9)
+    yield _check("goal rate of killchain against analyst", analyst["goal_rate"], "<=", 0.4)
+    if preset == "hard":
+        yield _check("goal rate of killchain against analyst", analyst["goal_rate"], ">=", 0.02)
+    loss = -idle["blue"]
+    yield _check("loss of analyst / of idle", analyst["blue"] / idle["blue"], "<=", 0.5)
+    for name, bound in (("random", 0.25), ("isolator", 0.0)):
+        if (other := of(name, "killchain")) is not None:
+            gap = (analyst["blue"] - other["blue"]) / loss
+            yield _check(f"{name} loses more than analyst, of idle's loss", gap, ">=", bound)
+    if (quiet := of("constant", "constant", blue_kind=IDLE, red_kind=int(R.Red.WAIT))) is not None:
+        yield _check("idle against idle: loss beside ownership", abs(quiet["other"]), "<=", 1e-6)
+    if (blind := of("constant", "random", blue_kind=IDLE)) is not None:
+        yield _check("goal rate of random against idle", blind["goal_rate"], "<=", 0.2)
+    constants = [
+        (kind, first, found)
+        for kind in B.ROWS
+        for first in (False, True)
+        if (found := of("constant", "killchain", blue_kind=int(kind), blue_first=first)) is not None
+        and kind != B.Blue.WAIT
+    ]
+    if constants:
+        kind, first, best = max(constants, key=lambda one: one[2]["blue"])
+        closed = (best["blue"] - idle["blue"]) / (analyst["blue"] - idle["blue"])
+        name = f"gap closed by the best constant ({_name(B.ROWS, kind)}, {TURNS[first]})"
+        yield _check(name, closed, "<=", 0.5)
+    attacks = [
+        (kind, found)
+        for kind in R.ROWS
+        if (found := of("constant", "constant", blue_kind=IDLE, red_kind=int(kind))) is not None
+    ]
+    if len(attacks) > 1:
+        kind, best = max(attacks, key=lambda one: one[1]["goal_rate"])
+        yield _check(
+            f"goal rate of the best constant red ({_name(R.ROWS, kind)})", best["goal_rate"], "<=", 0.2
+        )
+
+
+def _check(what: str, value: float, sign: str, bound: float) -> tuple[str, ...]:
+    holds = value >= bound if sign == ">=" else value <= bound
+    return what, f"{value:.3f}", f"{'≥' if sign == '>=' else '≤'} {bound:g}", "yes" if holds else "no"
+
+
+def study(figures: Mapping[str, Any]) -> Study:
+    done = figures["rows"]
+    sections, held, all_checks = [], 0, 0
+    for preset in PRESETS:
+        for scenario in SCENARIOS:
+            found = list(checks(done, preset, scenario))
+            held += sum(one[3] == "yes" for one in found)
+            all_checks += len(found)
+            if found:
+                sections.append(
+                    Section(f"{scenario}, {preset}", ("quantity", "value", "must be", "holds"), found)
+                )
+    listed = [
+        (
+            key, f"{one['episodes']:.0f}", f"{one['blue']:.2f}", f"±{one['ci95']:.2f}",
+            f"{one['goal_rate']:.3f}", f"[{one['goal_low']:.3f}, {one['goal_high']:.3f}]",
+        )
+        for key, one in ((key, figure(sums)) for key, sums in done.items())
+    ]  # fmt: skip
+    header = ("game: blue - red", "episodes", "return of blue", "95%", "goal rate", "95%")
+    return Study(
+        title="soc: controls",
+        figures=figures,
+        finding=f"{held} of {all_checks} checks hold.",
+        method=(
+            "Players that anybody can think of, on the same networks and draws in every row of a game. What "
+            "must hold is §7.6 of [the rules](../../docs/worlds/soc-rules.md#76-controls)."
+        ),
+        sections=[*sections, Section("All rows", header, listed)],
+    )
+
+
+def begun(folder: Path | None) -> dict[str, Any]:
+    """The rows of an earlier run of the same folder."""
+    return read_figures(folder)["rows"] if folder is not None and (folder / FIGURES).exists() else {}
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--episodes", type=int, default=1000, help="of each row")
+    arguments.add_argument("--rows", type=int, help="play the first rows only; 70 are the controls")
+    arguments.add_argument("--size", default="small", choices=T.SIZES)
+    arguments.add_argument("--batch", type=int, default=256, help="episodes at a time")
+    asked = arguments.parse_args()
+    prepare(asked.out)
+    report = origin(shlex.join(["python", "studies/soc_controls.py", *sys.argv[1:]]))
+    report |= {"size": asked.size, "rows": begun(asked.out)}
+    todo = [
+        (row, seed)
+        for row in list(rows())[: asked.rows]
+        for seed in range(int(report["rows"].get(row.key, {}).get("episodes", 0)), asked.episodes)
+    ]
+    player, started = Player(asked.size), time.perf_counter()
+    for begin in range(0, len(todo), asked.batch):
+        batch = todo[begin : begin + asked.batch]
+        filled = batch + [batch[0]] * (asked.batch - len(batch))  # one shape, so one program
+        found = player.play(lanes(filled, asked.size))
+        add(report["rows"], batch, found)
+        print(f"{time.perf_counter() - started:6.0f} s  {begin + len(batch)} of {len(todo)}", file=sys.stderr)
+        if asked.out:  # after each, so that an interrupted run leaves its figures
+            save(asked.out, study(report))
+    show(study(report), asked.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The study of soc's controls: its rows, how it goes on, and its page, from figures that are made up."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from doc_pages import script
+
+from garrison.studies.study import page, save
+from garrison.worlds.soc.tables import blue as B
+from garrison.worlds.soc.tables import red as R
+
+controls = script("studies/soc_controls.py")
+ORIGIN = {
+    "command": "c",
+    "date": "2026-01-01",
+    "cores": 2,
+    "machine": "m",
+    "device": "d",
+    "python": "3",
+    "jax": "0",
+    "size": "small",
+}
+
+
+def test_rows_are_distinct_and_the_controls_come_first():
+    rows = list(controls.rows())
+    assert len({row.key for row in rows}) == len(rows)
+    per_game = 7 + 2 * (len(B.ROWS) - 1) + 2 * (len(R.ROWS) - 1)
+    assert len(rows) == 10 * per_game
+    assert {row.blue for row in rows[:70]} == set(controls.BLUES)
+    assert rows[0].key == "medium/ransomware: Wait (in turn) - killchain"
+    assert rows[-1].key == "hard/ot_stuxnet: Wait (in turn) - killchain without SpearPhishing"
+
+
+def played(blue, goals, ownership=-1.0, episodes=4):
+    row = np.full(episodes, blue)
+    return {
+        "blue": row,
+        "red": -row,
+        "ownership": np.full(episodes, ownership),
+        "goals": np.arange(episodes) < goals * episodes,
+    }
+
+
+def figures(**blues):
+    done = {}
+    for row in list(controls.rows())[:7]:
+        if row.red == "killchain":
+            name = "idle" if row.blue == "constant" else row.blue
+            found = played(blues[name], 1.0 if name == "idle" else 0.0)
+        else:
+            found = played(-1.0, 0.0)
+        controls.add(done, [(row, seed) for seed in range(4)], found)
+    return {**ORIGIN, "rows": done}
+
+
+def test_checks_say_what_holds():
+    good = figures(idle=-100.0, analyst=-10.0, random=-60.0, reimager=-30.0, isolator=-50.0)
+    checks = list(controls.checks(good["rows"], "medium", "ransomware"))
+    assert len(checks) == 7
+    assert {check[3] for check in checks} == {"yes"}
+    assert list(controls.checks(good["rows"], "hard", "ransomware")) == []
+    bad = figures(idle=-100.0, analyst=-60.0, random=-70.0, reimager=-30.0, isolator=-50.0)
+    failed = [one[0] for one in controls.checks(bad["rows"], "medium", "ransomware") if one[3] == "no"]
+    assert failed == [
+        "loss of analyst / of idle",
+        "random loses more than analyst, of idle's loss",
+        "isolator loses more than analyst, of idle's loss",
+    ]
+
+
+def test_intervals_of_rates_are_wilsons():
+    done = {}
+    row = next(controls.rows())
+    controls.add(done, [(row, seed) for seed in range(10)], played(-2.0, 0.5, episodes=10))
+    found = controls.figure(done[row.key])
+    assert (found["goal_low"], found["goal_high"]) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    assert (found["blue"], found["ci95"], found["other"]) == (-2.0, 0.0, -1.0)
+
+
+def test_an_interrupted_study_goes_on(tmp_path):
+    report = figures(idle=-100.0, analyst=-10.0, random=-60.0, reimager=-30.0, isolator=-50.0)
+    assert controls.begun(tmp_path) == {}
+    study = controls.study(report)
+    save(tmp_path, study)
+    assert controls.begun(tmp_path) == report["rows"]
+    assert study.finding == "7 of 7 checks hold."
+    assert "## ransomware, medium" in list(page(study))
+
+
+def test_constant_players_take_targets_in_turn_or_the_first():
+    kinds = ((controls.NOTHING, 19, 1, 1, 1, 2),)
+    player, last, found = controls.Constant(kinds), jnp.zeros(1, jnp.int32), []
+    mask = jnp.array([[False, True, True, False, True, True]])
+    for _ in range(3):
+        action, last = player.choose(mask, last, jnp.int32(1), jnp.array(False))
+        found.append(int(action[0]))
+    assert found == [2, 4, 2]
+    action, _ = player.choose(mask, jnp.array([2]), jnp.int32(1), jnp.array(True))
+    assert int(action[0]) == 2
+    action, _ = player.choose(mask, last, jnp.int32(7), jnp.array(False))
+    assert int(action[0]) == 1  # waits
+    busy = jnp.array([[True, False, False, False, False, False]])
+    assert int(player.choose(busy, last, jnp.int32(1), jnp.array(False))[0][0]) == 0
