@@ -11,6 +11,7 @@ import pytest
 import garrison
 from garrison.llm import calls, clients
 from garrison.runs import directory
+from garrison.serve.settings import Limits, Settings
 from garrison.view import replay
 
 ROOT = Path(garrison.__file__).parent
@@ -63,6 +64,10 @@ def test_limits_are_those_that_the_policy_names():
     assert f"{megabytes[0]} MB unpacked, {replay.MAX_TICKS:,} ticks, {megabytes[1]} MB a line" in replays
     [replies] = (line for line in policy() if line.startswith("| replies"))
     assert f"{clients.MAX_REPLY >> 20} MB a reply, {calls.MAX_CALLS} calls" in replies
+    [requests] = (line for line in policy() if line.startswith("| requests"))
+    server, limits = Settings(), Limits()
+    assert f"{limits.frame_bytes >> 10} KB a frame, {limits.depth} levels, {limits.nodes:,} values" in requests
+    assert f"{limits.frames_per_second:.0f} frames a second, {server.max_sessions} sessions" in requests
 
 
 def policy() -> list[str]:
