@@ -66,7 +66,8 @@ def test_limits_are_those_that_the_policy_names():
     assert f"{clients.MAX_REPLY >> 20} MB a reply, {calls.MAX_CALLS} calls" in replies
     [requests] = (line for line in policy() if line.startswith("| requests"))
     server, limits = Settings(), Limits()
-    assert f"{limits.frame_bytes >> 10} KB a frame, {limits.depth} levels, {limits.nodes:,} values" in requests
+    kilobytes = limits.frame_bytes >> 10
+    assert f"{kilobytes} KB a frame, {limits.depth} levels, {limits.nodes:,} values" in requests
     assert f"{limits.frames_per_second:.0f} frames a second, {server.max_sessions} sessions" in requests
 
 
