@@ -11,7 +11,6 @@ import pytest
 import garrison
 from garrison.llm import calls, clients
 from garrison.runs import directory
-from garrison.serve.settings import Limits, Settings
 from garrison.view import replay
 
 ROOT = Path(garrison.__file__).parent
@@ -64,6 +63,12 @@ def test_limits_are_those_that_the_policy_names():
     assert f"{megabytes[0]} MB unpacked, {replay.MAX_TICKS:,} ticks, {megabytes[1]} MB a line" in replays
     [replies] = (line for line in policy() if line.startswith("| replies"))
     assert f"{clients.MAX_REPLY >> 20} MB a reply, {calls.MAX_CALLS} calls" in replies
+
+
+def test_limits_of_the_server_are_those_that_the_policy_names():
+    pytest.importorskip("fastapi")
+    from garrison.serve.settings import Limits, Settings
+
     [requests] = (line for line in policy() if line.startswith("| requests"))
     server, limits = Settings(), Limits()
     kilobytes = limits.frame_bytes >> 10
