@@ -129,7 +129,7 @@ def study(figures: Mapping[str, Any]) -> Study:
         method=(
             "A fresh clone, a fresh environment and an empty cache of compiled programs; packages come from "
             "a package index nearby. Each command and each Python program of the page ran in turn, once; "
-            f"{', '.join(f'`{start} ...`' for start in SHORTER)} ended early, by `--total-steps`."
+            f"{', '.join(f'`{start}`' for start in SHORTER)} ended early, by `--total-steps`."
         ),
         sections=list(_sections(figures)),
     )
