@@ -1,6 +1,7 @@
 """The pages of the site: gathered with links that hold there, and all of them in the navigation."""
 
 import importlib
+import importlib.util
 import os
 import re
 import shutil
@@ -74,8 +75,12 @@ def test_pages_of_the_reference_name_what_exists():
     for page in pages:
         module, members = None, ""
         for line in page.read_text().splitlines():
-            if line.startswith("::: "):
+            if line.startswith("::: garrison.serve") and importlib.util.find_spec("fastapi") is None:
+                module = None  # needs an extra
+            elif line.startswith("::: "):
                 module, members = _load(line.removeprefix("::: ")), ""
+            elif module is None:
+                continue
             elif "members: [" in line:
                 members = line[line.index("[") + 1 : line.index("]")]
                 assert all(hasattr(module, member) for member in members.split(", ")), line
