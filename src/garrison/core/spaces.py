@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.core.typing import Array, Int32
+from garrison.core.typing import Array, Int32, Shaped
 from garrison.core.world import World
 
 
@@ -102,3 +103,8 @@ def _check_range(world: World, values: np.ndarray) -> None:
         f"action {values[*env, agent]} of agent {world.agents[agent]!r}{where} of world {world.name!r} "
         f"is out of range; it must be in 0 .. {world.action_counts[agent] - 1}"
     )
+
+
+def stacked(rows: Sequence[Shaped[Array, "_ _"]], width: int) -> Shaped[Array, "agent {width}"]:
+    """Rows of several groups of agents below one another, padded to ``width``."""
+    return jnp.concatenate([jnp.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in rows])

@@ -264,14 +264,19 @@ class World(ABC):
     def observe_as(self, name: str) -> Self:
         """This world under the observation contract ``name``: same keys, same trajectories.
 
+        A world of several contracts has its own in the field ``observation``.
+
         Raises ``ValueError`` for a contract that the world does not have.
         """
-        if name == self.observation and name in self.observations:
+        if name not in self.observations:
+            raise ValueError(
+                f"world {self.name!r} has no observation contract {name!r}; it has: "
+                + (", ".join(self.observations) or "a single one without a name")
+            )
+        if name == self.observation:
             return self
-        raise ValueError(
-            f"world {self.name!r} has no observation contract {name!r}; it has: "
-            + (", ".join(self.observations) or "a single one without a name")
-        )
+        world: Any = self  # a dataclass with this field
+        return dataclasses.replace(world, observation=name)
 
     def native_policies(self, side: str) -> tuple[str, ...]:
         """Names of the policies of a side that the world's own code plays; none by default."""

@@ -94,41 +94,30 @@ class Connection:
 
 async def serve_openenv(socket: WebSocket, sessions: Sessions) -> None:
     """OpenEnv's frames: reset, step, state, close and mcp; also join, by which a second seat is taken."""
-    await socket.accept()
-    connection, limits = Connection(socket, sessions.settings.limits), sessions.settings.limits
-    session, owned = None, "session_id" not in socket.query_params
-    try:
-        session = sessions.create() if owned else sessions.get(socket.query_params["session_id"])
-        await connection.serve(lambda frame: _frame(sessions, session, frame), _error, limits.life)
-    except Refused as refused:  # there is no session for it
-        await connection.send(_error(refused))
-        code = TOO_SLOW if refused.code == "CAPACITY_REACHED" else POLICY
-    except Closed as closed:
-        code = closed.code
-    except WebSocketDisconnect:
-        return
-    finally:
-        if owned and session is not None:
-            sessions.close(session)
-    await _close(socket, code)
+    await _serve(socket, sessions, socket.query_params.get("session_id"), _frame, _error)
 
 
 async def serve_mcp(socket: WebSocket, sessions: Sessions) -> None:
     """JSON-RPC requests, all of one session."""
+    await _serve(socket, sessions, None, _rpc, _rpc_error)
+
+
+async def _serve(socket: WebSocket, sessions: Sessions, name: str | None, answer: Any, error: Any) -> None:
+    """Answer frames in the session of that name; None: in one that ends with the connection."""
     await socket.accept()
     connection, limits, session = Connection(socket, sessions.settings.limits), sessions.settings.limits, None
     try:
-        session = sessions.create()
-        await connection.serve(lambda frame: mcp.answer(sessions, frame, session), _rpc_error, limits.life)
-    except Refused as refused:
-        await connection.send(_rpc_error(refused))
+        session = sessions.create() if name is None else sessions.get(name)
+        await connection.serve(lambda frame: answer(sessions, session, frame), error, limits.life)
+    except Refused as refused:  # there is no session for it
+        await connection.send(error(refused))
         code = TOO_SLOW if refused.code == "CAPACITY_REACHED" else POLICY
     except Closed as closed:
         code = closed.code
     except WebSocketDisconnect:
         return
     finally:
-        if session is not None:
+        if name is None and session is not None:
             sessions.close(session)
     await _close(socket, code)
 
@@ -169,6 +158,10 @@ async def serve_watch(socket: WebSocket, sessions: Sessions, name: str) -> None:
     finally:
         leaves.cancel()
     await _close(socket, code)
+
+
+async def _rpc(sessions: Sessions, session: Session, frame: dict[str, Any]) -> dict[str, Any] | None:
+    return await mcp.answer(sessions, frame, session)
 
 
 async def _frame(sessions: Sessions, session: Session, frame: dict[str, Any]) -> dict[str, Any]:

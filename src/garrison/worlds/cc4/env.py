@@ -6,7 +6,7 @@ import dataclasses
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -222,13 +222,6 @@ class BlueSide(World):
             return stock
         sizes = enumerate(self.observation_sizes)
         return jnp.concatenate([stock, *(obs[agent, rich.START : size] for agent, size in sizes)])
-
-    def observe_as(self, name: str) -> Self:
-        """This world under another contract. Rich observations begin with the stock ones."""
-        if name not in self.observations:
-            return super().observe_as(name)
-        world: Any = self  # a dataclass with this field
-        return dataclasses.replace(world, observation=name)
 
     def policies(self, side: str | None = None) -> dict[str, Policy]:
         self.side_agents(side)

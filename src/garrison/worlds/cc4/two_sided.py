@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Self
 
 import jax
 import jax.numpy as jnp
 
 from garrison.core.entities import Entities
 from garrison.core.policy import Actions, Constant, Mask, Obs, Policy
+from garrison.core.spaces import stacked
 from garrison.core.typing import Array, Float32, Shaped
 from garrison.core.world import Restriction, World
 from garrison.worlds.cc4 import entities, red_acts, red_view, reds
@@ -114,11 +114,11 @@ class TwoSidedCC4(Simulation):
         if episode.red_acts is not None:
             red = red_acts.vectors(red, episode.red_acts)
         rows = (blue_vectors(self.observation, episode, messages), red)
-        return _stacked(rows, self.observation_size)
+        return stacked(rows, self.observation_size)
 
     def legal(self, state: Episode) -> Mask:
         rows = (blue_masks(self.busy, self.traffic, self.idle, state), red_view.masks(state.state))
-        return _stacked(rows, self.num_actions)
+        return stacked(rows, self.num_actions)
 
     def rewards(self, team: Float32[Array, ""]) -> Float32[Array, "agent"]:
         signs = [1.0] * T.NUM_BLUE + [-1.0] * T.NUM_RED
@@ -126,12 +126,6 @@ class TwoSidedCC4(Simulation):
 
     def observations_of(self, side: str) -> tuple[str, ...]:
         return OBSERVATIONS if side == "blue" else ()
-
-    def observe_as(self, name: str) -> Self:
-        """This world with blue under another contract."""
-        if name not in self.observations:
-            return super().observe_as(name)
-        return dataclasses.replace(self, observation=name)
 
     def policies(self, side: str | None = None) -> dict[str, Policy]:
         self.side_agents(side)
@@ -212,8 +206,3 @@ class TwoSidedCC4(Simulation):
         if index < T.NUM_BLUE:
             return describe.blue_observation_labels(index, self.observation)
         return describe.red_observation_labels(index - T.NUM_BLUE, self.red_observation)
-
-
-def _stacked(rows: tuple[Shaped[Array, "_ _"], ...], width: int) -> Shaped[Array, "agent {width}"]:
-    """Rows of several agents below one another, padded to ``width``."""
-    return jnp.concatenate([jnp.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in rows])

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ import numpy as np
 
 from garrison.core.entities import Entities
 from garrison.core.policy import Mask, Obs, Policy
-from garrison.core.spaces import check_actions
+from garrison.core.spaces import check_actions, stacked
 from garrison.core.struct import Struct
 from garrison.core.typing import Array, Float32, Integer, PRNGKeyArray, UInt32
 from garrison.core.world import Step, World
@@ -217,8 +217,7 @@ class Soc(World):
             observe_blue.vectors(game, episode.state, self.observation),
             observe_red.vectors(game, episode.state),
         )
-        width = self.observation_size
-        return jnp.concatenate([jnp.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in rows])
+        return stacked(rows, self.observation_size)
 
     def global_state_size(self, kind: str = "concat") -> int:
         return super().global_state_size(kind) if kind != "truth" else truth.size(self.static)
@@ -232,11 +231,6 @@ class Soc(World):
     def observations_of(self, side: str) -> tuple[str, ...]:
         self.side_agents(side)
         return OBSERVATIONS if side == "blue" else ()
-
-    def observe_as(self, name: str) -> Self:
-        if name not in self.observations:
-            return super().observe_as(name)
-        return dataclasses.replace(self, observation=name)
 
     def policies(self, side: str | None = None) -> dict[str, Policy]:
         self.side_agents(side)
