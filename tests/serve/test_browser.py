@@ -1,22 +1,18 @@
 """Playing and watching in a real browser: Debian's chromium and chromium-driver, through Selenium."""
 
-import shutil
 import time
 
+import browsers
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select, WebDriverWait
 from servers import exchange, running
 
 from garrison.llm.players import end
 from garrison.serve.settings import Limits
-
-webdriver = pytest.importorskip("selenium.webdriver", reason="needs Selenium: pip install '.[test-browser]'")
-if shutil.which("chromedriver") is None:
-    pytest.skip("needs chromedriver: apt install chromium chromium-driver", allow_module_level=True)
-
-from selenium.common.exceptions import StaleElementReferenceException  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
 
 pytestmark = pytest.mark.browser
 
@@ -33,13 +29,8 @@ def server():
 
 @pytest.fixture(scope="module")
 def driver():
-    options = webdriver.ChromeOptions()
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1400,1000"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
+    with browsers.chromium() as driver:
+        yield driver
 
 
 @pytest.fixture
@@ -47,16 +38,11 @@ def chromium(driver, server):
     """The page, which at the end has an empty console and has asked no other host."""
     driver.get(server.address)
     driver.execute_script("sessionStorage.clear()")
-    driver.get_log("browser")
-    driver.get_log("performance")
+    browsers.forget(driver)
     driver.get(server.address)
     wait(driver, "form.form")
     yield driver
-    assert driver.get_log("browser") == []
-    asked = [entry["message"] for entry in driver.get_log("performance")]
-    asked = [message for message in asked if '"Network.requestWillBeSent"' in message]
-    assert asked
-    for message in asked:
+    for message in browsers.requests(driver):
         assert message.count('"url":"http') == message.count(f'"url":"{server.address}')
 
 
@@ -84,7 +70,7 @@ def start(driver, **choices):
 
 def press(driver, *keys):
     for key in keys:
-        webdriver.ActionChains(driver).send_keys(key).perform()
+        ActionChains(driver).send_keys(key).perform()
 
 
 def leave(server, driver):

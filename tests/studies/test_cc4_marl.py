@@ -1,23 +1,13 @@
 """The verdicts of the comparison of MARL methods, on made-up results."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-SCRIPT = Path(__file__).parents[2] / "studies" / "cc4_marl.py"
+from doc_pages import script
 
 
 @pytest.fixture(scope="module")
 def marl():
-    spec = importlib.util.spec_from_file_location("cc4_marl", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look for it
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    return script("studies/cc4_marl.py")
 
 
 def a_method(level, seeds=3, early=-400.0):

@@ -1,37 +1,15 @@
 """The studies of suites and of distances: what is kept of episodes, and the figures and pages made of it."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+from doc_pages import script
 
 from garrison.judge import suites
 from garrison.judge.evaluate import Episodes
-from garrison.studies.study import page
+from garrison.studies.study import ORIGIN, page
 
-ROOT = Path(__file__).parents[2]
-
-
-def script(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "studies" / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-of_suites, of_distances = script("cc4_suites"), script("cc4_red_distances")
-ORIGIN = {
-    "command": "run",
-    "date": "2026-01-01",
-    "cores": 2,
-    "machine": "m",
-    "device": "d",
-    "python": "3",
-    "jax": "0",
-}
+of_suites, of_distances = script("studies/cc4_suites.py"), script("studies/cc4_red_distances.py")
+MADE_UP = dict.fromkeys(ORIGIN, "-")
 FEW = suites.Suite("few", 1, "a test", 3, 9, suites.get("competition").entries[:2])
 
 
@@ -68,7 +46,7 @@ def test_only_what_is_missing_is_played(played, tmp_path):
     assert list(figures["policies"]) == ["guard", "best"]
     assert figures["policies"]["best"]["mean"]["mean"] == -2
     assert figures["policies"]["best"]["worst"]["entry"] == "constant"
-    text = "\n".join(page(of_suites.study(ORIGIN | {"suites": {"few": figures}})))
+    text = "\n".join(page(of_suites.study(MADE_UP | {"suites": {"few": figures}})))
     assert "On few, mean over families: `guard` −2.00 [" in text
     assert "| constant | −2.50 [" in text
     other = suites.Suite("few", 2, "a test", 3, 9, FEW.entries)
@@ -99,7 +77,7 @@ def test_distances_of_counts(tmp_path):
     assert [reds[red]["distinguishable"] for red in ("same", "apart", "half")] == [False, True, False]
     assert reds["half"]["distance"] == reds["half"]["idle"] < reds["half"]["guard"]
     assert figures["noise"]["idle"]["line"] < reds["apart"]["distance"]
-    text = "\n".join(page(of_distances.study(ORIGIN | figures)))
+    text = "\n".join(page(of_distances.study(MADE_UP | figures)))
     assert "Not distinguishable from `fsm`: `same`, `half`." in text
     of_distances.keep(tmp_path / "counts.npz", found)
     again = of_distances.known(tmp_path / "counts.npz", 40)

@@ -1,20 +1,15 @@
 """The page in a real browser: Debian's chromium and chromium-driver, through Selenium."""
 
-import shutil
-
+import browsers
 import pytest
 from replays import toy_replay
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 from garrison.view import page
 from garrison.view.replay import Replay
-
-webdriver = pytest.importorskip("selenium.webdriver", reason="needs Selenium: pip install '.[test-browser]'")
-if shutil.which("chromedriver") is None:
-    pytest.skip("needs chromedriver: apt install chromium chromium-driver", allow_module_level=True)
-
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
 pytestmark = pytest.mark.browser
 
@@ -26,13 +21,8 @@ def replay():
 
 @pytest.fixture(scope="module")
 def chromium():
-    options = webdriver.ChromeOptions()
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1400,1000"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
+    with browsers.chromium() as driver:
+        yield driver
 
 
 @pytest.fixture
@@ -47,14 +37,9 @@ def shown(chromium, replay, tmp_path):
         WebDriverWait(chromium, 20).until(lambda _: chromium.find_elements(By.CSS_SELECTOR, "svg.map"))
         return chromium
 
-    chromium.get_log("browser")
-    chromium.get_log("performance")
+    browsers.forget(chromium)
     yield show
-    assert chromium.get_log("browser") == []
-    asked = [entry["message"] for entry in chromium.get_log("performance")]
-    asked = [message for message in asked if '"Network.requestWillBeSent"' in message]
-    assert asked
-    assert not [message for message in asked if '"url":"http' in message]
+    assert not [message for message in browsers.requests(chromium) if '"url":"http' in message]
 
 
 def text(chromium, selector: str) -> str:
@@ -63,7 +48,7 @@ def text(chromium, selector: str) -> str:
 
 def press(chromium, *keys: str) -> None:
     for key in keys:
-        webdriver.ActionChains(chromium).send_keys(key).perform()
+        ActionChains(chromium).send_keys(key).perform()
 
 
 def test_keys_move_in_time(shown, replay):
