@@ -1,23 +1,20 @@
 """Deliberately wrong rules of CC4, and whether replays of recorded episodes notice them.
 
 A wrong rule is the engine's own text with a piece replaced (:func:`edit`), a table with another entry
-(:func:`entry`), or another number of the game (:func:`option`). The pieces are taken literally: whoever
-rewrites a function finds here, by an error that quotes the piece, which of its rules were guarded by it.
+(:func:`entry`), or another number of the game (:func:`option`).
 """
 
 from __future__ import annotations
 
 import copy
-import inspect
-import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 import numpy as np
 import pytest
+from edits import Change, edit
 
 from garrison.parity.replay.compare import ReplayDifference
 from garrison.parity.replay.replay import ReplayEngine, engine, replay
@@ -27,26 +24,10 @@ from garrison.worlds.cc4 import tables as T
 DATA = Path(__file__).parents[2] / "data"
 BESIDE = Path(__file__).parents[4] / "shared" / "traces" / "cc4"  # all recordings, where they are at hand
 
+__all__ = ["Change", "Found", "Wrong", "edit", "entry", "option", "recordings", "search"]
 _SHOWN = 200  # characters of a value that is reported
 HEAVY, RANDOM = "fsm-heavy-2", "fsm-random-1"  # those in tests/data
 DISCOVERY, RANDOM_SELECT = "discovery-heavy-0", "random_select-sleep-0"
-
-
-@dataclass(frozen=True)
-class Change:
-    """What is done to the engine: an attribute set, or an option of the world given; and how it reads."""
-
-    text: str
-    patch: Callable[[], tuple[Any, str, Any]] | None = None  # -> object, attribute, value
-    options: Mapping[str, Any] | None = None
-
-
-def edit(function: Callable, *pieces: tuple[str, str]) -> Change:
-    """A function with pieces ``(old, new)`` of its text replaced; the first place where each stands."""
-    name = f"{function.__module__.removeprefix('garrison.worlds.')}.{function.__qualname__}"
-    text = "; ".join(f"{' '.join(old.split())} → {' '.join(new.split()) or 'nothing'}" for old, new in pieces)
-    function = inspect.unwrap(function)  # tests wrap all functions, to check shapes
-    return Change(f"{name}: {text}", lambda: (function, "__code__", _edited(function, pieces)))
 
 
 def entry(table: str, index: Any, value: Any) -> Change:
@@ -63,18 +44,6 @@ def entry(table: str, index: Any, value: Any) -> Change:
 def option(name: str, value: Any) -> Change:
     """A world with another number of the game; nothing is compiled for it."""
     return Change(f"option {name} = {np.asarray(value).tolist()}", options={name: value})
-
-
-def _edited(function: Callable, pieces: tuple[tuple[str, str], ...]) -> CodeType:
-    """Code that the function can have in place of its own, so that all who hold the function see it."""
-    source = textwrap.dedent(inspect.getsource(function))
-    for old, new in pieces:
-        if old not in source:
-            raise ValueError(f"{function.__module__}.{function.__qualname__} has no {old!r} any more")
-        source = source.replace(old, new, 1)
-    made: dict[str, Any] = {}
-    exec(compile(source, f"<wrong {function.__qualname__}>", "exec"), function.__globals__, made)
-    return made[function.__name__].__code__
 
 
 @dataclass(frozen=True)

@@ -68,23 +68,73 @@ def action_table(static: Static) -> ActionTable:
     return table
 
 
+class Run(NamedTuple):
+    """Consecutive kinds of an agent's list that are aimed at the same places, which lie side by side."""
+
+    kinds: np.ndarray
+    places: slice
+
+
+@cache
+def runs(static: Static, agent: int) -> tuple[Run, ...]:
+    """An agent's list without ``continue``, in runs."""
+    table, found = action_table(static), list[tuple[list[int], slice]]()
+    listed = table.chooses[agent]
+    kinds, places = table.kind[agent, listed], table.place[agent, listed]
+    for kind in dict.fromkeys(kinds.tolist()):
+        first, last = places[kinds == kind][[0, -1]].tolist()
+        if found and found[-1][1] == slice(first, last + 1):
+            found[-1][0].append(kind)
+        else:
+            found.append(([kind], slice(first, last + 1)))
+    return tuple(Run(np.array(kinds), places) for kinds, places in found)
+
+
+class Possible(NamedTuple):
+    """What each agent can pay and aim at, as it knows itself."""
+
+    places: UInt32[Array, "agent place"]
+    payable: Bool[Array, "agent kind"]  # padded to the side with more kinds
+
+
+def possible(game: Game, state: State) -> Possible:
+    view = blue_view(state)
+    reds = [jnp.uint32(red) for red in range(game.static.reds)]
+    places = [blue_places(game, view)] * T.NUM_BLUE + [red_places(game, state, red) for red in reds]
+    blue = jnp.pad(payable_blue(view), ((0, 0), (0, max(0, R.NUM_KINDS - B.NUM_KINDS))))
+    red = jnp.stack([payable_red(state, red) for red in reds])
+    red = jnp.pad(red, ((0, 0), (0, max(0, B.NUM_KINDS - R.NUM_KINDS))))
+    return Possible(jnp.stack(places), jnp.concatenate([blue, red]))
+
+
+def allows(game: Game, state: State, index: UInt32[Array, "agent"]) -> Bool[Array, "agent"]:
+    """Whether :func:`legal` is True at an index of each agent that decides; ``continue`` is not allowed."""
+    table, have = action_table(game.static), possible(game, state)
+    agents = np.arange(game.static.num_agents, dtype=np.uint32)
+    need = jnp.asarray(table.need)[agents, index]
+    place = jnp.asarray(table.place, jnp.uint32)[agents, index]
+    kind = jnp.asarray(table.kind, jnp.uint32)[agents, index]
+    fits = have.places[agents, place] & need == need
+    return fits & have.payable[agents, kind] & jnp.asarray(table.chooses)[agents, index]
+
+
 def legal(game: Game, state: State) -> Bool[Array, "agent action"]:
     """Legal actions; of an agent that does not decide, ``continue`` alone."""
-    table, decides = action_table(game.static), deciding(game, state)[:, None]
-    view = blue_view(state)
-    blue, kinds = blue_places(game, view), slice(0, T.NUM_BLUE)
-    have = [blue[table.place[kinds]]]
-    agents = jnp.arange(T.NUM_BLUE)[:, None]
-    payable = [payable_blue(view)[agents, table.kind[kinds]]]
-    for red in range(game.static.reds):
-        number = jnp.uint32(red)
-        have.append(red_places(game, state, number)[table.place[T.NUM_BLUE + red]][None])
-        payable.append(payable_red(state, number)[table.kind[T.NUM_BLUE + red]][None])
-    need = jnp.asarray(table.need)
-    may = (jnp.concatenate(have) & need == need) & jnp.concatenate(payable) & jnp.asarray(table.chooses)
-    waits = np.zeros_like(table.chooses)
-    waits[:, 0] = True
-    return jnp.where(decides, may, jnp.asarray(waits))
+    have, decides = possible(game, state), deciding(game, state)[:, None]
+    rows = [_legal(game.static, agent, have) for agent in range(game.static.num_agents)]
+    waits = np.arange(rows[0].shape[0]) == 0
+    return jnp.where(decides, jnp.stack(rows), waits[None])
+
+
+def _legal(static: Static, agent: int, have: Possible) -> Bool[Array, "action"]:
+    """The legal actions of an agent that decides. Blocks of kinds by places, as gathers are slow on CPUs."""
+    needs, found = BLUE_NEEDS if agent < T.NUM_BLUE else RED_NEEDS, [jnp.zeros(1, bool)]  # continue
+    for run in runs(static, agent):
+        need = needs[run.kinds][:, None]
+        fits = have.places[agent, run.places][None] & need == need
+        found.append((fits & have.payable[agent][run.kinds][:, None]).reshape(-1))
+    row = jnp.concatenate(found)
+    return jnp.pad(row, (0, max(action_counts(static)) - row.shape[0]))
 
 
 # ---------------------------------------------------------------- blue

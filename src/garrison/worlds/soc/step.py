@@ -16,7 +16,7 @@ from garrison.worlds.soc.actions.effects import EFFECTS, KEEP, write
 from garrison.worlds.soc.cancel import cancel_across, cancel_at
 from garrison.worlds.soc.clock import Game
 from garrison.worlds.soc.draws import Draws, Rows
-from garrison.worlds.soc.legal import action_table, legal
+from garrison.worlds.soc.legal import action_table, allows
 from garrison.worlds.soc.start import WAIT, start
 from garrison.worlds.soc.state import State
 from garrison.worlds.soc.tables import hosts as T
@@ -82,12 +82,12 @@ def step_with(
 
 def begin(game: Game, draws: Draws, state: State, actions: Integer[Array, "agent"]) -> State:
     """Agents that decide start what they chose, the lower index first; what is not legal becomes ``wait``."""
-    table, mask, decides = action_table(game.static), legal(game, state), C.deciding(game, state)
+    table, decides = action_table(game.static), C.deciding(game, state)
     agents = np.arange(game.static.num_agents, dtype=np.uint32)
     actions = actions.astype(jnp.int32)
-    inside = (actions >= 0) & (actions < mask.shape[1])
+    inside = (actions >= 0) & (actions < table.kind.shape[1])
     index = jnp.where(inside, actions, 0).astype(jnp.uint32)
-    right = inside & mask[agents, index]
+    right = inside & allows(game, state, index)
     wait = WAIT[(agents >= T.NUM_BLUE).astype(int)]
     kind = jnp.where(right, jnp.asarray(table.kind, jnp.uint32)[agents, index], wait)
     target = jnp.where(right, jnp.asarray(table.target, jnp.uint32)[agents, index], T.NO_HOST)
