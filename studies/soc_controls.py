@@ -1,17 +1,19 @@
 """Whether ``soc`` is a contest, by §7.6 of its rules: ``python studies/soc_controls.py``.
 
-Scripted, random, idle and constant players of both sides play each scenario under each preset. A constant
-player takes one kind of action whenever it is legal, on its targets in turn or always on the first, and waits
-otherwise. ``killchain`` also plays without each kind of its actions. ``--out results/soc_controls`` writes
-the study's folder after each batch of episodes; the same command goes on where an interrupted one stopped.
+Scripted, random, idle and constant players of both sides play each scenario under each preset and in each
+size. A constant player takes one kind of action whenever it is legal, on its targets in turn or always on the
+first, and waits otherwise. ``killchain`` also plays without each kind of its actions, in the small size under
+medium and hard. ``--out results/soc_controls`` writes the study's folder after each batch of episodes; the
+same command, or one with more episodes, goes on where an earlier one stopped.
 """
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,7 +34,8 @@ from garrison.worlds.soc.tables import blue as B
 from garrison.worlds.soc.tables import hosts as T
 from garrison.worlds.soc.tables import red as R
 
-PRESETS = ("medium", "hard")
+PRESETS = {"small": ("easy", "medium", "hard"), "50": ("medium", "hard"), "100": ("medium", "hard")}
+GROUPS = ("controls", "constants", "without")
 STEPS = 64  # of one call
 NOTHING = 31  # a kind that no action has
 IDLE = int(B.Blue.WAIT)
@@ -44,6 +47,7 @@ TURNS = ("in turn", "first")
 class Row(NamedTuple):
     """Who plays whom. ``kind`` is what a constant player takes, of killchain what it lacks."""
 
+    size: str
     preset: str
     scenario: str
     blue: str
@@ -61,7 +65,12 @@ class Row(NamedTuple):
             red = _name(R.ROWS, self.red_kind)
         elif self.red_kind != NOTHING:
             red = f"{red} without {_name(R.ROWS, self.red_kind)}"
-        return f"{self.preset}/{self.scenario}: {blue} - {red}"
+        return f"{self.size}/{self.preset}/{self.scenario}: {blue} - {red}"
+
+    @property
+    def scripted(self) -> bool:
+        """Whether blue plays by rules, which takes most of the time of a step."""
+        return self.blue in BLUES[2:]
 
 
 def _name(rows: Mapping[Any, Any], kind: int) -> str:
@@ -99,14 +108,16 @@ class Lane(Struct):
 
 
 class Player:
-    """All rows in one compiled program."""
+    """Rows of a size in one compiled program: those with a scripted blue, or the others."""
 
-    def __init__(self, size: str):
+    def __init__(self, size: str, scripted: bool):
         self.world = Soc(static=Static(size))
         self.own = {side: np.array(rows) for side, rows in self.world.sides.items()}
         kinds = {side: _padded(self.world, rows) for side, rows in self.own.items()}
         sizes = self.world.static
-        self.blues = (Constant(kinds["blue"]), Random(), *(Analyst(sizes, style) for style in BLUES[2:]))
+        rules = tuple(Analyst(sizes, style) for style in BLUES[2:])
+        self.blues = rules if scripted else (Constant(kinds["blue"]), Random())
+        self.first_blue = BLUES.index("analyst") if scripted else 0
         self.reds = (Constant(kinds["red"]), Random(), Killchain(sizes))
         self.start, self.go = jax.jit(jax.vmap(self._start)), jax.jit(jax.vmap(self._go))
 
@@ -132,19 +143,20 @@ class Player:
         red_mask = self._mask(mask, "red")
         red_masks = [red_mask, red_mask, red_mask & ~(dropped & (lane.red == REDS.index("killchain")))]
         blue_masks = [self._mask(mask, "blue")] * len(self.blues)
+        killchain = Killchain(self.world.static, slip=lane.options.script_slip / 1000)
+        reds = (*self.reds[:2], killchain)
         choices = (
             ("blue", self.blues, blue_key, blue_masks, memories[0], (lane.blue_kind, lane.blue_first)),
-            ("red", self.reds, red_key, red_masks, memories[1], (lane.red_kind, jnp.zeros((), bool))),
+            ("red", reds, red_key, red_masks, memories[1], (lane.red_kind, jnp.zeros((), bool))),
         )
         joint, after = [], []
         for side, players, own_key, masks, memory, asked in choices:
             seen = obs[self.own[side], : max(self.world.observation_sizes[i] for i in self.own[side])]
-            acted = [players[0].choose(masks[0], memory[0], *asked)]
-            acted += [
-                one.act(own_key, seen, m, past)
-                for one, m, past in zip(players[1:], masks[1:], memory[1:], strict=True)
+            acted = [
+                one.choose(m, past, *asked) if isinstance(one, Constant) else one.act(own_key, seen, m, past)
+                for one, m, past in zip(players, masks, memory, strict=True)
             ]
-            picked = lane.blue if side == "blue" else lane.red
+            picked = lane.blue - self.first_blue if side == "blue" else lane.red
             joint.append(jnp.stack([actions for actions, _ in acted])[picked])
             after.append([kept for _, kept in acted])
         obs, state, step = self.world.step(step_key, state, jnp.concatenate(joint))
@@ -173,29 +185,33 @@ def _padded(world: Soc, rows: np.ndarray) -> tuple[tuple[int, ...], ...]:
     return tuple((*kinds, *[NOTHING] * (width - len(kinds))) for kinds in lists)
 
 
-def rows() -> Iterator[Row]:
-    """All rows: the controls first, then constant players, then what killchain lacks."""
-    games = [(preset, scenario) for preset in PRESETS for scenario in SCENARIOS]
-    for game in games:
+def rows(sizes: Sequence[str] = T.SIZES, groups: Sequence[str] = GROUPS) -> Iterator[Row]:
+    """Rows of some sizes: the controls first, then constant players, then what killchain lacks."""
+    games = [(size, preset, scenario) for size in sizes for preset in PRESETS[size] for scenario in SCENARIOS]
+    for game in games if "controls" in groups else ():
         yield Row(*game, "constant", "killchain", blue_kind=IDLE)
         for blue in BLUES[1:]:
             yield Row(*game, blue, "killchain")
         yield Row(*game, "constant", "constant", blue_kind=IDLE, red_kind=int(R.Red.WAIT))
+        yield Row(*game, "analyst", "constant", red_kind=int(R.Red.WAIT))
         yield Row(*game, "constant", "random", blue_kind=IDLE)
-    for game in games:
+    attacks = [int(kind) for kind in R.ROWS if kind != R.Red.WAIT]
+    for game in games if "constants" in groups else ():
         for kind in B.ROWS:
             for first in (False, True):
                 if kind != B.Blue.WAIT:
                     yield Row(*game, "constant", "killchain", blue_kind=int(kind), blue_first=first)
-        for kind in R.ROWS:
-            if kind != R.Red.WAIT:
-                for red in ("constant", "killchain"):
-                    yield Row(*game, "constant", red, blue_kind=IDLE, red_kind=int(kind))
+        for kind in attacks:
+            yield Row(*game, "constant", "constant", blue_kind=IDLE, red_kind=kind)
+    for game in games if "without" in groups else ():
+        if game[0] == "small" and game[1] != "easy":
+            for kind in attacks:
+                yield Row(*game, "constant", "killchain", blue_kind=IDLE, red_kind=kind)
 
 
-def lanes(asked: list[tuple[Row, int]], size: str) -> Lane:
+def lanes(asked: list[tuple[Row, int]]) -> Lane:
     """Rows and seeds of a batch as arrays."""
-    options = [default_options(size, row.scenario, row.preset) for row, _ in asked]
+    options = [default_options(row.size, row.scenario, row.preset) for row, _ in asked]
     number = lambda values: np.array(list(values), np.int32)  # noqa: E731
     return Lane(
         options=jax.tree.map(lambda *x: np.stack(x), *options),
@@ -242,71 +258,96 @@ def figure(sums: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def checks(done: Mapping[str, Mapping[str, float]], preset: str, scenario: str) -> Iterator[tuple[str, ...]]:
-    """What §7.6 asks of a game: quantity, value, bound, and whether it holds; rows that are there."""
+class Check(NamedTuple):
+    """What §7.6 asks of a game."""
+
+    quantity: str  # of QUANTITIES
+    value: float
+    bound: str
+    holds: bool
+    detail: str = ""  # which constant player is the best
+
+
+QUANTITIES = (
+    *("idle: goals", "analyst: goals", "analyst: loss", "random: worse by", "isolator: worse by"),
+    *("quiet: loss", "random red: goals", "best constant: gap", "best constant red: goals"),
+)
+
+
+def checks(done: Mapping[str, Mapping[str, float]], *game: str) -> Iterator[Check]:
+    """The checks of a game (size, preset, scenario) whose rows are there."""
 
     def of(*row: Any, **more: Any) -> dict[str, float] | None:
-        sums = done.get(Row(preset, scenario, *row, **more).key)
+        sums = done.get(Row(*game, *row, **more).key)
         return None if sums is None else figure(sums)
 
     idle, analyst = of("constant", "killchain", blue_kind=IDLE), of("analyst", "killchain")
     if idle is None or analyst is None:
         return
-    yield _check("goal rate of killchain against idle", idle["goal_rate"], ">=", 0.9)
-    yield _check("goal rate of killchain against analyst", analyst["goal_rate"], "<=", 0.4)
-    if preset == "hard":
-        yield _check("goal rate of killchain against analyst", analyst["goal_rate"], ">=", 0.02)
+    yield _check("idle: goals", idle["goal_rate"], ">=", 0.9)
+    rate = analyst["goal_rate"]
+    yield _check("analyst: goals", rate, "<=", 0.4)
+    if game[1] == "hard":
+        yield _check("analyst: goals", rate, ">=", 0.02)
     loss = -idle["blue"]
-    yield _check("loss of analyst / of idle", analyst["blue"] / idle["blue"], "<=", 0.5)
+    yield _check("analyst: loss", analyst["blue"] / idle["blue"], "<=", 0.5)
     for name, bound in (("random", 0.25), ("isolator", 0.0)):
         if (other := of(name, "killchain")) is not None:
-            gap = (analyst["blue"] - other["blue"]) / loss
-            yield _check(f"{name} loses more than analyst, of idle's loss", gap, ">=", bound)
+            yield _check(f"{name}: worse by", (analyst["blue"] - other["blue"]) / loss, ">=", bound)
     if (quiet := of("constant", "constant", blue_kind=IDLE, red_kind=int(R.Red.WAIT))) is not None:
-        yield _check("idle against idle: loss beside ownership", abs(quiet["other"]), "<=", 1e-6)
+        yield _check("quiet: loss", abs(quiet["other"]), "<=", 1e-6)
     if (blind := of("constant", "random", blue_kind=IDLE)) is not None:
-        yield _check("goal rate of random against idle", blind["goal_rate"], "<=", 0.2)
+        yield _check("random red: goals", blind["goal_rate"], "<=", 0.2)
     constants = [
-        (kind, first, found)
+        (f"{_name(B.ROWS, kind)}, {TURNS[first]}", found)
         for kind in B.ROWS
         for first in (False, True)
         if (found := of("constant", "killchain", blue_kind=int(kind), blue_first=first)) is not None
         and kind != B.Blue.WAIT
     ]
     if constants:
-        kind, first, best = max(constants, key=lambda one: one[2]["blue"])
+        name, best = max(constants, key=lambda one: one[1]["blue"])
         closed = (best["blue"] - idle["blue"]) / (analyst["blue"] - idle["blue"])
-        name = f"gap closed by the best constant ({_name(B.ROWS, kind)}, {TURNS[first]})"
-        yield _check(name, closed, "<=", 0.5)
+        yield _check("best constant: gap", closed, "<=", 0.5, name)
     attacks = [
-        (kind, found)
+        (_name(R.ROWS, kind), found)
         for kind in R.ROWS
         if (found := of("constant", "constant", blue_kind=IDLE, red_kind=int(kind))) is not None
+        and kind != R.Red.WAIT
     ]
-    if len(attacks) > 1:
-        kind, best = max(attacks, key=lambda one: one[1]["goal_rate"])
-        yield _check(
-            f"goal rate of the best constant red ({_name(R.ROWS, kind)})", best["goal_rate"], "<=", 0.2
-        )
+    if attacks:
+        name, best = max(attacks, key=lambda one: one[1]["goal_rate"])
+        yield _check("best constant red: goals", best["goal_rate"], "<=", 0.2, name)
 
 
-def _check(what: str, value: float, sign: str, bound: float) -> tuple[str, ...]:
+def _check(quantity: str, value: float, sign: str, bound: float, detail: str = "") -> Check:
     holds = value >= bound if sign == ">=" else value <= bound
-    return what, f"{value:.3f}", f"{'≥' if sign == '>=' else '≤'} {bound:g}", "yes" if holds else "no"
+    return Check(quantity, value, f"{'≥' if sign == '>=' else '≤'} {bound:g}", holds, detail)
+
+
+BOUNDS = (
+    "Goals: share of episodes in which red reached its goal. idle: goals ≥ 0.9. analyst: goals ≤ 0.4, "
+    "at hard ≥ 0.02; loss ≤ 0.5 of idle's. Losses in excess of analyst's, of idle's loss: random ≥ "
+    "0.25, isolator ≥ 0. quiet: idle against idle loses nothing beside ownership. Red at random: goals "
+    "≤ 0.2. The best constant defender closes at most 0.5 of the gap between idle and analyst; the best "
+    "constant attacker's goals ≤ 0.2. Bold: the bound fails. The best constant players are chosen on "
+    "the episodes that they are shown with."
+)
 
 
 def study(figures: Mapping[str, Any]) -> Study:
     done = figures["rows"]
-    sections, held, all_checks = [], 0, 0
-    for preset in PRESETS:
-        for scenario in SCENARIOS:
-            found = list(checks(done, preset, scenario))
-            held += sum(one[3] == "yes" for one in found)
-            all_checks += len(found)
-            if found:
-                sections.append(
-                    Section(f"{scenario}, {preset}", ("quantity", "value", "must be", "holds"), found)
-                )
+    games = dict.fromkeys(tuple(key.split(":")[0].split("/")) for key in done)
+    table, best, every = [], [], []
+    for game in games:
+        found = list(checks(done, *game))
+        every += found
+        cells = {one.quantity: f"{one.value:.3f}" for one in found}
+        cells |= {one.quantity: f"**{one.value:.3f}**" for one in found if not one.holds}
+        table.append((*reversed(game), *(cells.get(name, "") for name in QUANTITIES)))
+        best += [
+            (*reversed(game), one.quantity, one.detail, f"{one.value:.3f}") for one in found if one.detail
+        ]
     listed = [
         (
             key, f"{one['episodes']:.0f}", f"{one['blue']:.2f}", f"±{one['ci95']:.2f}",
@@ -315,15 +356,22 @@ def study(figures: Mapping[str, Any]) -> Study:
         for key, one in ((key, figure(sums)) for key, sums in done.items())
     ]  # fmt: skip
     header = ("game: blue - red", "episodes", "return of blue", "95%", "goal rate", "95%")
+    game = ("scenario", "preset", "size")
+    held = sum(one.holds for one in every)
+    least, most = (int(f(one["episodes"] for one in done.values())) for f in (min, max))
     return Study(
         title="soc: controls",
         figures=figures,
-        finding=f"{held} of {all_checks} checks hold.",
+        finding=f"{held} of {len(every)} checks hold, with {least} to {most} episodes of a row.",
         method=(
             "Players that anybody can think of, on the same networks and draws in every row of a game. What "
             "must hold is §7.6 of [the rules](../../docs/worlds/soc-rules.md#76-controls)."
         ),
-        sections=[*sections, Section("All rows", header, listed)],
+        sections=[
+            Section("Checks", (*game, *QUANTITIES), table, BOUNDS),
+            Section("The best constant players", (*game, "of", "player", "value"), best),
+            Section("All rows", header, listed),
+        ],
     )
 
 
@@ -334,28 +382,33 @@ def begun(folder: Path | None) -> dict[str, Any]:
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--episodes", type=int, default=1000, help="of each row")
-    arguments.add_argument("--rows", type=int, help="play the first rows only; 70 are the controls")
-    arguments.add_argument("--size", default="small", choices=T.SIZES)
+    arguments.add_argument("--episodes", type=int, default=500, help="of each row")
+    arguments.add_argument("--groups", nargs="+", default=GROUPS, choices=GROUPS, help="of rows")
+    arguments.add_argument("--sizes", nargs="+", default=T.SIZES, choices=T.SIZES)
     arguments.add_argument("--batch", type=int, default=256, help="episodes at a time")
     asked = arguments.parse_args()
     prepare(asked.out)
     report = origin(shlex.join(["python", "studies/soc_controls.py", *sys.argv[1:]]))
-    report |= {"size": asked.size, "rows": begun(asked.out)}
-    todo = [
-        (row, seed)
-        for row in list(rows())[: asked.rows]
-        for seed in range(int(report["rows"].get(row.key, {}).get("episodes", 0)), asked.episodes)
-    ]
-    player, started = Player(asked.size), time.perf_counter()
-    for begin in range(0, len(todo), asked.batch):
-        batch = todo[begin : begin + asked.batch]
-        filled = batch + [batch[0]] * (asked.batch - len(batch))  # one shape, so one program
-        found = player.play(lanes(filled, asked.size))
-        add(report["rows"], batch, found)
-        print(f"{time.perf_counter() - started:6.0f} s  {begin + len(batch)} of {len(todo)}", file=sys.stderr)
-        if asked.out:  # after each, so that an interrupted run leaves its figures
-            save(asked.out, study(report))
+    report |= {"rows": begun(asked.out)}
+    started = time.perf_counter()
+    for size, scripted in itertools.product(asked.sizes, (True, False)):
+        todo = [
+            (row, seed)
+            for row in rows([size], asked.groups)
+            if row.scripted == scripted
+            for seed in range(int(report["rows"].get(row.key, {}).get("episodes", 0)), asked.episodes)
+        ]
+        player = Player(size, scripted) if todo else None
+        for begin in range(0, len(todo), asked.batch):
+            batch = todo[begin : begin + asked.batch]
+            filled = batch + [batch[0]] * (asked.batch - len(batch))  # one shape, so one program
+            assert player is not None
+            found = player.play(lanes(filled))
+            add(report["rows"], batch, found)
+            spent = time.perf_counter() - started
+            print(f"{spent:6.0f} s  size {size}: {begin + len(batch)} of {len(todo)}", file=sys.stderr)
+            if asked.out:  # after each, so that an interrupted run leaves its figures
+                save(asked.out, study(report))
     show(study(report), asked.out)
 
 

@@ -10,17 +10,20 @@ from garrison.worlds.soc.tables import blue as B
 from garrison.worlds.soc.tables import red as R
 
 controls = script("studies/soc_controls.py")
-MADE_UP = dict.fromkeys(ORIGIN, "-") | {"size": "small"}
+MADE_UP = dict.fromkeys(ORIGIN, "-")
+GAME = ("small", "medium", "ransomware")
+OF_A_GAME = 8  # controls
 
 
 def test_rows_are_distinct_and_the_controls_come_first():
-    rows = list(controls.rows())
+    rows, games = list(controls.rows()), 5 * 7
     assert len({row.key for row in rows}) == len(rows)
-    per_game = 7 + 2 * (len(B.ROWS) - 1) + 2 * (len(R.ROWS) - 1)
-    assert len(rows) == 10 * per_game
-    assert {row.blue for row in rows[:70]} == set(controls.BLUES)
-    assert rows[0].key == "medium/ransomware: Wait (in turn) - killchain"
-    assert rows[-1].key == "hard/ot_stuxnet: Wait (in turn) - killchain without SpearPhishing"
+    attacks = len(R.ROWS) - 1
+    assert len(rows) == games * (OF_A_GAME + 2 * (len(B.ROWS) - 1) + attacks) + 10 * attacks
+    assert {row.blue for row in rows[: games * OF_A_GAME]} == set(controls.BLUES)
+    assert rows[0].key == "small/easy/ransomware: Wait (in turn) - killchain"
+    assert rows[-1].key == "small/hard/ot_stuxnet: Wait (in turn) - killchain without SpearPhishing"
+    assert {row.size for row in controls.rows(["50"], ["controls"])} == {"50"}
 
 
 def played(blue, goals, ownership=-1.0, episodes=4):
@@ -35,7 +38,9 @@ def played(blue, goals, ownership=-1.0, episodes=4):
 
 def figures(**blues):
     done = {}
-    for row in list(controls.rows())[:7]:
+    for row in (row for row in controls.rows(["small"], ["controls"]) if row.preset == "medium"):
+        if row.scenario != "ransomware":
+            continue
         if row.red == "killchain":
             name = "idle" if row.blue == "constant" else row.blue
             found = played(blues[name], 1.0 if name == "idle" else 0.0)
@@ -47,17 +52,13 @@ def figures(**blues):
 
 def test_checks_say_what_holds():
     good = figures(idle=-100.0, analyst=-10.0, random=-60.0, reimager=-30.0, isolator=-50.0)
-    checks = list(controls.checks(good["rows"], "medium", "ransomware"))
+    checks = list(controls.checks(good["rows"], *GAME))
     assert len(checks) == 7
-    assert {check[3] for check in checks} == {"yes"}
-    assert list(controls.checks(good["rows"], "hard", "ransomware")) == []
+    assert all(check.holds for check in checks)
+    assert list(controls.checks(good["rows"], "small", "hard", "ransomware")) == []
     bad = figures(idle=-100.0, analyst=-60.0, random=-70.0, reimager=-30.0, isolator=-50.0)
-    failed = [one[0] for one in controls.checks(bad["rows"], "medium", "ransomware") if one[3] == "no"]
-    assert failed == [
-        "loss of analyst / of idle",
-        "random loses more than analyst, of idle's loss",
-        "isolator loses more than analyst, of idle's loss",
-    ]
+    failed = [one.quantity for one in controls.checks(bad["rows"], *GAME) if not one.holds]
+    assert failed == ["analyst: loss", "random: worse by", "isolator: worse by"]
 
 
 def test_intervals_of_rates_are_wilsons():
@@ -75,8 +76,10 @@ def test_an_interrupted_study_goes_on(tmp_path):
     study = controls.study(report)
     save(tmp_path, study)
     assert controls.begun(tmp_path) == report["rows"]
-    assert study.finding == "7 of 7 checks hold."
-    assert "## ransomware, medium" in list(page(study))
+    assert study.finding == "7 of 7 checks hold, with 4 to 4 episodes of a row."
+    table = study.sections[0].rows
+    assert [row[:3] for row in table] == [("ransomware", "medium", "small")]
+    assert "## Checks" in list(page(study))
 
 
 def test_constant_players_take_targets_in_turn_or_the_first():

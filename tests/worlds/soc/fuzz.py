@@ -1,4 +1,4 @@
-"""Episodes of scripts, random and adversarial players in the kernel, which the reference interpreter plays after.
+"""Episodes of scripts, random and adversarial players, played by the kernel and then by the reference.
 
 The kernel plays many episodes in one program, one event row per step, and keeps draws, choices, masks and
 states. :func:`differences` plays the same in the interpreter and compares every field after every row.
@@ -25,7 +25,7 @@ from garrison.worlds.soc.agents.killchain import Killchain
 from garrison.worlds.soc.clock import Game
 from garrison.worlds.soc.draws import sample
 from garrison.worlds.soc.legal import action_counts, action_table, legal
-from garrison.worlds.soc.options import Static, default_options
+from garrison.worlds.soc.options import Static
 from garrison.worlds.soc.step import step_with
 from garrison.worlds.soc.tables import hosts as T
 from garrison.worlds.soc.tables.scenarios import Scenario
@@ -78,17 +78,17 @@ class Episode:
 
 
 @functools.cache
-def program(static: Static, rows: int) -> Any:
-    """Plays ``rows`` rows of all lanes."""
+def program(static: Static, rows: int, scripts: bool) -> Any:
+    """Plays ``rows`` rows of all lanes. Without ``scripts`` it compiles in half the time."""
     table, agents = action_table(static), np.arange(static.num_agents)
-    scripts = Analyst(static), Killchain(static)
+    analyst, killchain = Analyst(static), Killchain(static)
     widths = [max(action_counts(static)[:3]), action_counts(static)[3]]
 
     def script(game: Game, state: Any, mask: Any, memory: Any, key: Any) -> tuple[Any, Any]:
-        blue, memory_blue = scripts[0].act(
+        blue, memory_blue = analyst.act(
             key, observe_blue.vectors(game, state, "counters"), mask[:3, : widths[0]], memory[0]
         )
-        red, memory_red = scripts[1].act(key, observe_red.vectors(game, state), mask[3:], memory[1])
+        red, memory_red = killchain.act(key, observe_red.vectors(game, state), mask[3:], memory[1])
         return jnp.concatenate([blue, red]), (memory_blue, memory_red)
 
     def one(lane: Lane, carry: Any, key: Any) -> tuple[Any, Played]:
@@ -96,7 +96,9 @@ def program(static: Static, rows: int) -> Any:
         keys = jax.random.split(key, 5)
         game = Game(static, lane.options, lane.topology)
         mask = legal(game, state)
-        scripted, memory = script(game, state, mask, memory, keys[0])
+        scripted = jnp.zeros(len(agents), jnp.int32)
+        if scripts:
+            scripted, memory = script(game, state, mask, memory, keys[0])
         u = jax.random.uniform(keys[1], mask.shape)
         tried = counts[agents[:, None], table.kind]
         anything = jax.random.randint(keys[2], (len(agents),), -2, mask.shape[1] + 2)
@@ -157,9 +159,7 @@ def begin(static: Static, episodes: list[Episode], extreme: float) -> tuple[Lane
         )
     pairs = [episode.pair for episode in episodes]
     stacked = lambda trees: jax.tree.map(lambda *x: jnp.stack(x), *trees)  # noqa: E731
-    styles = [
-        [STYLES.index(e.blue)] * T.NUM_BLUE + [STYLES.index(e.red)] * static.reds for e in episodes
-    ]
+    styles = [[STYLES.index(e.blue)] * T.NUM_BLUE + [STYLES.index(e.red)] * static.reds for e in episodes]
     lane = Lane(
         stacked([jax.tree.map(jnp.asarray, pair.options) for pair in pairs]),
         stacked([pair.topology for pair in pairs]),
@@ -178,7 +178,7 @@ def recorded(
 ) -> Iterator[tuple[Lane, Played]]:
     """Play at most ``rows`` rows of all episodes; yields what happened, chunk by chunk, until all ended."""
     lane, carry = begin(static, episodes, extreme)
-    run = program(static, chunk)
+    run = program(static, chunk, any("script" in (one.blue, one.red) for one in episodes))
     for number in range(rows // chunk):
         keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), number), len(episodes))
         carry, played = run(lane, carry, keys)
@@ -290,3 +290,52 @@ def _arrays(played: Played, again: Played) -> Iterator[tuple[str, np.ndarray, np
     for name in SUMS:
         yield name, np.asarray(getattr(played.sums, name)), np.asarray(getattr(again.sums, name))
     yield "reward", played.rewards, again.rewards
+
+
+# ---------------------------------------------------------------- many
+
+PLAYERS = (
+    ("script", "script"),
+    ("curious", "curious"),
+    ("random", "script"),
+    ("script", "curious"),
+    ("illegal", "random"),
+    ("curious", "script"),
+    ("random", "curious"),
+    ("script", "illegal"),
+)
+#: size, attackers, episodes of each scenario and preset
+PLAN = (("small", 1, 8), ("small", 2, 4), ("50", 1, 8), ("100", 1, 6))
+HORIZONS = (300_000, 600_000, 900_000)
+
+
+def plan(size: str, reds: int, count: int) -> list[Episode]:
+    """Episodes of every scenario and preset with ``count`` pairs of players, half of them advanced."""
+    presets = ("easy", "medium", "hard") if size == "small" else ("medium", "hard")
+    made = []
+    for number in range(count):
+        for preset in presets:
+            for scenario in Scenario:
+                seed = 1 + len(made) + 1_000 * reds
+                blue, red = PLAYERS[(number + len(made)) % len(PLAYERS)]
+                made.append(
+                    Episode(
+                        seed, scenario, preset, blue, red, number % 2 == 0, HORIZONS[seed % len(HORIZONS)]
+                    )
+                )
+    return made
+
+
+def compared(static: Static, episodes: list[Episode], rows: int = 4096) -> Iterator[tuple[Episode, int, str]]:
+    """Play episodes to their ends on both sides: each with its number of rows and its first difference."""
+    count, wrong = dict.fromkeys(range(len(episodes)), 0), dict.fromkeys(range(len(episodes)), "")
+    for _, played in recorded(static, episodes, rows):
+        for number, episode in enumerate(episodes):
+            mine = jax.tree.map(lambda x, i=number: x[i], played)
+            for row, found in () if wrong[number] else differences(static, episode, mine):
+                count[number] += 1
+                if found:
+                    wrong[number] = f"row {row} of a chunk, {episode.pair.world.time} ms: " + "; ".join(found)
+                    break
+    for number, episode in enumerate(episodes):
+        yield episode, count[number], wrong[number]

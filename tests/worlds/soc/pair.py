@@ -43,9 +43,7 @@ def f32(value):
 class Pair:
     """The kernel and the interpreter in the same episode."""
 
-    def __init__(
-        self, seed, scenario, preset="medium", size="small", reds=1, advanced=False, horizon=None
-    ):
+    def __init__(self, seed, scenario, preset="medium", size="small", reds=1, advanced=False, horizon=None):
         self.rng = random.Random(f"{seed} {scenario}")
         self.static = Static(size=size, events=1, reds=reds)
         make, start, self._legal, self._step = programs(self.static)

@@ -213,6 +213,30 @@ def test_the_kill_chain_prefers_the_exploit_of_a_believed_weakness():
     assert chosen(sim, stealth)[0] == [f"IPFragmentation {named(host)}"]
 
 
+def test_the_kill_chain_does_not_try_a_patched_weakness_again():
+    sim = Sim()
+    host = foothold(sim)
+    sim.fix(host_os={host: T.Os.UBUNTU})
+    sim.set(red_scan={(0, host): T.bits(Port.SSH) | T.bits(Weakness.V4L2) << T.NUM_PORTS})
+    labels, memory = chosen(sim, KILLCHAIN)
+    assert labels == [f"V4L2 {named(host)}"]
+    sim.set(last_kind={RED: Red.V4L2}, last_outcome={RED: Outcome.FAILED})
+    assert chosen(sim, KILLCHAIN, memory)[0] == [f"PrivilegeEscalate {named(host)}"]
+
+
+def test_the_kill_chain_hurries_when_time_runs_out():
+    """After a success it lies low now and then, but not in the last third of the horizon."""
+    sim = Sim()
+    host = foothold(sim)
+    own(sim, host, Privilege.ROOT)
+    sim.set(last_kind={RED: Red.PRIVILEGE_ESCALATE}, last_outcome={RED: Outcome.SUCCESS})
+    horizon = int(sim.options.horizon)
+    for time, expected in ((horizon // 2, {"LieLow", "DumpLSASS"}), (horizon * 3 // 4, {"DumpLSASS"})):
+        sim.set(time=time, batch_next=time + 5_000)
+        labels = [chosen(sim, KILLCHAIN, key=jax.random.key(n))[0][0] for n in range(20)]
+        assert {label.split()[0] for label in labels} == expected
+
+
 def test_a_slip_takes_the_next_rule():
     sim = Sim()
     own(sim, foothold(sim), Privilege.ROOT)

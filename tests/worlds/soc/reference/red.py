@@ -345,6 +345,8 @@ def _effect(
     if kind in (Red.DISCOVER_NETWORK_SERVICES, Red.NETWORK_SCAN, Red.DISCOVER_REMOTE_SYSTEMS):
         return _discover(world, r, kind, h, doing, draws)
     if kind == Red.SHARE_INTELLIGENCE:
+        if not source_usable(world, r, doing["source"]):
+            return Outcome.GONE  # the other attacker took the host, say, or crashed it
         share(world, r)
         return Outcome.SUCCESS
     if kind == Red.IP_FRAGMENTATION:

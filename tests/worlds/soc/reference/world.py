@@ -6,7 +6,7 @@ during an episode is the dictionary ``net`` (:mod:`reference.generator`).
 
 from __future__ import annotations
 
-import copy
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,7 +56,27 @@ class World:
 
     def copy(self) -> World:
         """A copy that shares only the network and the options."""
-        return copy.deepcopy(self, {id(self.net): self.net, id(self.options): self.options})
+        shared = {"net": self.net, "options": self.options}
+        return World(
+            **{f.name: shared.get(f.name, _copied(getattr(self, f.name))) for f in dataclasses.fields(self)}
+        )
+
+
+def _copied(value: Any) -> Any:
+    """A copy of nested lists, dictionaries and sets; some times as fast as ``copy.deepcopy``."""
+    match value:
+        case list():
+            return (
+                [_copied(one) for one in value] if value and isinstance(value[0], (list, dict)) else value[:]
+            )
+        case dict():
+            return {
+                key: _copied(one) if isinstance(one, (list, dict, set)) else one for key, one in value.items()
+            }
+        case set():
+            return set(value)
+        case _:
+            return value
 
 
 # ---------------------------------------------------------------- questions about hosts

@@ -5,7 +5,8 @@ prefer the least distance, and leave zones that are farther away than red's best
 is swept twice, then again after 600 s. A host that was gone, blocked or a trap is left alone for 300 s; one
 that refused a ticket gets no other before red has a new credential. A rotation is seen where a ticket of the
 zone's admin scope was refused. Where a credential lapsed, hosts of administrators are dumped again, without
-one all. They come first in any case.
+one all. They come first in any case. V4L2 that failed on a host is not tried there again. In the last third
+of the horizon red does not lie low after a success.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ LIE_LOW_CHANCE = {"killchain": 0.3, "loud": 0.0, "stealth": 0.7}  #: after a suc
 SWEEPS, SWEEP_AGAIN_S = 2, 600.0
 C2_AGE_S = 300.0
 SHUN_S = 300.0
+HURRY = 1 / 3  #: share of the horizon; with less left red does not lie low after a success
 _FARTHER = 20.0  #: added to the rank where a zone is farther away than red's best session
 _VAIN = (Outcome.GONE, Outcome.BLOCKED, Outcome.CAUGHT)
 _IDLE = (K.NONE, K.WAIT, K.LIE_LOW)
@@ -70,6 +72,7 @@ class Memory(Struct):
     swept: Float32[Array, "*red zone"]  # seconds
     shunned: Float32[Array, "*red host"]  # seconds until which a host is left alone
     refused: Bool[Array, "*red host"]  # it let no ticket in
+    patched: Bool[Array, "*red host"]  # V4L2 failed there
 
 
 class Killchain(Struct):
@@ -97,6 +100,7 @@ class Killchain(Struct):
             swept=jnp.zeros((num_agents, zones), jnp.float32),
             shunned=jnp.zeros((num_agents, hosts), jnp.float32),
             refused=jnp.zeros((num_agents, hosts), bool),
+            patched=jnp.zeros((num_agents, hosts), bool),
         )
 
     def act(self, key: PRNGKeyArray, obs: Obs, mask: Mask, memory: Memory) -> tuple[Actions, Memory]:
@@ -114,7 +118,9 @@ class Killchain(Struct):
         asked = self._rules(sees, known, listed).of(actions, listed)
         asked = asked.at[0].set(ranks.NEVER)  # continue
         chosen = ranks.lowest(rank_key, asked, self.slip, default=1)
-        rests = sees.succeeded & (jax.random.uniform(rest_key) < LIE_LOW_CHANCE[self.style])
+        rests = (
+            sees.succeeded & (sees.left > HURRY) & (jax.random.uniform(rest_key) < LIE_LOW_CHANCE[self.style])
+        )
         low = int(np.flatnonzero(actions.kind == K.LIE_LOW)[0])
         chosen = jnp.where(rests & listed[low], low, chosen).astype(jnp.int32)
         known = known.replace(
@@ -149,6 +155,7 @@ class Killchain(Struct):
             swept=jnp.where(swept, now, memory.swept),
             shunned=jnp.where(here & vain, now + SHUN_S, memory.shunned),
             refused=(memory.refused | here & refused) & ~new,
+            patched=(memory.patched | here & (kind == K.V4L2) & (sees.outcome == Outcome.FAILED)) & sees.own,
         )
 
     def _rules(self, sees: Sight, memory: Memory, mask: Bool[Array, "action"]) -> Ranks:
@@ -164,8 +171,9 @@ class Killchain(Struct):
         open_to = memory.shunned <= memory.seconds
         found.add(K.PASS_THE_TICKET, 4 + sees.far, open_to & ~memory.refused)
         found.add(K.PASS_THE_HASH, 5 + sees.far, open_to)
-        for kind, rank in ((K.JUICY_POTATO, 6.0), (K.V4L2, 6.1), (K.PRIVILEGE_ESCALATE, 6.2)):
-            found.add(kind, rank)
+        found.add(K.JUICY_POTATO, 6)
+        found.add(K.V4L2, 6.1, ~memory.patched)
+        found.add(K.PRIVILEGE_ESCALATE, 6.2)
         self._exploits(found, sees, open_to)
         if self.style == "loud":
             found.add(K.NETWORK_SCAN, 8 + sees.zone_far, self._unswept(memory), at=Target.ZONE)
@@ -209,6 +217,7 @@ class Sight:
         )
         self._block = block
         general = lambda label: obs[labels.index(label)]  # noqa: E731
+        self.left = general(blocks.TIME_LABELS[0])
         self.passed = jnp.expm1(general(blocks.TIME_LABELS[1])) * (blocks.UNIT_MS / 1000)
         first = labels.index("last outcome: none")
         self.outcome = jnp.argmax(obs[first : first + len(Outcome)])

@@ -1,0 +1,82 @@
+"""Which wrong rules of ``soc`` the reference notices, and by what: ``python studies/soc_mutations.py``.
+
+Each of the wrong rules in tests/worlds/soc/wrong_rules.py is put into the kernel, which then plays recorded
+episodes again until one differs from the reference interpreter. ``--out results/soc_mutations`` writes the
+study's folder.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+sys.path += [str(Path(__file__).parents[1] / "tests" / folder) for folder in ("", "worlds/soc")]
+
+from noticed import agree, episodes, search
+from quick_xla import compile_quickly
+from wrong_rules import RULES
+
+from garrison.studies.study import Section, Study, origin, parser, prepare, save, show
+
+HEADER = ("§", "rule", "instead", "episode", "seconds", "field", "kernel", "reference")
+
+
+def study(figures: Mapping[str, Any]) -> Study:
+    rows = figures["rules"]
+    noticed = [row for row in rows if "field" in row]
+    silent = [row for row in rows if "field" not in row]
+    cells = [
+        (row["source"], row["rule"], row["instead"], row["episode"], f"{row['milliseconds'] / 1000:.1f}")
+        + tuple(f"`{row[key]}`" for key in ("field", "kernel", "reference"))
+        for row in noticed
+    ]
+    sections = [Section("Rules that were noticed", HEADER, cells)]
+    if silent:
+        header, keys = ("§", "rule", "instead"), ("source", "rule", "instead")
+        sections.append(Section("Not noticed", header, [[row[key] for key in keys] for row in silent]))
+    return Study(
+        title="soc: the comparison with the reference can fail",
+        figures=figures,
+        finding=(
+            f"{len(rows)} rules of the kernel were made wrong one at a time; the comparison noticed "
+            f"{len(noticed)}. With the right rules the kernel and the reference agree in all "
+            f"{figures['events']:,} event rows of the {figures['episodes']} episodes."
+        ),
+        method=(
+            "Episodes of random players and of players that take the kind of action they took least, two "
+            "attackers, all scenarios and presets, were played by the kernel and by an interpreter in plain "
+            "Python, which was written from the rules. They were then played again by a kernel with a wrong "
+            "rule; the table has the first difference in a field of the state, in what is legal or in a "
+            "reward. figures.json has the change of the code. Sections refer to "
+            "[docs/worlds/soc-rules.md](../../docs/worlds/soc-rules.md)."
+        ),
+        sections=sections,
+    )
+
+
+def main() -> None:
+    out = parser(__doc__).parse_args().out
+    prepare(out)
+    compile_quickly()
+    started = time.perf_counter()
+    figures: dict[str, Any] = origin(f"python studies/soc_mutations.py{f' --out {out}' if out else ''}")
+    figures |= {"episodes": len(episodes()), "events": agree(), "rules": []}
+    for wrong in RULES:
+        found = search(wrong)
+        row = {"source": wrong.source, "rule": wrong.rule, "instead": wrong.instead}
+        figures["rules"].append(row | {"change": wrong.change.text} | (asdict(found) if found else {}))
+        what = found.field if found else "NOT NOTICED"
+        print(f"{time.perf_counter() - started:6.0f} s  {wrong.instead}: {what}", file=sys.stderr, flush=True)
+        if out:  # after each, so that an interrupted run leaves its figures
+            save(out, study(figures))
+    show(study(figures), out)
+    if silent := [row["instead"] for row in figures["rules"] if "field" not in row]:
+        raise SystemExit("not noticed: " + "; ".join(silent))
+
+
+if __name__ == "__main__":
+    main()

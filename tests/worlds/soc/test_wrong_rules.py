@@ -1,0 +1,50 @@
+"""The comparison with the reference can fail: it notices each of the wrong rules.
+
+``python studies/soc_mutations.py`` writes the table of what it finds first.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import noticed
+import pytest
+from wrong_rules import RULES
+
+TABLE = Path(__file__).parents[3] / "results" / "soc_mutations" / "figures.json"
+NAMES = [f"{wrong.rule}: {wrong.instead}" for wrong in RULES]
+
+
+@pytest.fixture(scope="module")
+def table():
+    return json.loads(TABLE.read_text())
+
+
+def test_there_are_enough_wrong_rules_each_with_a_name_of_its_own():
+    assert len(set(NAMES)) == len(NAMES) >= 60
+
+
+@pytest.mark.parametrize("wrong", RULES, ids=NAMES)
+def test_what_is_replaced_still_stands(wrong):
+    """Whoever rewrites a rule of the kernel adapts the wrong variant of it."""
+    target, attribute, value = wrong.change.patch()
+    assert getattr(target, attribute) is not value
+
+
+def test_the_table_is_that_of_these_rules(table):
+    assert [f"{row['rule']}: {row['instead']}" for row in table["rules"]] == NAMES
+    assert all("field" in row for row in table["rules"])
+
+
+@pytest.mark.slow
+def test_the_tapes_are_those_of_the_reference(table):
+    assert noticed.agree() == table["events"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", RULES, ids=NAMES)
+def test_a_wrong_rule_is_noticed(wrong, table):
+    found = noticed.search(wrong)
+    assert found is not None, f"nothing differs with {wrong.change.text}"
+    row = table["rules"][RULES.index(wrong)]
+    assert asdict(found) == {key: row[key] for key in asdict(found)}
