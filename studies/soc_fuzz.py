@@ -47,11 +47,12 @@ def study(figures: Mapping[str, Any]) -> Study:
             f"{seconds / 3600:.1f} simulated hours)."
         ),
         method=(
-            "Each episode is played by the kernel and, with the same draws and choices, by an interpreter in "
-            "plain Python that was written from [the rules](../../docs/worlds/soc-rules.md). After every "
-            "event row all fields of the state, the legal actions of all agents, what the row added up and both "
-            "rewards are compared. Horizons are 5, 10 or 15 minutes; half of the episodes start in the midst "
-            "of an attack. A tenth of the draws are the least or the greatest that there are."
+            "Each episode is played by the kernel and, with the same draws and choices, by an interpreter "
+            "in plain Python that was written from [the rules](../../docs/worlds/soc-rules.md). After "
+            "every event row all fields of the state, the legal actions of all agents, what the row added "
+            "up and both rewards are compared. Horizons are 5, 10 or 15 minutes; half of the episodes "
+            "start in the midst of an attack. A tenth of the draws are the least or the greatest that "
+            "there are."
         ),
         sections=sections,
     )

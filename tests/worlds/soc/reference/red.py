@@ -500,6 +500,7 @@ def share(world: World, r: int) -> None:
         for scope, (epoch, expiry) in info["tokens"].items():
             if scope not in other["tokens"] or other["tokens"][scope][1] < expiry:
                 other["tokens"][scope] = (epoch, expiry)
+        other["honey"] |= info["honey"]
 
 
 def fall_back(world: World, r: int) -> None:
