@@ -251,19 +251,23 @@ def _sums(out: dict[str, Any], sums: Any, rewards: np.ndarray) -> Iterator[str]:
 # ---------------------------------------------------------------- again
 
 
-def replay(static: Static, lane: Lane, start: Any, played: Played) -> Played:
-    """The recorded rows of all lanes once more, by the kernel as it is now."""
+def replay(static: Static, lane: Lane, start: Any, played: Played, masks: bool = True) -> Played:
+    """The recorded rows of all lanes once more, by the kernel as it is now; without ``masks`` those of then.
+
+    Lanes follow one another, as that compiles sooner than many at a time.
+    """
 
     def one(lane: Lane, state: Any, row: Played) -> tuple[Any, Played]:
         game = Game(static, lane.options, lane.topology)
-        mask = legal(game, state)
+        mask = legal(game, state) if masks else row.mask
         after, sums, _ = step_with(game, row.draws, state, row.actions)
-        return after, row._replace(mask=mask, state=after, sums=sums, rewards=_account(game, sums)[1])
+        return after, row._replace(mask=mask, state=after, sums=sums)
 
-    def run(lane: Lane, state: Any, rows: Played) -> Played:
+    def run(given: tuple[Lane, Any, Played]) -> Played:
+        lane, state, rows = given
         return jax.lax.scan(functools.partial(one, lane), state, rows)[1]
 
-    return jax.device_get(jax.jit(jax.vmap(run))(lane, start, played))
+    return jax.device_get(jax.jit(lambda *given: jax.lax.map(run, given))(lane, start, played))
 
 
 def first_difference(played: Played, again: Played) -> tuple[int, int, str, Any, Any] | None:
@@ -289,7 +293,6 @@ def _arrays(played: Played, again: Played) -> Iterator[tuple[str, np.ndarray, np
         yield name, np.asarray(getattr(played.state, name)), np.asarray(getattr(again.state, name))
     for name in SUMS:
         yield name, np.asarray(getattr(played.sums, name)), np.asarray(getattr(again.sums, name))
-    yield "reward", played.rewards, again.rewards
 
 
 # ---------------------------------------------------------------- many

@@ -75,7 +75,7 @@ def search(wrong: Wrong) -> Found | None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         assert wrong.change.patch is not None
         monkeypatch.setattr(*wrong.change.patch())
-        again = fuzz.replay(STATIC, recorded.lane, recorded.start, recorded.played)
+        again = fuzz.replay(STATIC, recorded.lane, recorded.start, recorded.played, wrong.masks)
     found = fuzz.first_difference(recorded.played, again)
     if found is None:
         return None

@@ -42,7 +42,7 @@ def play(seed, messages=0):
 
 
 def test_the_world_keeps_the_contract():
-    check_world(SHORT, jax.random.key(0), steps=200, num_envs=NUM_ENVS, eager=False)
+    check_world(SHORT, jax.random.key(0), steps=32, num_envs=NUM_ENVS, eager=False)  # episodes have about 12
 
 
 @pytest.mark.slow

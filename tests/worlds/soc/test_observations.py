@@ -2,6 +2,7 @@
 
 import functools
 
+import fuzz
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +17,7 @@ from garrison.worlds.soc.tables import tokens as K
 from garrison.worlds.soc.tables.blue import Blue, Verdict
 from garrison.worlds.soc.tables.hosts import Role, Status, Zone
 from garrison.worlds.soc.tables.red import Red
+from garrison.worlds.soc.tables.scenarios import Scenario
 
 OWN = observe_blue.own_slots(SMALL)
 #: times of what is pending: whether an agent decides depends on them, and that is all
@@ -130,9 +132,12 @@ def hidden(state, rng):
         top = 2 if old.dtype == bool else 8 if name in ("host_priv", "host_owner") else 120
         other = rng.integers(0, top, old.shape).astype(old.dtype)
         if name in view.OWN:
-            other[: view.OWN[name]] = old[: view.OWN[name]]
+            mine, others = (
+                (..., part) for part in (slice(None, view.OWN[name]), slice(view.OWN[name], None))
+            )
+            other[mine] = old[mine]
             if name == "agent_done":
-                other[view.OWN[name] :] = old[view.OWN[name] :]
+                other[others] = old[others]
         new[name] = jnp.asarray(other)
     return state.replace(**new)
 
@@ -151,6 +156,53 @@ def test_what_is_hidden_changes_nothing_that_blue_sees_or_may_do():
             sim.state = before
             states += 1
     assert states > 20
+
+
+@pytest.mark.slow
+def test_what_is_hidden_changes_nothing_in_ten_thousand_states():
+    """§6.6, in states of episodes in which much happens."""
+    static, rows, rng = Static(events=1), 256, np.random.default_rng(0)
+    episodes = [
+        fuzz.Episode(seed, scenario, "hard", "curious", "curious", seed % 2 == 0)
+        for seed in range(8)
+        for scenario in Scenario
+    ]
+    ((lane, played),) = fuzz.recorded(static, episodes, rows, rows)
+    look = jax.jit(jax.vmap(jax.vmap(programs(), (None, None, 0)), (0, 0, 0)))
+    blue, _, mask, true = look(lane.options, lane.topology, played.state)
+    other, _, other_mask, other_true = look(lane.options, lane.topology, hidden(played.state, rng))
+    np.testing.assert_array_equal(blue, other)
+    np.testing.assert_array_equal(mask[:, :, :3], other_mask[:, :, :3])
+    assert (np.asarray(true) != np.asarray(other_true)).any(-1).all()
+    assert mask.shape[0] * mask.shape[1] > 10_000
+
+
+def reaching(function, state):
+    """Fields of the state that the result of a function can depend on, by its traced program."""
+    leaves, tree = jax.tree.flatten(state)
+    traced = jax.make_jaxpr(lambda *given: function(jax.tree.unflatten(tree, given)))(*leaves).jaxpr
+    needed = {id(var) for var in traced.outvars}
+    for equation in reversed(traced.eqns):
+        if needed & {id(var) for var in equation.outvars}:
+            needed |= {id(var) for var in equation.invars}
+    paths = [path[0].name for path, _ in jax.tree_util.tree_leaves_with_path(state)]
+    return {name for name, var in zip(paths, traced.invars, strict=True) if id(var) in needed}
+
+
+def test_no_hidden_field_reaches_what_blue_sees_or_may_do():
+    """§6.6, by the traced program. Times of what is pending tell only who decides."""
+    sim = Sim()
+    game = Game(SMALL, sim.options, sim.topology)
+    known = set(view.KNOWN) | set(view.OWN)
+    seen = reaching(lambda state: observe_blue.vectors(game, state, "wide"), sim.state)
+    assert {"view_fast", "host_edr", "last_outcome"} <= seen <= known
+    assert "host_priv" in reaching(lambda state: truth.vector(game, state), sim.state)
+
+    def allowed(state):
+        seen = view.blue_view(state)
+        return legal.blue_places(game, seen), legal.payable_blue(seen)
+
+    assert {"host_status", "energy"} <= reaching(allowed, sim.state) <= known
 
 
 def test_a_compromise_whose_tokens_are_lost_is_not_seen():

@@ -31,9 +31,12 @@ def test_what_is_replaced_still_stands(wrong):
     assert getattr(target, attribute) is not value
 
 
-def test_the_table_is_that_of_these_rules(table):
-    assert [f"{row['rule']}: {row['instead']}" for row in table["rules"]] == NAMES
-    assert all("field" in row for row in table["rules"])
+def test_the_table_is_of_these_rules(table):
+    rules = {f"{wrong.rule}: {wrong.instead}": wrong.change.text for wrong in RULES}
+    assert len(table["rules"]) >= 40
+    for row in table["rules"]:
+        assert rules[f"{row['rule']}: {row['instead']}"] == row["change"]
+        assert "field" in row
 
 
 @pytest.mark.slow
@@ -46,5 +49,5 @@ def test_the_tapes_are_those_of_the_reference(table):
 def test_a_wrong_rule_is_noticed(wrong, table):
     found = noticed.search(wrong)
     assert found is not None, f"nothing differs with {wrong.change.text}"
-    row = table["rules"][RULES.index(wrong)]
-    assert asdict(found) == {key: row[key] for key in asdict(found)}
+    rows = [row for row in table["rules"] if row["change"] == wrong.change.text]
+    assert all(row.items() >= asdict(found).items() for row in rows)

@@ -41,6 +41,7 @@ class Wrong:
     rule: str
     instead: str
     change: Change
+    masks: bool = False  # it shows in what is legal
 
 
 def entry(module: ModuleType, table: str, index: Any, value: Any) -> Change:
@@ -161,12 +162,14 @@ REACH = (
                 "state.zone_level.astype(jnp.int32)",
             ),
         ),
+        masks=True,
     ),
     Wrong(
         "§4.2",
         "a mail may go to the lowest unknown workstation of corporate",
         "only known hosts get mail",
         edit(legal.red_places, ("known | unseen", "known")),
+        masks=True,
     ),
     Wrong(
         "§3.4",
