@@ -225,7 +225,7 @@ def test_the_kill_chain_does_not_try_a_patched_weakness_again():
 
 
 def test_the_kill_chain_hurries_when_time_runs_out():
-    """After a success it lies low now and then, but not in the last third of the horizon."""
+    """After a success it lies low now and then, but not in the last twenty minutes."""
     sim = Sim()
     host = foothold(sim)
     own(sim, host, Privilege.ROOT)
