@@ -2,7 +2,7 @@
 
 Each of the wrong rules in tests/worlds/soc/wrong_rules.py is put into the kernel, which then plays recorded
 episodes again until one differs from the reference interpreter. ``--out results/soc_mutations`` writes the
-study's folder.
+study's folder; the same command goes on where an interrupted one stopped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from noticed import agree, episodes, search
 from quick_xla import compile_quickly
 from wrong_rules import RULES
 
-from garrison.studies.study import Section, Study, origin, parser, prepare, save, show
+from garrison.studies.study import FIGURES, Section, Study, origin, parser, prepare, read_figures, save, show
 
 HEADER = ("§", "rule", "instead", "episode", "seconds", "field", "kernel", "reference")
 
@@ -50,8 +50,8 @@ def study(figures: Mapping[str, Any]) -> Study:
             "Episodes of random players and of players that take the kind of action they took least, two "
             "attackers, all scenarios and presets, were played by the kernel and by an interpreter in plain "
             "Python, which was written from the rules. They were then played again by a kernel with a wrong "
-            "rule; the table has the first difference in a field of the state, in what is legal or in a "
-            "reward. figures.json has the change of the code. Sections refer to "
+            "rule; the table has the first difference in a field of the state, in what a row added up or, "
+            "for two rules, in what is legal. figures.json has the change of the code. Sections refer to "
             "[docs/worlds/soc-rules.md](../../docs/worlds/soc-rules.md)."
         ),
         sections=sections,
@@ -65,10 +65,15 @@ def main() -> None:
     started = time.perf_counter()
     figures: dict[str, Any] = origin(f"python studies/soc_mutations.py{f' --out {out}' if out else ''}")
     figures |= {"episodes": len(episodes()), "events": agree(), "rules": []}
+    earlier = read_figures(out)["rules"] if out and (out / FIGURES).exists() else []
     for wrong in RULES:
-        found = search(wrong)
         row = {"source": wrong.source, "rule": wrong.rule, "instead": wrong.instead}
-        figures["rules"].append(row | {"change": wrong.change.text} | (asdict(found) if found else {}))
+        row |= {"change": wrong.change.text}
+        if known := [one for one in earlier if row.items() <= one.items()]:
+            figures["rules"] += known
+            continue
+        found = search(wrong)
+        figures["rules"].append(row | (asdict(found) if found else {}))
         what = found.field if found else "NOT NOTICED"
         print(f"{time.perf_counter() - started:6.0f} s  {wrong.instead}: {what}", file=sys.stderr, flush=True)
         if out:  # after each, so that an interrupted run leaves its figures

@@ -118,9 +118,8 @@ class Killchain(Struct):
         asked = self._rules(sees, known, listed).of(actions, listed)
         asked = asked.at[0].set(ranks.NEVER)  # continue
         chosen = ranks.lowest(rank_key, asked, self.slip, default=1)
-        rests = (
-            sees.succeeded & (sees.left > HURRY) & (jax.random.uniform(rest_key) < LIE_LOW_CHANCE[self.style])
-        )
+        chance = LIE_LOW_CHANCE[self.style]
+        rests = sees.succeeded & (jax.random.uniform(rest_key) < chance) & ~sees.hurries(known.seconds)
         low = int(np.flatnonzero(actions.kind == K.LIE_LOW)[0])
         chosen = jnp.where(rests & listed[low], low, chosen).astype(jnp.int32)
         known = known.replace(
