@@ -288,29 +288,20 @@ def test_sigkill_changes_nothing(tmp_path):
     assert digests(tmp_path / "killed") == digests(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("start", [launch.Local, pytest.param("ray", marks=pytest.mark.slow)])
-def test_trainings_apart_change_nothing(tmp_path, start):
+def test_trainings_apart_change_nothing(tmp_path):
     """Processes that train side by side give the files of one process; one that fails is trained again."""
     config = dataclasses.replace(KUHN, rounds=1, payoffs="played", blocks=2)
     played(tmp_path / "whole", config)
     league = run.create(tmp_path / "apart", config)
-    cluster = None
-    if start == "ray":
-        pytest.importorskip("ray", reason="Ray is an extra that is not installed")
-        cluster = start = launch.Ray()
 
     def broken(path, place, number):
         return ["-c", "raise SystemExit('no more')"] if place else league_learn.command(path, place, number)
 
-    try:
-        with pytest.raises(ValueError, match="the training of second-0 failed: no more"):
-            league.run(train_apart=Apart(broken, start, jobs=2))
-        league = run.load(tmp_path / "apart")
-        assert league.found_path(0, 0).exists()  # the other one goes on to its end
-        league.run(train_apart=Apart(league_learn.command, start, jobs=2))
-    finally:
-        if cluster is not None:
-            cluster.close()
+    with pytest.raises(ValueError, match="the training of second-0 failed: no more"):
+        league.run(train_apart=Apart(broken, launch.Local, jobs=2))
+    league = run.load(tmp_path / "apart")
+    assert league.found_path(0, 0).exists()  # the other one goes on to its end
+    league.run(train_apart=Apart(league_learn.command, launch.Local, jobs=2))
     assert digests(tmp_path / "apart") == digests(tmp_path / "whole")
 
 
