@@ -23,6 +23,7 @@ from garrison import algos
 from garrison.core.opponents import gathered
 from garrison.core.plugins import Plugins
 from garrison.core.policy import Policy
+from garrison.core.programs import make_room
 from garrison.core.sides import one_side, other_side
 from garrison.core.world import World
 from garrison.league import exact
@@ -172,6 +173,7 @@ class Ippo:
 
     def respond(self, task: Task) -> Response:
         """Train until ``total_steps``. Raises :class:`Diverged` if a loss stops being finite."""
+        make_room()
         world = one_side(task.world, task.side, mixture(task.opponents, task.weights))
         settings = self._settings(task.side)
         if task.parent is not None:
