@@ -19,8 +19,8 @@ _LIMIT = Path("/proc/sys/vm/max_map_count")
 def make_room() -> bool:
     """Forget all compiled programs where half of the process's memory mappings are used; whether it was so.
 
-    Programs that are called again are compiled again, or loaded from the compilation cache. On systems without
-    ``/proc`` nothing happens.
+    Programs that are called again are compiled again, or loaded from the compilation cache. On systems
+    without ``/proc`` nothing happens.
     """
     try:
         limit = int(_LIMIT.read_text())
