@@ -4,17 +4,14 @@ It shows that the path is whole, not that so small a model learns to play.
 """
 
 import dataclasses
-import json
 import math
-from pathlib import Path
 
 import pytest
 
 trl = pytest.importorskip("trl", reason="the extra llm is not installed")
-transformers = pytest.importorskip("transformers", reason="the extra llm is not installed")
 datasets = pytest.importorskip("datasets", reason="the extra llm is not installed")
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: E402
+import tiny_model  # noqa: E402
 
 from garrison.llm.arena import Arena  # noqa: E402
 from garrison.llm.chat import Chat  # noqa: E402
@@ -25,30 +22,11 @@ from garrison.llm.scenarios import SCENARIOS  # noqa: E402
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("default")]
 
-SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-TEMPLATE = Path(trl.__file__).parent / "chat_templates" / "qwen3.jinja"
-
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     one = dataclasses.replace(SCENARIOS["small"], name="short", ticks=5, instructions=5)
     monkeypatch.setitem(SCENARIOS, "short", one)
-
-
-def tokenizer_of(lines):
-    """Byte pairs of the exported text, with the chat template of a model that calls tools."""
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=1_500, special_tokens=list(SPECIAL), initial_alphabet=alphabet, show_progress=False
-    )
-    made.train_from_iterator([json.dumps(line) for line in lines], trainer)
-    tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=made, eos_token="<|im_end|>", pad_token="<|endoftext|>", padding_side="left"
-    )
-    tokenizer.chat_template = TEMPLATE.read_text()
-    return tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -59,22 +37,7 @@ def start(tmp_path_factory):
         one = dataclasses.replace(SCENARIOS["small"], name="short", ticks=5, instructions=5)
         patch.setitem(SCENARIOS, "short", one)
         lines = list(examples(Export(scenario="short", keep="all"), range(3)))
-    tokenizer = tokenizer_of(lines)
-    config = transformers.Qwen3Config(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=16,
-        max_position_embeddings=8_192,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    transformers.set_seed(0)
-    transformers.Qwen3ForCausalLM(config).save_pretrained(path)
-    tokenizer.save_pretrained(path)
+    tiny_model.save(path, lines)
     return path, lines
 
 
