@@ -64,7 +64,7 @@ class Pair:
             self._advance()
 
     def _advance(self):
-        """Red knows all, and has sessions here and there; blue has deployed something."""
+        """Red knows all, and has sessions here and there; blue has deployed something and set levels."""
         rng, world = self.rng, self.world
         for h, host in enumerate(world.hosts):
             if not host["exists"]:
@@ -82,7 +82,9 @@ class Pair:
             host["edr"] = rng.random() < 0.25
             host["decoy"] = rng.randrange(5) if rng.random() < 0.2 else 0
             host["honeytoken"] = rng.random() < 0.2
+        world.levels = [rng.choice([0, 0, 0, 1, 2]) for _ in world.levels]
         changed = (
+            "zone_level",
             "red_known",
             "red_visited",
             "red_scan",
