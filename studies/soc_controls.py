@@ -274,11 +274,11 @@ QUANTITIES = (
 )
 
 
-def checks(done: Mapping[str, Mapping[str, float]], *game: str) -> Iterator[Check]:
-    """The checks of a game (size, preset, scenario) whose rows are there."""
+def checks(done: Mapping[str, Mapping[str, float]], size: str, preset: str, scenario: str) -> Iterator[Check]:
+    """The checks of a game whose rows are there."""
 
     def of(*row: Any, **more: Any) -> dict[str, float] | None:
-        sums = done.get(Row(*game, *row, **more).key)
+        sums = done.get(Row(size, preset, scenario, *row, **more).key)
         return None if sums is None else figure(sums)
 
     idle, analyst = of("constant", "killchain", blue_kind=IDLE), of("analyst", "killchain")
@@ -287,7 +287,7 @@ def checks(done: Mapping[str, Mapping[str, float]], *game: str) -> Iterator[Chec
     yield _check("idle: goals", idle["goal_rate"], ">=", 0.9)
     rate = analyst["goal_rate"]
     yield _check("analyst: goals", rate, "<=", 0.4)
-    if game[1] == "hard":
+    if preset == "hard":
         yield _check("analyst: goals", rate, ">=", 0.02)
     loss = -idle["blue"]
     yield _check("analyst: loss", analyst["blue"] / idle["blue"], "<=", 0.5)
@@ -337,10 +337,10 @@ BOUNDS = (
 
 def study(figures: Mapping[str, Any]) -> Study:
     done = figures["rows"]
-    games = dict.fromkeys(tuple(key.split(":")[0].split("/")) for key in done)
     table, best, every = [], [], []
-    for game in games:
-        found = list(checks(done, *game))
+    for name in dict.fromkeys(key.split(":")[0] for key in done):
+        size, preset, scenario = game = name.split("/")
+        found = list(checks(done, size, preset, scenario))
         every += found
         cells = {one.quantity: f"{one.value:.3f}" for one in found}
         cells |= {one.quantity: f"**{one.value:.3f}**" for one in found if not one.holds}

@@ -59,6 +59,7 @@ def play(world: World, carry: Any, key: PRNGKeyArray) -> Any:
         mask = world.legal(state)
         choose_key, step_key = jax.random.split(key)
         _, state, step = world.step(step_key, state, _random(choose_key, mask))
+        assert step.elapsed is not None
         counts = Counts(
             counts.decisions + jnp.any(~mask[:, 0]),
             counts.events + step.info["rows"],
@@ -76,7 +77,8 @@ def play(world: World, carry: Any, key: PRNGKeyArray) -> Any:
         state = jax.tree.map(lambda new, old: jnp.where(ended, new, old), fresh, state)
         return state, found.replace(episodes=counts.episodes + ended)
 
-    return jax.vmap(lane)(*carry, jax.random.split(key, envs))
+    state, counts = carry
+    return jax.vmap(lane)(state, counts, jax.random.split(key, envs))
 
 
 def _random(key: PRNGKeyArray, mask: Mask) -> Array:
