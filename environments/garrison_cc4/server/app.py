@@ -15,7 +15,7 @@ from garrison.serve.settings import Settings
 
 def settings(host: str = "127.0.0.1", port: int = 8000) -> Settings:
     """The settings of the environment's variables. Raises ``ValueError`` for wrong ones."""
-    given = {}
+    given = {"compiled": ("idle", "guard")}  # so that neither side's first game waits for a compiler
     if scenarios := os.environ.get("GARRISON_SCENARIOS"):
         given["scenarios"] = tuple(scenarios.split())
     if sessions := os.environ.get("GARRISON_MAX_SESSIONS"):
