@@ -224,14 +224,19 @@ def test_the_kill_chain_does_not_try_a_patched_weakness_again():
     assert chosen(sim, KILLCHAIN, memory)[0] == [f"PrivilegeEscalate {named(host)}"]
 
 
-def test_the_kill_chain_hurries_when_time_runs_out():
+@pytest.mark.parametrize(("scenario", "hurries"), [("ransomware", True), ("apt_espionage", False)])
+def test_the_kill_chain_hurries_where_its_goal_takes_many_hosts(scenario, hurries):
     """After a success it lies low now and then, but not in the last twenty minutes."""
-    sim = Sim()
+    sim = Sim(scenario)
     host = foothold(sim)
     own(sim, host, Privilege.ROOT)
     sim.set(last_kind={RED: Red.PRIVILEGE_ESCALATE}, last_outcome={RED: Outcome.SUCCESS})
     horizon = int(sim.options.horizon)
-    for time, expected in ((horizon // 2, {"LieLow", "DumpLSASS"}), (horizon * 3 // 4, {"DumpLSASS"})):
+    rests = {"LieLow", "DumpLSASS"}
+    for time, expected in (
+        (horizon // 2, rests),
+        (horizon - 900_000, {"DumpLSASS"} if hurries else rests),
+    ):
         sim.set(time=time, batch_next=time + 5_000)
         labels = [chosen(sim, KILLCHAIN, key=jax.random.key(n))[0][0] for n in range(20)]
         assert {label.split()[0] for label in labels} == expected

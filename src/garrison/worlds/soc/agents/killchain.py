@@ -5,8 +5,9 @@ prefer the least distance, and leave zones that are farther away than red's best
 is swept twice, then again after 600 s. A host that was gone, blocked or a trap is left alone for 300 s; one
 that refused a ticket gets no other before red has a new credential. A rotation is seen where a ticket of the
 zone's admin scope was refused. Where a credential lapsed, hosts of administrators are dumped again, without
-one all. They come first in any case. V4L2 that failed on a host is not tried there again. In the last 1,200
-seconds, as far as they are in the second half of the horizon, red does not lie low after a success.
+one all. They come first in any case. V4L2 that failed on a host is not tried there again. Where the goal
+takes many hosts, red does not lie low after a success in the last 1,200 seconds, as far as they are in the
+second half of the horizon.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ SWEEPS, SWEEP_AGAIN_S = 2, 600.0
 C2_AGE_S = 300.0
 SHUN_S = 300.0
 HURRY_S = 1_200.0  #: with less left to the horizon red does not lie low after a success
+#: scenarios whose goal takes many hosts, where red hurries
+_HURRIED = (S.Scenario.RANSOMWARE, S.Scenario.CLOUD_HYBRID, S.Scenario.IOT_GRID)
 _FARTHER = 20.0  #: added to the rank where a zone is farther away than red's best session
 _VAIN = (Outcome.GONE, Outcome.BLOCKED, Outcome.CAUGHT)
 _IDLE = (K.NONE, K.WAIT, K.LIE_LOW)
@@ -248,9 +251,10 @@ class Sight:
         return self._block[:, observe_red.HOST_LABELS.index(label)]
 
     def hurries(self, seconds: Float32[Array, ""]) -> Bool[Array, ""]:
-        """Whether the horizon is near, ``seconds`` after the reset."""
+        """Whether the horizon is near, ``seconds`` after the reset, and the goal takes many hosts."""
         to_go = seconds * self.left / jnp.maximum(1 - self.left, 1e-3)
-        return (self.left <= 0.5) & (to_go <= HURRY_S)
+        many = jnp.any(jnp.stack([self.goal_is(one) for one in _HURRIED]))
+        return many & (self.left <= 0.5) & (to_go <= HURRY_S)
 
     def goal_is(self, scenario: S.Scenario) -> Bool[Array, ""]:
         return self._scenario == int(scenario)
