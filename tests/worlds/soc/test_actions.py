@@ -490,3 +490,17 @@ def test_actions_succeed_as_often_as_the_table_says(case, edr):
     found = np.asarray(outcomes(sim.options, sim.topology, sim.state, sim.row, grid))
     np.testing.assert_array_equal(found == Outcome.SUCCESS, np.arange(1000) < chance(case, edr))
     assert set(found[found != Outcome.SUCCESS]) <= {Outcome.FAILED}
+
+
+def test_the_zero_day_costs_funds():
+    """§3.2: 1,000 funds a time, and it is not legal without them."""
+    sim = Sim("ot_stuxnet")
+    session(sim, sim.hosts(Role.ENGINEERING_WORKSTATION)[0])
+    target = seen(sim, sim.hosts(Role.PLC)[0], Port.S7, Weakness.S7_ZERO_DAY)
+    price, before = T.ZERO_DAY_FUNDS * 2_000, sim.state
+    sim.set(funds={1: price - 1})
+    assert not sim.allows(RED, Red.EXPLOIT_REMOTE_SERVICE, target)
+    sim.state = before
+    sim.start({RED: (Red.EXPLOIT_REMOTE_SERVICE, target)})
+    assert int(sim.state.agent_kind[RED]) == Red.EXPLOIT_REMOTE_SERVICE
+    assert int(before.funds[1]) - int(sim.state.funds[1]) == price

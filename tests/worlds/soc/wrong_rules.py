@@ -140,6 +140,7 @@ REACH = (
         "the S7 zero-day costs 1,000 funds a time",
         "it is free",
         edit(start.start, ("jnp.where(acts_red & approach.zero_day, ZERO_DAY, 0)", "0")),
+        held_by="test_actions.py::test_the_zero_day_costs_funds",
     ),
     Wrong(
         "§3.3",
