@@ -41,6 +41,14 @@ class Chat:
     def act(self, view: View) -> Any:
         """The model's action. Raises :class:`~garrison.llm.clients.ClientError` where it cannot be had."""
         reply = self.client.complete(self.messages(view), self.tools)
+        self.arena.game.note(
+            self.seat,
+            name=self.client.model,
+            said=reply.text if reply.calls else None,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
+            latency_s=round(reply.latency_s, 3),
+        )
         said = reply.text or _as_text(reply.calls)
         self._past += [{"role": "user", "content": view.text}, {"role": "assistant", "content": said}]
         return reply.action
