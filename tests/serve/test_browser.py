@@ -133,7 +133,7 @@ def test_a_reload_goes_on_and_a_hint_is_counted(server, chromium):
 
 def test_only_the_own_view_is_there_until_the_end_unlocks_the_truth(server, chromium):
     start(chromium, seed="3", seat="blue")
-    assert chromium.find_elements(By.CSS_SELECTOR, "[role=radio]") == []
+    assert chromium.find_elements(By.CSS_SELECTOR, ".views button") == []
     legend = find(chromium, ".legend").text
     assert "a report of an exploit" in legend
     assert "red has" not in legend
@@ -143,7 +143,7 @@ def test_only_the_own_view_is_there_until_the_end_unlocks_the_truth(server, chro
     press(chromium, "5")
     wait(chromium, ".truth .clock", "tick 0 of 60")
     assert "Over: " in find(chromium, "main").text
-    views = [one.text for one in chromium.find_elements(By.CSS_SELECTOR, "[role=radio]")]
+    views = [one.text for one in chromium.find_elements(By.CSS_SELECTOR, ".views button")]
     assert views == ["True", "Blue knows", "Red knows", "Difference"]
     press(chromium, Keys.END)
     wait(chromium, ".truth .clock", "tick 60 of 60")

@@ -70,7 +70,7 @@ def test_keys_move_in_time(shown, replay):
 def test_the_address_names_the_moment(shown):
     chromium = shown(at="#t=7&view=blue&host=2")
     assert text(chromium, ".clock") == "tick 7 of 40"
-    assert text(chromium, "[aria-checked=true]") == "Blue knows"
+    assert text(chromium, "[aria-pressed=true]") == "Blue knows"
     assert "files" in text(chromium, ".side section:nth-of-type(3)")
     press(chromium, "1", Keys.ARROW_RIGHT)
     assert chromium.current_url.endswith("#t=8&view=true&host=2")

@@ -43,7 +43,7 @@ class Chat:
         reply = self.client.complete(self.messages(view), self.tools)
         self.arena.game.note(
             self.seat,
-            name=self.client.model,
+            model=self.client.model,
             said=reply.text if reply.calls else None,
             prompt_tokens=reply.prompt_tokens,
             completion_tokens=reply.completion_tokens,

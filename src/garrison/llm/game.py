@@ -104,6 +104,7 @@ class Game:
             }
         )
         self.hints = dict.fromkeys(self.seats, 0)
+        self.players = {name: name for name in self.seats}  # what viewers call them
         #: called after each tick, such as recorders
         self.watchers: list[Callable[[Tick], None]] = []
         #: the joint actions and messages of each tick, from which the game can be played again

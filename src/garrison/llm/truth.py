@@ -40,7 +40,7 @@ class TruthRecorder:
         sides = {seat.side for seat in game.seats.values()}
         against = None if len(sides) > 1 else game.roles.red if sides == {"blue"} else game.roles.blue
         header = self._lines.recorder.header(
-            " and ".join(game.seats),
+            " and ".join(game.players.values()),
             against=against,
             seed=game.seed,
             options=[f"scenario={game.scenario.name}"],

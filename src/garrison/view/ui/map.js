@@ -9,8 +9,9 @@ export class NetworkMap {
   /**
    * @param {import("./model.js").Replay} replay
    * @param {(host: number | null) => void} onSelect
+   * @param {number} [number] of the replay, where there are two
    */
-  constructor(replay, onSelect) {
+  constructor(replay, onSelect, number) {
     this.replay = replay;
     const { zones, hosts, links } = replay.header;
     /** @type {number[][]} hosts of each zone, servers first */
@@ -31,7 +32,7 @@ export class NetworkMap {
       place.y + this.height(index))) + 4;
     const shrink = Math.min(...this.places.map((/** @type {any} */ place) => place.y)) - 4;
     this.element = svg("svg", {
-      viewBox: `0 ${shrink} ${width} ${height - shrink}`, class: "map", role: "group", "aria-label": "network",
+      viewBox: `0 ${shrink} ${width} ${height - shrink}`, class: "map", role: "group", "aria-label": `network${number === undefined ? "" : ` of ${"AB"[number]}`}`,
     });
     this.element.append(...links.map((/** @type {[number, number]} */ pair) => this.link(pair)));
     /** @type {SVGElement[]} */
@@ -73,14 +74,33 @@ export class NetworkMap {
         transform: `translate(${cx} ${cy})`, class: "host", tabindex: place === 0 ? 0 : -1, role: "button",
         "data-host": host,
         onclick: () => onSelect(host),
-        onkeydown: (/** @type {KeyboardEvent} */ event) => {
-          if (event.key === "Enter") onSelect(host);
-        },
+        onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event, index, place, onSelect),
       }));
       this.cells[host] = cell;
       group.append(cell);
     });
     return group;
+  }
+
+  /**
+   * Enter chooses a host, arrows go to its neighbors in the zone.
+   * @param {KeyboardEvent} event @param {number} zone @param {number} place @param {(host: number | null) => void} onSelect
+   */
+  key(event, zone, place, onSelect) {
+    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -PER_ROW, ArrowDown: PER_ROW };
+    const step = steps[/** @type {"ArrowLeft"} */ (event.key)];
+    if (event.key === "Enter" || event.key === " ") onSelect(this.inside[zone][place]);
+    else if (step && this.inside[zone][place + step] !== undefined) this.focus(this.inside[zone][place + step]);
+    else if (!step) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** @param {number} host */
+  focus(host) {
+    for (const other of this.inside[this.replay.header.hosts[host].zone]) this.cells[other].setAttribute("tabindex", "-1");
+    this.cells[host].setAttribute("tabindex", "0");
+    this.cells[host].focus();
   }
 
   /**
@@ -110,8 +130,11 @@ export class NetworkMap {
     });
     zones.forEach((/** @type {any} */ _, /** @type {number} */ index) => {
       if (!this.blocked[index]) return;
-      const from = picture.blocks.filter((pair) => pair[1] === index).map((pair) => short(zones[pair[0]].label));
-      this.blocked[index].textContent = from.length ? `⊘ ${from.join(", ")}` : "";
+      const from = picture.blocks.filter((pair) => pair[1] === index).map((pair) => zones[pair[0]].label);
+      const text = from.length ? `⊘ ${from.map(short).join(", ")}` : "";
+      if (this.blocked[index].dataset.text === text) return;
+      this.blocked[index].dataset.text = text;
+      this.blocked[index].replaceChildren(...(text ? [svg("title", {}, `no traffic from ${from.join(", ")}`), text] : []));
     });
   }
 }
