@@ -19,7 +19,7 @@ CSS = """
 * { box-sizing: border-box; }
 body {
   margin: 0; background: var(--page); color: var(--ink);
-  font: 15px/1.5 var(--font); font-variant-numeric: tabular-nums;
+  font: .9375rem/1.5 var(--font); font-variant-numeric: tabular-nums;
 }
 main { max-width: 1080px; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 header { margin-bottom: 1.75rem; }

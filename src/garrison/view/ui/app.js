@@ -3,7 +3,7 @@
 import { compromises } from "./account.js";
 import { el } from "./dom.js";
 import { help, pressed } from "./keys.js";
-import { NAMES, button, kept, layout, lead, slots } from "./layout.js";
+import { NAMES, button, fill, layout, lead, slots } from "./layout.js";
 import { Filter, Log } from "./log.js";
 import { NetworkMap, legend } from "./map.js";
 import { shown } from "./model.js";
@@ -185,15 +185,15 @@ export class App {
     pictures.forEach((picture, number) => {
       const replay = this.replays[number], slot = this.slots[number], t = Math.min(this.t, replay.last);
       this.maps[number].draw(picture, this.view, this.selected);
-      slot.score.replaceChildren(score(replay, picture));
-      slot.parts.replaceChildren(parts(replay, t));
-      slot.events.replaceChildren(events(picture));
-      slot.orders.replaceChildren(orders(picture));
-      slot.host.replaceChildren(history(replay, this.selected, this.view, this.t, onSeek));
-      slot.table.replaceChildren(table(replay, picture, this.view));
-      if (slot.turns.isConnected) slot.turns.replaceChildren(turns(replay, t, onSeek));
-      if (slot.plan.isConnected) kept(slot.plan, plan(replay, picture));
-      if (slot.incidents.isConnected) slot.incidents.replaceChildren(incidentTable(replay, t, onSeek));
+      fill(slot.score, score(replay, picture));
+      fill(slot.parts, parts(replay, t));
+      fill(slot.events, events(picture));
+      fill(slot.orders, orders(picture));
+      fill(slot.host, history(replay, this.selected, this.view, this.t, onSeek));
+      fill(slot.table, table(replay, picture, this.view));
+      if (slot.turns.isConnected) fill(slot.turns, turns(replay, t, onSeek));
+      if (slot.plan.isConnected) fill(slot.plan, plan(replay, picture));
+      if (slot.incidents.isConnected) fill(slot.incidents, incidentTable(replay, t, onSeek));
       this.once(slot, replay, onSeek);
     });
     this.clock.textContent = `tick ${this.t} of ${this.last}`;

@@ -38,7 +38,7 @@ function half(app, number, both) {
     el("section", { class: "board" }, both ? el("h2", {}, `${"AB"[number]}: ${who(replay)}`) : null,
       scroll(app.maps[number].element), number === 0 ? app.legend : null),
     el("div", { class: "side" },
-      panel("Score", slot.score, el("h3", {}, "By part"), scroll(slot.parts),
+      panel("Score", slot.score, el("h3", {}, "By part"), scroll(slot.parts, "rewards by part"),
         el("h3", {}, "Costliest ticks"), slot.worst, slot.accounts),
       panel("This tick", slot.events, el("h3", {}, "In progress"), slot.orders),
       panel("Host", slot.host)),
@@ -52,19 +52,23 @@ function half(app, number, both) {
 
 /** A panel that is closed at first. @param {string} name @param {HTMLElement} content */
 function closed(name, content) {
-  return el("section", {}, el("details", { class: "panel" }, el("summary", {}, name), scroll(content)));
+  return el("section", {}, el("details", { class: "panel" }, el("summary", {}, name), scroll(content, name)));
 }
 
-/** @param {Element} content */
-function scroll(content) {
-  return el("div", { class: "scroll" }, content);
+/** A box that scrolls sideways; where nothing in it takes the focus, it does itself. @param {Element} content @param {string} [name] */
+function scroll(content, name) {
+  return el("div", { class: "scroll", ...(name ? { tabindex: 0, role: "group", "aria-label": name } : {}) }, content);
 }
 
-/** Replace what a box holds, and open again what was open. @param {HTMLElement} box @param {HTMLElement} content */
-export function kept(box, content) {
+const FOCUSABLE = "button, summary, [tabindex]";
+
+/** Replace what a box holds; what was open stays open, and what had the focus keeps it. @param {HTMLElement} box @param {...HTMLElement} content */
+export function fill(box, ...content) {
+  const focused = [...box.querySelectorAll(FOCUSABLE)].indexOf(/** @type {Element} */ (document.activeElement));
   const open = [...box.querySelectorAll("details")].map((one) => one.open);
-  box.replaceChildren(content);
+  box.replaceChildren(...content);
   box.querySelectorAll("details").forEach((one, index) => (one.open = open[index] ?? false));
+  if (focused >= 0) /** @type {HTMLElement | undefined} */ (box.querySelectorAll(FOCUSABLE)[focused])?.focus();
 }
 
 /** @param {...string} names @returns {Record<string, HTMLElement>} */

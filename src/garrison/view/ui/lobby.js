@@ -148,7 +148,7 @@ function newGame(choices) {
 function leaderboards(boards) {
   if (!boards.length) return el("p", { class: "soft" }, "No finished game of a player with a name.");
   const names = ["player", "games", "mean score", "95% interval"];
-  return el("div", {}, boards.map((board) => el("div", { class: "scroll" }, el("h3", {},
+  return el("div", {}, boards.map((board) => el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "leaderboard" }, el("h3", {},
     [board.scenario, board.seat, `against ${board.opponent}`, board.teammates ? `with ${board.teammates}` : null, board.plan ? "with the plan" : null]
       .filter(Boolean).join(", ")),
   el("table", {}, el("thead", {}, el("tr", {}, names.map((name) => el("th", { scope: "col" }, name)))),

@@ -119,12 +119,12 @@ export class NetworkMap {
       marks.sort((/** @type {any} */ a, /** @type {any} */ b) => rank(b) - rank(a));
       const tone = marks.length ? marks[0].tone : "none";
       const words = marks.map((/** @type {any} */ mark) => mark.meaning).join(", ") || "nothing to see";
-      const label = `${zones[host.zone].label}, ${host.label}: ${words}`;
+      const main = marks.map((/** @type {any} */ mark) => mark.letter).slice(0, 2).join("");
+      const label = `${zones[host.zone].label}, ${host.label}: ${main ? `${main}, ` : ""}${words}`;
       cell.setAttribute("aria-label", label);
       const hidden = this.replay.header.sparse && !letters ? " unknown" : "";
       cell.setAttribute("class", `host ${tone}${selected === index ? " selected" : ""}${hidden}`);
       cell.replaceChildren(svg("title", {}, label), shape(host.kind));
-      const main = marks.map((/** @type {any} */ mark) => mark.letter).slice(0, 2).join("");
       if (main) cell.append(svg("text", { y: 4, class: main.length > 1 ? "letters two" : "letters" }, main));
       if (busy.has(index)) cell.append(svg("circle", { cx: 9, cy: -9, r: 3.2, class: "busy" }));
     });

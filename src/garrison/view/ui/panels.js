@@ -6,7 +6,7 @@ import { el } from "./dom.js";
 /** What happened in the tick, in words. @param {import("./model.js").Picture} picture */
 export function events(picture) {
   if (!picture.lines.length) return el("p", { class: "soft" }, picture.t ? "Nothing to tell." : "The start.");
-  return el("ul", { class: "lines" }, picture.lines.map((line) => el("li", {}, line)));
+  return el("ul", { class: "lines long", tabindex: 0, "aria-label": "what happened" }, picture.lines.map((line) => el("li", {}, line)));
 }
 
 /** Actions that take longer than a tick. @param {import("./model.js").Picture} picture */

@@ -77,7 +77,7 @@ export class Play {
         el("section", {}, el("h2", {}, "Host"), this.host)),
       el("div", { class: "rest" },
         el("section", {}, el("h2", {}, "What a model would read"), this.text),
-        el("section", {}, el("details", { class: "panel" }, el("summary", {}, "All marks as a table"), el("div", { class: "scroll" }, this.table))))));
+        el("section", {}, el("details", { class: "panel" }, el("summary", {}, "All marks as a table"), el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "all marks" }, this.table))))));
     return [
       el("header", {}, el("div", { class: "eyebrow" }, "Garrison"), el("h1", {}, `${header.seat} in ${header.scenario}`)),
       ...Object.entries(tokens).map(([seat, token]) => invitation(seat, token)),

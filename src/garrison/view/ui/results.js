@@ -10,7 +10,7 @@ export class Results {
   constructor(root, session, answer) {
     this.session = session;
     this.truth = el("div", { class: "truth" });
-    this.rows = el("div", { class: "scroll" });
+    this.rows = el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "scores" });
     this.said = el("p", { class: "soft", role: "status" }, "The same game is played by scripted players.");
     /** @type {App | undefined} */
     this.app = undefined;
