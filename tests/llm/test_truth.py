@@ -37,11 +37,11 @@ class Model:
 def played():
     arena = Arena("small")
     view = arena.reset(3)
-    chat = Chat(Model(), arena)
+    chat = Chat(Model(), arena.game)
     texts = []
     while not view.done:
         texts.append(view.text)
-        view = arena.act(chat.act(view))
+        view = arena.act(chat.answer(view))
     return arena, texts, unpacked(packed(arena.replay()))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 #: Kinds of hosts, each drawn in a shape of its own.
-KINDS = ("server", "user", "router")
+KINDS = ("server", "user", "router", "device")
 #: Meanings of a mark, each drawn in a color of its own.
 TONES = ("danger", "warning", "notice", "calm")
 

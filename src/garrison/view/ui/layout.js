@@ -67,7 +67,7 @@ export function fill(box, ...content) {
   const focused = [...box.querySelectorAll(FOCUSABLE)].indexOf(/** @type {Element} */ (document.activeElement));
   const open = [...box.querySelectorAll("details")].map((one) => one.open);
   box.replaceChildren(...content);
-  box.querySelectorAll("details").forEach((one, index) => (one.open = open[index] ?? false));
+  box.querySelectorAll("details").forEach((one, index) => (one.open = open[index] ?? one.open));
   if (focused >= 0) /** @type {HTMLElement | undefined} */ (box.querySelectorAll(FOCUSABLE)[focused])?.focus();
 }
 
