@@ -24,7 +24,7 @@ from garrison.studies.study import Section, Study, origin, parser, prepare, show
 from garrison.view import Replay, page
 from garrison.view.replay import packed
 
-SEED, EPISODES = 1_000_000, 5
+SEED, EPISODES = 1_000_000, 3
 LOADS = 10  # of the page
 STEPS, PIECE = 5_000, 500  # that are shown one after the other, and between looks at the memory
 
