@@ -22,6 +22,7 @@ def test_the_page_is_made_of_the_figures():
             {"steps": n, "heap": heap, "nodes": 1} for n, heap in ((0, 1e6), (500, 2e6), (5000, 2.1e6))
         ],
         "browser": "1.0",
+        "load": [0.1, 0.2, 0.3],
         **dict.fromkeys(ORIGIN, "x"),
     }
     text = "\n".join(page(viewer.study(figures)))

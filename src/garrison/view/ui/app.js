@@ -3,7 +3,7 @@
 import { compromises } from "./account.js";
 import { el } from "./dom.js";
 import { help, pressed } from "./keys.js";
-import { NAMES, button, fill, layout, lead, slots } from "./layout.js";
+import { NAMES, button, fill, layout, lead, seen, slots } from "./layout.js";
 import { Filter, Log } from "./log.js";
 import { NetworkMap, legend } from "./map.js";
 import { shown } from "./model.js";
@@ -28,6 +28,8 @@ export class App {
     /** @type {number | undefined} */
     this.timer = undefined;
     const several = replays.length > 1;
+    /** @type {number | undefined} */
+    this.writing = undefined;
     this.maps = replays.map((replay, number) =>
       new NetworkMap(replay, (host) => this.select(host), several ? number : undefined));
     this.filter = new Filter();
@@ -74,6 +76,7 @@ export class App {
   /** The page shows something else now. */
   leave() {
     this.stop();
+    clearTimeout(this.writing);
     this.listeners.abort();
   }
 
@@ -190,10 +193,10 @@ export class App {
       fill(slot.events, events(picture));
       fill(slot.orders, orders(picture));
       fill(slot.host, history(replay, this.selected, this.view, this.t, onSeek));
-      fill(slot.table, table(replay, picture, this.view));
+      if (seen(slot.table)) fill(slot.table, table(replay, picture, this.view));
       if (slot.turns.isConnected) fill(slot.turns, turns(replay, t, onSeek));
       if (slot.plan.isConnected) fill(slot.plan, plan(replay, picture));
-      if (slot.incidents.isConnected) fill(slot.incidents, incidentTable(replay, t, onSeek));
+      if (seen(slot.incidents)) fill(slot.incidents, incidentTable(replay, t, onSeek));
       this.once(slot, replay, onSeek);
     });
     this.clock.textContent = `tick ${this.t} of ${this.last}`;
@@ -212,7 +215,8 @@ export class App {
     if (this.timer === undefined) {
       this.live.textContent = `${words}. ${pictures.map((picture) => picture.lines.join(". ")).join(" | ")}`;
     }
-    this.remember();
+    clearTimeout(this.writing); // naming each moment of a drag in the address would take most of its time
+    this.writing = setTimeout(() => this.remember(), 100);
   }
 
   /** What changes with the number of ticks and at the end alone. @param {Record<string, HTMLElement>} slot @param {any} replay @param {(t: number) => void} onSeek */

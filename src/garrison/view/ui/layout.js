@@ -46,13 +46,13 @@ function half(app, number, both) {
       called ? panel("Calls", slot.turns,
         prompts.map(([seat, text]) => fold(`The rules that ${seat} is given`, /** @type {string} */ (text)))) : null,
       header.game?.plan ? panel("Plan", slot.plan) : null,
-      header.held ? closed("Incidents", slot.incidents) : null,
-      closed("All marks as a table", slot.table)));
+      header.held ? closed(app, "Incidents", slot.incidents) : null,
+      closed(app, "All marks as a table", slot.table)));
 }
 
-/** A panel that is closed at first. @param {string} name @param {HTMLElement} content */
-function closed(name, content) {
-  return el("section", {}, el("details", { class: "panel" }, el("summary", {}, name), scroll(content, name)));
+/** A panel that is closed at first, and written when it is open. @param {App} app @param {string} name @param {HTMLElement} content */
+function closed(app, name, content) {
+  return el("section", {}, el("details", { class: "panel", ontoggle: () => app.draw() }, el("summary", {}, name), scroll(content, name)));
 }
 
 /** A box that scrolls sideways; where nothing in it takes the focus, it does itself. @param {Element} content @param {string} [name] */
@@ -69,6 +69,11 @@ export function fill(box, ...content) {
   box.replaceChildren(...content);
   box.querySelectorAll("details").forEach((one, index) => (one.open = open[index] ?? one.open));
   if (focused >= 0) /** @type {HTMLElement | undefined} */ (box.querySelectorAll(FOCUSABLE)[focused])?.focus();
+}
+
+/** Whether a box is on the page, and in no closed panel. @param {HTMLElement} box */
+export function seen(box) {
+  return box.isConnected && box.closest("details.panel:not([open])") === null;
 }
 
 /** @param {...string} names @returns {Record<string, HTMLElement>} */
