@@ -184,7 +184,7 @@ def study(figures: Mapping[str, Any]) -> Study:
             "window and without a GPU. First picture: from opening the file to the frame after the first "
             "tick was drawn. Seek: drawing a tick and laying the page out, all ticks in random order. "
             "Memory: after garbage collections. Asked for were 1,000 ms, 50 ms and 60 KiB. The machine's "
-            f"load at the end, over 1, 5 and 15 minutes, was {', '.join(str(one) for one in figures['load'])}: "
+            f"load at the end, over 1, 5 and 15 minutes, was {', '.join(map(str, figures['load']))}: "
             f"above {figures['cores']}, its cores, other programs took time from this one."
         ),
         sections=list(_sections(figures)),
