@@ -13,11 +13,13 @@ LANE_TESTS := tests/core tests/learn tests/runs tests/test_api.py tests/parity/r
 REQUIRED := import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
     print(*project["dependencies"], *sum(map(project["optional-dependencies"].get, ("train", "test")), []), sep="\n")
 
-.PHONY: help demo test test-lowest test-newest lint format docs dist clean
+.PHONY: help demo test test-browser test-lowest test-newest lint format docs dist clean
 
 help:
 	@echo "make demo    train a blue team on CAGE Challenge 4, judge it, and show what it does"
 	@echo "make test    run the tests that are neither slow nor need special equipment"
+	@echo "make test-browser"
+	@echo "             run the tests of pages in a real browser (apt install chromium chromium-driver)"
 	@echo "make test-lowest, test-newest"
 	@echo "             protocol, learners, runs and replays with the lowest and the newest of all that is needed"
 	@echo "make lint    check style, format and types"
@@ -31,6 +33,11 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "$(PYTEST_MARKERS)"
+
+# AXE_CORE=/path/to/axe.min.js has axe-core look at the pages too.
+test-browser: $(INSTALLED)
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[test-browser]'
+	$(VENV)/bin/python -m pytest -m browser tests/view tests/serve
 
 # PYTHON=/path/to/python chooses another one.
 PYTHON_lowest := python3.11

@@ -18,6 +18,7 @@ from garrison.judge import specs
 from garrison.learn.policy import NetworkPolicy
 from garrison.training import loaded as loaded_runs
 from garrison.training.config import Training, make_world, parse_options
+from garrison.view import read
 
 OPTIONS = {"one": ("steps=5",), "two": ("steps=5", "spread=0.2"), "other": ("steps=6",)}
 
@@ -130,6 +131,14 @@ def test_a_file_that_cannot_be_written_is_found_out_before_playing(runs, monkeyp
     monkeypatch.setattr(command.Match, "evaluate", lambda *_, **__: pytest.fail("played"))
     with pytest.raises(SystemExit, match=r"nowhere/found.json cannot be written: No such file"):
         parse("random", "--world", "toy/network", "--out", "nowhere/found.json").run()
+
+
+def test_the_first_episode_of_the_first_policy_is_recorded(runs, capsys):
+    for names, first in ((("random", "one"), "random"), (("one",), "one")):
+        found = figures(capsys, *names, "--episodes", "2", "--seed", "7", "--record", "one.replay.jsonl.gz")
+        replay = read(Path("one.replay.jsonl.gz"))
+        assert (replay.header["policy"], replay.header["seed"], replay.end["steps"]) == (first, 7, 5)
+        assert first in found["policies"]
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
@@ -256,6 +265,9 @@ def test_options_are_merged_by_name():
         (["one", "--episode-seeds", "a"], "--episode-seeds is 'a'"),
         (["one", "--episode-seeds", "0-9", "--seed", "3"], "give either --episode-seeds"),
         (["one", "--episodes", "0"], "episodes is 0"),
+        (["--record", "a.replay.jsonl.gz"], "--record keeps an episode of the first policy; name one"),
+        (["one", "--record", "a.json"], "a.json does not end in .replay.jsonl.gz"),
+        (["guard", "--record", "a.replay.jsonl.gz", "--suite", "train"], "--record is not possible with"),
         (["one", "--against", "random"], "world 'toy/network' has one side only"),
         (["one", "--side", "red"], "no side 'red' in world 'toy/network'; sides: agents"),
         (["right", "--world", "toy/pursuit"], "has the sides chaser, evader; name the opponents"),

@@ -9,8 +9,10 @@ import pytest
 from garrison.cli import commands
 from garrison.llm import canaries
 from garrison.llm.clients import OpenAICompatible, Reply
+from garrison.llm.players import end
 from garrison.llm.scenarios import SCENARIOS
 from garrison.llm.tools import TOOLS
+from garrison.view import read
 
 
 def scores_about(score):
@@ -41,10 +43,16 @@ def test_a_game_is_shown_turn_by_turn(capsys, short):
     assert "score" in text
 
 
-def test_a_game_as_json(capsys, short):
-    status, shown = run(capsys, "play", "--scenario", "short", "--player", "idle", "--json")
+def test_a_game_as_json_and_as_a_replay(capsys, short, tmp_path):
+    file = tmp_path / "game.replay.jsonl.gz"
+    flags = ("--player", "idle", "--json", "--record", str(file))
+    status, shown = run(capsys, "play", "--scenario", "short", *flags)
     assert status == 0
     found = json.loads(shown)
+    replay = read(file)
+    assert replay.end["transcript"] == found["transcript"]
+    assert (replay.header["policy"], len(replay.ticks)) == ("idle", 11)
+    assert replay.ticks[1]["turns"][0]["action"] == end()
     assert found["outcome"] == "red"
     assert found["loss"] == found["reference_loss"]
     assert found["score"] == pytest.approx(found["scores"]["score"])

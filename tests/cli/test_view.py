@@ -1,6 +1,7 @@
 """``garrison view``: a page, a replay file, and the browser."""
 
 import json
+import re
 import webbrowser
 
 import pytest
@@ -78,6 +79,12 @@ def test_the_replays_of_a_directory_are_listed(tmp_path, capsys):
     ("names", "message"),
     [
         (("verify",), "name replay files"),
+        (("bundle", "one.replay.jsonl.gz"), "name replay files and a new folder"),
+        (("bundle", "--out", "site"), "name replay files and a new folder"),
+        (("bundle", "nothing.replay.jsonl.gz", "--out", "site"), "nothing.replay.jsonl.gz"),
+        (("bundle", "page.html", "--out", "site"), "page.html does not end in .replay.jsonl.gz"),
+        (("bundle", *["a/one.replay.jsonl.gz"] * 2, "--out", "site"), "several files are called one"),
+        (("random", "--out", "site"), "--out is the folder of `garrison view bundle`"),
         (("verify", "nothing.replay.jsonl.gz"), "is not a file"),
         (("list",), "name one directory"),
         (("list", "nowhere"), "is not a directory"),
@@ -88,6 +95,22 @@ def test_what_cannot_be_verified_or_listed_is_named(names, message, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=message):
         parse(*names).run()
+
+
+def test_a_bundle_is_a_folder_for_a_web_server(tmp_path, capsys):
+    file, folder = tmp_path / "one.replay.jsonl.gz", tmp_path / "site"
+    assert parse("random", *TOY, "--record", str(file)).run() == 0
+    capsys.readouterr()
+    assert parse("bundle", str(file), "--out", str(folder), "--json").run() == 0
+    written = {path for path in folder.rglob("*") if path.is_file()}
+    assert {str(path) for path in written} == set(json.loads(capsys.readouterr().out)["files"])
+    assert (folder / "replays" / file.name).read_bytes() == file.read_bytes()
+    [about] = json.loads((folder / "replays.json").read_text())
+    assert (about["file"], about["policy"], about["steps"]) == (file.name, "random", 6)
+    modules = {path.name: path.read_text() for path in (folder / "ui").glob("*.js")}
+    for text in modules.values():  # all that is imported is there
+        assert set(re.findall(r'from "\./(.*?)"', text)) <= modules.keys()
+    assert {path.name for path in tmp_path.iterdir()} == {file.name, "site"}
 
 
 def test_a_file_and_a_policy_stand_side_by_side(tmp_path):

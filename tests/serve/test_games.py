@@ -5,6 +5,7 @@ import base64
 import json
 import threading
 import time
+import urllib.request
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from garrison.llm.frames import SeatFrames
 from garrison.llm.players import call, end, player
 from garrison.llm.seat import SEATS, Seat
 from garrison.llm.truth import ticks_again
+from garrison.serve.board import Board
 from garrison.serve.parse import to_text
 from garrison.serve.sessions import observation
 from garrison.serve.settings import Limits
@@ -235,6 +237,60 @@ def test_two_clients_play_one_game_and_a_silent_one_is_skipped(server):
             one.table for one in server.server.app.state.sessions._sessions.values() if one.seat == "red"
         )
         assert '{"seat":"red","skipped":true}' in table.place.game.transcript.lines
+
+
+def test_a_clock_of_its_own_and_a_name_for_each_seat(server):
+    """The other seat has as many seconds as the reset says, here more than the server's half second."""
+    with server.connect() as blue, server.connect() as red:
+        asked = {"seed": 5, "seat": ["blue", "red"], "clock": 60, "player": " Ada "}
+        first = exchange(blue, "reset", asked)["data"]
+        [token] = first["metadata"]["join"].values()
+        exchange(red, "join", {"token": token, "player": "Grace"})
+        blue.send(json.dumps({"type": "step", "data": end()}))
+        with pytest.raises(TimeoutError):
+            blue.recv(timeout=1.0)
+        assert exchange(red, "step", end())["data"]["observation"]["tick"] == 1
+        assert json.loads(blue.recv(timeout=10))["data"]["observation"]["tick"] == 1
+        assert ["Ada", "Grace"] in [one["players"] for one in server.ask("/api/games")[1]]
+        for bad in ({"clock": 1}, {"player": "  "}, {"player": "a" * 41}, {"player": "a\nb"}):
+            assert exchange(blue, "reset", bad)["data"]["code"] == "VALIDATION_ERROR"
+
+
+def test_a_finished_game_is_compared_listed_and_saved(server, tmp_path, monkeypatch):
+    """With scripted players on the same seed. Games of players without a name are not on the board."""
+    monkeypatch.setattr(server.server.app.state.sessions, "board", Board(tmp_path))
+    with server.connect() as socket:
+        exchange(socket, "reset", {"seed": 3, "player": "Ada"})
+        assert exchange(socket, "compare")["data"]["message"] == "the game is not over"
+        for _ in range(12):
+            last = exchange(socket, "step", end(5))["data"]
+        best, idle = exchange(socket, "compare")["data"]["players"]
+        saved = base64.b64decode(exchange(socket, "replay")["data"]["replay"])
+    assert [best["player"], idle["player"]] == ["guard+plan", "idle"]
+    assert best["scores"]["score"] > last["metadata"]["scores"]["score"] == idle["scores"]["score"]
+    assert unpacked(base64.b64decode(best["replay"])).header["policy"] == "guard+plan"
+
+    [board] = server.ask("/api/board")[1]
+    assert [board[name] for name in ("scenario", "seat", "opponent", "plan")] == [
+        "small",
+        "blue",
+        "fsm",
+        True,
+    ]
+    found = [(row["player"], row["n"]) for row in board["players"]]
+    assert found == [("guard+plan (scripted)", 1), ("Ada", 1), ("idle (scripted)", 1)]
+
+    [about] = server.ask("/api/replays")[1]
+    assert [about[name] for name in ("world", "policy", "seed", "steps")] == ["cc4", "Ada", 3, 60]
+    with urllib.request.urlopen(f"{server.address}/replays/{about['file']}") as response:
+        assert response.read() == saved == (tmp_path / about["file"]).read_bytes()
+    for name in ("games.jsonl", "..%2Fgames.jsonl", "none.replay.jsonl.gz"):
+        assert server.ask(f"/replays/{name}")[0] == 404
+
+
+def test_games_without_a_name_are_not_listed(server):
+    assert server.ask("/api/board")[1] == []  # after all of the above
+    assert server.ask("/api/replays")[1] == []
 
 
 @pytest.mark.slow

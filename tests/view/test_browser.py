@@ -1,5 +1,10 @@
 """The page in a real browser: Debian's chromium and chromium-driver, through Selenium."""
 
+import contextlib
+import functools
+import http.server
+import threading
+
 import browsers
 import pytest
 from replays import toy_replay
@@ -8,15 +13,47 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from garrison.view import page
+from garrison.view import page, write
+from garrison.view.bundle import make
 from garrison.view.replay import Replay
 
 pytestmark = pytest.mark.browser
+EVIL = "</script><img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
 def replay():
     return toy_replay(steps=40)
+
+
+@pytest.fixture(scope="module")
+def game(replay):
+    """A replay with what games with tools have: turns of two ticks, a plan, and an account of the score."""
+    call = {"tool_name": "wait", "params": {"host": EVIL}, "rationale": EVIL}
+    model = {"model": "test", "prompt_tokens": 9, "latency_s": 0.5, "said": EVIL}
+    answers = [
+        {"call": "wait", "answer": EVIL},
+        {"call": "wait", "error": {"code": "BAD_PARAMS", "message": "no"}},
+    ]
+    turn = {
+        "seat": "blue",
+        "read": EVIL,
+        "action": {"calls": [call, call]},
+        "answers": answers,
+        "model": model,
+    }
+    header = {
+        "scenario": "small",
+        "seats": ["blue"],
+        "prompts": {"blue": EVIL},
+        "plan": [[1, "B0", f"#1 {EVIL}"]],
+    }
+    ticks = [dict(tick) for tick in replay.ticks]
+    ticks[1] |= {"turns": [turn], "plan": [[1, "done"]]}
+    ticks[3]["turns"] = [{"seat": "blue", "skipped": True}, {"seat": "blue", "hint": True}]
+    account = [{"name": "score", "value": 0.5, "meaning": EVIL}]
+    end = replay.end | {"account": {"blue": account}}
+    return Replay(replay.header | {"game": header}, tuple(ticks), end)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +88,11 @@ def press(chromium, *keys: str) -> None:
         ActionChains(chromium).send_keys(key).perform()
 
 
+def named(chromium, text: str) -> None:
+    """Wait until the address names a moment."""
+    WebDriverWait(chromium, 10).until(lambda _: text in chromium.current_url)
+
+
 def test_keys_move_in_time(shown, replay):
     chromium = shown()
     assert text(chromium, ".clock") == "tick 0 of 40"
@@ -70,10 +112,10 @@ def test_keys_move_in_time(shown, replay):
 def test_the_address_names_the_moment(shown):
     chromium = shown(at="#t=7&view=blue&host=2")
     assert text(chromium, ".clock") == "tick 7 of 40"
-    assert text(chromium, "[aria-checked=true]") == "Blue knows"
+    assert text(chromium, "[aria-pressed=true]") == "Blue knows"
     assert "files" in text(chromium, ".side section:nth-of-type(3)")
     press(chromium, "1", Keys.ARROW_RIGHT)
-    assert chromium.current_url.endswith("#t=8&view=true&host=2")
+    named(chromium, "#t=8&view=true&host=2")
     assert "infected" in text(chromium, ".legend")
 
 
@@ -128,46 +170,209 @@ def test_two_are_shown_side_by_side(shown, replay):
     assert text(chromium, ".clock") == "tick 40 of 40"
 
 
-@pytest.mark.parametrize("width", [360, 1400])
-def test_nothing_is_cut_off(shown, chromium, width):
-    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
-    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    try:
-        shown()
-        assert chromium.execute_script("return document.documentElement.scrollWidth") <= width
-    finally:
-        chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+@pytest.fixture
+def plain(chromium):
+    """After the test the window and the preferences are as before."""
+    yield chromium
+    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browsers.prefer(chromium)
+
+
+def unfold(chromium):
+    chromium.execute_script("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+
+
+@pytest.mark.parametrize(("width", "scale"), [(360, 1), (1400, 1), (1400, 2)])
+def test_nothing_is_cut_off(shown, plain, game, width, scale):
+    """Also with all text at 200%."""
+    for replays in ((), (game,), (game, game)):
+        browsers.width(plain, width, scale)
+        shown(*replays)
+        unfold(plain)
+        assert not browsers.cut_off(plain)
+    if (width, scale) == (1400, 1):
+        plain.execute_script("document.documentElement.style.fontSize = '200%'")
+        assert not browsers.cut_off(plain)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_in_both_schemes(shown, chromium, scheme):
-    feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
-    shown(at="#t=13")
-    script = """
-      const rgb = (text) => text.match(/[\\d.]+/g).slice(0, 3).map(Number);
-      const light = (color) => {
-        const linear = (x) => (x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
-        const [r, g, b] = rgb(color).map((x) => linear(x / 255));
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-      };
-      const behind = (element) => {
-        for (let e = element; e; e = e.parentElement) {
-          const color = getComputedStyle(e).backgroundColor;
-          if (!color.endsWith(", 0)") && color !== "transparent") return color;
-        }
-        return "rgb(255, 255, 255)";
-      };
-      return [...document.querySelectorAll("p, li, dt, dd, h1, h2, h3, button, output")]
-        .filter((e) => e.textContent.trim() && e.offsetParent)
-        .map((e) => {
-          const a = light(getComputedStyle(e).color), b = light(behind(e));
-          return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), e.textContent.slice(0, 40)];
-        });
-    """
-    found = chromium.execute_script(script)
-    assert len(found) > 20
-    assert [one for one in found if one[0] < 4.5] == []
+def test_everybody_can_read_and_use_it(shown, plain, game, scheme):
+    browsers.prefer(plain, color_scheme=scheme)
+    for replays in ((game,), (game, game)):
+        shown(*replays, at="#t=5&host=1")
+        unfold(plain)
+        assert browsers.faint(plain) == []
+        assert browsers.nameless(plain) == []
+        assert browsers.violations(plain) == []
+
+
+def test_the_scheme_can_be_chosen(shown, plain):
+    browsers.prefer(plain, color_scheme="light")
+    shown()
+    button = plain.find_element(By.CSS_SELECTOR, ".scheme")
+
+    def ground():
+        script = "return getComputedStyle(document.body).backgroundColor"
+        return plain.execute_script(script)
+
+    assert button.text == "Colors: auto"
+    light = ground()
+    button.click()
+    assert button.text == "Colors: dark"
+    assert ground() != light
+    button.click()
+    assert ground() == light
+    button.click()
+    assert button.text == "Colors: auto"
+
+
+FOCUSED = """
+  const e = document.activeElement, inner = e.matches(".host") && e.querySelector("rect, circle, path");
+  const visible = inner
+    ? getComputedStyle(inner).strokeWidth === "3.5px" : getComputedStyle(e).outlineStyle !== "none";
+  return { name: e.getAttribute("aria-label") || e.textContent.trim(), visible };
+"""
+
+
+def test_the_focus_goes_through_the_page_in_order_and_can_be_seen(shown):
+    chromium = shown()
+    seen = []
+    for _ in range(40):
+        press(chromium, Keys.TAB)
+        if chromium.switch_to.active_element.tag_name == "body":
+            break  # and on to the browser's own controls
+        seen.append(chromium.execute_script(FOCUSED))
+    names = [one["name"] for one in seen]
+    wanted = ["Play", "Back", "On", "Next event", "Next compromise", "True", "Blue knows", "find a host"]
+    assert [name for name in names if name in wanted][: len(wanted)] == wanted
+    assert names.index("tick") < names.index("Events in words, and which are shown")
+    hosts = [name for name in names if name.startswith(("gateway", "web", "files", "desk"))]
+    assert len(hosts) >= 4  # a host of each zone
+    assert all(one["visible"] for one in seen), [one["name"] for one in seen if not one["visible"]]
+
+
+def test_nothing_moves_by_itself(shown, plain):
+    browsers.prefer(plain, reduced_motion="reduce")
+    shown()
+    moving = "return document.getAnimations().length + [...document.querySelectorAll('*')].filter((e) => "
+    moving += "parseFloat(getComputedStyle(e).transitionDuration) > 0).length"
+    assert plain.execute_script(moving) == 0
+
+
+def test_events_in_words_are_those_of_the_filter(shown, replay):
+    chromium = shown()
+    chromium.find_element(By.CSS_SELECTOR, ".events summary").click()
+    happened = [(tick["t"], *one) for tick in replay.ticks for one in tick.get("happened", ())]
+    WebDriverWait(chromium, 10).until(
+        lambda _: len(chromium.find_elements(By.CSS_SELECTOR, ".log [data-t]")) == len(happened)
+    )
+    lines = [line.text for line in chromium.find_elements(By.CSS_SELECTOR, ".log li")]
+    names = ["gateway", "web", "files", "desk"]
+    words = {"infected": "infected", "clean": "clean again"}
+    assert lines == [f"tick {t} {words[kind]}: {names[h]}, {names[h]}" for t, kind, h in happened]
+    bars = len(chromium.find_elements(By.CSS_SELECTOR, ".timeline .bar"))
+    chromium.find_elements(By.CSS_SELECTOR, ".filters input")[0].click()  # infected
+    cleaned = [t for t, kind, _ in happened if kind == "clean"]
+    assert len(chromium.find_elements(By.CSS_SELECTOR, ".log [data-t]")) == len(cleaned)
+    assert len(chromium.find_elements(By.CSS_SELECTOR, ".timeline .bar")) == len(set(cleaned)) < bars
+    chromium.execute_script("document.activeElement.blur()")
+    press(chromium, Keys.HOME, ".")
+    assert text(chromium, ".clock") == f"tick {cleaned[0]} of 40"
+    assert text(chromium, ".log [aria-current]").startswith(f"tick {cleaned[0]} clean again")
+
+
+def test_compromises_and_hosts_are_found_by_keys(shown, replay):
+    chromium = shown()
+    marks, started = {}, []
+    for tick in replay.ticks:
+        now = {**marks, **tick.get("marks", {}).get("true", {})}
+        started += [tick["t"]] if any(now[h] and not marks.get(h) for h in now) else []
+        marks = now
+    press(chromium, "c")
+    assert text(chromium, ".clock") == f"tick {next(t for t in started if t > 0)} of 40"
+    press(chromium, "/", *"files", Keys.ENTER)
+    focused = chromium.switch_to.active_element
+    assert focused.get_attribute("aria-label").startswith("files, files")
+    named(chromium, "host=2")
+    press(chromium, Keys.ARROW_RIGHT)  # its zone has no other host, so this is time
+    press(chromium, "t", Keys.HOME)
+    assert chromium.switch_to.active_element.get_attribute("role") == "slider"
+    press(chromium, "m")
+    assert chromium.switch_to.active_element.get_attribute("data-host") == "2"
+
+
+def test_incidents_are_a_table_with_links(shown):
+    chromium = shown()
+    unfold(chromium)
+    rows = chromium.find_elements(By.XPATH, "//table[.//th[text()='first sign']]/tbody/tr")
+    assert rows
+    start = rows[-1].find_element(By.TAG_NAME, "button")
+    tick = start.text
+    start.send_keys(Keys.ENTER)
+    assert text(chromium, ".clock") == f"tick {tick} of 40"
+    assert chromium.switch_to.active_element.text == tick  # although the table was written again
+
+
+def test_calls_and_the_plan_are_shown_and_hostile_ones_stay_text(shown, game):
+    """Rationales, replies and answers are text of models and of other people."""
+    chromium = shown(game, at="#t=1")
+    calls = chromium.find_element(By.XPATH, "//section[h2[text()='Calls']]")
+    assert f"wait(host={EVIL}) → {EVIL} ({EVIL})" in calls.text
+    assert "test, 9 tokens in, 0.5 s" in calls.text
+    unfold(chromium)
+    for name in ("What it read", "What it wrote"):
+        shown_text = chromium.find_element(By.XPATH, f"//details[summary='{name}']/pre").text
+        assert shown_text == EVIL
+    assert "BAD_PARAMS: no" in calls.text
+    plan = chromium.find_element(By.XPATH, "//section[h2[text()='Plan']]")
+    assert plan.text.splitlines()[1:] == ["B0: 1 of 1 done, 0 sealed; now nothing", f"● done: #1 {EVIL}"]
+    assert chromium.find_elements(By.TAG_NAME, "img") == []
+    calls.find_element(By.XPATH, ".//button[contains(text(), 'next')]").click()
+    assert text(chromium, ".clock") == "tick 3 of 40"
+
+
+def test_a_folder_is_served_by_any_web_server(chromium, replay, tmp_path):
+    paths = [tmp_path / f"{name}.replay.jsonl.gz" for name in ("one", "two")]
+    for path in paths:
+        write(path, replay)
+    make(paths, tmp_path / "site")
+    with folder_server(tmp_path / "site") as address:
+        browsers.forget(chromium)
+        chromium.get(f"{address}/index.html")
+        WebDriverWait(chromium, 10).until(lambda _: chromium.find_elements(By.TAG_NAME, "table"))
+        assert browsers.nameless(chromium) == []
+        for box in chromium.find_elements(By.CSS_SELECTOR, "td input"):
+            box.click()
+        chromium.find_element(By.XPATH, "//button[text()='Open side by side']").click()
+        WebDriverWait(chromium, 10).until(
+            lambda _: len(chromium.find_elements(By.CSS_SELECTOR, "svg.map")) == 2
+        )
+        press(chromium, Keys.END)
+        named(chromium, "t=40")
+        chromium.refresh()  # the address names both and the moment
+        WebDriverWait(chromium, 10).until(lambda _: chromium.find_elements(By.CSS_SELECTOR, ".clock"))
+        assert text(chromium, ".clock") == "tick 40 of 40"
+        chromium.find_element(By.XPATH, "//button[text()='Back']").click()
+        assert len(chromium.find_elements(By.CSS_SELECTOR, "td input")) == 2
+        for message in browsers.requests(chromium):
+            assert message.count('"url":"http') == message.count(f'"url":"{address}')
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        """Tests print nothing."""
+
+
+@contextlib.contextmanager
+def folder_server(folder):
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=folder)
+    ) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
 
 
 def test_hostile_text_stays_text(shown, replay):

@@ -11,7 +11,7 @@ import pytest
 from replays import toy_replay
 
 from garrison.view import page
-from garrison.view.page import MODULES, SERVED
+from garrison.view.page import BUNDLED, MODULES, SERVED
 from garrison.view.replay import Replay, unpacked
 
 
@@ -44,7 +44,7 @@ def test_modules_are_put_together_without_names_that_clash(text):
     names = re.findall(r"^(?:async )?(?:const|let|class|function) (\w+)", script, re.MULTILINE)
     assert len(names) == len(set(names))
     folder = Path(sys.modules["garrison.view.page"].__file__).parent / "ui"
-    assert {path.stem for path in folder.glob("*.js")} == {*MODULES, *SERVED}
+    assert {path.stem for path in folder.glob("*.js")} == {*MODULES, *BUNDLED, *SERVED}
 
 
 def test_it_holds_the_replays_as_they_are(replay):

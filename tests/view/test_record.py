@@ -17,13 +17,15 @@ from garrison.view import record
 from garrison.view.replay import packed
 
 REBUILD = """
+import { byPart, incidents } from "./account.mjs";
 import { Replay, unpack } from "./model.mjs";
 import { readFileSync } from "node:fs";
 const replay = Replay.of(await unpack(readFileSync(process.argv[2]).toString("base64")));
 const order = [...Array(replay.last + 1).keys()].sort((a, b) => (a * 7) % 11 - (b * 7) % 11);
 const pictures = [];
 for (const t of order) pictures[t] = replay.at(t);
-console.log(JSON.stringify({ pictures, worst: replay.worst(3), infected: replay.when("infected") }));
+console.log(JSON.stringify({ pictures, worst: replay.worst(3), infected: replay.when("infected"),
+  incidents: incidents(replay), parts: byPart(replay, replay.last), early: byPart(replay, 5) }));
 """
 
 
@@ -39,8 +41,9 @@ def rebuilt(replay, folder):
     """What the page's own model makes of a replay, ticks in a mixed order."""
     if node() is None:
         pytest.skip("needs Node, which pyright[nodejs] brings")
-    model = resources.files("garrison.view").joinpath("ui", "model.js").read_text(encoding="utf-8")
-    (folder / "model.mjs").write_text(model, encoding="utf-8")
+    for name in ("model", "account"):
+        text = resources.files("garrison.view").joinpath("ui", f"{name}.js").read_text(encoding="utf-8")
+        (folder / f"{name}.mjs").write_text(text, encoding="utf-8")
     (folder / "rebuild.mjs").write_text(REBUILD)
     (folder / "replay").write_bytes(packed(replay))
     command = [node(), str(folder / "rebuild.mjs"), str(folder / "replay")]
@@ -73,6 +76,68 @@ def test_the_page_rebuilds_each_tick(tmp_path):
     assert rewards[np.array(page["worst"]) - 1].tolist() == np.sort(rewards)[:3].tolist()
     infected = np.asarray(recording.after.infected) & ~np.asarray(recording.state.infected)
     assert page["infected"] == (np.flatnonzero(infected.any(axis=1)) + 1).tolist()
+
+
+def runs(held, noticed, owned):
+    """Incidents from flags ``bool[tick, host]``: host, start, first sign, end."""
+    found = []
+    for host in np.flatnonzero(owned):
+        start = None
+        for t, now in enumerate([*held[:, host], False]):
+            if now and start is None:
+                start = t
+            elif not now and start is not None:
+                signs = np.flatnonzero(noticed[start:t, host])
+                last = t == len(held)
+                found.append(
+                    (int(host), start, start + int(signs[0]) if signs.size else None, None if last else t)
+                )
+                start = None
+    return sorted(found, key=lambda one: (one[1], one[0]))
+
+
+def test_incidents_and_sums_of_rewards_are_those_of_the_recording(tmp_path):
+    world, recording = toy_episode(steps=40)
+    replay = record(world, recording, "random")
+    page = rebuilt(replay, tmp_path)
+    states = [jax.tree.map(lambda x: x[:1], recording.state), recording.after]
+    held, alert, confirmed = (
+        np.concatenate([np.asarray(getattr(one, name)) for one in states])
+        for name in ("infected", "alert", "confirmed")
+    )
+    expected = runs(held, alert | confirmed, np.ones(4, bool))
+    found = [(one["host"], one["start"], one["noticed"], one["ended"]) for one in page["incidents"]]
+    assert found == expected
+    assert any(one[3] is None for one in expected)
+    assert any(one["how"] == "clean again" for one in page["incidents"])
+    parts = {name: np.asarray(part) for name, part in recording.step.info["reward_parts"].items()}
+    for sums, until in ((page["parts"], 40), (page["early"], 5)):
+        assert sums["phases"] == [0]
+        totals = {row["part"]: row["total"] for row in sums["rows"]}
+        assert totals == pytest.approx(
+            {n: p[:until].sum() for n, p in parts.items() if p[:until].any()}, abs=1e-4
+        )
+
+
+def test_the_script_has_the_types_that_it_says(tmp_path):
+    """By TypeScript, where it is installed: ``npm install --global typescript``."""
+    compiler = shutil.which("tsc")
+    if compiler is None:
+        pytest.skip("needs TypeScript: npm install --global typescript")
+    with resources.as_file(resources.files("garrison.view").joinpath("ui")) as folder:
+        options = {"noEmit": True, "allowJs": True, "checkJs": True, "strict": True, "types": []}
+        options |= {"target": "es2022", "module": "es2022", "moduleResolution": "bundler"}
+        options["lib"] = ["es2023", "dom", "dom.iterable"]
+        files = [str(path) for path in sorted(folder.glob("*.js"))]
+        (tmp_path / "tsconfig.json").write_text(json.dumps({"compilerOptions": options, "files": files}))
+        found = subprocess.run([compiler, "--project", str(tmp_path)], capture_output=True, text=True)
+    assert (found.stdout, found.returncode) == ("", 0)
+
+
+def test_no_module_of_the_page_is_long():
+    for path in resources.files("garrison.view").joinpath("ui").iterdir():
+        if path.name.endswith(".js"):
+            assert len(path.read_text(encoding="utf-8").splitlines()) < 300, path.name
 
 
 def test_a_replay_says_who_played_what():

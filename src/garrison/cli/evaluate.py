@@ -14,6 +14,7 @@ from garrison.cli.common import out, print_json, seed_range, user_input, waiting
 from garrison.core.files import to_json, write
 from garrison.core.policy import Policy
 from garrison.core.world import World, observed_by
+from garrison.core.wrappers import Wrapper
 from garrison.judge import match as matches
 from garrison.judge import specs
 from garrison.judge.evaluate import check_seeds
@@ -23,6 +24,8 @@ from garrison.judge.specs import Which
 from garrison.judge.tables import tables
 from garrison.training.config import make_world, parse_options
 from garrison.training.loaded import LoadedRun
+from garrison.view import write as write_replay
+from garrison.view.replay import SUFFIX
 
 #: The policies of a match by name: one each, or one per training seed of a run.
 Policies = dict[str, Policy | list[Policy]]
@@ -192,6 +195,8 @@ class Evaluate(Contest):
     """Suite to play in place of one world: its games, on its own episodes; `garrison suites` lists them."""
     resilience: tyro.conf.FlagCreatePairsOff[bool] = False
     """Measure resilience: the health of three assets under attack, and how long their outages last."""
+    record: Path | None = None
+    """File for the first episode of the first policy, as a replay for `garrison view` (*.replay.jsonl.gz)."""
     on: Literal["garrison", "cyborg"] = "garrison"
     """Simulator: garrison or cyborg. On CybORG (must be installed) name the policies to evaluate."""
     workers: int = 1
@@ -201,6 +206,9 @@ class Evaluate(Contest):
 
     def run(self) -> int:
         whole = replace(self, names=(*self.names, *self.policies))
+        if self.record is not None:
+            with user_input():
+                whole._check_record(self.record)
         if self.suite is not None:
             from garrison.cli import evaluate_suite
 
@@ -212,8 +220,28 @@ class Evaluate(Contest):
             match = self.match(scripted=True)
             episodes, seed = self.range()
             match.check(episodes, seed, self.resilience)
+            if self.record is not None:
+                check_drawn(next(iter(match.worlds.values())))
+        first = None if self.record is None else self._first(match)
         with playing(match, episodes) as on_progress:
-            return match.evaluate(episodes, seed, on_progress=on_progress, resilience=self.resilience)
+            result = match.evaluate(
+                episodes, seed, record=first, on_progress=on_progress, resilience=self.resilience
+            )
+        if self.record is not None:
+            write_replay(self.record, result.replay())
+        return result
+
+    def _check_record(self, path: Path) -> None:
+        if not self.names:
+            raise ValueError("--record keeps an episode of the first policy; name one")
+        if self.suite is not None or self.on != "garrison":
+            raise ValueError("--record is not possible with --suite and --on cyborg")
+        check_replay_path(path)
+
+    def _first(self, match: Match) -> str:
+        """The first policy that was named, as the match calls it."""
+        runs_alone = all(specs.run_of(name) is not None for name in self.names)
+        return match.versus if runs_alone and match.versus else next(iter(match.policies))
 
     def _on_cyborg(self) -> Figures:
         from garrison.cli import evaluate_cyborg
@@ -250,6 +278,21 @@ def playing(match: Match, episodes: int) -> Iterator[OnProgress]:
     text = f"playing {episodes} episodes of {world.name}{against} each: {', '.join(match.policies)}"
     with waiting(f"{text}; compiling (cached afterwards; up to a minute)") as set_text:
         yield lambda done, total: set_text(f"{text} ({done} of {total} done)")
+
+
+def check_replay_path(path: Path) -> None:
+    """Raise ``ValueError`` for the name of no replay file, ``OSError`` if it cannot be written."""
+    if not path.name.endswith(SUFFIX):
+        raise ValueError(f"{path} does not end in {SUFFIX}")
+    check_output(path)
+
+
+def check_drawn(world: World) -> None:
+    """Raise ``ValueError`` for a world that cannot be drawn, before anything is played."""
+    while isinstance(world, Wrapper):
+        world = world.world
+    if type(world).scene is World.scene:
+        raise ValueError(f"world {world.name!r} cannot be drawn: it has no scene")
 
 
 def check_output(path: Path) -> None:

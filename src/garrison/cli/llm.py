@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from garrison.cli.common import log, out, print_json, user_input, waiting
+from garrison.cli.evaluate import check_replay_path
+from garrison.view import write as write_replay
 
 if TYPE_CHECKING:
     from garrison.llm.arena import Arena
@@ -52,6 +54,8 @@ class Play:
     """Requests to the model at most; a game that needs more is not scored."""
     max_tokens: int | None = None
     """Tokens of prompts and replies at most, likewise."""
+    record: Path | None = None
+    """File for the game as a replay, which `garrison view` shows (*.replay.jsonl.gz)."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print the transcript and the result as JSON."""
 
@@ -60,9 +64,12 @@ class Play:
 
         with user_input():
             start = _client(self)
+            if self.record is not None:
+                check_replay_path(self.record)
             arena = Arena(self.scenario, self.seat, self.opponent, self.teammates, self.plan)
             with waiting("Compiling the world"):
                 view = arena.reset(self.seed)
+        arena.game.players[self.seat] = self.model or self.player or self.client
         decide = start(arena)
         if not self.json:
             _show_prompt(arena)
@@ -71,6 +78,9 @@ class Play:
             action = decide(view)
             self._show("call", _in_short(action))
             view = arena.act(action)
+        if self.record is not None:
+            write_replay(self.record, arena.replay())
+            log.print(f"replay: {self.record}", soft_wrap=True)
         if self.json:
             print_json(_result(arena, view))
         else:

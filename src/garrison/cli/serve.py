@@ -36,6 +36,10 @@ class Serve:
     spectators: tyro.conf.FlagCreatePairsOff[bool] = False
     """Let everyone watch running games with all that is true; without it a game is shown at its end."""
 
+    results: Path | None = None
+    """Folder for games of players who give a name (games.jsonl) and for replays of finished games, which the
+    page shows. Without it games are kept in memory, and no replays."""
+
     def run(self) -> int:
         with user_input():
             extras.require("serve")
@@ -54,6 +58,7 @@ class Serve:
                 max_sessions=self.max_sessions,
                 ui=self.ui,
                 spectators=self.spectators,
+                results=self.results,
                 token=None if self.token_file is None else _token(self.token_file),
             )
             listening = listen(settings)

@@ -12,10 +12,8 @@ import tyro
 
 from garrison.cli import view_files
 from garrison.cli.common import log, print_json, user_input, waiting
-from garrison.cli.evaluate import Contest, check_output, playing
+from garrison.cli.evaluate import Contest, check_drawn, check_output, check_replay_path, playing
 from garrison.core import files
-from garrison.core.world import World
-from garrison.core.wrappers import Wrapper
 from garrison.judge.match import SEED
 from garrison.judge.specs import Which
 from garrison.view import Replay, page, read, write
@@ -35,7 +33,8 @@ class View:
     names: tyro.conf.Positional[tuple[str, ...]] = ()
     """Policies of the world, run directories, replay files (*.replay.jsonl.gz), and recordings of CybORG
     (*.jsonl.xz, of `garrison parity record`); or `verify` and replay
-    files, to play them again and compare; or `list` and a directory, to see its replays."""
+    files, to play them again and compare; or `list` and a directory, to see its replays; or `bundle` and
+    replay files, to make a folder for a web server."""
     against: str | None = None
     """Opponent, named as the policies are; by default the world's own."""
     side: str | None = None
@@ -56,6 +55,8 @@ class View:
     """Write the page to this file, and open no browser."""
     record: Path | None = None
     """Write the replay of the only policy to this file, and open no browser unless --html is left out too."""
+    out: Path | None = None
+    """New folder of `bundle`."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print what was written, as JSON."""
 
@@ -64,6 +65,8 @@ class View:
             return view_files.verify(self.names[1:], self.json)
         if self.names[:1] == ("list",):
             return view_files.show_list(self.names[1:], self.json)
+        if self.names[:1] == ("bundle",):
+            return view_files.bundle(self.names[1:], self.out, self.json)
         with user_input():
             self._check()
             stored = {name: _stored(name) for name in self.names if name.endswith(FILES)}
@@ -89,6 +92,8 @@ class View:
         return 0
 
     def _check(self) -> None:
+        if self.out is not None:
+            raise ValueError("--out is the folder of `garrison view bundle`; for a page give --html FILE")
         if not 1 <= len(self.names) <= MAX_REPLAYS:
             raise ValueError(
                 f"name one policy, run or replay, or two to see side by side, not {len(self.names)}"
@@ -96,11 +101,9 @@ class View:
         if self.record is not None:
             if len(self.names) > 1 or any(name.endswith(SUFFIX) for name in self.names):
                 raise ValueError("--record takes the episode of one policy: name one, and no replay file")
-            if not self.record.name.endswith(SUFFIX):
-                raise ValueError(f"{self.record} does not end in {SUFFIX}")
-        for path in (self.html, self.record):
-            if path is not None:
-                check_output(path)
+            check_replay_path(self.record)
+        if self.html is not None:
+            check_output(self.html)
 
     def _played(self, names: tuple[str, ...]) -> Iterator[Replay]:
         """The replays of policies and runs, each played when it is asked for."""
@@ -122,7 +125,7 @@ class View:
             match = contest.match()
             episodes, seed = contest.range()
             match.check(episodes, seed)
-            _check_drawn(next(iter(match.worlds.values())))
+            check_drawn(next(iter(match.worlds.values())))
         for name, policy in match.policies.items():
             alone = replace(match, policies={name: policy}, versus=None)
             with playing(alone, episodes) as on_progress:
@@ -138,11 +141,3 @@ def _stored(name: str) -> Replay:
 
     with waiting(f"Replaying {name}"):
         return recorded(Path(name))
-
-
-def _check_drawn(world: World) -> None:
-    """Raise ``ValueError`` for a world that cannot be drawn, before anything is played."""
-    while isinstance(world, Wrapper):
-        world = world.world
-    if type(world).scene is World.scene:
-        raise ValueError(f"world {world.name!r} cannot be drawn: it has no scene")

@@ -1,4 +1,4 @@
-"""``garrison view verify`` and ``garrison view list``: what replay files are."""
+"""``garrison view verify``, ``list`` and ``bundle``: what replay files are, and a folder that shows them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from garrison.cli.common import out, print_json, user_input, waiting
-from garrison.view import Replay, read
-from garrison.view.replay import SUFFIX
+from garrison.view import read
+from garrison.view.bundle import make as make_bundle
+from garrison.view.replay import COLUMNS, SUFFIX, summary
 
 
 def verify(names: Sequence[str], json: bool) -> int:
@@ -51,6 +52,23 @@ def _problem(path: Path) -> str | None:
     return difference(replay.ticks, again)
 
 
+def bundle(names: Sequence[str], folder: Path | None, json: bool) -> int:
+    """Make a folder with the page and replays, for any web server."""
+    with user_input():
+        if not names or folder is None:
+            raise ValueError(
+                f"name replay files and a new folder: garrison view bundle FILE{SUFFIX} --out DIR"
+            )
+        written = make_bundle([Path(name) for name in names], folder)
+    if json:
+        print_json({"folder": str(folder), "files": [str(path) for path in written]})
+    else:
+        out.print(
+            Text(f"{folder}: {len(written)} files; open its index.html by a web server"), soft_wrap=True
+        )
+    return 0
+
+
 def show_list(names: Sequence[str], json: bool) -> int:
     """Print the replays of a directory."""
     with user_input():
@@ -65,24 +83,18 @@ def show_list(names: Sequence[str], json: bool) -> int:
     if json:
         print_json(rows)
         return 0
-    columns = ("file", "world", "policy", "against", "seed", "steps", "return")
-    table = Table(*columns, "problem")
+    table = Table(*COLUMNS, "problem")
     table.columns[0].no_wrap = True
     for row in rows:
         table.add_row(
-            *(Text("" if row[name] is None else f"{row[name]}") for name in columns), row["problem"]
+            *(Text("" if row[name] is None else f"{row[name]}") for name in COLUMNS), row["problem"]
         )
     out.print(table)
     return 0
 
 
 def _row(path: Path) -> dict[str, Any]:
-    replay: Replay | None = None
-    problem = None
     try:
-        replay = read(path)
+        return summary(path.name, read(path)) | {"problem": None}
     except ValueError as error:
-        problem = str(error)
-    facts = {} if replay is None else replay.header | replay.end
-    names = ("world", "policy", "against", "seed", "steps", "return")
-    return {"file": path.name, **{name: facts.get(name) for name in names}, "problem": problem}
+        return dict.fromkeys(COLUMNS) | {"file": path.name, "problem": str(error)}

@@ -10,6 +10,8 @@ import numpy as np
 from garrison.llm.concurrent import ConcurrentGames, Setup
 from garrison.llm.game import Game, View
 from garrison.llm.scenarios import Scenario
+from garrison.llm.truth import played_again
+from garrison.view.replay import Replay
 
 #: Numbers of games that are compiled; others are filled up.
 SIZES = (1, 8, 32, 128)
@@ -48,6 +50,11 @@ class ArenaBatch:
         size = next(size for size in SIZES if size >= number)
         self._concurrent = ConcurrentGames(self.setup.roles.blue, size)
         self.games: list[Game] = []
+
+    @property
+    def size(self) -> int:
+        """Games of the compiled program, at least ``number``."""
+        return self._concurrent.size
 
     @property
     def scenario(self) -> Scenario:
@@ -140,6 +147,13 @@ class Arena:
     def rows(self, seat: str | None = None) -> np.ndarray:
         """As of :class:`ArenaBatch`."""
         return self._batch.rows(0, seat)
+
+    def replay(self) -> Replay:
+        """The finished game for :mod:`garrison.view`, with all that was true, read and called.
+
+        Raises ``RuntimeError`` before the game is over.
+        """
+        return played_again(self.game, self._batch.size)
 
     def score(self, seat: str | None = None) -> float:
         """The score of a seat, in 0..1. Raises ``RuntimeError`` before the game is over."""

@@ -67,6 +67,14 @@ class Chat:
         """The model's action. Raises :class:`~garrison.llm.clients.ClientError` where it cannot be had."""
         talk = self.conversation
         reply = self.client.complete(talk.messages(view), talk.tools)
+        self.game.note(
+            talk.seat,
+            model=self.client.model,
+            said=reply.text if reply.calls else None,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
+            latency_s=round(reply.latency_s, 3),
+        )
         talk.add(view, said(reply))
         return reply.action
 

@@ -17,12 +17,14 @@ import numpy as np
 import garrison
 from garrison.llm.metrics import Recorder
 from garrison.llm.playbook import Referee, generate
-from garrison.llm.rubric import Figures, rubric, scores
+from garrison.llm.rubric import Figures, account, rubric, scores
 from garrison.llm.scenarios import Scenario
 from garrison.llm.seat import MAX_MALFORMED, Seat
 from garrison.llm.simulation import Roles, Tick, world
 from garrison.llm.tracker import BlueTracker
 from garrison.worlds.cc4 import tables as T
+
+MAX_SHOWN = 8_000  # characters of an action that are kept for viewers
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,19 @@ class Game:
             }
         )
         self.hints = dict.fromkeys(self.seats, 0)
+        self.players = {name: name for name in self.seats}  # what viewers call them
         #: called after each tick, such as recorders
         self.watchers: list[Callable[[Tick], None]] = []
         #: the joint actions and messages of each tick, from which the game can be played again
         self.played_actions: list[tuple[np.ndarray, np.ndarray]] = []
+        #: what seats read and did, for viewers: with the number ``t`` of ticks played before it
+        self.turns: list[dict[str, Any]] = []
+        #: the plan's instructions, number and state, that changed by each number of ticks played
+        self.plans: list[list[list[Any]]] = []
+        self._plan_states: dict[int, str] = {}
+        self._notes: dict[str, dict[str, Any]] = {}
+        self._read: dict[str, str] = {}
+        self._note_plan()
         self._answers: dict[str, list[dict[str, Any]]] = {name: [] for name in self.seats}
         self._new_turn = dict.fromkeys(self.seats, True)
         self._views: dict[str, View] = {}
@@ -145,6 +156,7 @@ class Game:
                 self._changed(name)
         self.recorder.add(self.tick, tick, next(iter(self.seats.values())))
         self.transcript.add({"tick": self.tick, "loss": _short(tick.loss)})
+        self._note_plan()
         for watch in self.watchers:
             watch(tick)
         if self.tick == self.scenario.ticks:
@@ -162,7 +174,10 @@ class Game:
             raise RuntimeError(f"it is not the turn of {name}; the other seats have to end theirs")
         answers = self._answers[name] = seat.act(action)
         self._views.pop(name, None)
-        self.transcript.add({"seat": name, "action": _recorded(action), "answers": answers})
+        recorded = _recorded(action)
+        self.transcript.add({"seat": name, "action": recorded, "answers": answers})
+        turn = {"read": self._read.pop(name, None), "action": _cut(recorded), "answers": answers}
+        self._took(name, **turn, model=self._notes.pop(name, None))
         if seat.malformed_in_a_row >= MAX_MALFORMED:
             self._end("forfeit")
 
@@ -170,17 +185,24 @@ class Game:
         """End the turn of a seat that does not answer; its agents without an order sleep."""
         self.seats[name].pass_turn()
         self.transcript.add({"seat": name, "skipped": True})
+        self._took(name, skipped=True)
 
     def helped(self, name: str) -> None:
         """Take note that a seat was shown what a scripted player would do."""
         self.hints[name] += 1
         self.transcript.add({"seat": name, "hint": True})
+        self._took(name, hint=True)
+
+    def note(self, name: str, /, **facts: Any) -> None:
+        """Keep facts about the next action of a seat for viewers, such as tokens. They are not scored."""
+        self._notes[name] = {key: value for key, value in facts.items() if value is not None}
 
     def view(self, name: str) -> View:
         """What a seat is given: the answers to its last calls and, where a turn began since, the facts."""
         if name not in self._views:
             self._views[name] = self._view(self.seats[name], self._answers[name], self._new_turn[name])
             self._answers[name], self._new_turn[name] = [], False
+            self._read[name] = self._views[name].text
         return self._views[name]
 
     def score(self, name: str) -> float:
@@ -206,6 +228,11 @@ class Game:
             done=0 if referee is None else referee.done,
             violations=0 if referee is None else referee.counts.violations,
         )
+
+    def account(self, name: str) -> list[dict[str, Any]]:
+        """Why the score of a seat is what it is, as rows of :func:`~garrison.llm.rubric.account`."""
+        rows = account(self._trees[name])
+        return [*rows[:-1], rows[-1] | {"value": self.score(name)}]
 
     def metadata(self, name: str) -> dict[str, Any]:
         """The account of a finished game."""
@@ -245,6 +272,19 @@ class Game:
         """A turn of a seat began, or the game is over: its next view is another one."""
         self._new_turn[name] = True
         self._views.pop(name, None)
+
+    def _took(self, name: str, **what: Any) -> None:
+        self.turns.append(
+            {"t": self.tick, "seat": name} | {key: value for key, value in what.items() if value is not None}
+        )
+
+    def _note_plan(self) -> None:
+        """Note the instructions whose state is another one than after the tick before."""
+        now = (
+            {} if self.referee is None else {item.id: self.referee.state(item) for item in self.referee.items}
+        )
+        self.plans.append([[n, state] for n, state in now.items() if self._plan_states.get(n) != state])
+        self._plan_states = now
 
     def _plan(self, obs: np.ndarray) -> Referee | None:
         agents = tuple(agent for agent in self.roles.agents if agent < T.NUM_BLUE)
@@ -317,6 +357,12 @@ def _recorded(action: Any) -> Any:
     except (TypeError, ValueError):
         return repr(action)
     return action
+
+
+def _cut(action: Any) -> Any:
+    """A recorded action, or the start of its text where that is too long to show."""
+    text = action if isinstance(action, str) else json.dumps(action)
+    return action if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]} … (cut)"
 
 
 def _short(value: Any) -> float:

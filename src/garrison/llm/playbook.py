@@ -59,12 +59,17 @@ class Item:
     @property
     def text(self) -> str:
         """The instruction as the seat reads it, with its precondition and deadline."""
+        due = [f"due T{self.due}"] if self.due is not None and self.status == OPEN else []
+        return " ".join([self.order, *due])
+
+    @property
+    def order(self) -> str:
+        """The instruction with its precondition."""
         place = HOSTS[self.place] if self.on_host else ZONES[self.place]
         parts = [f"#{self.id} {self.tool} {place}"]
         parts += ["(restore_backup if root)"] if self.kind == "secure" else []
         parts += [f"after #{self.after}"] if self.after is not None else []
         parts += [f"from phase {PHASES[self.phase]}"] if self.phase is not None else []
-        parts += [f"due T{self.due}"] if self.due is not None and self.status == OPEN else []
         return " ".join(parts)
 
 
@@ -180,6 +185,12 @@ class Referee:
     def tally(self, agent: int) -> Counter[str]:
         """Instructions of an agent by the status that it knows."""
         return Counter(item.status for item in self._of(agent))
+
+    def state(self, item: Item) -> str:
+        """What is true of an instruction, for viewers: its status, ``current``, or ``undone`` by red."""
+        if item.sabotaged:
+            return "undone"
+        return "current" if self._current[item.agent] is item and item.status == OPEN else item.status
 
     def sealed_in_window(self, agent: int) -> bool:
         """Whether the agent has had its checkpoint in this window."""

@@ -118,6 +118,26 @@ def rubric(side: str, plan: bool) -> Rubric:
     return Rubric("score", _with_plan, parts)
 
 
+_MEANINGS = {
+    "excess": "share of the idle defender's loss that was prevented",
+    "mission": "share of the plan that is done; what is not sealed counts less",
+    "security": "1/2 for the idle defender's loss, more below it",
+    "discipline": "done instructions among these and violations",
+    "damage": "1/2 for the loss that fsm inflicts, more above it",
+    "validity": "share of calls that were not malformed",
+}
+
+
+def account(tree: Rubric) -> list[dict[str, Any]]:
+    """The last score of a tree's parts as rows ``name``, ``value`` and ``meaning``; the score comes last."""
+    names = [part.name for part in tree.children]
+    formula = " · ".join(names)
+    if "mission" in names:
+        formula = f"({EXCESS} √(excess · mission) + {SECURITY} security + {DISCIPLINE} discipline) · validity"
+    rows = [{"name": p.name, "value": p.last_score, "meaning": _MEANINGS[p.name]} for p in tree.children]
+    return [*rows, {"name": tree.name, "value": tree.last_score, "meaning": formula}]
+
+
 def scores(tree: Rubric) -> dict[str, Any]:
     """The last score of a tree and of its parts, by name."""
     return {tree.name: tree.last_score} | {name: part.last_score for name, part in tree.named_rubrics()}

@@ -10,6 +10,8 @@ import numpy as np
 from garrison.core.world import Step
 from garrison.llm.concurrent import Setup
 from garrison.llm.game import Game
+from garrison.llm.names import AGENTS
+from garrison.llm.prompt import system_prompt
 from garrison.llm.simulation import NO_MESSAGES, NUM_AGENTS, Roles, Simulation, Start, Tick, world
 from garrison.view.record import Recorder
 from garrison.view.replay import Replay
@@ -24,6 +26,7 @@ class TruthRecorder:
 
     def __init__(self, game: Game, episode: Callable[[], Any]) -> None:
         self._game, self._lines = game, _Lines(episode)
+        annotate(game, self.ticks, 0)
 
     @property
     def ticks(self) -> list[dict[str, Any]]:
@@ -37,17 +40,29 @@ class TruthRecorder:
         sides = {seat.side for seat in game.seats.values()}
         against = None if len(sides) > 1 else game.roles.red if sides == {"blue"} else game.roles.blue
         header = self._lines.recorder.header(
-            " and ".join(game.seats),
+            " and ".join(game.players.values()),
             against=against,
             seed=game.seed,
             options=[f"scenario={game.scenario.name}"],
         )
-        played = {"scenario": game.scenario.name, "seats": list(game.seats)}
-        return header | {"game": played | {"blue": game.roles.blue, "red": game.roles.red}}
+        about = {
+            "scenario": game.scenario.name,
+            "seats": list(game.seats),
+            "blue": game.roles.blue,
+            "red": game.roles.red,
+            "prompts": {
+                name: system_prompt(game.scenario, name, seat.referee is not None)
+                for name, seat in game.seats.items()
+            },
+        }
+        if game.referee is not None:
+            about["plan"] = [[item.id, AGENTS[item.agent], item.order] for item in game.referee.items]
+        return header | {"game": about}
 
     def __call__(self, tick: Tick) -> None:
         """Add a tick."""
         self._lines.add(*self._game.played_actions[len(self.ticks) - 1], tick)
+        annotate(self._game, self.ticks, len(self.ticks) - 1)
 
     def end(self) -> dict[str, Any]:
         """The last line of a game that is over."""
@@ -58,8 +73,27 @@ class TruthRecorder:
             "return": round(-game.loss, 6),
             "outcome": game.outcome,
             "scores": {name: game.score(name) for name in game.seats},
+            "account": {name: game.account(name) for name in game.seats},
+            "hints": game.hints,
             "transcript": game.transcript.hash,
-        }
+        } | _turns(game, game.tick)
+
+
+#: of a tick: what seats read and called before it, and the plan's instructions that changed their state
+NOTES = ("turns", "plan")
+
+
+def annotate(game: Game, ticks: list[dict[str, Any]], t: int) -> None:
+    """Add the turns that led to tick ``t``, and what changed of the plan, to its line."""
+    ticks[t] |= _turns(game, t - 1)
+    if game.plans[t]:
+        ticks[t]["plan"] = game.plans[t]
+
+
+def _turns(game: Game, t: int) -> dict[str, Any]:
+    """What seats did after tick ``t``, if anything."""
+    found = [{key: x for key, x in turn.items() if key != "t"} for turn in game.turns if turn["t"] == t]
+    return {"turns": found} if found else {}
 
 
 class _Lines:
@@ -106,12 +140,14 @@ def played_again(game: Game, size: int = 1) -> Replay:
     lines, loss = _play(Start(game.scenario, game.roles, game.seed), game.played_actions, size)
     if loss != game.loss:
         raise RuntimeError(f"the loss is {loss} when played again, and was {game.loss}")
-    about = TruthRecorder(game, lambda: lines.state)
-    return Replay(about.header, tuple(lines.recorder.ticks), about.end())
+    about, ticks = TruthRecorder(game, lambda: lines.state), lines.recorder.ticks
+    for t in range(len(ticks)):
+        annotate(game, ticks, t)
+    return Replay(about.header, tuple(ticks), about.end())
 
 
 def ticks_again(replay: Replay, size: int = 1) -> list[dict[str, Any]]:
-    """The ticks of the replay of a game, when its actions are played again.
+    """The ticks of the replay of a game, when its actions are played again, with its turns and plan as noted.
 
     Raises:
         ValueError: for a header that names no game which can be played.
@@ -125,4 +161,7 @@ def ticks_again(replay: Replay, size: int = 1) -> list[dict[str, Any]]:
         (np.array(tick["actions"], np.int32), np.array(tick.get("messages", NO_MESSAGES), np.uint8))
         for tick in replay.ticks[1:]
     )
-    return _play(start, played, size)[0].recorder.ticks
+    again = _play(start, played, size)[0].recorder.ticks
+    for tick, noted in zip(again, replay.ticks, strict=True):
+        tick |= {name: noted[name] for name in NOTES if name in noted}
+    return again

@@ -10,6 +10,8 @@ from garrison.llm.calls import MAX_CALLS, MAX_RATIONALE
 from garrison.llm.concurrent import MAX_SEED
 from garrison.serve.parse import Refused
 
+#: of players: no control characters, and not blank
+NAME = r"^[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*$"
 Outcome = Literal["blue", "red", "forfeit", "over"]
 
 
@@ -84,8 +86,24 @@ class Reset(_Strict):
     teammates: str | None = Field(None, description="Who plays the seat's side beside it.")
     plan: bool = Field(True, description="Whether blue has a recovery plan.")
     frames: bool = Field(False, description="Send also frames, which a page draws.")
+    player: str | None = Field(
+        None,
+        max_length=40,
+        pattern=NAME,
+        description="Name on the leaderboard; without one the game is not listed there.",
+    )
+    clock: float | None = Field(
+        None, ge=5, le=600, description="Seconds that other seats have for their turns; 30 by default."
+    )
     split: str | None = Field(None, description="With index: a task, instead of the above but episode_id.")
     index: int | None = Field(None, ge=0)
+
+
+class Join(_Strict):
+    """The seat to take."""
+
+    token: str = Field(description="Of `metadata.join` of the answer to a reset.")
+    player: str | None = Field(None, max_length=40, pattern=NAME, description="As of a reset.")
 
 
 class Split(_Strict):

@@ -13,9 +13,11 @@ from garrison.llm.concurrent import MAX_SEED, Setup
 from garrison.llm.frames import SeatFrames
 from garrison.llm.game import Game, View
 from garrison.llm.players import player
+from garrison.llm.references import Reference, players_of, references
 from garrison.llm.tools import tools_of
 from garrison.llm.truth import TruthRecorder, played_again
-from garrison.serve.models import Reset, checked
+from garrison.serve.board import Board, row
+from garrison.serve.models import Join, Reset, checked
 from garrison.serve.parse import Refused
 from garrison.serve.settings import Settings
 from garrison.serve.stepper import Place, Stepper
@@ -35,6 +37,10 @@ class Table:
     frames: dict[str, SeatFrames] = field(default_factory=dict)  # by seat, where they are sent
     truth: TruthRecorder | None = None  # where spectators see it
     replay: asyncio.Future[Replay] | None = None  # of the game that is over
+    compared: asyncio.Future[list[Reference]] | None = None  # the same game by scripted players
+    clock: float = 0.0  # seconds that other seats have for their turns; 0: no limit
+    named: dict[str, str] = field(default_factory=dict)  # players on the leaderboard, by seat
+    listed: bool = False
 
 
 @dataclass(eq=False)
@@ -56,6 +62,7 @@ class Sessions:
     def __init__(self, settings: Settings, stepper: Stepper) -> None:
         self.settings, self.stepper = settings, stepper
         self.tasks = Tasks(settings.scenarios)
+        self.board = Board(settings.results)
         self.draining = False
         self._sessions: dict[str, Session] = {}
 
@@ -108,16 +115,20 @@ class Sessions:
             table = await self._opened(setup, seed, given.episode_id, given.frames)
             table.seats = {setup.seats[0]}
             table.tokens = {secrets.token_hex(16): seat for seat in setup.seats[1:]}
+            table.clock = self.settings.limits.turn if given.clock is None else given.clock
             session.table, session.seat, session.shown = table, setup.seats[0], 0
+            _name(table, session.seat, given.player)
             sent = await self._view(session)
         if table.tokens:
             sent["metadata"] = {"join": {seat: token for token, seat in table.tokens.items()}}
         return sent
 
-    async def join(self, session: Session, token: Any) -> dict[str, Any]:
+    async def join(self, session: Session, data: Any) -> dict[str, Any]:
         """Take another seat of a game by its token, which is used up."""
+        given = checked(Join, data)
+        token = given.token
         tables = {one.table for one in self._sessions.values() if one.table is not None}
-        table = next((one for one in tables if isinstance(token, str) and token in one.tokens), None)
+        table = next((one for one in tables if token in one.tokens), None)
         if table is None:
             raise Refused("SESSION_ERROR", "no seat waits for this token; it may have been taken")
         seat = table.tokens.pop(token)
@@ -125,6 +136,7 @@ class Sessions:
             self._leave(session)
             session.table, session.seat, session.shown = table, seat, 0
             table.seats.add(seat)
+            _name(table, seat, given.player)
             return await self._view(session)
 
     async def look(self, session: Session) -> dict[str, Any]:
@@ -149,9 +161,34 @@ class Sessions:
     async def replay_of(self, table: Table) -> Replay:
         """The replay of a table's game, which is over."""
         if table.replay is None:
-            again = asyncio.to_thread(played_again, table.game, self.settings.batch_size)
-            table.replay = asyncio.ensure_future(again)
+            table.replay = asyncio.ensure_future(asyncio.to_thread(self._played_again, table))
         return await asyncio.shield(table.replay)
+
+    def _played_again(self, table: Table) -> Replay:
+        replay = played_again(table.game, self.settings.batch_size)
+        self.board.keep(f"{table.game.scenario.name}-{table.game.seed}-{table.id}", replay)
+        return replay
+
+    async def compare(self, session: Session) -> list[Reference]:
+        """The session's game, once it is over, as scripted players play it with the same seed."""
+        table = self._table(session)
+        if table.game.outcome is None:
+            raise Refused("EXECUTION_ERROR", "the game is not over")
+        try:
+            players_of(table.game)
+        except ValueError as error:
+            raise Refused("EXECUTION_ERROR", str(error)) from None
+        if table.compared is None:
+            table.compared = asyncio.ensure_future(asyncio.to_thread(self._compared, table))
+        return await asyncio.shield(table.compared)
+
+    def _compared(self, table: Table) -> list[Reference]:
+        """Play it; where the game is on the leaderboard, these are too."""
+        found = references(table.game, self.settings.batch_size)
+        if table.named:
+            [seat] = table.game.seats
+            self.board.add([row(one.game, seat, f"{one.player} (scripted)") for one in found])
+        return found
 
     def tables(self) -> dict[str, Table]:
         """Games by the names under which others watch them."""
@@ -169,10 +206,14 @@ class Sessions:
         async with self._busy(session):
             place = self._table(session).place
             await self._done(self.stepper.ask(lambda: _check_turn(place.game, session.seat)))
-            limits = self.settings.limits
-            act = self.stepper.act(place, session.seat, action, limits.turn)
-            alone = self._table(session).seats == {session.seat} and not self._table(session).tokens
-            view = await self._done(act, limits.step if alone else limits.step + limits.turn)
+            table, limit = self._table(session), self.settings.limits.step
+            act = self.stepper.act(place, session.seat, action, table.clock)
+            alone = table.seats == {session.seat} and not table.tokens
+            view = await self._done(act, limit if alone else limit + table.clock)
+            if view.done and not table.listed:
+                table.listed = True
+                rows = [row(table.game, seat, player) for seat, player in table.named.items()]
+                await asyncio.to_thread(self.board.add, rows)
             return _sent(view) | self._frames(session)
 
     async def state(self, session: Session) -> dict[str, Any]:
@@ -289,6 +330,12 @@ class _Busy:
     async def __aexit__(self, *_: Any) -> None:
         self._session.touched = time.monotonic()
         self._session.lock.release()
+
+
+def _name(table: Table, seat: str, player: str | None) -> None:
+    """Call a seat by its player's name."""
+    if player is not None:
+        table.named[seat] = table.game.players[seat] = player.strip()
 
 
 def _check_turn(game: Game, seat: str) -> None:

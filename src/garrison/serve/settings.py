@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from garrison.llm.scenarios import SCENARIOS
 from garrison.llm.simulation import check_player
@@ -40,6 +41,8 @@ class Settings:
         batch_size: games that advance in one compiled step; more games take more steps.
         ui: serve the page on which people play.
         spectators: let clients watch running games with all that is true; else they see a game at its end.
+        results: folder for the games of named players and the replays of finished games; None: games are
+            kept in memory, and no replays.
         token: that clients have to show; None: none.
 
     Raises:
@@ -54,6 +57,7 @@ class Settings:
     batch_size: int = 8
     ui: bool = True
     spectators: bool = False
+    results: Path | None = None
     token: str | None = None
     limits: Limits = field(default_factory=Limits)
 

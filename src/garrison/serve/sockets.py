@@ -180,10 +180,6 @@ async def _frame(sessions: Sessions, session: Session, frame: dict[str, Any]) ->
     return {"type": reply, "data": await handle(sessions, session, data)}
 
 
-async def _join(sessions: Sessions, session: Session, data: dict[str, Any]) -> Any:
-    return await sessions.join(session, data.get("token"))
-
-
 async def _state(sessions: Sessions, session: Session, data: dict[str, Any]) -> Any:
     return await sessions.state(session)
 
@@ -200,6 +196,21 @@ async def _replay(sessions: Sessions, session: Session, data: dict[str, Any]) ->
     return {"replay": base64.b64encode(packed(await sessions.replay(session))).decode()}
 
 
+async def _compare(sessions: Sessions, session: Session, data: dict[str, Any]) -> Any:
+    return {
+        "players": [
+            {
+                "player": one.player,
+                **one.game.metadata(seat := next(iter(one.game.seats))),
+                "outcome": one.game.outcome,
+                "account": one.game.account(seat),
+                "replay": base64.b64encode(packed(one.replay)).decode(),
+            }
+            for one in await sessions.compare(session)
+        ]
+    }
+
+
 async def _mcp(sessions: Sessions, session: Session, data: dict[str, Any]) -> Any:
     return await mcp.answer(sessions, data, session) or {}
 
@@ -213,11 +224,12 @@ async def _end(sessions: Sessions, session: Session, data: dict[str, Any]) -> An
 _FRAMES: dict[str, tuple[str, bool, Callable[..., Awaitable[Any]]]] = {
     "reset": ("observation", False, Sessions.reset),
     "step": ("observation", True, Sessions.step),
-    "join": ("observation", True, _join),
+    "join": ("observation", True, Sessions.join),
     "state": ("state", False, _state),
     "look": ("observation", False, _look),
     "hint": ("hint", False, _hint),
     "replay": ("replay", False, _replay),
+    "compare": ("compare", False, _compare),
     "mcp": ("mcp", True, _mcp),
     "close": ("", False, _end),
 }

@@ -51,12 +51,13 @@ class Tasks:
             return given
         if given.split is None or given.index is None:
             raise Refused("VALIDATION_ERROR", "split and index name a task together; give both")
-        if extra := given.model_fields_set - {"split", "index", "episode_id", "frames"}:
+        if extra := given.model_fields_set - {"split", "index", "episode_id", "frames", "player"}:
             raise Refused("VALIDATION_ERROR", f"a task says {', '.join(sorted(extra))}; leave that out")
         task = self.task(given.split, given.index)
         return Reset(
             episode_id=given.episode_id,
             frames=given.frames,
+            player=given.player,
             **{name: task[name] for name in ("seed", "scenario", "seat", "opponent")},
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import resources
+import asyncio
 from typing import Any
 
 from fastapi import FastAPI, Request, Response, WebSocket
@@ -14,35 +14,24 @@ from garrison.llm.simulation import BLUES, REDS
 from garrison.serve import sockets
 from garrison.serve.parse import Refused
 from garrison.serve.sessions import Sessions
-from garrison.view.css import CSS
-from garrison.view.page import MODULES as OF_FILES
-from garrison.view.page import SERVED
+from garrison.view.page import POLICY, SERVED, module, served, style
 
-MODULES = (*(name for name in OF_FILES if name != "main"), *SERVED)
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-_PAGE = (
-    '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-    '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>Garrison</title>\n'
-    '<link rel="icon" href="data:,">\n<link rel="stylesheet" href="ui/style.css">\n</head>\n<body>\n'
-    '<main id="app"><noscript>This page needs JavaScript.</noscript></main>\n'
-    '<script type="module" src="ui/lobby.js"></script>\n</body>\n</html>\n'
-)
 
 
 def add_page(app: FastAPI, sessions: Sessions) -> None:
     """The page, what it asks for, and the socket of spectators."""
-    files = {f"{name}.js": (_text(f"{name}.js"), "text/javascript") for name in MODULES}
-    files["style.css"] = (CSS + _text("style.css"), "text/css")
+    files = {f"{name}.js": (module(name), "text/javascript") for name in SERVED}
+    files["style.css"] = (style(), "text/css")
 
     @app.get("/", include_in_schema=False)
     async def index(request: Request) -> Response:
-        return HTMLResponse(_PAGE, headers=_HEADERS)
+        return HTMLResponse(served("lobby"), headers=_HEADERS)
 
     @app.get("/ui/{name}", include_in_schema=False)
     async def file(name: str) -> Response:
@@ -69,12 +58,31 @@ def add_page(app: FastAPI, sessions: Sessions) -> None:
                 "id": name,
                 "scenario": table.game.scenario.name,
                 "seats": list(table.game.seats),
+                "players": list(table.game.players.values()),
                 "tick": table.game.tick,
                 "ticks": table.game.scenario.ticks,
                 "outcome": table.game.outcome,
             }
             for name, table in sessions.tables().items()
         ]
+
+    @app.get("/api/board", tags=["Viewer"])
+    async def board() -> list[dict[str, Any]]:
+        """Leaderboards by kind of game."""
+        return await asyncio.to_thread(sessions.board.tables)
+
+    @app.get("/api/replays", tags=["Viewer"])
+    async def replays() -> list[dict[str, Any]]:
+        """Replays that are saved here."""
+        return await asyncio.to_thread(sessions.board.replays)
+
+    @app.get("/replays/{name}", tags=["Viewer"])
+    async def replay(name: str) -> Response:
+        """A replay file."""
+        data = await asyncio.to_thread(sessions.board.replay, name)
+        if data is None:
+            raise Refused("SESSION_ERROR", "no such replay")
+        return Response(data, media_type="application/gzip", headers=_HEADERS)
 
     @app.post("/api/sessions", tags=["Viewer"])
     async def session() -> dict[str, str]:
@@ -84,7 +92,3 @@ def add_page(app: FastAPI, sessions: Sessions) -> None:
     @app.websocket("/watch/{name}")
     async def watch(socket: WebSocket, name: str) -> None:
         await sockets.serve_watch(socket, sessions, name)
-
-
-def _text(name: str) -> str:
-    return resources.files("garrison.view").joinpath("ui", name).read_text(encoding="utf-8")

@@ -5,21 +5,21 @@ CSS = """
   color-scheme: light dark;
   --font: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
   --mono: ui-monospace, "SF Mono", Menlo, Consolas, monospace;
-  --page: #f5f6f8; --card: #ffffff; --ink: #14181f; --ink-soft: #57606d; --line: #dfe3e8;
-  --c0: #2563c9; --c1: #d9822b; --c2: #2a9d6e; --c3: #c2413b; --c4: #8257c9;
-  --c5: #8a6d3b; --c6: #cf5f9f; --c7: #6b7785; --c8: #a3a021; --c9: #1f9eb5;
+  --page: light-dark(#f5f6f8, #0f1217); --card: light-dark(#ffffff, #181c23);
+  --ink: light-dark(#14181f, #e8ebf0); --ink-soft: light-dark(#57606d, #9ba5b3);
+  --line: light-dark(#dfe3e8, #2c323c); --c0: light-dark(#2563c9, #6ea3f7);
+  --c1: light-dark(#d9822b, #f0a75c); --c2: light-dark(#2a9d6e, #5ec79b);
+  --c3: light-dark(#c2413b, #ee7b74); --c4: light-dark(#8257c9, #b596f0);
+  --c5: light-dark(#8a6d3b, #c5a572); --c6: light-dark(#cf5f9f, #ee95c6);
+  --c7: light-dark(#6b7785, #94a0af); --c8: light-dark(#a3a021, #cfcc58);
+  --c9: light-dark(#1f9eb5, #5cc9dc);
 }
-@media (prefers-color-scheme: dark) {
-  :root {
-    --page: #0f1217; --card: #181c23; --ink: #e8ebf0; --ink-soft: #9ba5b3; --line: #2c323c;
-    --c0: #6ea3f7; --c1: #f0a75c; --c2: #5ec79b; --c3: #ee7b74; --c4: #b596f0;
-    --c5: #c5a572; --c6: #ee95c6; --c7: #94a0af; --c8: #cfcc58; --c9: #5cc9dc;
-  }
-}
+:root[data-scheme="light"] { color-scheme: light; }
+:root[data-scheme="dark"] { color-scheme: dark; }
 * { box-sizing: border-box; }
 body {
   margin: 0; background: var(--page); color: var(--ink);
-  font: 15px/1.5 var(--font); font-variant-numeric: tabular-nums;
+  font: .9375rem/1.5 var(--font); font-variant-numeric: tabular-nums;
 }
 main { max-width: 1080px; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 header { margin-bottom: 1.75rem; }
@@ -51,7 +51,7 @@ th, td {
 }
 th { color: var(--ink-soft); font-weight: 550; font-size: .82rem; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-tbody tr:last-child td { border-bottom: 0; }
+tbody tr:last-child :is(th, td) { border-bottom: 0; }
 tr.marked td { font-weight: 600; }
 td.bar {
   background: linear-gradient(color-mix(in srgb, var(--c0) 22%, transparent) 0 0) no-repeat right center;
@@ -82,9 +82,7 @@ footer { margin-top: 1.5rem; color: var(--ink-soft); font-size: .85rem; }
 @media (max-width: 640px) {
   main { padding: 1.5rem .75rem 3rem; }
   section, .kpi { padding: 1rem; border-radius: 10px; }
-  .dense th, .dense td { padding: .34rem .42rem; font-size: .82rem; }
-.dense th:first-child, .dense td:first-child { padding-left: 0; }
-.stack { grid-template-columns: 1fr; gap: .15rem; }
+  .stack { grid-template-columns: 1fr; gap: .15rem; }
   .stack .strip { margin-bottom: .5rem; }
 }
 @media print { body { background: none; } section, .kpi { break-inside: avoid; } }

@@ -25,6 +25,7 @@ from garrison.core import files
 
 FORMAT, VERSION = "garrison-replay", 1
 SUFFIX = ".replay.jsonl.gz"
+COLUMNS = ("file", "world", "policy", "against", "seed", "steps", "return")  # of :func:`summary`
 MAX_BYTES, MAX_TICKS, MAX_LINE = 64 * 2**20, 20_000, 2**20  # of what a reader takes
 
 
@@ -58,6 +59,12 @@ class Replay:
             f'<iframe srcdoc="{text}" sandbox="allow-scripts" title="Garrison replay" '
             'width="100%" height="860" style="border: 0"></iframe>'
         )
+
+
+def summary(name: str, replay: Replay) -> dict[str, Any]:
+    """What a list of replays shows of the file ``name``."""
+    facts = replay.header | replay.end
+    return {column: facts.get(column) for column in COLUMNS} | {"file": name}
 
 
 def packed(replay: Replay) -> bytes:

@@ -1,18 +1,18 @@
 // The page: one state (tick, view, host, speed), and everything that is drawn from it.
 
+import { compromises } from "./account.js";
 import { el } from "./dom.js";
+import { help, pressed } from "./keys.js";
+import { NAMES, button, fill, layout, lead, seen, slots } from "./layout.js";
+import { Filter, Log } from "./log.js";
 import { NetworkMap, legend } from "./map.js";
 import { shown } from "./model.js";
 import { Timeline } from "./timeline.js";
-import { events, history, orders, score, table, worst } from "./panels.js";
+import { events, history, incidentTable, orders, table } from "./panels.js";
+import { accounts, parts, score, worst } from "./score.js";
+import { plan, turns } from "./turns.js";
 
 const SPEEDS = [0.5, 1, 2, 4, 8, 16, 32]; // ticks per second
-const NAMES = { true: "True", blue: "Blue knows", red: "Red knows", difference: "Difference" };
-const KEYS = [
-  ["← →", "one tick back or on; with Shift ten"], [", .", "last or next tick in which something happened"],
-  ["Home End", "start, end"], ["Space", "play or stop"], ["+ −", "faster, slower"],
-  ["1 … 4", "views"], ["w", "the costliest tick"], ["?", "this help"],
-];
 
 export class App {
   /** @param {HTMLElement} root @param {import("./model.js").Replay[]} replays */
@@ -27,70 +27,81 @@ export class App {
     this.speed = 2;
     /** @type {number | undefined} */
     this.timer = undefined;
-    this.maps = replays.map((replay) => new NetworkMap(replay, (host) => this.select(host)));
-    this.timeline = new Timeline(replays, (t) => this.seek(t));
-    this.time = el("div", { class: "scroll" }, this.timeline.element);
-    this.slots = replays.map(() => ({
-      score: el("div"), events: el("div"), orders: el("div"), host: el("div"), table: el("div"),
-    }));
+    const several = replays.length > 1;
+    /** @type {number | undefined} */
+    this.writing = undefined;
+    this.maps = replays.map((replay, number) =>
+      new NetworkMap(replay, (host) => this.select(host), several ? number : undefined));
+    this.filter = new Filter();
+    this.timeline = new Timeline(replays, this.filter, (t) => this.seek(t));
+    this.log = new Log(replays, this.filter, (t) => this.seek(t), () => this.timeline.mark());
+    this.time = el("div", { class: "scroll", tabindex: -1 }, this.timeline.element);
+    this.slots = replays.map(() => slots("score", "parts", "worst", "accounts", "events", "orders", "host", "turns", "plan",
+      "incidents", "table"));
     this.clock = el("output", { class: "clock" });
+    this.ahead = el("p", { class: "soft ahead" });
     this.live = el("p", { class: "unseen", "aria-live": "polite" });
-    this.play = el("button", { type: "button", onclick: () => this.toggle() }, "Play");
+    this.play = button("Play", () => this.toggle());
     this.rate = el("output", { class: "soft rate" });
-    this.switch = el("div", { role: "radiogroup", "aria-label": "view", class: "views" },
+    this.switch = el("div", { role: "group", "aria-label": "view", class: "views" },
       this.views.map((view) => el("button", {
-        type: "button", role: "radio", "data-view": view, onclick: () => this.look(view),
+        type: "button", "aria-pressed": false, "data-view": view, onclick: () => this.look(view),
       }, NAMES[/** @type {"true"} */ (view)] ?? view)));
+    this.search = /** @type {HTMLInputElement} */ (el("input", {
+      type: "search", list: "hosts", class: "search", placeholder: "find a host", "aria-label": "find a host",
+      onchange: () => this.find(),
+    }));
     this.legend = el("div");
-    this.help = el("dialog", { "aria-label": "keys" }, el("h2", {}, "Keys"),
-      el("dl", { class: "keys" }, KEYS.map(([key, what]) => el("div", {}, el("dt", {}, key), el("dd", {}, what)))),
-      el("form", { method: "dialog" }, el("button", {}, "Close")));
-    root.replaceChildren(...this.layout());
+    this.keys = this.table();
+    this.help = help(this.keys);
+    root.replaceChildren(...layout(this));
     this.restore();
     this.listeners = new AbortController();
     const { signal } = this.listeners;
     window.addEventListener("hashchange", () => this.restore(), { signal });
-    document.addEventListener("keydown", (event) => this.key(event), { signal });
+    document.addEventListener("keydown", (event) => pressed(event, this.keys), { signal });
   }
 
   /** Ticks were added to the only replay: follow if the last one was shown. */
   grow() {
-    const follows = this.t === this.last;
+    const follows = this.t === this.last, focused = this.time.contains(document.activeElement);
     this.last = this.replays[0].last;
-    this.timeline = new Timeline(this.replays, (t) => this.seek(t));
+    this.timeline = new Timeline(this.replays, this.filter, (t) => this.seek(t));
     this.time.replaceChildren(this.timeline.element);
+    if (focused) this.timeline.element.focus();
+    this.log.fill();
     this.seek(follows ? this.last : this.t);
   }
 
   /** The page shows something else now. */
   leave() {
     this.stop();
+    clearTimeout(this.writing);
     this.listeners.abort();
   }
 
-  layout() {
-    const both = this.replays.length > 1;
+  /** @returns {import("./keys.js").Key[]} */
+  table() {
+    const key = (/** @type {string} */ shownAs, /** @type {string[]} */ keys, /** @type {string} */ what,
+      /** @type {(event: KeyboardEvent) => void} */ act) => ({ shown: shownAs, keys, what, act });
+    const step = (/** @type {KeyboardEvent} */ event) => (event.shiftKey ? 10 : 1);
     return [
-      el("header", {}, el("div", { class: "eyebrow" }, "Garrison replay"), el("h1", {}, title(this.replays)),
-        el("p", { class: "soft" }, about(this.replays[0]))),
-      el("section", { class: "controls" },
-        el("div", { class: "bar" }, this.play,
-          button("Back", () => this.seek(this.t - 1)), button("On", () => this.seek(this.t + 1)),
-          button("Next event", () => this.event(1)), this.clock, this.rate, this.switch,
-          button("Keys", () => this.ask())),
-        this.time, this.live),
-      el("div", { class: both ? "pair" : "one" }, this.replays.map((replay, number) => {
-        const slot = this.slots[number];
-        return el("div", { class: "replay", "data-replay": number },
-          el("section", { class: "board" }, both ? el("h2", {}, `${"AB"[number]}: ${who(replay)}`) : null,
-            el("div", { class: "scroll" }, this.maps[number].element), number === 0 ? this.legend : null),
-          el("div", { class: "side" },
-            panel("Score", slot.score, el("h3", {}, "Costliest ticks"), worst(replay, (t) => this.seek(t))),
-            panel("This tick", slot.events, el("h3", {}, "In progress"), slot.orders),
-            panel("Host", slot.host),
-            el("section", {}, el("details", {}, el("summary", {}, "All marks as a table"), slot.table))));
-      })),
-      this.help,
+      key("←", ["ArrowLeft"], "a tick back; with Shift ten", (event) => this.seek(this.t - step(event))),
+      key("→", ["ArrowRight"], "a tick on; with Shift ten", (event) => this.seek(this.t + step(event))),
+      key(",", [","], "last tick with an event that is shown", () => this.event(-1)),
+      key(".", ["."], "next tick with an event that is shown", () => this.event(1)),
+      key("c", ["c"], "next compromise of a host", () => this.compromise()),
+      key("w", ["w"], "the costliest tick", () => this.seek(this.replays[0].worst(1)[0] ?? this.t)),
+      key("Home", ["Home"], "start", () => this.seek(0)),
+      key("End", ["End"], "end", () => this.seek(this.last)),
+      key("Space", [" "], "play or stop", () => this.toggle()),
+      key("+ −", ["+", "-"], "faster, slower", (event) => this.faster(event.key === "+" ? 1 : -1)),
+      ...this.views.map((view, number) =>
+        key(String(number + 1), [String(number + 1)], `view: ${NAMES[/** @type {"true"} */ (view)] ?? view}`, () => this.look(view))),
+      key("/", ["/"], "find a host", () => this.search.focus()),
+      key("m", ["m"], "go to the map; there arrows go from host to host, Enter chooses one", () => this.toMap()),
+      key("t", ["t"], "go to the time line", () => this.timeline.element.focus()),
+      key("?", ["?"], "this help", () => this.help.showModal()),
     ];
   }
 
@@ -112,6 +123,19 @@ export class App {
   select(host) {
     this.selected = this.selected === host ? null : host;
     this.draw();
+  }
+
+  find() {
+    const host = this.replays[0].header.hosts.findIndex((/** @type {any} */ one) => one.name === this.search.value);
+    if (host < 0) return;
+    this.selected = host;
+    this.draw();
+    this.maps[0].focus(host);
+  }
+
+  toMap() {
+    const zone = this.maps[0].inside.find((hosts) => hosts.length) ?? [0];
+    this.maps[0].focus(this.selected ?? zone[0]);
   }
 
   toggle() {
@@ -141,63 +165,44 @@ export class App {
     this.draw();
   }
 
-  /** To the nearest tick in that direction in which something happened. @param {1 | -1} step */
+  /** To the nearest tick in that direction with an event that is shown. @param {1 | -1} step */
   event(step) {
     for (let t = this.t + step; t >= 0 && t <= this.last; t += step) {
-      if (this.replays.some((replay) => (replay.ticks[t]?.happened ?? []).length)) return this.seek(t);
+      const found = this.replays.some((replay) => (replay.ticks[t]?.happened ?? [])
+        .some((/** @type {any[]} */ [kind, host]) => this.filter.shows(replay.header, kind, host)));
+      if (found) return this.seek(t);
     }
   }
 
-  ask() {
-    /** @type {HTMLDialogElement} */ (this.help).showModal();
-  }
-
-  /** @param {KeyboardEvent} event */
-  key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const pressed = /** @type {HTMLElement} */ (event.target).closest("button, summary, dialog, [role=button]");
-    if (pressed && (event.key === " " || event.key === "Enter")) return;
-    const step = event.shiftKey ? 10 : 1;
-    /** @type {Record<string, () => void>} */
-    const actions = {
-      ArrowLeft: () => this.seek(this.t - step),
-      ArrowRight: () => this.seek(this.t + step),
-      ",": () => this.event(-1),
-      ".": () => this.event(1),
-      Home: () => this.seek(0),
-      End: () => this.seek(this.last),
-      " ": () => this.toggle(),
-      "+": () => this.faster(1),
-      "-": () => this.faster(-1),
-      w: () => this.seek(this.replays[0].worst(1)[0] ?? this.t),
-      "?": () => this.ask(),
-    };
-    this.views.forEach((view, number) => {
-      actions[String(number + 1)] = () => this.look(view);
-    });
-    if (!actions[event.key]) return;
-    event.preventDefault();
-    actions[event.key]();
+  /** To the next tick in which an attacker gets a host. */
+  compromise() {
+    const ticks = this.replays.flatMap(compromises).filter((t) => t > this.t);
+    if (ticks.length) this.seek(Math.min(...ticks));
   }
 
   // ------------------------------------------------------------ drawing
 
   draw() {
     const pictures = this.replays.map((replay) => replay.at(Math.min(this.t, replay.last)));
+    const onSeek = (/** @type {number} */ t) => this.seek(t);
     pictures.forEach((picture, number) => {
-      const replay = this.replays[number], slot = this.slots[number];
+      const replay = this.replays[number], slot = this.slots[number], t = Math.min(this.t, replay.last);
       this.maps[number].draw(picture, this.view, this.selected);
-      slot.score.replaceChildren(score(replay, picture));
-      slot.events.replaceChildren(events(picture));
-      slot.orders.replaceChildren(orders(picture));
-      slot.host.replaceChildren(history(replay, this.selected, this.view, this.t, (t) => this.seek(t)));
-      slot.table.replaceChildren(table(replay, picture, this.view));
+      fill(slot.score, score(replay, picture));
+      fill(slot.parts, parts(replay, t));
+      fill(slot.events, events(picture));
+      fill(slot.orders, orders(picture));
+      fill(slot.host, history(replay, this.selected, this.view, this.t, onSeek));
+      if (seen(slot.table)) fill(slot.table, table(replay, picture, this.view));
+      if (slot.turns.isConnected) fill(slot.turns, turns(replay, t, onSeek));
+      if (slot.plan.isConnected) fill(slot.plan, plan(replay, picture));
+      if (seen(slot.incidents)) fill(slot.incidents, incidentTable(replay, t, onSeek));
+      this.once(slot, replay, onSeek);
     });
     this.clock.textContent = `tick ${this.t} of ${this.last}`;
     this.rate.textContent = `${this.speed} per second`;
     for (const choice of this.switch.children) {
-      const chosen = /** @type {HTMLElement} */ (choice).dataset.view === this.view;
-      choice.setAttribute("aria-checked", String(chosen));
+      choice.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (choice).dataset.view === this.view));
     }
     if (this.legend.dataset.view !== this.view) {
       this.legend.dataset.view = this.view;
@@ -205,11 +210,32 @@ export class App {
     }
     const words = `tick ${this.t}, return ${pictures.map((picture) => shown(picture.total)).join(" and ")}`;
     this.timeline.draw(this.t, words);
+    this.log.draw(this.t);
+    if (pictures.length > 1) this.ahead.textContent = lead(pictures.map((picture) => picture.total));
     if (this.timer === undefined) {
       this.live.textContent = `${words}. ${pictures.map((picture) => picture.lines.join(". ")).join(" | ")}`;
     }
-    const hash = `#t=${this.t}&view=${this.view}${this.selected === null ? "" : `&host=${this.selected}`}`;
-    if (location.hash !== hash) history_(hash);
+    clearTimeout(this.writing); // naming each moment of a drag in the address would take most of its time
+    this.writing = setTimeout(() => this.remember(), 100);
+  }
+
+  /** What changes with the number of ticks and at the end alone. @param {Record<string, HTMLElement>} slot @param {any} replay @param {(t: number) => void} onSeek */
+  once(slot, replay, onSeek) {
+    const now = `${replay.last} ${replay.end.return}`;
+    if (slot.worst.dataset.of === now) return;
+    slot.worst.dataset.of = now;
+    slot.worst.replaceChildren(worst(replay, onSeek));
+    slot.accounts.replaceChildren(...accounts(replay));
+  }
+
+  /** Name the moment in the address, beside what it names already. */
+  remember() {
+    const named = new URLSearchParams(location.hash.slice(1));
+    named.set("t", String(this.t));
+    named.set("view", this.view);
+    if (this.selected === null) named.delete("host");
+    else named.set("host", String(this.selected));
+    address(`#${named}`);
   }
 
   /** The state that the address names. */
@@ -224,38 +250,10 @@ export class App {
 }
 
 /** @param {string} hash */
-function history_(hash) {
+export function address(hash) {
   try {
-    window.history.replaceState(null, "", hash);
+    if (location.hash !== hash) window.history.replaceState(null, "", hash || location.pathname);
   } catch {
     // within a notebook the page has no address of its own
   }
-}
-
-/** @param {string} name @param {...any} children */
-function panel(name, ...children) {
-  return el("section", {}, el("h2", {}, name), ...children);
-}
-
-/** @param {string} text @param {() => void} onclick */
-function button(text, onclick) {
-  return el("button", { type: "button", onclick }, text);
-}
-
-/** @param {import("./model.js").Replay} replay */
-function who({ header }) {
-  return header.against ? `${header.policy} against ${header.against}` : header.policy;
-}
-
-/** @param {import("./model.js").Replay[]} replays */
-function title(replays) {
-  return `${replays.map(who).join(" beside ")} in ${replays[0].header.world}`;
-}
-
-/** @param {import("./model.js").Replay} replay */
-function about({ header, end }) {
-  const options = header.options.join(" ");
-  const seed = header.seed === null ? "" : `, episode of seed ${header.seed}`;
-  const steps = end.steps === undefined ? "being played" : `${end.steps} steps`;
-  return `${steps}${seed}${options ? `, ${options}` : ""}; world version ${header.world_version}`;
 }

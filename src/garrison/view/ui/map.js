@@ -9,8 +9,9 @@ export class NetworkMap {
   /**
    * @param {import("./model.js").Replay} replay
    * @param {(host: number | null) => void} onSelect
+   * @param {number} [number] of the replay, where there are two
    */
-  constructor(replay, onSelect) {
+  constructor(replay, onSelect, number) {
     this.replay = replay;
     const { zones, hosts, links } = replay.header;
     /** @type {number[][]} hosts of each zone, servers first */
@@ -31,7 +32,7 @@ export class NetworkMap {
       place.y + this.height(index))) + 4;
     const shrink = Math.min(...this.places.map((/** @type {any} */ place) => place.y)) - 4;
     this.element = svg("svg", {
-      viewBox: `0 ${shrink} ${width} ${height - shrink}`, class: "map", role: "group", "aria-label": "network",
+      viewBox: `0 ${shrink} ${width} ${height - shrink}`, class: "map", role: "group", "aria-label": `network${number === undefined ? "" : ` of ${"AB"[number]}`}`,
     });
     this.element.append(...links.map((/** @type {[number, number]} */ pair) => this.link(pair)));
     /** @type {SVGElement[]} */
@@ -73,14 +74,33 @@ export class NetworkMap {
         transform: `translate(${cx} ${cy})`, class: "host", tabindex: place === 0 ? 0 : -1, role: "button",
         "data-host": host,
         onclick: () => onSelect(host),
-        onkeydown: (/** @type {KeyboardEvent} */ event) => {
-          if (event.key === "Enter") onSelect(host);
-        },
+        onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event, index, place, onSelect),
       }));
       this.cells[host] = cell;
       group.append(cell);
     });
     return group;
+  }
+
+  /**
+   * Enter chooses a host, arrows go to its neighbors in the zone.
+   * @param {KeyboardEvent} event @param {number} zone @param {number} place @param {(host: number | null) => void} onSelect
+   */
+  key(event, zone, place, onSelect) {
+    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -PER_ROW, ArrowDown: PER_ROW };
+    const step = steps[/** @type {"ArrowLeft"} */ (event.key)];
+    if (event.key === "Enter" || event.key === " ") onSelect(this.inside[zone][place]);
+    else if (step && this.inside[zone][place + step] !== undefined) this.focus(this.inside[zone][place + step]);
+    else if (!step) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** @param {number} host */
+  focus(host) {
+    for (const other of this.inside[this.replay.header.hosts[host].zone]) this.cells[other].setAttribute("tabindex", "-1");
+    this.cells[host].setAttribute("tabindex", "0");
+    this.cells[host].focus();
   }
 
   /**
@@ -99,19 +119,22 @@ export class NetworkMap {
       marks.sort((/** @type {any} */ a, /** @type {any} */ b) => rank(b) - rank(a));
       const tone = marks.length ? marks[0].tone : "none";
       const words = marks.map((/** @type {any} */ mark) => mark.meaning).join(", ") || "nothing to see";
-      const label = `${zones[host.zone].label}, ${host.label}: ${words}`;
+      const main = marks.map((/** @type {any} */ mark) => mark.letter).slice(0, 2).join("");
+      const label = `${zones[host.zone].label}, ${host.label}: ${main ? `${main}, ` : ""}${words}`;
       cell.setAttribute("aria-label", label);
       const hidden = this.replay.header.sparse && !letters ? " unknown" : "";
       cell.setAttribute("class", `host ${tone}${selected === index ? " selected" : ""}${hidden}`);
       cell.replaceChildren(svg("title", {}, label), shape(host.kind));
-      const main = marks.map((/** @type {any} */ mark) => mark.letter).slice(0, 2).join("");
       if (main) cell.append(svg("text", { y: 4, class: main.length > 1 ? "letters two" : "letters" }, main));
       if (busy.has(index)) cell.append(svg("circle", { cx: 9, cy: -9, r: 3.2, class: "busy" }));
     });
     zones.forEach((/** @type {any} */ _, /** @type {number} */ index) => {
       if (!this.blocked[index]) return;
-      const from = picture.blocks.filter((pair) => pair[1] === index).map((pair) => short(zones[pair[0]].label));
-      this.blocked[index].textContent = from.length ? `⊘ ${from.join(", ")}` : "";
+      const from = picture.blocks.filter((pair) => pair[1] === index).map((pair) => zones[pair[0]].label);
+      const text = from.length ? `⊘ ${from.map(short).join(", ")}` : "";
+      if (this.blocked[index].dataset.text === text) return;
+      this.blocked[index].dataset.text = text;
+      this.blocked[index].replaceChildren(...(text ? [svg("title", {}, `no traffic from ${from.join(", ")}`), text] : []));
     });
   }
 }
@@ -136,6 +159,7 @@ function rank(mark) {
 function shape(kind) {
   if (kind === "server") return svg("rect", { x: -11, y: -9, width: 22, height: 18, rx: 2 });
   if (kind === "router") return svg("path", { d: "M0 -10L10 0L0 10L-10 0Z" });
+  if (kind === "device") return svg("path", { d: "M0 -11L11 8L-11 8Z" });
   return svg("circle", { r: 10 });
 }
 

@@ -7,15 +7,20 @@
  * @typedef {{kind: string, host: number | null}} Happening
  * @typedef {{agent: string, label: string, host: number | null, steps: number}} Order
  * @typedef {{t: number, phase: number, marks: Record<string, string[]>, blocks: [number, number][],
- *   orders: Order[], reward: number, total: number, parts: Record<string, number>,
- *   happened: Happening[], lines: string[]}} Picture
+ *   orders: Order[], plan: Record<string, string>, reward: number, total: number, parts: Record<string, number>,
+ *   happened: Happening[], lines: string[], logs: string[]}} Picture
  */
 
 const SNAPSHOT = 25; // ticks from one whole picture to the next, so that seeking is fast
 
 /** The text of a replay file, of base64 of gzip. @param {string} base64 @returns {Promise<string>} */
 export async function unpack(base64) {
-  const bytes = Uint8Array.from(atob(base64.trim()), (letter) => letter.charCodeAt(0));
+  return unzip(Uint8Array.from(atob(base64.trim()), (letter) => letter.charCodeAt(0)));
+}
+
+/** The text of a replay file, also of one that a server has unpacked already. @param {Uint8Array<ArrayBuffer>} bytes @returns {Promise<string>} */
+export async function unzip(bytes) {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return new TextDecoder().decode(bytes);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).text();
 }
@@ -83,7 +88,8 @@ export class Replay {
       Object.keys(this.header.views).map((view) => [view, this.header.hosts.map(() => "")]),
     );
     return {
-      t: -1, phase: 0, marks, blocks: [], orders: [], reward: 0, total: 0, parts: {}, happened: [], lines: [],
+      t: -1, phase: 0, marks, blocks: [], orders: [], plan: {}, reward: 0, total: 0, parts: {}, happened: [], lines: [],
+      logs: [],
     };
   }
 
@@ -102,11 +108,13 @@ export class Replay {
       marks,
       blocks: tick.blocks ?? before.blocks,
       orders: tick.orders ? tick.orders.map(orderOf) : before.orders,
+      plan: tick.plan ? { ...before.plan, ...Object.fromEntries(tick.plan) } : before.plan,
       reward: tick.reward ?? 0,
       total: this.totals[tick.t],
       parts: tick.parts ?? {},
       happened: (tick.happened ?? []).map((/** @type {any[]} */ one) => ({ kind: one[0], host: one[1] })),
       lines: tick.lines ?? [],
+      logs: tick.logs ?? [],
     };
   }
 }

@@ -1,24 +1,20 @@
-// What stands beside the map: the score, what happened in this tick, the costliest moments, one host's history.
+// What stands beside the map: what happened in this tick, actions in progress, one host, incidents, all marks.
 
+import { hostName, incidents } from "./account.js";
 import { el } from "./dom.js";
-import { shown } from "./model.js";
-
-const WORST = 5;
-
-/** Return so far and this tick's reward by part. @param {any} replay @param {import("./model.js").Picture} picture */
-export function score(replay, picture) {
-  const parts = Object.entries(picture.parts).map(([name, value]) => `${name} ${shown(value)}`).join(", ");
-  return el("dl", { class: "score" },
-    el("div", {}, el("dt", {}, "return so far"), el("dd", { class: "big" }, shown(picture.total))),
-    el("div", {}, el("dt", {}, "at the end"), el("dd", { class: "big" }, shown(replay.end.return))),
-    el("div", { class: "wide" }, el("dt", {}, "this tick"),
-      el("dd", {}, picture.reward ? `${shown(picture.reward)}${parts ? ` (${parts})` : ""}` : "0")));
-}
 
 /** What happened in the tick, in words. @param {import("./model.js").Picture} picture */
 export function events(picture) {
-  if (!picture.lines.length) return el("p", { class: "soft" }, picture.t ? "Nothing to tell." : "The start.");
-  return el("ul", { class: "lines" }, picture.lines.map((line) => el("li", {}, line)));
+  const told = picture.lines.length
+    ? el("ul", { class: "lines long", tabindex: 0, "aria-label": "what happened" }, picture.lines.map((line) => el("li", {}, line)))
+    : el("p", { class: "soft" }, picture.t ? "Nothing to tell." : "The start.");
+  return picture.logs.length ? el("div", {}, told, logs(picture)) : told;
+}
+
+/** The log entries that reached the defenders. @param {import("./model.js").Picture} picture */
+function logs(picture) {
+  return el("details", { open: true }, el("summary", {}, `${picture.logs.length} log entries arrived`),
+    el("ul", { class: "logs", tabindex: 0, "aria-label": "log entries" }, picture.logs.map((line) => el("li", {}, el("code", {}, line)))));
 }
 
 /** Actions that take longer than a tick. @param {import("./model.js").Picture} picture */
@@ -26,21 +22,6 @@ export function orders(picture) {
   if (!picture.orders.length) return el("p", { class: "soft" }, "Nobody is busy.");
   return el("ul", { class: "lines" }, picture.orders.map((order) =>
     el("li", {}, `${order.agent}: ${order.label}, ${order.steps} more`)));
-}
-
-/** Links to the ticks that cost most. @param {any} replay @param {(t: number) => void} onSeek */
-export function worst(replay, onSeek) {
-  const ticks = replay.worst(WORST);
-  if (!ticks.length) return el("p", { class: "soft" }, "No tick cost anything.");
-  return el("ol", { class: "worst" }, ticks.map((/** @type {number} */ t) => {
-    const tick = replay.ticks[t];
-    const kinds = new Map();
-    for (const [kind] of tick.happened ?? []) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
-    const parts = Object.entries(tick.parts ?? {}).map(([name, value]) => `${name} ${shown(value)}`);
-    const what = [...parts, ...[...kinds].map(([kind, count]) => (count > 1 ? `${count} × ${kind}` : kind))].join(", ");
-    return el("li", {}, el("button", { type: "button", class: "link", onclick: () => onSeek(t) }, `tick ${t}`),
-      ` ${shown(tick.reward)}${what ? ` (${what})` : ""}`);
-  }));
 }
 
 /** When the marks of a host changed. @param {any} replay @param {number | null} host @param {string} view @param {number} now @param {(t: number) => void} onSeek */
@@ -67,9 +48,28 @@ export function table(replay, picture, view) {
   const rows = hosts.map((/** @type {any} */ host, /** @type {number} */ index) => [host, picture.marks[view][index]])
     .filter((/** @type {any[]} */ row) => row[1]);
   if (!rows.length) return el("p", { class: "soft" }, "No host has a mark.");
-  return el("table", {}, el("thead", {}, el("tr", {}, ["host", "zone", "marks"].map((name) => el("th", { scope: "col" }, name)))),
+  return el("table", { class: "words" }, el("thead", {}, el("tr", {}, ["host", "zone", "marks"].map((name) => el("th", { scope: "col" }, name)))),
     el("tbody", {}, rows.map((/** @type {any[]} */ [host, letters]) => el("tr", {}, el("td", {}, host.label),
       el("td", {}, zones[host.zone].label),
       el("td", {}, views[view].filter((/** @type {any} */ mark) => letters.includes(mark.letter))
         .map((/** @type {any} */ mark) => mark.meaning).join(", "))))));
+}
+
+/** Runs of ticks in which an attacker held a host. @param {any} replay @param {number} now @param {(t: number) => void} onSeek */
+export function incidentTable(replay, now, onSeek) {
+  const found = incidents(replay);
+  if (!found.length) return el("p", { class: "soft" }, "No incidents.");
+  const link = (/** @type {number} */ t) =>
+    el("button", { type: "button", class: "link", onclick: () => onSeek(t) }, String(t));
+  const open = found.filter((one) => one.ended === null).length;
+  const unseen = found.filter((one) => one.noticed === null).length;
+  return el("div", {}, el("p", { class: "soft" },
+    `${found.length} in the episode; ${unseen} without a sign, ${open} not over at the end.`),
+  el("table", { class: "dense words" }, el("thead", {}, el("tr", {},
+    ["host", "start", "first sign", "end", "ticks"].map((name) => el("th", { scope: "col" }, name)))),
+  el("tbody", {}, found.map((one) => el("tr", { class: one.start <= now && (one.ended ?? Infinity) > now ? "marked" : "" },
+    el("td", {}, hostName(replay.header, one.host)), el("td", {}, link(one.start)),
+    el("td", {}, one.noticed === null ? "none" : link(one.noticed)),
+    el("td", { class: "words" }, one.ended === null ? "still held" : link(one.ended), one.how ? ` ${one.how}` : ""),
+    el("td", {}, one.ended === null ? `> ${replay.last - one.start}` : String(one.ended - one.start)))))));
 }

@@ -1,15 +1,11 @@
 // A game that is played: what the seat knows, what it reads, and forms for its tools.
 
-import { App } from "./app.js";
 import { el } from "./dom.js";
+import { help, pressed, schemeButton } from "./keys.js";
 import { NetworkMap, legend } from "./map.js";
-import { Replay, unpack } from "./model.js";
+import { Replay } from "./model.js";
 import { events, history, orders, table } from "./panels.js";
-
-const KEYS = [
-  ["e", "end the turn"], ["t", "choose a tool"], ["h", "a hint"], ["Enter", "give the order of the form"],
-  ["1 … 9", "end the turn for so many ticks, at most 5"],
-];
+import { Results } from "./results.js";
 
 export class Play {
   /**
@@ -29,6 +25,9 @@ export class Play {
     this.clock = el("output", { class: "clock" });
     this.text = el("pre", { class: "text", tabindex: 0, "aria-label": "what the seat reads" });
     this.problem = el("p", { class: "problem", role: "alert" });
+    this.acts = el("span", { class: "bar" }, button("End turn", "end", () => this.finish(1)),
+      button("End turn, 5 ticks", "end5", () => this.finish(5)), button("Hint", "hint", () => this.hint()));
+    this.waiting = el("span", { class: "soft", role: "status" });
     this.live = el("p", { class: "unseen", "aria-live": "polite" });
     this.events = el("div");
     this.orders = el("div");
@@ -43,39 +42,55 @@ export class Play {
       event.preventDefault();
       this.order();
     } }, el("label", {}, this.tool), this.effect, this.fields, el("p", {}, el("button", { "data-do": "order" }, "Give the order")));
+    this.keys = this.shortcuts();
+    this.help = help(this.keys);
     this.listeners = new AbortController();
-    document.addEventListener("keydown", (event) => this.key(event), { signal: this.listeners.signal });
-    root.replaceChildren(...this.layout(onLeave));
+    document.addEventListener("keydown", (event) => pressed(event, this.keys), { signal: this.listeners.signal });
+    this.game = el("div", { class: "one" });
+    this.end = el("div");
+    root.replaceChildren(...this.layout(onLeave, first.metadata?.join ?? {}));
     this.form();
     this.answered(first);
   }
 
-  /** @param {() => void} onLeave */
-  layout(onLeave) {
+  /** @returns {import("./keys.js").Key[]} */
+  shortcuts() {
+    return [
+      { keys: ["e"], shown: "e", what: "end the turn", act: () => this.finish(1) },
+      { keys: [..."123456789"], shown: "1 … 5", what: "end the turn for so many ticks", act: (event) => this.finish(Math.min(5, Number(event.key))) },
+      { keys: ["t"], shown: "t", what: "choose a tool", act: () => this.tool.focus() },
+      { keys: ["h"], shown: "h", what: "a hint: what a scripted player would do; it is counted", act: () => this.hint() },
+      { keys: ["m"], shown: "m", what: "go to the map; there arrows go from host to host, Enter chooses one", act: () => this.toMap() },
+      { keys: ["?"], shown: "?", what: "this help", act: () => this.help.showModal() },
+    ];
+  }
+
+  /** @param {() => void} onLeave @param {Record<string, string>} tokens of seats that wait for somebody */
+  layout(onLeave, tokens) {
     const { header } = this.replay;
-    this.game = el("div", { class: "one" }, el("div", { class: "replay" },
+    this.game.append(el("div", { class: "replay" },
       el("section", { class: "board" }, el("div", { class: "scroll" }, this.map.element), legend(header, this.view)),
       el("div", { class: "side" },
         el("section", {}, el("h2", {}, "Tools"), this.controls, this.problem,
           el("h3", {}, "In progress"), this.orders, this.plan),
-        el("section", {}, el("h2", {}, "What a model would read"), this.text),
         el("section", {}, el("h2", {}, "This tick"), this.events),
-        el("section", {}, el("h2", {}, "Host"), this.host),
-        el("section", {}, el("details", {}, el("summary", {}, "All marks as a table"), this.table)))));
-    this.end = el("div");
+        el("section", {}, el("h2", {}, "Host"), this.host)),
+      el("div", { class: "rest" },
+        el("section", {}, el("h2", {}, "What a model would read"), this.text),
+        el("section", {}, el("details", { class: "panel" }, el("summary", {}, "All marks as a table"), el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "all marks" }, this.table))))));
     return [
       el("header", {}, el("div", { class: "eyebrow" }, "Garrison"), el("h1", {}, `${header.seat} in ${header.scenario}`)),
-      el("section", { class: "controls" }, el("div", { class: "bar" }, this.clock,
-        button("End turn", "end", () => this.finish(1)), button("End turn, 5 ticks", "end5", () => this.finish(5)),
-        button("Hint", "hint", () => this.hint()), button("Leave", "leave", onLeave),
-        el("span", { class: "soft" }, KEYS.map(([key, what]) => `${key}: ${what}`).join("; "))), this.live),
-      this.end, this.game,
+      ...Object.entries(tokens).map(([seat, token]) => invitation(seat, token)),
+      el("section", { class: "controls", "aria-label": "turn" }, el("div", { class: "bar" }, this.clock,
+        this.acts, button("Leave", "leave", onLeave),
+        schemeButton(), button("Keys", "keys", () => this.help.showModal()), this.waiting), this.live),
+      this.end, this.game, this.help,
     ];
   }
 
   leave() {
     this.listeners.abort();
-    this.app?.leave();
+    this.results?.leave();
     this.session.end();
   }
 
@@ -148,25 +163,25 @@ export class Play {
   async ask(request) {
     if (this.busy || this.over) return;
     this.busy = true;
+    const late = setTimeout(() => (this.waiting.textContent = "Waiting for the world or the other seat."), 1000);
     try {
       await request();
     } catch (error) {
       this.problem.textContent = /** @type {Error} */ (error).message;
     }
+    clearTimeout(late);
+    this.waiting.textContent = "";
     this.busy = false;
   }
 
-  /** @param {KeyboardEvent} event */
-  key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || this.over) return;
-    if (/** @type {HTMLElement} */ (event.target).closest("input, select, textarea")) return;
-    const digit = Number(event.key);
-    if (event.key === "e") this.finish(1);
-    else if (digit >= 1 && digit <= 9) this.finish(Math.min(5, digit));
-    else if (event.key === "h") this.hint();
-    else if (event.key === "t") this.tool.focus();
-    else return;
-    event.preventDefault();
+  toMap() {
+    const zone = this.map.inside.find((hosts) => hosts.some((host) => this.seen(host))) ?? [0];
+    this.map.focus(this.selected ?? zone.find((host) => this.seen(host)) ?? zone[0]);
+  }
+
+  /** Whether a host is drawn. @param {number} host */
+  seen(host) {
+    return !this.replay.header.sparse || Boolean(this.replay.newest.marks[this.view][host]);
   }
 
   // ------------------------------------------------------------ drawing
@@ -176,7 +191,9 @@ export class Play {
     const { observation, frames } = answer;
     if (!frames.header) frames.ticks.forEach((/** @type {any} */ tick) => this.replay.push(tick));
     this.over = answer.done;
-    this.read = observation.text;
+    // within a turn only answers to calls come: what the turn began with stays below them
+    if (Object.keys(observation.facts).length) this.began = observation.text;
+    this.read = this.began === observation.text || !this.began ? observation.text : `${observation.text}\n\n${this.began}`;
     this.text.textContent = this.read;
     this.problem.textContent = observation.errors.map((/** @type {any} */ error) => `${error.message} ${error.hint}`).join(" ");
     if (observation.facts.plan) this.planned(observation.facts.plan);
@@ -198,27 +215,47 @@ export class Play {
 
   /** @param {Record<string, any>} plan */
   planned(plan) {
-    this.plan.replaceChildren(el("h3", {}, "Plan"), el("ul", { class: "lines" }, Object.entries(plan).map(([agent, part]) =>
-      el("li", {}, `${agent}: ${part.coming[0] ?? "nothing to do"}${part.checkpoint_open ? "; a checkpoint is open" : ""}`))));
+    this.plan.replaceChildren(el("h3", {}, "Plan"), el("div", { class: "lanes" }, Object.entries(plan).map(([agent, part]) => {
+      const count = (/** @type {string} */ state) => part[state] ?? 0;
+      const total = ["open", "done", "sealed", "missed"].reduce((sum, state) => sum + count(state), 0);
+      const head = `${agent}: ${count("done") + count("sealed")} of ${total} done, ${count("sealed")} sealed`;
+      return el("div", {}, el("p", {}, head, part.checkpoint_open && count("done") ? "; a checkpoint is open" : ""),
+        el("ol", { class: "lines" }, part.coming.map((/** @type {string} */ text, /** @type {number} */ index) =>
+          this.instruction(text, index === 0 && part.current !== null))));
+    })));
+  }
+
+  /** An instruction; the current one can be carried out. @param {string} text @param {boolean} current */
+  instruction(text, current) {
+    const id = Number(text.match(/^#(\d+)/)?.[1]);
+    const run = current ? el("button", { type: "button", class: "link", onclick: () =>
+      this.act({ tool_name: "execute_instruction", params: { id } }) }, "carry out") : null;
+    return el("li", {}, current ? "▶ " : "", text, " ", run);
   }
 
   /** The game is over: its account, and all that was true. @param {any} answer */
   async finished(answer) {
-    const { scores, ratio } = answer.metadata;
-    const rows = Object.entries({ ...scores, "loss relative to the reference": ratio, hints: answer.metadata.hints });
-    const truth = el("div", { class: "truth" });
-    this.end.replaceChildren(el("section", {}, el("h2", {}, `Over: ${answer.observation.outcome}`),
-      el("table", {}, el("tbody", {}, rows.map(([name, value]) =>
-        el("tr", {}, el("td", {}, name), el("td", {}, Number(value).toFixed(3))))))), truth);
-    try {
-      const { replay } = await this.session.ask("replay");
+    this.acts.remove();
+    this.results = new Results(this.end, this.session, answer);
+    await this.results.load(() => {
       this.listeners.abort();
       this.game.remove();
-      this.app = new App(truth, [Replay.of(await unpack(replay))]);
-    } catch (error) {
-      truth.append(el("p", { class: "problem" }, /** @type {Error} */ (error).message));
-    }
+    });
   }
+}
+
+/** A link by which somebody takes another seat. @param {string} seat @param {string} token */
+function invitation(seat, token) {
+  const url = new URL(location.href);
+  url.hash = `join=${token}`;
+  const field = /** @type {HTMLInputElement} */ (el("input", { readonly: true, value: url.href, "aria-label": `link for ${seat}` }));
+  const copy = el("button", { type: "button", onclick: async () => {
+    field.select();
+    await navigator.clipboard.writeText(url.href);
+    copy.textContent = "Copied";
+  } }, "Copy");
+  return el("section", { class: "invitation" }, el("p", {}, `Whoever opens this link plays ${seat}; it works once.`),
+    el("div", { class: "bar" }, field, copy));
 }
 
 /** @param {string} text @param {string} name @param {() => void} onclick */

@@ -1,5 +1,13 @@
 // A session of the server: frames are answered one after the other.
 
+/** A WebSocket of this server. @param {string} path */
+export function socketTo(path) {
+  const url = new URL(path, location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  url.hash = "";
+  return new WebSocket(url);
+}
+
 /** An answer that is an error. */
 export class ServerError extends Error {}
 
@@ -7,10 +15,7 @@ export class Session {
   /** @param {string} id of a session that outlives its connections */
   constructor(id) {
     this.id = id;
-    const url = new URL(`ws?session_id=${id}`, location.href);
-    url.protocol = url.protocol.replace("http", "ws");
-    url.hash = "";
-    this.socket = new WebSocket(url);
+    this.socket = socketTo(`ws?session_id=${id}`);
     /** @type {{resolve: (data: any) => void, reject: (error: Error) => void}[]} */
     this.waiting = [];
     this.opened = new Promise((resolve, reject) => {

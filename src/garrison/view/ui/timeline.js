@@ -5,9 +5,13 @@ import { svg } from "./dom.js";
 const WIDE = 1000, TOP = 8, CURVE = 66, ROW = 9, LEFT = 40;
 
 export class Timeline {
-  /** @param {import("./model.js").Replay[]} replays @param {(t: number) => void} onSeek */
-  constructor(replays, onSeek) {
+  /**
+   * @param {import("./model.js").Replay[]} replays @param {import("./log.js").Filter} filter
+   * @param {(t: number) => void} onSeek
+   */
+  constructor(replays, filter, onSeek) {
     this.replays = replays;
+    this.filter = filter;
     this.last = Math.max(...replays.map((replay) => replay.last));
     const totals = replays.flatMap((replay) => replay.totals);
     this.low = Math.min(0, ...totals);
@@ -20,11 +24,10 @@ export class Timeline {
       "aria-valuemin": 0, "aria-valuemax": this.last
     }));
     this.element.append(...this.phases(), ...this.axis());
-    replays.forEach((replay, number) => {
-      this.element.append(svg("path", { d: this.curve(replay), class: `curve c${number}` }));
-      this.element.append(...this.happenings(replay, number));
-    });
-    this.element.append(this.cursor);
+    this.bars = svg("g");
+    this.element.append(...replays.map((replay, number) => svg("path", { d: this.curve(replay), class: `curve c${number}` })),
+      this.bars, this.cursor);
+    this.mark();
     const seek = (/** @type {PointerEvent} */ event) => {
       const box = this.element.getBoundingClientRect();
       const x = ((event.clientX - box.left) / box.width) * WIDE;
@@ -56,7 +59,7 @@ export class Timeline {
       const x = this.x(start), width = this.x(Math.min(t, ticks.length - 1)) - x;
       const phase = ticks[start].phase;
       bands.push(svg("rect", { x, y: TOP - 4, width, height: CURVE - TOP + 8, class: `phase p${phase % 2}` }));
-      if (ticks[ticks.length - 1].phase !== ticks[0].phase) {
+      if (ticks[ticks.length - 1].phase !== ticks[0].phase && width > 60) {
         bands.push(svg("text", { x: x + 5, y: TOP + 8, class: "phase-name" }, `phase ${phase}`));
       }
       start = t;
@@ -74,13 +77,20 @@ export class Timeline {
     return replay.totals.map((total, t) => `${t ? "L" : "M"}${this.x(t).toFixed(1)} ${this.y(total).toFixed(1)}`).join("");
   }
 
+  /** Draw the bars of what the filter shows. */
+  mark() {
+    this.bars.replaceChildren(...this.replays.flatMap((replay, number) => this.happenings(replay, number)));
+  }
+
   /** A small bar for each tick in which something happened, in the tone of the gravest. @param {import("./model.js").Replay} replay @param {number} number */
   happenings(replay, number) {
     const kinds = replay.header.happenings, y = CURVE + 10 + number * (ROW + 4);
     const tones = ["danger", "warning", "notice", "calm"];
     const bars = [svg("text", { x: LEFT - 6, y: y + 8, class: "axis" }, this.replays.length > 1 ? "AB"[number] : "")];
     for (const tick of replay.ticks) {
-      const found = (tick.happened ?? []).map((/** @type {any[]} */ one) => kinds[one[0]]?.tone ?? "calm");
+      const found = (tick.happened ?? [])
+        .filter((/** @type {any[]} */ [kind, host]) => this.filter.shows(replay.header, kind, host))
+        .map((/** @type {any[]} */ one) => kinds[one[0]]?.tone ?? "calm");
       const tone = tones.find((one) => found.includes(one));
       if (tone) bars.push(svg("rect", { x: this.x(tick.t) - 0.9, y, width: 1.8, height: ROW, class: `bar ${tone}` }));
     }
