@@ -58,6 +58,9 @@ class Scene:
         links: pairs of numbers of zones.
         views: marks by view, in order of importance: ``"true"`` is what is, the others what somebody knows.
         happenings: meanings and tones of kinds of happenings, by kind.
+        held: letters of the view ``"true"`` by which an attacker holds a host. An unbroken run of states in
+            which a host of a zone with an owner has one of them is an incident; empty: there are none.
+        noticed: a view, and its letters by which the owner can know of it.
     """
 
     zones: Sequence[Zone]
@@ -65,6 +68,8 @@ class Scene:
     links: Sequence[tuple[int, int]]
     views: Mapping[str, Sequence[Mark]]
     happenings: Mapping[str, tuple[str, str]]
+    held: str = ""
+    noticed: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import jax
 import jax.numpy as jnp
 
+from garrison.core.picture import Picture, picture
 from garrison.core.policy import (
     STATE,
     Actions,
@@ -339,6 +340,19 @@ class World(ABC):
         return []
 
     # ------------------------------------------------------------ derived
+
+    def render(self, state: State, view: str | None = None) -> Picture:
+        """A picture of the state of one environment as SVG, which notebooks show.
+
+        Args:
+            view: of ``scene(state).views``; the first by default, which shows what is true.
+
+        Raises:
+            ValueError: for an unknown view.
+            NotImplementedError: for a world that cannot be drawn.
+        """
+        state = jax.device_get(state)
+        return picture(self.scene(state), self.look(state), view)
 
     def agent_index(self, agent: int | str) -> int:
         """Position of an agent on the agent axis; raises ``ValueError`` naming what is possible."""

@@ -115,6 +115,8 @@ def drawn(scene: Scene) -> dict[str, Any]:
         "happenings": {
             kind: {"meaning": meaning, "tone": tone} for kind, (meaning, tone) in scene.happenings.items()
         },
+        "held": scene.held,
+        "noticed": list(scene.noticed),
     }
 
 

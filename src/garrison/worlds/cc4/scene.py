@@ -64,7 +64,7 @@ def scene(episode: Any) -> Scene:
     """The network of an episode. Numbers of zones are those of subnets; hosts are those that exist."""
     zones = [Zone(T.SUBNETS[s], LABELS[s], PLACES[s], owner(s)) for s in range(T.NUM_SUBNETS)]
     hosts = [Host(T.HOST_NAMES[h], _label(h), int(T.HOST_SUBNET[h]), kind(h)) for h in _existing(episode)]
-    return Scene(zones, hosts, links(), VIEWS, HAPPENINGS)
+    return Scene(zones, hosts, links(), VIEWS, HAPPENINGS, held="RU", noticed=("difference", "C"))
 
 
 def links() -> list[tuple[int, int]]:

@@ -240,7 +240,7 @@ class Network(World):
             "blue": (Mark("C", "found infected", "danger"), Mark("A", "an alert", "warning")),
         }
         happenings = {"infected": ("infected", "danger"), "clean": ("clean again", "calm")}
-        return Scene(zones, hosts, links, views, happenings)
+        return Scene(zones, hosts, links, views, happenings, held="I", noticed=("blue", "CA"))
 
     def look(self, state: NetworkState) -> Look:
         def letters(**masks: Any) -> dict[int, str]:
