@@ -131,6 +131,7 @@ def _host(host: Host, known: Sequence[Mark], letters: str, x: float, y: float) -
     shape = {
         "server": '<rect x="-11" y="-9" width="22" height="18" rx="2"/>',
         "router": '<path d="M0 -10L10 0L0 10L-10 0Z"/>',
+        "device": '<path d="M0 -11L11 8L-11 8Z"/>',
     }.get(host.kind, '<circle r="10"/>')
     words = ", ".join(mark.meaning for mark in marks) or "nothing to see"
     text = "".join(mark.letter for mark in marks)[:2]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 #: Kinds of hosts, each drawn in a shape of its own.
-KINDS = ("server", "user", "router")
+KINDS = ("server", "user", "router", "device")
 #: Meanings of a mark, each drawn in a color of its own.
 TONES = ("danger", "warning", "notice", "calm")
 
@@ -74,7 +74,10 @@ class Scene:
 
 @dataclass(frozen=True)
 class Order:
-    """An action in progress: the agent, the host if it is on one, and the steps that are left."""
+    """An action in progress: the agent, the host if it is on one, and the steps that are left.
+
+    Worlds with steps of varying duration give whole seconds in place of steps.
+    """
 
     agent: str
     label: str

@@ -136,6 +136,7 @@ function rank(mark) {
 function shape(kind) {
   if (kind === "server") return svg("rect", { x: -11, y: -9, width: 22, height: 18, rx: 2 });
   if (kind === "router") return svg("path", { d: "M0 -10L10 0L0 10L-10 0Z" });
+  if (kind === "device") return svg("path", { d: "M0 -11L11 8L-11 8Z" });
   return svg("circle", { r: 10 });
 }
 

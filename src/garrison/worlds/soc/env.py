@@ -14,6 +14,7 @@ import numpy as np
 
 from garrison.core.entities import Entities
 from garrison.core.policy import Mask, Obs, Policy
+from garrison.core.scene import Happening, Look, Scene
 from garrison.core.spaces import check_actions, stacked
 from garrison.core.struct import Struct
 from garrison.core.typing import Array, Float32, Integer, PRNGKeyArray, UInt32
@@ -267,7 +268,22 @@ class Soc(World):
     def narrate(self, state: Episode, actions: Any, after: Episode, step: Step) -> list[str]:
         from garrison.worlds.soc import describe
 
-        return describe.event_lines(self.static, step.info["events"])
+        return describe.event_lines(self.static, state, after, step.info["events"])
+
+    def scene(self, state: Episode) -> Scene:
+        from garrison.worlds.soc import scene
+
+        return scene.scene(self.static, state)
+
+    def look(self, state: Episode) -> Look:
+        from garrison.worlds.soc import scene
+
+        return scene.look(self.static, state)
+
+    def happenings(self, state: Episode, actions: Any, after: Episode, step: Step) -> list[Happening]:
+        from garrison.worlds.soc import scene
+
+        return scene.happenings(self.static, state, after, step.info["events"])
 
 
 def most_steps(static: Static, options: Options) -> int:
