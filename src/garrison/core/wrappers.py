@@ -156,6 +156,9 @@ class Wrapper(World):
     def narrate(self, state: State, actions: Any, after: State, step: Step) -> list[str]:
         return self.world.narrate(self.inner(state), actions, self.inner(after), step)
 
+    def logs(self, state: State, after: State, format: str = "native") -> list[str]:
+        return self.world.logs(self.inner(state), self.inner(after), format)
+
     def scene(self, state: State) -> Scene:
         return self.world.scene(self.inner(state))
 

@@ -125,7 +125,7 @@ def _host(topology: Any, state: Any, h: int) -> dict[str, Any]:
 
 
 class Changes(NamedTuple):
-    """What differs between two states, for people: slots of hosts, and numbers of zones, scopes, variables."""
+    """What differs between two states: slots of hosts, numbers of zones, scopes and variables."""
 
     root: list[int]  # red has root, and had not
     session: list[int]  # red has a user session, and had none
@@ -237,7 +237,8 @@ def _consequences(static: Static, was: Any, now: Any) -> Iterator[str]:
     yield from (f"{names[host]}: decrypted from a backup" for host in found.decrypted)
     yield from (f"red's credential for {T.SCOPE_NAMES[scope]} is worthless" for scope in found.worthless)
     for zone in found.levels:
-        yield f"{T.ZONE_NAMES[zone]}: inbound traffic is {routes.Level(int(now.zone_level[zone])).name.lower()}"
+        level = routes.Level(int(now.zone_level[zone])).name.lower()
+        yield f"{T.ZONE_NAMES[zone]}: inbound traffic is {level}"
     yield from (f"{names[host]}: its user switched it off" for host in found.off)
     yield from (f"{names[host]}: it is online again" for host in found.on)
     yield from (f"{names[host]}: a visitor's device arrived" for host in found.arrived)

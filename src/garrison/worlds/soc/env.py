@@ -270,6 +270,13 @@ class Soc(World):
 
         return describe.event_lines(self.static, state, after, step.info["events"])
 
+    def logs(self, state: Episode, after: Episode, format: str = "native") -> list[str]:
+        """Lines of the tokens that were delivered; formats are those of :mod:`garrison.worlds.soc.text`."""
+        from garrison.worlds.soc import text
+
+        found = text.delivered(self.static, state.state, after.state)
+        return text.render(found, text.place_of(self.static, after), format)
+
     def scene(self, state: Episode) -> Scene:
         from garrison.worlds.soc import scene
 

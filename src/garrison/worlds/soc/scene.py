@@ -53,7 +53,9 @@ VIEWS = {
     ),
     "difference": (
         Mark("M", "held by red, and nothing shows it to blue", "danger"),
-        Mark("C", "held by red, and blue has a verdict or a severe log entry of it, or isolated it", "warning"),
+        Mark(
+            "C", "held by red, and blue has a verdict or a severe log entry of it, or isolated it", "warning"
+        ),
         Mark("F", "a verdict or a severe log entry, but red does not hold it", "notice"),
     ),
 }
@@ -80,7 +82,9 @@ def scene(static: Static, episode: Any) -> Scene:
         for name, place, owner in zip(T.ZONE_NAMES, PLACES, (*T.ZONE_OWNER.tolist(), None), strict=True)
     ]
     lay, names, role = layout(static), describe.host_names(static), episode.topology.start_role
-    hosts = [Host(names[h], _label(names[h], role[h]), int(lay.zone[h]), kind(role[h])) for h in slots(episode)]
+    hosts = [
+        Host(names[h], _label(names[h], role[h]), int(lay.zone[h]), kind(role[h])) for h in slots(episode)
+    ]
     return Scene(zones, hosts, LINKS, VIEWS, HAPPENINGS, held="RU", noticed=("difference", "C"))
 
 
@@ -181,5 +185,3 @@ def kind(role: int) -> str:
 
 def _label(name: str, role: int) -> str:
     return f"{name}, {T.Role(int(role)).name.lower().replace('_', ' ')}"
-
-
