@@ -188,6 +188,8 @@ class _InnerDiagnosis:
 
     def __init__(self, diagnosis: Any, inner: Callable[[State], State]):
         self.found = diagnosis.found
+        if hasattr(diagnosis, "times"):
+            self.times = diagnosis.times
         self._diagnosis, self._inner = diagnosis, inner
 
     def start(self, state: State) -> Any:

@@ -24,8 +24,10 @@ from garrison.worlds.soc.agents import analyst, killchain
 from garrison.worlds.soc.blocks import UNIT_MS
 from garrison.worlds.soc.choose import below, packed
 from garrison.worlds.soc.clock import Game
+from garrison.worlds.soc.diagnosis import Metrics
 from garrison.worlds.soc.draws import Draws, sample
 from garrison.worlds.soc.generate import draw_number, generate
+from garrison.worlds.soc.layout import layout
 from garrison.worlds.soc.observe_blue import OBSERVATIONS
 from garrison.worlds.soc.options import Options, Static, default_options
 from garrison.worlds.soc.reset import initial_state
@@ -245,6 +247,12 @@ class Soc(World):
         """Blue's: hosts, zones and credentials; None for red."""
         self.side_agents(side)
         return entities.of_blue(self.static, self.observation) if side == "blue" else None
+
+    def diagnosis(self, side: str | None = None) -> Metrics:
+        """Incidents and how soon they end, availability, verdicts, deception, and red's techniques."""
+        self.side_agents(side)
+        lay = layout(self.static)
+        return Metrics(self.static, tuple(lay.owner.tolist()), tuple(lay.zone.tolist()), side or "blue")
 
     def drawn(self, state: Episode) -> dict[str, Integer[Array, ""]]:
         return {"scenario": state.options.scenario, "network": state.topology.number}
