@@ -96,7 +96,7 @@ def _losses(policy: str, title: str, rows: dict[str, dict[str, float]]) -> Html:
         for name, row in rows.items()
     ]
     columns = list(next(iter(rows.values())))
-    return join([tag("h3", f"{policy}: {title} "), table(["", *columns], lines, class_="dense")])
+    return join([tag("h3", f"{policy}: {title}"), table(["", *columns], lines, class_="dense")])
 
 
 def _range(share: dict[str, float]) -> str:
