@@ -20,7 +20,16 @@ from garrison.worlds.soc.tables import tokens as K
 from garrison.worlds.soc.tables.actions import Outcome
 from garrison.worlds.soc.text.delivered import entry
 
-OFTEN = ("PrivilegeEscalate", "Exploit", "V4L2", "DumpLSASS", "Restrict", "Relax", "Decoy", "Monitor")
+OFTEN = (
+    "PrivilegeEscalate",
+    "Exploit",
+    "V4L2",
+    "DumpLSASS",
+    "Restrict",
+    "Relax",
+    "Isolate corporate",
+    "Monitor",
+)
 NOTHING = np.zeros(SHORT.num_agents, np.int32)
 STATIC, STEPS = SHORT.static, 260
 
@@ -282,17 +291,18 @@ def incidents(lane):
     return begun, contained
 
 
-@pytest.mark.parametrize("lane", range(NUM_ENVS))
-def test_incidents_are_counted_and_timed(lane):
-    diagnosis = SHORT.diagnosis("blue")
-    counters = folded(diagnosis, lane)
-    begun, contained = incidents(lane)
-    assert begun == counters.incidents[0, 0]
-    assert begun > 1
-    _, _, length, ended = diagnosis.times(counters)["incident contained, s"]
-    assert len(length) == begun
-    assert set(contained) <= set(length[ended].tolist())
-    assert contained or lane
+def test_incidents_are_counted_and_timed():
+    diagnosis, ends = SHORT.diagnosis("blue"), 0
+    for lane in range(NUM_ENVS):
+        counters = folded(diagnosis, lane)
+        begun, contained = incidents(lane)
+        assert begun == counters.incidents[0, 0]
+        assert begun > 1
+        _, _, length, ended = diagnosis.times(counters)["incident contained, s"]
+        assert len(length) == begun
+        assert set(contained) <= set(length[ended].tolist())
+        ends += len(contained)
+    assert ends
 
 
 def test_numbers_agree_with_the_events():
