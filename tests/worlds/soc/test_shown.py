@@ -20,30 +20,21 @@ from garrison.worlds.soc.tables import tokens as K
 from garrison.worlds.soc.tables.actions import Outcome
 from garrison.worlds.soc.text.delivered import entry
 
-OFTEN = (
-    "PrivilegeEscalate",
-    "Exploit",
-    "V4L2",
-    "DumpLSASS",
-    "Restrict",
-    "Relax",
-    "Isolate corporate",
-    "Monitor",
-)
+OFTEN = ("PrivilegeEscalate", "Exploit", "V4L2", "DumpLSASS", "Restrict", "Relax", "Decoy", "Monitor")
 NOTHING = np.zeros(SHORT.num_agents, np.int32)
-STATIC, STEPS = SHORT.static, 260
+STATIC, STEPS, SEED = SHORT.static, 260, 5
 
 
 @functools.cache
 def played():
     """Before, after and step of each step and environment: random legal actions, some more often."""
     reset, step, legal = programs()
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(SEED)
     labels = [SHORT.action_labels(agent) for agent in range(SHORT.num_agents)]
     weight = np.ones((SHORT.num_agents, SHORT.num_actions))
     for row, own in zip(weight, labels, strict=True):
         row[: len(own)] += [9 * label.startswith(OFTEN) for label in own]
-    _, state = reset(jax.random.key(3))
+    _, state = reset(jax.random.key(SEED))
     longer = jax.numpy.full(NUM_ENVS, 3_600_000, state.options.horizon.dtype)
     state = state.replace(options=state.options.replace(horizon=longer))
     bits = jax.numpy.zeros((NUM_ENVS, 3, 8), jax.numpy.uint8)
@@ -51,7 +42,7 @@ def played():
     for number in range(STEPS):
         mask = np.asarray(legal(state))
         actions = (rng.random(mask.shape) ** (1 / weight) * mask).argmax(-1).astype(np.int32)
-        keys = jax.random.split(jax.random.fold_in(jax.random.key(3), number), NUM_ENVS)
+        keys = jax.random.split(jax.random.fold_in(jax.random.key(SEED), number), NUM_ENVS)
         before = state
         _, state, result = step(keys, state, actions, bits)
         row = jax.device_get((before, state, result))
