@@ -166,6 +166,7 @@ def _names() -> dict[str, list[str]]:
         "--suite": list(SUITES),
         "--column": list(COLUMNS),
         "--vary": list(BANKS),
+        "demo": ["training", "soc"],
         "eval": policies,
         "compare": policies,
         "view": policies,

@@ -18,10 +18,15 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "jaxmarl": ("jaxmarl", "six"),
     "rllib": ("ray", "torch"),
     "sb3": ("sb3_contrib",),
+    "text": ("sentence_transformers",),
     "serve": ("fastapi", "uvicorn", "websockets"),
 }
 #: Packages that are installed by another name than they are imported by.
-INSTALLED_AS = {"yaml": "PyYAML", "sb3_contrib": "sb3-contrib"}
+INSTALLED_AS = {
+    "yaml": "PyYAML",
+    "sb3_contrib": "sb3-contrib",
+    "sentence_transformers": "sentence-transformers",
+}
 
 
 def remedy(extra: str) -> str:

@@ -1,15 +1,13 @@
 """What people are shown of an episode: sentences, marks, lines of log, and figures agree with the state."""
 
-import functools
 import json
 from xml.etree import ElementTree
 
 import jax
 import numpy as np
 import pytest
-from short_episodes import NUM_ENVS, SHORT, programs
+from short_episodes import NUM_ENVS, SHORT, played
 
-from garrison.core.wrappers import env_slice
 from garrison.judge.diagnosis import figures
 from garrison.worlds.soc import describe, scene, text
 from garrison.worlds.soc.tables import blue as B
@@ -20,34 +18,8 @@ from garrison.worlds.soc.tables import tokens as K
 from garrison.worlds.soc.tables.actions import Outcome
 from garrison.worlds.soc.text.delivered import entry
 
-OFTEN = ("PrivilegeEscalate", "Exploit", "V4L2", "DumpLSASS", "Restrict", "Relax", "Decoy", "Monitor")
 NOTHING = np.zeros(SHORT.num_agents, np.int32)
-STATIC, STEPS, SEED = SHORT.static, 260, 5
-
-
-@functools.cache
-def played():
-    """Before, after and step of each step and environment: random legal actions, some more often."""
-    reset, step, legal = programs()
-    rng = np.random.default_rng(SEED)
-    labels = [SHORT.action_labels(agent) for agent in range(SHORT.num_agents)]
-    weight = np.ones((SHORT.num_agents, SHORT.num_actions))
-    for row, own in zip(weight, labels, strict=True):
-        row[: len(own)] += [9 * label.startswith(OFTEN) for label in own]
-    _, state = reset(jax.random.key(SEED))
-    longer = jax.numpy.full(NUM_ENVS, 3_600_000, state.options.horizon.dtype)
-    state = state.replace(options=state.options.replace(horizon=longer))
-    bits = jax.numpy.zeros((NUM_ENVS, 3, 8), jax.numpy.uint8)
-    found = []
-    for number in range(STEPS):
-        mask = np.asarray(legal(state))
-        actions = (rng.random(mask.shape) ** (1 / weight) * mask).argmax(-1).astype(np.int32)
-        keys = jax.random.split(jax.random.fold_in(jax.random.key(SEED), number), NUM_ENVS)
-        before = state
-        _, state, result = step(keys, state, actions, bits)
-        row = jax.device_get((before, state, result))
-        found += [env_slice(row, lane) for lane in range(NUM_ENVS)]
-    return found
+STATIC = SHORT.static
 
 
 def marked(drawn, look, view, letter):

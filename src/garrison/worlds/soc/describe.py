@@ -235,7 +235,9 @@ def _consequences(static: Static, was: Any, now: Any) -> Iterator[str]:
         yield f"{names[host]}: blue's verdict is {B.Verdict(int(now.view_verdict[host])).name.lower()}"
     yield from (f"{names[host]}: red is out" for host in found.lost)
     yield from (f"{names[host]}: decrypted from a backup" for host in found.decrypted)
-    yield from (f"red has no valid credential for {T.SCOPE_NAMES[scope]} any more" for scope in found.worthless)
+    yield from (
+        f"red has no valid credential for {T.SCOPE_NAMES[scope]} any more" for scope in found.worthless
+    )
     for zone in found.levels:
         level = routes.Level(int(now.zone_level[zone])).name.lower()
         yield f"{T.ZONE_NAMES[zone]}: inbound traffic is {level}"

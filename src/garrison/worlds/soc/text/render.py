@@ -181,3 +181,29 @@ _PROCESSES = {
     K.Process.PLC_RUNTIME: "plc-runtime",
     K.Process.ENGINEERING_CLIENT: "step7-client",
 }
+
+
+def template(entry: Entry, system: int) -> str:
+    """The native line of a token on an operating system, with all values masked."""
+    user = {K.User.NONE: "-", K.User.PERSON: "person"}.get(
+        K.User(entry.user), K.User(entry.user).name.lower()
+    )
+    masked = Line(
+        entry=entry,
+        time=_START,
+        host="host",
+        system=system,
+        address="address",
+        other_host="other",
+        other_address="other",
+        user=user,
+        process=_PROCESSES.get(K.Process(entry.process), "-"),
+        pid=0,
+        parent=0,
+        port=0 if entry.port == K.NO_PORT else PORT_NUMBERS[entry.port],
+        source_port=0,
+        bytes=0,
+        choice=0,
+        record=0,
+    )
+    return _line(masked, "native")
