@@ -47,6 +47,7 @@ LEARNERS = {
     "blue": {"ippo": "soc-ippo", "recurrent": "soc-recurrent", "entity": "soc-entity"},
     "red": {"ippo": "soc-red", "recurrent": "soc-red-recurrent"},
 }
+NAMES = tuple(LEARNERS["blue"])
 SCRIPTED = {"blue": ("idle", "random", "analyst", "isolator"), "red": ("idle", "random", "killchain")}
 OPPONENT = {"blue": "killchain", "red": "analyst"}
 WAIT = 1  # index of every agent's wait
@@ -102,14 +103,14 @@ def trainings(preset: str, steps: int, seeds: int) -> dict[str, Training]:
 
 
 def judged(runs: Mapping[str, Run], scenario: str, preset: str, side: str, episodes: int) -> dict[str, Any]:
-    """Figures of one side in one scenario: of its learners, of scripts, and of the best constant player."""
+    """Figures of one side in one scenario: of its learners by name, of scripts, of the best constant player."""
     world = garrison.make("soc", **options(scenario, preset, side, "train"))
     every = garrison.evaluate(world, constants(world), episodes=CHOICE_EPISODES, seed=CHOICE_SEED).figures
     found = {name: one["return"]["mean"] for name, one in every["policies"].items()}
     best = max(found, key=found.__getitem__)
     test = garrison.make("soc", **options(scenario, preset, side, "test"))
-    players: dict[str, Any] = {name: runs[f"{scenario}-{side}-{name}"] for name in LEARNERS[side]}
-    players |= {name: name for name in SCRIPTED[side]} | {f"constant: {best}": constants(test)[best]}
+    players: dict[str, Any] = {**runs, **{name: name for name in SCRIPTED[side]}}
+    players[f"constant: {best}"] = constants(test)[best]
     figures = garrison.evaluate(test, players, episodes=episodes, seed=SEED).figures
     return {"constants": found, "figures": figures}
 
@@ -188,20 +189,27 @@ def main() -> None:
     arguments.add_argument("--seeds", type=int, default=2, help="training seeds")
     arguments.add_argument("--episodes", type=int, default=64, help="per policy and seed")
     arguments.add_argument("--preset", default="medium", choices=("easy", "medium", "hard"))
+    arguments.add_argument("--learners", nargs="+", default=NAMES, choices=NAMES, help="default: all")
     asked = arguments.parse_args()
     prepare(asked.out)
     said = [f"--{name} {getattr(asked, name)}" for name in ("steps", "seeds", "episodes", "preset")]
+    said += ["--learners", *asked.learners] if tuple(asked.learners) != NAMES else []
     report = origin(f"python studies/soc_learners.py RUNS {' '.join(said)}")
     report |= {name: getattr(asked, name) for name in ("steps", "seeds", "episodes", "preset")}
     report |= {"trainings": {}, "curves": {}, "games": begun(asked.out)}
-    every, runs = trainings(asked.preset, asked.steps, asked.seeds), {}
-    for side, learners in LEARNERS.items():
-        for scenario in SCENARIOS:
-            for name in (f"{scenario}-{side}-{learner}" for learner in learners):
-                runs[name] = trained(every[name], asked.runs / name)
-                report["trainings"][name] = every[name].to_json()
-                report["curves"][name] = curve(runs[name])
-            if (key := f"{scenario}, {side}") not in report["games"]:
+    every = trainings(asked.preset, asked.steps, asked.seeds)
+    for scenario in SCENARIOS:
+        for side, learners in LEARNERS.items():
+            own = [name for name in learners if name in asked.learners]
+            runs = {
+                name: trained(every[f"{scenario}-{side}-{name}"], asked.runs / f"{scenario}-{side}-{name}")
+                for name in own
+            }
+            for name, run in runs.items():
+                report["trainings"][f"{scenario}-{side}-{name}"] = run.training.to_json()
+                report["curves"][f"{scenario}-{side}-{name}"] = curve(run)
+            key = f"{scenario}, {side}"
+            if set(own) - set(report["games"].get(key, {}).get("figures", {}).get("policies", {})):
                 report["games"][key] = judged(runs, scenario, asked.preset, side, asked.episodes)
                 print(f"{key} is judged", file=sys.stderr)
                 jax.clear_caches()

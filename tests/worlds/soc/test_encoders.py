@@ -98,7 +98,5 @@ def test_the_shipped_table_is_what_tfidf_gives(tmp_path):
 
 
 def test_a_transformer_needs_its_extra():
-    with pytest.raises(
-        ValueError, match=r"sentence_transformers; install with: .*garrison.text."
-    ):
+    with pytest.raises(ValueError, match=r"sentence_transformers; install with: .*garrison.text."):
         table.transformer("any")
