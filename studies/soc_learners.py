@@ -103,7 +103,7 @@ def trainings(preset: str, steps: int, seeds: int) -> dict[str, Training]:
 
 
 def judged(runs: Mapping[str, Run], scenario: str, preset: str, side: str, episodes: int) -> dict[str, Any]:
-    """Figures of one side in one scenario: of its learners by name, of scripts, of the best constant player."""
+    """Figures of a side in a scenario: of learners by name, of scripts, and of the best constant player."""
     world = garrison.make("soc", **options(scenario, preset, side, "train"))
     every = garrison.evaluate(world, constants(world), episodes=CHOICE_EPISODES, seed=CHOICE_SEED).figures
     found = {name: one["return"]["mean"] for name, one in every["policies"].items()}
