@@ -198,7 +198,10 @@ def on_host(agent: int, kind: int) -> bool:
 
 
 def event_lines(static: Static, before: Any, after: Any, events: Any) -> list[str]:
-    """A step in sentences: actions that ended, waiting left out, and what changed, each with its time."""
+    """A step in sentences: actions that ended, waiting left out, with their times, and what changed.
+
+    Changes have the time of the step's end, which is that of the actions that caused them.
+    """
     was, now, events = jax.tree.map(np.asarray, (before.state, after.state, events))
     names, lines = agent_names(static), []
     for row, agent in enumerate(events.agent.tolist()):

@@ -19,7 +19,8 @@ def line(line: Line) -> str:
 
 def _said(line: Line) -> tuple[str, str]:
     audit = f"audit({line.time.timestamp():.3f}:{line.record}):"
-    origin = f"from {line.other_address} port {line.source_port}"
+    remote = f"from {line.other_address} port {line.source_port}"
+    origin = "from localhost" if line.other_address == "-" else remote
     program = f'comm="{line.process}" exe="/usr/bin/{line.process}"'
     by = f"ppid={line.parent} pid={line.pid} auid={line.user} {program}"
     said = {

@@ -59,7 +59,10 @@ def line(line: Line) -> str:
 def _data(line: Line, number: int) -> list[tuple[str, object]]:
     image, user = rf"{_FOLDER}\{line.process}", rf"{_DOMAIN}\{line.user}"
     account: list[tuple[str, object]] = [("TargetUserName", line.user), ("TargetDomainName", _DOMAIN)]
-    origin: list[tuple[str, object]] = [("IpAddress", line.other_address), ("IpPort", line.source_port)]
+    origin: list[tuple[str, object]] = [
+        ("IpAddress", line.other_address),
+        ("IpPort", 0 if line.other_address == "-" else line.source_port),
+    ]
     flow: list[tuple[str, object]] = [
         ("SourceIp", line.address),
         ("SourcePort", line.source_port),
