@@ -173,7 +173,8 @@ def _picture(figures: Mapping[str, Any]) -> bytes:
                 if (one := figures["curves"].get(f"{scenario}-{side}-{name}")) is not None:
                     axes.plot(one["steps"], one["return"], label=name)
             axes.set(title=f"{scenario}, {side}", xlabel="environment steps", ylabel="return, moving average")
-            axes.legend()
+            if axes.lines:
+                axes.legend()
     return png(picture)
 
 

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from rich.text import Text
 
-import garrison
 from garrison.cli.common import log, out, waiting
 from garrison.core import files
 from garrison.core.world import World
 from garrison.judge.episodes import episode_keys
+from garrison.training.config import make_world
 from garrison.view import Replay, page, write
 from garrison.view.record import Recorder
 from garrison.view.replay import SUFFIX
@@ -34,7 +34,7 @@ _STYLES = {"red": "red", "blue": "blue", "log": "bright_black"}
 def show(folder: Path) -> int:
     """Play one episode defended and undefended, print the story of the first, and write a page of both."""
     folder.mkdir(parents=True, exist_ok=True)
-    world = garrison.make("soc", **dict(option.split("=") for option in OPTIONS))
+    world = make_world("soc", OPTIONS)
     with waiting(f"Playing an hour of {world.name}: {ATTACKER} attacks, {DEFENDER} defends"):
         games = Games(world)
         replays = {name: games.play(name) for name in (DEFENDER, CONTROL)}

@@ -9,13 +9,14 @@ from short_episodes import NUM_ENVS, SHORT, played
 
 import garrison
 from garrison.core import entities
+from garrison.llm import log_table
 from garrison.worlds.soc import encoders, text
 from garrison.worlds.soc.tables import hosts as T
 from garrison.worlds.soc.tables import tokens as K
 from garrison.worlds.soc.text import table
 from garrison.worlds.soc.text.delivered import entry
 
-STATIC = SHORT.static
+STATIC = SHORT.static  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def remembered():
@@ -83,7 +84,7 @@ def test_worlds_name_their_table(tmp_path):
         garrison.make("soc", observation="text", table=str(tmp_path / "none.npy"))
     np.save(own, np.ones((3, table.WIDTH), np.float32))
     table.load.cache_clear()
-    with pytest.raises(ValueError, match=r"it must be float32 \(\d+, 128\)"):
+    with pytest.raises(ValueError, match=r"it must be float16 \(\d+, 128\)"):
         garrison.make("soc", observation="text", table=str(own))
 
 
@@ -91,7 +92,7 @@ def test_the_shipped_table_is_what_tfidf_gives(tmp_path):
     """Up to rounding, by which machines differ; near lines have near vectors."""
     table.write(tmp_path / "again.npy")
     made, shipped = table.load(str(tmp_path / "again.npy")).vectors, table.load().vectors
-    np.testing.assert_allclose(made @ made.T, shipped @ shipped.T, atol=1e-4)
+    np.testing.assert_allclose(made @ made.T, shipped @ shipped.T, atol=5e-3)
     near = {type: table.index()[type, T.Os.WINDOWS_10, K.PORT_OF[type]] for type in range(1, K.NUM_TOKENS)}
     same = shipped[near[K.Token.AUTH_OK]] @ shipped[near[K.Token.AUTH_FAIL]]
     assert same > shipped[near[K.Token.AUTH_OK]] @ shipped[near[K.Token.DNS]] + 0.1
@@ -99,4 +100,4 @@ def test_the_shipped_table_is_what_tfidf_gives(tmp_path):
 
 def test_a_transformer_needs_its_extra():
     with pytest.raises(ValueError, match=r"sentence_transformers; install with: .*garrison.text."):
-        table.transformer("any")
+        log_table.transformer("any")

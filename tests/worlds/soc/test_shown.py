@@ -19,7 +19,7 @@ from garrison.worlds.soc.tables.actions import Outcome
 from garrison.worlds.soc.text.delivered import entry
 
 NOTHING = np.zeros(SHORT.num_agents, np.int32)
-STATIC = SHORT.static
+STATIC = SHORT.static  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def marked(drawn, look, view, letter):
@@ -181,8 +181,9 @@ def test_text_tells_no_more_than_the_fields_of_a_token():
     _, place = entries()
     place = place._replace(roles=[0] * STATIC.hosts, systems=[T.Os.WINDOWS_10] * STATIC.hosts)
     benign = noise.entries()[T.Role.WORKSTATION, T.Os.WINDOWS_10].tolist()
+    fields = K.FIELDS[:, K.Family.WINDOWS].astype(int)
     malicious = [
-        K.pack(token.type, *K.FIELDS[token.type, K.Family.WINDOWS].tolist(), int(K.PORT_OF[token.type]))
+        K.pack(token.type, fields[token.type, 0], fields[token.type, 1], int(K.PORT_OF[token.type]))
         for row in R.ROWS.values()
         for token in row.emissions
         if token is not None and token.type is not None

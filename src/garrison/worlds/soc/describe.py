@@ -183,7 +183,7 @@ _WAITING = {(False, int(kind)) for kind in (B.Blue.WAIT, B.Blue.WATCH)}
 _WAITING |= {(True, int(kind)) for kind in (R.Red.WAIT, R.Red.LIE_LOW)}
 _OUTCOMES = {
     A.Outcome.BLOCKED: "blocked, by a rule, a missing credential or resource",
-    A.Outcome.GONE: "its target is no longer there",
+    A.Outcome.GONE: "its target is gone",
     A.Outcome.CAUGHT: "caught by deception",
     A.Outcome.ABORTED: "aborted, as blue interrupted it",
 }

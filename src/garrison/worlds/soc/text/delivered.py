@@ -31,7 +31,8 @@ def entry(what: int, where: int, recorded: int, delivered: int) -> Entry:
     for width in FIELD_BITS:
         fields.append(what & (1 << width) - 1)
         what >>= width
-    return Entry(*fields, where & 255, where >> 8 & 255, recorded, delivered)
+    type, process, user, port = fields
+    return Entry(type, process, user, port, where & 255, where >> 8 & 255, recorded, delivered)
 
 
 def batches(state: Any) -> int:

@@ -131,7 +131,7 @@ def line_of(entry: Entry, place: Place) -> Line:
 
 
 def _elsewhere(entry: Entry, number: int) -> str:
-    """The other end that is no host of the network: on the internet for flows, for all else none."""
+    """The other end outside of the network: on the internet for flows, for all else none."""
     outside = K.SENSOR[entry.type] == K.Sensor.NETWORK or entry.type == K.Token.NET_CONNECT
     return f"203.0.113.{1 + number % 254}" if outside else "-"
 

@@ -5,8 +5,8 @@ A kind is a type of token on an operating system with a port class; process and 
 is a file of one array: its SHA-256 is part of the version of worlds that read it. The table that comes with
 Garrison is made of character n-grams:
 
-    python -m garrison.worlds.soc.text FILE
-    python -m garrison.worlds.soc.text FILE --transformer sentence-transformers/all-MiniLM-L6-v2
+    python -m garrison.llm.log_table FILE
+    python -m garrison.llm.log_table FILE --transformer sentence-transformers/all-MiniLM-L6-v2
 
 The second needs the extra ``text``, and the model.
 """
@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from garrison.core import extras, files
+from garrison.core import files
 from garrison.worlds.soc.tables import hosts as T
 from garrison.worlds.soc.tables import tokens as K
 from garrison.worlds.soc.text.delivered import Entry
@@ -92,15 +92,6 @@ def tfidf(lines: Sequence[str]) -> np.ndarray:
     return reduced(matrix / np.linalg.norm(matrix, axis=1, keepdims=True))
 
 
-def transformer(model: str) -> Embed:
-    """Vectors by a sentence transformer. Raises ``ValueError`` where the extra ``text`` is missing."""
-    extras.require("text")
-    from sentence_transformers import SentenceTransformer  # pyright: ignore[reportMissingImports]
-
-    encoder = SentenceTransformer(model)
-    return lambda lines: reduced(np.asarray(encoder.encode(list(lines), normalize_embeddings=True)))
-
-
 def reduced(matrix: np.ndarray) -> np.ndarray:
     """The first :data:`WIDTH` principal directions of rows, each with its largest entry positive."""
     left, values, _ = np.linalg.svd(matrix, full_matrices=False)
@@ -112,7 +103,7 @@ def reduced(matrix: np.ndarray) -> np.ndarray:
 def write(path: Path, embed: Embed = tfidf) -> None:
     """Make a table and write it."""
     buffer = io.BytesIO()
-    np.save(buffer, embed(templates()), allow_pickle=False)
+    np.save(buffer, embed(templates()).astype(np.float16), allow_pickle=False)
     files.write(path, buffer.getvalue())
 
 
@@ -121,7 +112,7 @@ def load(name: str = DEFAULT) -> Table:
     """The table that comes with Garrison, or the one of a file.
 
     Raises:
-        ValueError: for a file that is no table of this version; names it and the remedy.
+        ValueError: for a file that is not a table of this version; names it and the remedy.
     """
     try:
         if name == DEFAULT:
@@ -132,10 +123,10 @@ def load(name: str = DEFAULT) -> Table:
     except (OSError, ValueError) as error:
         raise ValueError(f"soc: table {name!r} cannot be read: {error}; {_REMEDY}") from error
     expected = (len(list(kinds())), WIDTH)
-    if vectors.shape != expected or vectors.dtype != np.float32:
+    if vectors.shape != expected or vectors.dtype != np.float16:
         found = f"{vectors.dtype} {vectors.shape}"
-        raise ValueError(f"soc: table {name!r} holds {found}; it must be float32 {expected}; {_REMEDY}")
-    return Table(vectors, hashlib.sha256(data).hexdigest())
+        raise ValueError(f"soc: table {name!r} holds {found}; it must be float16 {expected}; {_REMEDY}")
+    return Table(vectors.astype(np.float32), hashlib.sha256(data).hexdigest())
 
 
-_REMEDY = "make it with python -m garrison.worlds.soc.text FILE"
+_REMEDY = "make it with python -m garrison.llm.log_table FILE"
