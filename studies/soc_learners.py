@@ -23,7 +23,7 @@ import garrison
 from garrison.core.policy import Actions, Mask, Obs
 from garrison.core.struct import Struct, static
 from garrison.core.typing import Array, Int32, PRNGKeyArray
-from garrison.judge.format import mean
+from garrison.judge.format import mean, number
 from garrison.presets import PRESETS
 from garrison.runs import curves
 from garrison.studies.study import (
@@ -157,7 +157,7 @@ def _sections(figures: Mapping[str, Any]) -> Iterator[Section]:
             key,
             ("policy", "return", *parts),
             [
-                (name, mean(p["return"]), *(f"{np.sum(p['reward_parts'][part]):.2f}" for part in parts))
+                (name, mean(p["return"]), *(number(float(np.sum(p["reward_parts"][part]))) for part in parts))
                 for name, p in policies.items()
             ],
             "Parts of the return are means over episodes.",
