@@ -1,6 +1,8 @@
 """``garrison league``."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -42,6 +44,18 @@ def test_a_league_is_shown(league, capsys, tmp_path):
     assert "no claim about the game" in " ".join(printed.split())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["--jobs=2", "--ray"])
+def test_processes_train_the_same_league(league, tmp_path, where):
+    if where == "--ray":
+        pytest.importorskip("ray", reason="Ray is an extra that is not installed")
+    command = [sys.executable, "-m", "garrison", *EXACT, "--out", tmp_path, where]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for name in ("state.json", "rounds.jsonl", "payoffs.jsonl"):
+        assert (tmp_path / name).read_bytes() == (league / name).read_bytes()
+
+
 def test_more_episodes_are_played(league, capsys):
     found = shown(capsys, "payoff", league, "--episodes", 20)
     assert found["games"] == [[32, 32], [32, 32]]
@@ -81,6 +95,17 @@ def test_a_best_response_is_a_lower_bound(capsys, tmp_path, monkeypatch):
         cli.main(["league", "exploit", "paper", *map(str, command)])
 
 
+def test_both_mixtures_of_a_league_are_attacked(league, capsys, tmp_path):
+    """Both are paper, and scissors gain 1 on each side."""
+    budget = ["--budget", 4096, "--seeds", 1, "--episodes", 32, "--out", tmp_path, *SETTINGS]
+    found = shown(capsys, "exploit", league, "--side", "both", *budget)
+    assert 1.8 < found["nash_conv"]["mean"] <= 2
+    assert found["sides"]["row"]["return"]["mixture"]["mean"] == 0
+    assert found["sides"]["column"]["loss"]["mean"] == pytest.approx(0, abs=0.1)  # beyond scissors
+    assert json.loads((tmp_path / "exploit.json").read_text()) == found
+    assert (tmp_path / "row" / "report.html").exists()
+
+
 def test_presets_are_listed(capsys):
     found = shown(capsys, "presets")
     assert [one["preset"] for one in found] == list(LEAGUES)
@@ -101,6 +126,7 @@ def test_presets_are_listed(capsys):
         (["exploit", "nobody", "--world", "toy/matrix"], "nobody is neither a run"),
         (["exploit", "rock", "--world", "toy/credit"], "has one side only"),
         (["exploit", "rock", "--world", "toy/matrix", "--seeds", "0"], "seeds is 0"),
+        (["exploit", "rock", "--world", "toy/matrix", "--side", "both"], "rock is not one; name a side"),
         (["exploit", "guard", "--preset", "cc4-qmix"], "cc4-qmix trains by qmix"),
     ],
 )

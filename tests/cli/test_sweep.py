@@ -80,7 +80,7 @@ def test_accelerators_are_left_to_the_trials(tmp_path, manners, monkeypatch):
     monkeypatch.delenv("XLA_PYTHON_CLIENT_MEM_FRACTION", raising=False)
     assert Sweep("mlp", out=tmp_path / "sweep").run() == 0
     assert jax.config.jax_platforms == "cpu"
-    with cli.launcher(ray=False, jobs=3) as (start, jobs):
+    with launch.launcher(ray=False, jobs=3) as (start, jobs):
         job = start(
             ["-c", "import os; print(os.environ['XLA_PYTHON_CLIENT_MEM_FRACTION'])"], tmp_path / "log"
         )

@@ -14,10 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from garrison.cli import league_learn
 from garrison.league import exact, members, run
+from garrison.league.apart import Apart
 from garrison.league.config import Config
 from garrison.league.match import Matchmaking
 from garrison.league.responses import Exact, Response
+from garrison.runs import launch
 from garrison.worlds.toy.matrix import GAMES
 from garrison.worlds.toy.tabular import Tabular
 
@@ -283,6 +286,23 @@ def test_sigkill_changes_nothing(tmp_path):
             break
     run.load(tmp_path / "killed").run()
     assert digests(tmp_path / "killed") == digests(tmp_path / "whole")
+
+
+def test_trainings_apart_change_nothing(tmp_path):
+    """Processes that train side by side give the files of one process; one that fails is trained again."""
+    config = dataclasses.replace(KUHN, rounds=1, payoffs="played", blocks=2)
+    played(tmp_path / "whole", config)
+    league = run.create(tmp_path / "apart", config)
+
+    def broken(path, place, number):
+        return ["-c", "raise SystemExit('no more')"] if place else league_learn.command(path, place, number)
+
+    with pytest.raises(ValueError, match="the training of second-0 failed: no more"):
+        league.run(train_apart=Apart(broken, launch.Local, jobs=2))
+    league = run.load(tmp_path / "apart")
+    assert league.found_path(0, 0).exists()  # the other one goes on to its end
+    league.run(train_apart=Apart(league_learn.command, launch.Local, jobs=2))
+    assert digests(tmp_path / "apart") == digests(tmp_path / "whole")
 
 
 def test_members_do_not_change(tmp_path):

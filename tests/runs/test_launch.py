@@ -170,6 +170,8 @@ def test_ray_that_is_not_installed_is_an_error_with_the_remedy(monkeypatch):
 
 
 @pytest.mark.slow
+# Ray's processes are forked from this one, where other tests may have started JAX; they do not use it.
+@pytest.mark.filterwarnings("ignore:os.fork", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_ray_runs_and_interrupts_processes(tmp_path):
     pytest.importorskip("ray", reason="Ray is an extra that is not installed")
     ray = launch.Ray()

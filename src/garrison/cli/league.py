@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +24,10 @@ from garrison.presets import leagues
 
 if TYPE_CHECKING:
     from garrison.league import run
+    from garrison.league.apart import Apart
     from garrison.league.run import League
 from garrison.presets.leagues import LEAGUES
-from garrison.runs import directory
+from garrison.runs import directory, launch
 from garrison.training.loop import Diverged
 
 
@@ -40,26 +43,47 @@ class Train:
     """Rounds, in place of the preset's."""
     seed: int | None = None
     """Random seed, in place of the preset's."""
+    jobs: int | None = None
+    """Trainings at the same time, each in a process; by default one in this process, or with --ray the
+    capacity of the cluster."""
+    ray: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Train on the Ray cluster at RAY_ADDRESS, or on a new one on this machine."""
     set: Options = field(default_factory=dict)
     """Other fields of the configuration or of the responses' training, as in solver=prd total_steps=50000."""
 
     def run(self) -> int:
         from garrison.league import judges
 
-        with user_input():
+        with user_input(), self._apart() as apart:
             league = self._opened()
-        log.print(f"The league is in {league.path}", soft_wrap=True, highlight=False)
-        try:
-            with user_input(), progress.bar("league", league.config.rounds + 1, transient=True) as bar:
-                league.run(lambda now: bar.update(_done(now), f"round {now.round}: {now.phase}"))
-        except Diverged as error:
-            raise SystemExit(f"garrison: {error}; the rounds before are in {league.path}") from error
+            log.print(f"The league is in {league.path}", soft_wrap=True, highlight=False)
+            try:
+                with progress.bar("league", league.config.rounds + 1, transient=True) as bar:
+                    league.run(lambda now: bar.update(_done(now), f"round {now.round}: {now.phase}"), apart)
+            except Diverged as error:
+                raise SystemExit(f"garrison: {error}; the rounds before are in {league.path}") from error
         figures = judges.figures(league)
         _write_report(league.path, figures)
         _print(figures)
         path = shlex.quote(str(league.path))
         log.print(f"Show it again with: garrison league show {path}", soft_wrap=True, highlight=False)
         return 0
+
+    @contextmanager
+    def _apart(self) -> Iterator[Apart | None]:
+        """What trains in other processes; None where this one trains."""
+        from garrison.cli import league_learn
+        from garrison.league.apart import Apart
+
+        if self.jobs is not None and self.jobs < 1:
+            raise ValueError(f"jobs is {self.jobs}; it must be at least 1")
+        if not self.ray and self.jobs is None:
+            yield None
+            return
+        # So that this process, which plays the matrix, leaves memory of an accelerator to the trainings.
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        with launch.launcher(self.ray, self.jobs) as (start, jobs):
+            yield Apart(league_learn.command, start, jobs)
 
     def _opened(self) -> League:
         from garrison.league import run

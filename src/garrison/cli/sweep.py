@@ -5,10 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-import os
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -109,7 +106,7 @@ class Sweep:
                     f"trial {trial.name} is still being trained, by a process of an earlier sweep; "
                     "wait for it to end, or end it"
                 )
-        with launcher(self.ray, self.jobs) as (start, jobs), progress.bars() as add:
+        with launch.launcher(self.ray, self.jobs) as (start, jobs), progress.bars() as add:
             watcher = Watcher(plan, todo, command, add)
             return launch.work(todo, jobs, partial(watcher.start, start), watcher.ended, watcher.look)
 
@@ -169,19 +166,3 @@ def _read_list(path: Path | None) -> list[dict[str, Any]]:
     if not isinstance(listed, list) or not all(isinstance(overrides, dict) for overrides in listed):
         raise ValueError(f'{path} is not a list of objects, as in [{{"learning_rate": 0.001}}]')
     return listed
-
-
-@contextmanager
-def launcher(ray: bool, jobs: int | None) -> Iterator[tuple[launch.Launch, int]]:
-    """A function that starts processes, and the number to run at the same time."""
-    if ray:
-        cluster = launch.Ray()
-        try:
-            yield cluster, jobs or cluster.slots()
-        finally:
-            cluster.close()
-        return
-    jobs = jobs or 1
-    # JAX takes three quarters of an accelerator's memory unless limited.
-    share = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{0.9 / jobs:.2f}"} if jobs > 1 else {}
-    yield partial(launch.Local, environment={**share, **os.environ}), jobs

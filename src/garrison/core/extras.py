@@ -19,6 +19,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "rllib": ("ray", "torch"),
     "sb3": ("sb3_contrib",),
     "text": ("sentence_transformers",),
+    "llm": ("accelerate", "datasets", "torch", "transformers", "trl"),
     "serve": ("fastapi", "uvicorn", "websockets"),
 }
 #: Packages that are installed by another name than they are imported by.

@@ -3,6 +3,7 @@
 league.json      the configuration, and the version of the world
 state.json       the round and phase, the members, and what the round has found so far
 members/         a folder per response: its arrays (safetensors) and what it is
+training/        checkpoints of unfinished trainings, and what the finished ones of the round found
 payoffs.jsonl    the episodes of the matrix; held_out.jsonl: those against held-out policies
 rounds.jsonl     a line per round: mixtures, matches, gains, gaps
 seconds.jsonl    how long each phase took; the only file that differs between two equal leagues
@@ -16,6 +17,7 @@ round, the side and the phase, so the result is the same, byte by byte.
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -48,6 +50,7 @@ PAYOFF_SEED = 1_000_000  #: of the first episode of the matrix
 _RESTORE = "restore it from a copy of the league"
 _WEIGHT = 1e-6  #: weights below are none
 _UNUSED = 1e-3  #: weight below which a member counts as without use in a round
+_POLL = 0.5  #: seconds between looks at a lock that another process holds
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+#: Trains these learners of the round, each a place of a side and a number, reporting the completed fraction.
+TrainApart = Callable[["League", Sequence[tuple[int, int]], Callable[[float], None]], None]
 
 
 class League:
@@ -95,6 +100,7 @@ class League:
         self.anchor = None if config.anchor is None else self._specs(self.sides[0], (config.anchor,))[0]
         self.state = State(members=first) if state is None else state
         self._likes: dict[str, Policy] = {}
+        self.train_apart: TrainApart | None = None
         self.store = PayoffStore.open(path / "payoffs.jsonl", PAYOFF_SEED)
         self.outside = PayoffStore.open(path / "held_out.jsonl", HELD_OUT_SEED)
 
@@ -172,9 +178,17 @@ class League:
 
     # ------------------------------------------------------------ the loop
 
-    def run(self, on_progress: OnProgress | None = None) -> None:
-        """Go on until all rounds are done. Raises ``ValueError`` if another process runs this league."""
+    def run(self, on_progress: OnProgress | None = None, train_apart: TrainApart | None = None) -> None:
+        """Go on until all rounds are done.
+
+        Args:
+            train_apart: trains the learners of a round elsewhere, as :class:`garrison.league.apart.Apart`
+                does; by default they are trained here, one after the other. The result is the same.
+
+        Raises ``ValueError`` if another process runs this league.
+        """
         report = on_progress or (lambda progress: None)
+        self.train_apart = train_apart
         with self._locked():
             while not self.state.finished:
                 start, phase, number = time.perf_counter(), self.state.phase, self.state.round
@@ -349,32 +363,71 @@ class League:
         self._train(1, on_done)
 
     def _train(self, place: int, on_done: Callable[[float], None]) -> None:
+        """The responses of one side; where they are trained apart, those of both at the same time."""
+        learners = self.state.record["learners"]
+        if self.train_apart is not None:
+            todo = [(p, n) for p, side in enumerate(self.sides) for n in range(len(learners[side]))]
+            todo = [one for one in todo if not self.found_path(*one).exists()]
+            if todo:
+                self.train_apart(self, todo, on_done)
         side = self.sides[place]
-        learners = self.state.record["learners"][side]
-        candidates = self.state.record.setdefault("candidates", {})
-        made = candidates[side] = []
-        for number, learner in enumerate(learners):
-            known = self.known()
-            parent = None if learner["parent"] is None else known[side, learner["parent"]]
-            opponents, weights = training_opponents(self, learner, self.sides[1 - place], known)
-            task = Task(
-                *(self.world, side, opponents, weights),
-                _seed(self.config.seed, self.state.round, place, number),
-                None if parent is None else self.policy(parent),
-                self.path / "training" / f"{side}-{number}",
-                lambda done, total, number=number: on_done((number + done / total) / len(learners)),
-            )
-            response = self.oracle.respond(task)
-            name = f"{side}-{self.state.round}" + (f"-{number}" if len(learners) > 1 else "")
-            member = Member(
-                *(name, side, "net", members.digest_of(response.policy), self.state.round + 1),
-                None if parent is None else parent.id,
-                {"folder": f"members/{name}"},
-                learner.get("role", "main"),
-            )
-            members.save(self.path / "members" / name, member, response.policy)
-            self.policies[member.digest] = response.policy
-            made.append({"member": member.to_json(), "steps": response.steps, "curve": response.curve})
+        count = len(learners[side])
+        made = [self.learn(place, n, lambda done, n=n: on_done((n + done) / count)) for n in range(count)]
+        self.state.record.setdefault("candidates", {})[side] = made
+
+    def name_of(self, place: int, number: int) -> str:
+        """The name of the response of a learner of this round."""
+        side = self.sides[place]
+        several = len(self.state.record["learners"][side]) > 1
+        return f"{side}-{self.state.round}" + (f"-{number}" if several else "")
+
+    def found_path(self, place: int, number: int) -> Path:
+        """Where it says what the training of a learner of this round found, once it is complete."""
+        return self.path / "training" / f"{self.name_of(place, number)}.json"
+
+    def learn(
+        self, place: int, number: int, on_done: Callable[[float], None] = lambda done: None
+    ) -> dict[str, Any]:
+        """Train a learner of this round, unless that is done: the response as a member, steps and curve.
+
+        Waits for another process that trains it.
+        """
+        path, name = self.found_path(place, number), self.name_of(place, number)
+        path.parent.mkdir(exist_ok=True)
+        with path.with_suffix(".lock").open("a") as file:
+            while not lock.acquire(file):
+                time.sleep(_POLL)
+            if not path.exists():
+                write_json(path, self._learn(place, number, name, on_done))
+        return read_object(path, _RESTORE)
+
+    def _learn(self, place: int, number: int, name: str, on_done: Callable[[float], None]) -> dict[str, Any]:
+        side = self.sides[place]
+        learner = self.state.record["learners"][side][number]
+        known = self.known()
+        parent = None if learner["parent"] is None else known[side, learner["parent"]]
+        opponents, weights = training_opponents(self, learner, self.sides[1 - place], known)
+        task = Task(
+            *(self.world, side, opponents, weights),
+            _seed(self.config.seed, self.state.round, place, number),
+            None if parent is None else self.policy(parent),
+            self.path / "training" / name,
+            lambda done, total: on_done(done / total),
+        )
+        response = self.oracle.respond(task)
+        member = Member(
+            *(name, side, "net", members.digest_of(response.policy), self.state.round + 1),
+            None if parent is None else parent.id,
+            {"folder": f"members/{name}"},
+            learner.get("role", "main"),
+        )
+        members.save(self.path / "members" / name, member, response.policy)
+        self.policies[member.digest] = response.policy
+        return {"member": member.to_json(), "steps": response.steps, "curve": response.curve}
+
+    def _judge(self, on_done: Callable[[float], None]) -> None:
+        shutil.rmtree(self.path / "training", ignore_errors=True)  # its contents are in the state by now
+        judge(self, on_done)
 
     def known(self) -> dict[tuple[str, str], Member]:
         """All members and current learners, by side and id."""
@@ -388,7 +441,7 @@ _STEPS: dict[str, Callable[[League, Callable[[float], None]], None]] = {
     "solve": League._solve,
     "train_rows": League._train_rows,
     "train_columns": League._train_columns,
-    "judge": judge,
+    "judge": League._judge,
 }
 
 

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -134,6 +136,22 @@ class _RayJob:
     def kill(self) -> None:
         self._ray.cancel(self._reference)  # a killed worker could not stop its process
         self._ray.wait([self._reference], timeout=_PATIENCE)
+
+
+@contextmanager
+def launcher(ray: bool, jobs: int | None) -> Iterator[tuple[Launch, int]]:
+    """A function that starts processes, and the number to run at the same time."""
+    if ray:
+        cluster = Ray()
+        try:
+            yield cluster, jobs or cluster.slots()
+        finally:
+            cluster.close()
+        return
+    jobs = jobs or 1
+    # JAX takes three quarters of an accelerator's memory unless limited.
+    share = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{0.9 / jobs:.2f}"} if jobs > 1 else {}
+    yield partial(Local, environment={**share, **os.environ}), jobs
 
 
 def work(
