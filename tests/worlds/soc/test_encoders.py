@@ -16,7 +16,7 @@ from garrison.worlds.soc.tables import tokens as K
 from garrison.worlds.soc.text import table
 from garrison.worlds.soc.text.delivered import entry
 
-STATIC = SHORT.static  # pyright: ignore[reportAttributeAccessIssue]
+STATIC = SHORT.static
 
 
 def remembered():

@@ -19,7 +19,7 @@ from garrison.worlds.soc.tables.actions import Outcome
 from garrison.worlds.soc.text.delivered import entry
 
 NOTHING = np.zeros(SHORT.num_agents, np.int32)
-STATIC = SHORT.static  # pyright: ignore[reportAttributeAccessIssue]
+STATIC = SHORT.static
 
 
 def marked(drawn, look, view, letter):
