@@ -8,7 +8,7 @@
  * @typedef {{agent: string, label: string, host: number | null, steps: number}} Order
  * @typedef {{t: number, phase: number, marks: Record<string, string[]>, blocks: [number, number][],
  *   orders: Order[], reward: number, total: number, parts: Record<string, number>,
- *   happened: Happening[], lines: string[], logs: string[]}} Picture
+ *   happened: Happening[], lines: string[]}} Picture
  */
 
 const SNAPSHOT = 25; // ticks from one whole picture to the next, so that seeking is fast
@@ -84,7 +84,6 @@ export class Replay {
     );
     return {
       t: -1, phase: 0, marks, blocks: [], orders: [], reward: 0, total: 0, parts: {}, happened: [], lines: [],
-      logs: [],
     };
   }
 
@@ -108,7 +107,6 @@ export class Replay {
       parts: tick.parts ?? {},
       happened: (tick.happened ?? []).map((/** @type {any[]} */ one) => ({ kind: one[0], host: one[1] })),
       lines: tick.lines ?? [],
-      logs: tick.logs ?? [],
     };
   }
 }

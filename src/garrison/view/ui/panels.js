@@ -17,16 +17,8 @@ export function score(replay, picture) {
 
 /** What happened in the tick, in words. @param {import("./model.js").Picture} picture */
 export function events(picture) {
-  const told = picture.lines.length
-    ? el("ul", { class: "lines" }, picture.lines.map((line) => el("li", {}, line)))
-    : el("p", { class: "soft" }, picture.t ? "Nothing to tell." : "The start.");
-  return picture.logs.length ? el("div", {}, told, logs(picture)) : told;
-}
-
-/** The log entries that reached the defenders. @param {import("./model.js").Picture} picture */
-function logs(picture) {
-  return el("details", { open: "" }, el("summary", {}, `${picture.logs.length} log entries arrived`),
-    el("ul", { class: "logs" }, picture.logs.map((line) => el("li", {}, el("code", {}, line)))));
+  if (!picture.lines.length) return el("p", { class: "soft" }, picture.t ? "Nothing to tell." : "The start.");
+  return el("ul", { class: "lines" }, picture.lines.map((line) => el("li", {}, line)));
 }
 
 /** Actions that take longer than a tick. @param {import("./model.js").Picture} picture */
