@@ -23,7 +23,7 @@ import garrison
 from garrison.core.policy import Actions, Mask, Obs
 from garrison.core.struct import Struct, static
 from garrison.core.typing import Array, Int32, PRNGKeyArray
-from garrison.judge.format import mean, number
+from garrison.judge.format import NONE, mean, number
 from garrison.presets import PRESETS
 from garrison.runs import curves
 from garrison.studies.study import (
@@ -130,7 +130,8 @@ def study(figures: Mapping[str, Any]) -> Study:
         figures=figures,
         finding=" ".join(_finding(key, one["figures"]["policies"]) for key, one in games.items()),
         method=(
-            f"Presets {', '.join(f'`{p}`' for own in LEARNERS.values() for p in own.values())} with "
+            f"Trained: {', '.join(f'`{name}`' for name in figures['trainings'])}, by the presets of "
+            "[the world](../../docs/worlds/soc.md#training) with "
             f"{figures['steps']:,} steps and {figures['seeds']} training seeds, preset `{figures['preset']}` "
             "of the world, networks of its training split; blue learns against `killchain`, red against "
             "`analyst`. This shows what a short training gives, not what learners can reach. Judged with "
@@ -161,6 +162,16 @@ def _sections(figures: Mapping[str, Any]) -> Iterator[Section]:
                 for name, p in policies.items()
             ],
             "Parts of the return are means over episodes.",
+        )
+        measured = {name: p["diagnosis"]["numbers"] for name, p in policies.items()}
+        first = next(iter(measured.values()))
+        yield Section(
+            f"{key}: metrics",
+            ("of an episode", *policies),
+            [
+                (name, *(NONE if own[name] is None else mean(own[name]) for own in measured.values()))
+                for name in first
+            ],
         )
 
 

@@ -38,9 +38,12 @@ def test_constant_players_take_one_kind_on_its_targets_in_turn():
 
 def test_the_page_has_every_policy():
     one = {"return": {"mean": -3.0, "low": -4.0, "high": -2.0, "sd": 1.0}, "reward_parts": {"goal": [-1.0]}}
-    figures = dict.fromkeys(ORIGIN, "-") | {"steps": 10, "seeds": 2, "episodes": 3, "preset": "medium"}
+    one["diagnosis"] = {"numbers": {"SLA": one["return"], "nothing": None}}
+    figures = dict.fromkeys(ORIGIN, "-") | {"trainings": {"ransomware-blue-ippo": {}}}
+    figures |= {"steps": 10, "seeds": 2, "episodes": 3, "preset": "medium"}
     figures["games"] = {"ransomware, blue": {"figures": {"policies": {"ippo": one, "idle": one}}}}
     figures["curves"] = {"ransomware-blue-ippo": {"steps": [5, 10], "return": [-4.0, -3.0]}}
     text = "\n".join(page(learners.study(figures)))
     assert "| ippo | −3.00 [−4.00, −2.00] | −1.00 |" in text
+    assert "| nothing | – | – |" in text
     assert "Returns in ransomware, blue: ippo −3.00" in text
