@@ -4,7 +4,8 @@
     python studies/pictures.py --only network ideas
 
 ``network`` shows CC4's subnets with the hosts of one network, ``episode`` one episode twice, without a
-defender and with ``guard``, and ``ideas`` how the parts of Garrison work together.
+defender and with ``guard``, ``ideas`` how the parts of Garrison work together, and ``soc`` a moment of an
+episode of that world: what red holds, and what shows it to blue.
 """
 
 from __future__ import annotations
@@ -414,12 +415,28 @@ def _arrow(picture: Canvas, x1: float, y1: float, x2: float, y2: float) -> None:
 # ---------------------------------------------------------------- files
 
 
+SOC_SEED, SOC_STEP = 1_000_009, 300
+
+
+def soc() -> str:
+    """A moment of an episode that ``analyst`` defends; it adapts to light and dark pages by itself."""
+    world = garrison.make("soc")
+    result = garrison.evaluate(world, ["analyst"], episodes=1, seed=SOC_SEED, record="analyst")
+    assert result.recording is not None
+    state = jax.tree.map(lambda x: x[SOC_STEP], result.recording.state)
+    head, line, rest = world.render(state, "difference").partition("\n")
+    return f"{head}{line}<title>soc: what red holds, and what shows it to blue</title>{line}{rest}"
+
+
 def pictures(names: Iterable[str]) -> dict[str, Callable[[Theme], str]]:
     """What draws each picture."""
     known: dict[str, Callable[[Theme], str]] = {"network": network, "ideas": ideas}
     if "episode" in names:
         episodes = {name: played(name) for name in DEFENDERS}
         known["episode"] = lambda theme: episode(theme, episodes)
+    if "soc" in names:
+        drawn = soc()
+        known["soc"] = lambda theme: drawn
     return {name: known[name] for name in names}
 
 
@@ -427,7 +444,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = ("network", "episode", "ideas")
+    names = ("network", "episode", "ideas", "soc")
     arguments.add_argument("--only", nargs="+", choices=names, default=names)
     arguments.add_argument("--out", type=Path, default=FOLDER)
     given = arguments.parse_args()

@@ -17,7 +17,7 @@ IN_SDIST = [pattern.removeprefix("/") for pattern in BUILD["sdist"]["include"]]
 BUDGET = {"wheel": 1_500_000, "sdist": 8_000_000}  # bytes; the sdist has the runs of a study
 RUN = r"garrison/runs/packaged/[^/]+/"
 DATA = RUN + r"(README\.md|\w+\.jsonl?|checkpoint/latest/(checkpoint\.json|arrays-\d{8}\.safetensors))"
-TABLE = r"garrison/judge/suites/distances\.json"
+TABLE = r"garrison/judge/suites/distances\.json|garrison/worlds/soc/data/\w+\.npy"
 PAGE = r"garrison/view/ui/\w+\.(js|css)"
 MODULE = r"garrison/([a-z_0-9]+/)*[a-z_0-9]+\.pyi?|garrison/py\.typed"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import garrison
-from garrison.worlds.soc import OBSERVATIONS, SCENARIOS, Soc, Static
+from garrison.worlds.soc import CONTRACTS, SCENARIOS, Soc, Static
 from garrison.worlds.soc.tables import blue, hosts, red, routes, scenarios, tokens
 from garrison.worlds.soc.tables.laws import Clock
 
@@ -114,7 +114,7 @@ def test_options_of_make():
     }
     assert rows["scenario"] == list(SCENARIOS)
     assert sorted(rows["preset"]) == sorted(scenarios.PRESETS)
-    assert rows["observation"] == list(OBSERVATIONS)
+    assert rows["observation"] == list(CONTRACTS)
     both = garrison.make("soc", side="both")
     for side in ("red", "blue"):
         assert sorted(rows[side]) == sorted(both.policies(side))

@@ -9,7 +9,10 @@ pictures = script("studies/pictures.py")
 
 
 @pytest.mark.parametrize("theme", pictures.THEMES, ids=lambda theme: theme.name)
-@pytest.mark.parametrize("name", ["network", "ideas", pytest.param("episode", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name",
+    ["network", "ideas", *(pytest.param(name, marks=pytest.mark.slow) for name in ("episode", "soc"))],
+)
 def test_pictures_are_up_to_date(name, theme):
     drawn = pictures.pictures([name])[name](theme)
     assert drawn == (pictures.FOLDER / f"{name}-{theme.name}.svg").read_text()

@@ -167,6 +167,7 @@ def _names() -> dict[str, list[str]]:
         "--suite": list(SUITES),
         "--column": list(COLUMNS),
         "--vary": list(BANKS),
+        "demo": ["training", "soc"],
         "eval": policies,
         "compare": policies,
         "view": policies,

@@ -18,11 +18,16 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "jaxmarl": ("jaxmarl", "six"),
     "rllib": ("ray", "torch"),
     "sb3": ("sb3_contrib",),
+    "text": ("sentence_transformers",),
     "llm": ("accelerate", "datasets", "torch", "transformers", "trl"),
     "serve": ("fastapi", "uvicorn", "websockets"),
 }
 #: Packages that are installed by another name than they are imported by.
-INSTALLED_AS = {"yaml": "PyYAML", "sb3_contrib": "sb3-contrib"}
+INSTALLED_AS = {
+    "yaml": "PyYAML",
+    "sb3_contrib": "sb3-contrib",
+    "sentence_transformers": "sentence-transformers",
+}
 
 
 def remedy(extra: str) -> str:

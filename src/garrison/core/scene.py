@@ -74,7 +74,10 @@ class Scene:
 
 @dataclass(frozen=True)
 class Order:
-    """An action in progress: the agent, the host if it is on one, and the steps that are left."""
+    """An action in progress: the agent, the host if it is on one, and the steps that are left.
+
+    Worlds with steps of varying duration give whole seconds in place of steps.
+    """
 
     agent: str
     label: str

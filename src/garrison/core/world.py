@@ -327,6 +327,14 @@ class World(ABC):
         """What happened in one step of one environment, a line per event, for people."""
         raise NotImplementedError(f"world {self.name!r} does not narrate its steps")
 
+    def logs(self, state: State, after: State, format: str = "native") -> list[str]:
+        """Lines of log that reached the defenders in one step, in NumPy, of one environment; none by default.
+
+        Args:
+            format: of the lines, one that the world has.
+        """
+        return []
+
     def scene(self, state: State) -> Scene:
         """Places and hosts of the episode of a state, in NumPy, of one environment, for viewers."""
         raise NotImplementedError(f"world {self.name!r} cannot be drawn")

@@ -156,6 +156,9 @@ class Wrapper(World):
     def narrate(self, state: State, actions: Any, after: State, step: Step) -> list[str]:
         return self.world.narrate(self.inner(state), actions, self.inner(after), step)
 
+    def logs(self, state: State, after: State, format: str = "native") -> list[str]:
+        return self.world.logs(self.inner(state), self.inner(after), format)
+
     def scene(self, state: State) -> Scene:
         return self.world.scene(self.inner(state))
 
@@ -185,6 +188,8 @@ class _InnerDiagnosis:
 
     def __init__(self, diagnosis: Any, inner: Callable[[State], State]):
         self.found = diagnosis.found
+        if hasattr(diagnosis, "times"):
+            self.times = diagnosis.times
         self._diagnosis, self._inner = diagnosis, inner
 
     def start(self, state: State) -> Any:

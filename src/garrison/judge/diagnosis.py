@@ -14,7 +14,9 @@ import jax
 import numpy as np
 
 from garrison.core.world import State, Step
+from garrison.judge import survival
 from garrison.judge.stats import estimate
+from garrison.judge.survival import Times
 
 #: names of rows and of columns, and ``f[seed, episode, row, column]``
 Table = tuple[tuple[str, ...], tuple[str, ...], np.ndarray]
@@ -47,13 +49,31 @@ class Diagnosis(Protocol):
         ...
 
 
+class Timed(Diagnosis, Protocol):
+    """A diagnosis that has times too."""
+
+    def times(self, counters: Any) -> Mapping[str, tuple[np.ndarray, ...]]:
+        """Times of which some are censored, by name, in NumPy.
+
+        Args:
+            counters: as of :meth:`found`.
+
+        Returns:
+            By name the fields of :class:`garrison.judge.survival.Times`.
+        """
+        ...
+
+
 def figures(diagnosis: Diagnosis, counters: Any, returns: np.ndarray) -> dict[str, Any]:
     """JSON-ready: ``numbers`` by name, means with intervals, and ``tables`` of means by name, row and column.
 
-    A number that could be measured in no episode is None.
+    A number that could be measured in no episode is None. ``times`` are figures of
+    :func:`garrison.judge.survival.figures` by name, where the diagnosis has times.
     """
     numbers, tables = diagnosis.found(counters, returns)
+    times = getattr(diagnosis, "times", lambda counters: {})(counters)
     return {
+        "times": {name: survival.figures(Times(*one), returns.shape) for name, one in times.items()},
         "numbers": {name: measured(values) for name, values in numbers.items()},
         "tables": {
             name: {

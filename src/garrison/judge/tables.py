@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.table import Table
 
-from garrison.judge.format import NONE, few_episodes, interval, mean, number
+from garrison.judge.format import NONE, few_episodes, interval, mean, median, number
 from garrison.judge.resilience_tables import resilience_tables
 from garrison.judge.suite_tables import suite_table
 from garrison.judge.table_parts import filled, new_table, with_seeds
@@ -102,7 +102,38 @@ def _diagnosis_tables(figures: dict[str, Any]) -> list[Table]:
     for name in numbers:
         cells = (one["numbers"][name] for one in found.values())
         view.add_row(name, *(NONE if cell is None else mean(cell) for cell in cells))
-    return [view, *(_places_table(found, title) for title in first["tables"])]
+    times = [_times_table(found)] if first.get("times") else []
+    return [view, *times, *(_places_table(found, title) for title in first["tables"])]
+
+
+def times_rows(found: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """A row per time of the diagnosis and policy: how many there are, how many end, their median and mean."""
+    for name in next(iter(found.values()))["times"]:
+        for policy, one in found.items():
+            times = one["times"][name]
+            if times is None:
+                yield name, policy, "0", NONE, NONE, NONE
+                continue
+            ended = f"{times['ended']['value']:.0%}"
+            yield name, policy, str(times["count"]), ended, median(times), interval(times["mean"])
+
+
+TIMES = ("until", "policy", "number", "ended", "median", "mean")
+TIMES_NOTE = (
+    "Kaplan-Meier, since the episode may end first; mean: none counted beyond the longest; "
+    "in brackets: 95% bootstrap interval"
+)
+
+
+def _times_table(found: Mapping[str, dict[str, Any]]) -> Table:
+    """Times of which some are censored."""
+    rows = list(times_rows(found))
+    view = new_table("times", TIMES_NOTE, TIMES[0], [row[0] for row in rows])
+    for name in TIMES[1:]:
+        view.add_column(name, justify="right")
+    for row in rows:
+        view.add_row(*row)
+    return view
 
 
 def _places_table(found: Mapping[str, dict[str, Any]], title: str) -> Table:

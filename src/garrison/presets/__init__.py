@@ -80,6 +80,21 @@ _RED_RECIPE = _RECIPE.replace(
     teacher_until=0.3,
 )
 
+#: Settings of all learners of soc, which differ in the network and the side (docs/worlds/soc.md).
+_SOC: dict[str, Any] = {
+    "total_steps": 1_000_000,
+    "num_envs": 16,
+    "rollout_steps": 128,
+    "epochs": 4,
+    "minibatches": 4,
+    "decisions_only": True,
+    "learning_rate": 1e-3,
+}
+_SOC_SOURCE = (
+    "Those of mlp, learning from decisions alone, as busy agents have no choice, and with rollouts of a "
+    "quarter of an episode of an hour. Gamma is per 10 s. Not tuned."
+)
+
 PRESET_TABLE: dict[str, Preset] = {
     "quick": Preset(
         Training(
@@ -276,6 +291,33 @@ PRESET_TABLE: dict[str, Preset] = {
         "1,024 environments side by side, for an accelerator.",
         "cc4-ippo with 21 times the environments, four times the minibatches and 50 million steps; a "
         "choice for devices on which a rollout costs little, not tuned.",
+    ),
+    "soc-ippo": Preset(
+        Training(world="soc", settings=IPPO(**_SOC)),
+        "IPPO with a plain network defends the security operations center.",
+        _SOC_SOURCE,
+    ),
+    "soc-recurrent": Preset(
+        Training(world="soc", settings=IPPO(**_SOC, network="recurrent", chunk=32)),
+        "soc-ippo with a GRU, which remembers evidence.",
+        _SOC_SOURCE,
+    ),
+    "soc-entity": Preset(
+        Training(
+            world="soc", settings=IPPO(**_SOC, network="entity", hidden_sizes=(48, 48), activation="relu")
+        ),
+        "soc-ippo with a network that treats all hosts alike, so that it learns from each for all.",
+        _SOC_SOURCE + " Widths and activation are those of cc4-best.",
+    ),
+    "soc-red": Preset(
+        Training(world="soc", options={"side": "red"}, settings=IPPO(**_SOC)),
+        "IPPO with a plain network attacks the security operations center, against analyst.",
+        _SOC_SOURCE,
+    ),
+    "soc-red-recurrent": Preset(
+        Training(world="soc", options={"side": "red"}, settings=IPPO(**_SOC, network="recurrent", chunk=32)),
+        "soc-red with a GRU.",
+        _SOC_SOURCE,
     ),
 }
 

@@ -98,7 +98,8 @@ class Recorder:
             tick["lines"] = self._world.narrate(state, actions, after, step)
         except NotImplementedError:
             tick["lines"] = []
-        for name in ("parts", "happened", "lines"):
+        tick["logs"] = self._world.logs(state, after)
+        for name in ("parts", "happened", "lines", "logs"):
             if not tick[name]:
                 del tick[name]
         self.ticks.append(tick)

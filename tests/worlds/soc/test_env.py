@@ -1,28 +1,18 @@
 """The world by the protocol: contract, rewards, time, options, descriptions (``§2.7, §6, §7``)."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from short_episodes import NUM_ENVS, SHORT, programs
 
 import garrison
 from garrison.core import entities
 from garrison.core.testing import check_world
-from garrison.core.wrappers import Vectorize, env_slice
+from garrison.core.wrappers import env_slice
 from garrison.worlds.soc import SCENARIOS, Soc, Static, default_options
 from garrison.worlds.soc.legal import action_list
 from garrison.worlds.soc.tables.blue import Blue
-
-SHORT = garrison.make("soc", side="both", scenario="all", horizon=30_000)
-NUM_ENVS = 2
-
-
-@functools.cache
-def programs():
-    world = Vectorize(SHORT, NUM_ENVS)
-    return jax.jit(world.reset), jax.jit(jax.vmap(SHORT.step)), jax.jit(world.legal)
 
 
 def play(seed, messages=0):
@@ -129,10 +119,12 @@ def test_action_lists_have_the_lengths_of_the_specification():
 
 
 def test_states_and_steps_are_described():
-    lines, summary = [], None
+    lines, summary, before = [], None, None
     for _, _, state, result in play(3):
-        summary = SHORT.describe(env_slice(state, 0))
-        lines += SHORT.narrate(None, None, None, env_slice(result, 0))
+        after = jax.device_get(env_slice(state, 0))
+        summary = SHORT.describe(after)
+        lines += SHORT.narrate(before or after, None, after, env_slice(result, 0))
+        before = after
     assert summary["over"]
     assert summary["scenario"] in SCENARIOS
     assert summary["hosts"]["dmz_0"]["role"] == "web"

@@ -20,7 +20,7 @@ from garrison.judge.html_report.markup import (
     tag,
 )
 from garrison.judge.story import Moment, Story
-from garrison.judge.tables import distances
+from garrison.judge.tables import TIMES, TIMES_NOTE, distances, times_rows
 
 _CHAPTERS = 10  #: number of folds of an episode, about
 
@@ -71,20 +71,32 @@ def diagnosis(figures: dict[str, Any], policy: str, against: str = "") -> list[H
             f"Where it loses{against}",
             note("Means per episode. In brackets: 95% bootstrap interval."),
             table(["of an episode", *found], numbers),
+            *_times(found),
             *(_losses(policy, title, rows) for title, rows in found[policy]["tables"].items()),
         )
     ]
 
 
+def _times(found: dict[str, dict[str, Any]]) -> list[Html]:
+    """Times of which some are censored, where the world has some."""
+    if not next(iter(found.values())).get("times"):
+        return []
+    return [
+        tag("h3", "Times"),
+        note(f"{TIMES_NOTE}."),
+        table(list(TIMES), [list(r) for r in times_rows(found)]),
+    ]
+
+
 def _losses(policy: str, title: str, rows: dict[str, dict[str, float]]) -> Html:
     """A table of one policy, darker where it loses more."""
-    worst = min(min(row.values()) for row in rows.values()) or -1.0
+    most = max(abs(x) for row in rows.values() for x in row.values()) or 1.0
     lines = [
-        [name, *(cell(number(x) if x else "", "heat", x / worst) for x in row.values())]
+        [name, *(cell(number(x) if x else "", "heat", abs(x) / most) for x in row.values())]
         for name, row in rows.items()
     ]
     columns = list(next(iter(rows.values())))
-    return join([tag("h3", f"{policy}: {title} and cause"), table(["", *columns], lines, class_="dense")])
+    return join([tag("h3", f"{policy}: {title}"), table(["", *columns], lines, class_="dense")])
 
 
 def _range(share: dict[str, float]) -> str:

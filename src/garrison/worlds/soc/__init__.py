@@ -13,10 +13,11 @@ from garrison.core.plugins import did_you_mean
 from garrison.core.policy import Policy
 from garrison.core.sides import one_side
 from garrison.core.world import World
+from garrison.worlds.soc.encoders import CONTRACTS
 from garrison.worlds.soc.env import Episode, Soc
-from garrison.worlds.soc.observe_blue import OBSERVATIONS
 from garrison.worlds.soc.options import Options, Static, default_options
 from garrison.worlds.soc.tables.scenarios import Scenario
+from garrison.worlds.soc.text.table import DEFAULT, load
 
 __all__ = ["SCENARIOS", "Episode", "Options", "Soc", "Static", "default_options", "make"]
 
@@ -38,6 +39,7 @@ def make(
     events: int = 4,
     zero_sum: bool = False,
     shaping: bool = False,
+    table: str = DEFAULT,
     **options: Any,
 ) -> World:
     """The world of a security operations center in continuous time.
@@ -52,13 +54,16 @@ def make(
             policies of red, or a policy.
         blue: with ``side="red"`` the defender: ``"analyst"`` (the default), another of the world's policies
             of blue, or a policy.
-        observation: of blue: ``"counters"`` (the default), or ``"wide"``, which adds slow counters. Not with
+        observation: of blue: ``"counters"`` (the default); ``"wide"`` adds slow counters, ``"tokens"`` the
+            last log entries as numbers, ``"text"`` a vector of their text. Not with
             ``side="red"``, where the defender decides.
         split: networks of ``"train"`` or of ``"test"``; they have none in common.
         reds: attackers, 1 or 2.
         events: events of a step at most, 1-8: a setting of speed, not of the game.
         zero_sum: whether red's reward is exactly minus blue's; else it leaves out what blue does to itself.
         shaping: whether red is also paid for the first Root on each host, which judges do not count.
+        table: of vectors of log lines, for ``observation="text"``: ``"tfidf"``, or a file
+            (:mod:`garrison.worlds.soc.text.table`).
         **options: fields of :class:`Options`, e.g. ``horizon=1_800_000``.
 
     Raises:
@@ -74,7 +79,9 @@ def make(
         raise ValueError(
             f"soc: observation={observation!r} is blue's, which the defender chooses; leave it out"
         )
-    _check("observation", observation or "counters", OBSERVATIONS)
+    _check("observation", observation or "counters", CONTRACTS)
+    if table != DEFAULT or observation == "text":
+        load(table)  # checks
     scenarios = _scenarios(scenario)
     static = Static(size=str(size), events=events, reds=reds)
     for one in scenarios:
@@ -88,6 +95,7 @@ def make(
         observation=observation or "counters",
         zero_sum=bool(zero_sum),
         shaping=bool(shaping),
+        table=table,
         account="red" if side == "red" else "blue",
         name="soc" if scenarios == ("ransomware",) else f"soc/{'+'.join(scenarios)}",
     )

@@ -23,7 +23,8 @@ def of_blue(static: Static, contract: str) -> Entities:
     """The entities of blue's three agents, one group each.
 
     Args:
-        contract: of the observations; ``"wide"`` adds the slow counters to hosts.
+        contract: of the observations; all but ``"counters"`` add the slow counters to hosts. Single log
+            entries, of ``"tokens"`` and ``"text"``, are part of no entity, and not read.
     """
     own = observe_blue.own_slots(static)
     slots = own.slot.shape[1]
@@ -32,7 +33,7 @@ def of_blue(static: Static, contract: str) -> Entities:
         HOSTS_START + np.arange(slots * HOST_FEATURES).reshape(slots, HOST_FEATURES),
         (T.NUM_BLUE, slots, HOST_FEATURES),
     )
-    if contract == "wide":
+    if contract != "counters":
         start, groups = HOSTS_START + slots * HOST_FEATURES, observe_blue.GROUPS
         slow = start + np.arange(slots * groups).reshape(1, slots, groups)
         features = np.concatenate([features, np.broadcast_to(slow, (T.NUM_BLUE, slots, groups))], axis=2)

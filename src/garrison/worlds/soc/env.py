@@ -14,18 +14,21 @@ import numpy as np
 
 from garrison.core.entities import Entities
 from garrison.core.policy import Mask, Obs, Policy
+from garrison.core.scene import Happening, Look, Scene
 from garrison.core.spaces import check_actions, stacked
 from garrison.core.struct import Struct
 from garrison.core.typing import Array, Float32, Integer, PRNGKeyArray, UInt32
 from garrison.core.world import Step, World
-from garrison.worlds.soc import entities, laws, legal, observe_blue, observe_red, reward, truth
+from garrison.worlds.soc import encoders, entities, laws, legal, observe_red, reward, truth
 from garrison.worlds.soc.agents import analyst, killchain
 from garrison.worlds.soc.blocks import UNIT_MS
 from garrison.worlds.soc.choose import below, packed
 from garrison.worlds.soc.clock import Game
+from garrison.worlds.soc.diagnosis import Metrics
 from garrison.worlds.soc.draws import Draws, sample
+from garrison.worlds.soc.encoders import Recent
 from garrison.worlds.soc.generate import draw_number, generate
-from garrison.worlds.soc.observe_blue import OBSERVATIONS
+from garrison.worlds.soc.layout import layout
 from garrison.worlds.soc.options import Options, Static, default_options
 from garrison.worlds.soc.reset import initial_state
 from garrison.worlds.soc.state import State
@@ -35,11 +38,13 @@ from garrison.worlds.soc.tables import blue as B
 from garrison.worlds.soc.tables import hosts as T
 from garrison.worlds.soc.tables import laws as L
 from garrison.worlds.soc.tables import red as R
+from garrison.worlds.soc.text import table
 from garrison.worlds.soc.topology import Topology
 
 WAIT = 1  #: index of ``wait`` in every agent's list
 assert (next(iter(B.ROWS)), next(iter(R.ROWS))) == (B.Blue.WAIT, R.Red.WAIT)
 SIDES = ("blue", "red")
+VERSION = "1"  #: changes exactly when trajectories do
 
 
 class Episode(Struct):
@@ -48,6 +53,7 @@ class Episode(Struct):
     state: State
     topology: Topology
     options: Options
+    recent: Recent | None = None  # log entries that blue keeps; None where its observation has none
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,16 +70,21 @@ class Soc(World):
     split: str = "train"
     overrides: tuple[tuple[str, Any], ...] = ()  # of Options
     observation: str = "counters"  # of blue
+    table: str = table.DEFAULT  # of vectors of log lines, for the observation "text"
     zero_sum: bool = False  # red's reward is exactly minus blue's
     shaping: bool = False  # red is paid for the first Root on each host
     account: str = "blue"  # the side whose reward parts are reported
     name: str = "soc"
 
-    version = "1"
     time_unit = "10 s"
     asynchronous = True
-    observations = OBSERVATIONS
+    observations = encoders.CONTRACTS
     global_state_kinds = ("concat", "truth")
+
+    @property
+    def version(self) -> str:
+        """With the beginning of the table's SHA-256 where observations depend on it."""
+        return VERSION if self.observation != "text" else f"{VERSION}.{table.load(self.table).sha256[:12]}"
 
     @property
     def agents(self) -> tuple[str, ...]:
@@ -92,7 +103,7 @@ class Soc(World):
     @property
     def observation_sizes(self) -> tuple[int, ...]:
         red = observe_red.size(self.static)
-        return (*observe_blue.sizes(self.static, self.observation), *(red,) * self.static.reds)
+        return (*encoders.sizes(self.static, self.observation), *(red,) * self.static.reds)
 
     @property
     def idle_actions(self) -> tuple[int, ...]:
@@ -132,7 +143,8 @@ class Soc(World):
         game = Game(self.static, mine, topology)
         words = jax.random.bits(clock_key, (L.NUM_CLOCKS,), jnp.uint32) >> 8
         state = initial_state(game, words.astype(jnp.float32) * jnp.float32(2.0**-24))
-        episode = Episode(state, topology, mine)
+        recent = encoders.none() if encoders.keeps(self.observation) else None
+        episode = Episode(state, topology, mine, recent)
         return self.observe(episode), episode
 
     def _drawn_options(self, key: PRNGKeyArray) -> Options:
@@ -171,7 +183,10 @@ class Soc(World):
         if messages is not None:
             before = before.replace(message_sent=packed(jnp.asarray(messages).T > 0).astype(jnp.uint8))
         after, sums, events = step_with(game, draws, before, actions)
-        episode = state.replace(state=after)
+        recent = state.recent
+        if recent is not None:
+            recent = encoders.remember(self.static, recent, before, after)
+        episode = state.replace(state=after, recent=recent)
         obs = self.observe(episode)
         rewards, info = self._rewards(game, sums, before, after)
         step = Step(
@@ -214,7 +229,7 @@ class Soc(World):
         """Observations: blue's, then red's."""
         game = self.game(episode)
         rows = (
-            observe_blue.vectors(game, episode.state, self.observation),
+            encoders.vectors(game, episode.state, self.observation, episode.recent, self.table),
             observe_red.vectors(game, episode.state),
         )
         return stacked(rows, self.observation_size)
@@ -230,7 +245,7 @@ class Soc(World):
 
     def observations_of(self, side: str) -> tuple[str, ...]:
         self.side_agents(side)
-        return OBSERVATIONS if side == "blue" else ()
+        return encoders.CONTRACTS if side == "blue" else ()
 
     def policies(self, side: str | None = None) -> dict[str, Policy]:
         self.side_agents(side)
@@ -245,6 +260,12 @@ class Soc(World):
         self.side_agents(side)
         return entities.of_blue(self.static, self.observation) if side == "blue" else None
 
+    def diagnosis(self, side: str | None = None) -> Metrics:
+        """Incidents and how soon they end, availability, verdicts, deception, and red's techniques."""
+        self.side_agents(side)
+        lay = layout(self.static)
+        return Metrics(self.static, tuple(lay.owner.tolist()), tuple(lay.zone.tolist()), side or "blue")
+
     def drawn(self, state: Episode) -> dict[str, Integer[Array, ""]]:
         return {"scenario": state.options.scenario, "network": state.topology.number}
 
@@ -256,7 +277,7 @@ class Soc(World):
     def observation_labels(self, agent: int | str) -> list[str]:
         index = self.agent_index(agent)
         if index < T.NUM_BLUE:
-            return observe_blue.labels(self.static, index, self.observation)
+            return encoders.labels(self.static, index, self.observation)
         return observe_red.labels(self.static)
 
     def describe(self, state: Episode) -> dict[str, Any]:
@@ -267,7 +288,29 @@ class Soc(World):
     def narrate(self, state: Episode, actions: Any, after: Episode, step: Step) -> list[str]:
         from garrison.worlds.soc import describe
 
-        return describe.event_lines(self.static, step.info["events"])
+        return describe.event_lines(self.static, state, after, step.info["events"])
+
+    def logs(self, state: Episode, after: Episode, format: str = "native") -> list[str]:
+        """Lines of the tokens that were delivered; formats are those of :mod:`garrison.worlds.soc.text`."""
+        from garrison.worlds.soc import text
+
+        found = text.delivered(self.static, state.state, after.state)
+        return text.render(found, text.place_of(self.static, after), format)
+
+    def scene(self, state: Episode) -> Scene:
+        from garrison.worlds.soc import scene
+
+        return scene.scene(self.static, state)
+
+    def look(self, state: Episode) -> Look:
+        from garrison.worlds.soc import scene
+
+        return scene.look(self.static, state)
+
+    def happenings(self, state: Episode, actions: Any, after: Episode, step: Step) -> list[Happening]:
+        from garrison.worlds.soc import scene
+
+        return scene.happenings(self.static, state, after, step.info["events"])
 
 
 def most_steps(static: Static, options: Options) -> int:

@@ -1,0 +1,49 @@
+"""The study of soc's learners: its constant players, and its page from figures that are made up."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from doc_pages import script
+
+import garrison
+from garrison.studies.study import ORIGIN, page
+
+learners = script("studies/soc_learners.py")
+
+
+def test_every_training_is_of_a_preset_and_a_training_split():
+    found = learners.trainings("medium", 1_000, 2)
+    assert len(found) == 2 * 5
+    assert {one.options["split"] for one in found.values()} == {"train"}
+    assert {one.settings.total_steps for one in found.values()} == {1_000}
+
+
+def test_constant_players_take_one_kind_on_its_targets_in_turn():
+    world = garrison.make("soc", side="both")
+    players = learners.constants(garrison.make("soc"))
+    assert {"Restore", "Watch", "RotateKerberos"} <= set(players)
+    labels = world.action_labels("blue_dmz")
+    mask = jnp.zeros((3, max(world.action_counts[:3])), bool).at[:, 1].set(True)
+    restores = [i for i, label in enumerate(labels) if label.startswith("Restore ")]
+    mask = mask.at[0, jnp.array(restores[1:3])].set(True)
+    mask = mask.at[2].set(False).at[2, 0].set(True)  # busy
+    player = players["Restore"]
+    memory, taken = player.init(jax.random.key(0), 3), []
+    for _ in range(3):
+        actions, memory = player.act(jax.random.key(0), None, mask, memory)
+        taken.append(np.asarray(actions).tolist())
+    assert [row[0] for row in taken] == [restores[1], restores[2], restores[1]]
+    assert {(row[1], row[2]) for row in taken} == {(1, 0)}  # waits, continues
+
+
+def test_the_page_has_every_policy():
+    one = {"return": {"mean": -3.0, "low": -4.0, "high": -2.0, "sd": 1.0}, "reward_parts": {"goal": [-1.0]}}
+    one["diagnosis"] = {"numbers": {"SLA": one["return"], "nothing": None}}
+    figures = dict.fromkeys(ORIGIN, "-") | {"trainings": {"ransomware-blue-ippo": {}}}
+    figures |= {"steps": 10, "seeds": 2, "episodes": 3, "preset": "medium"}
+    figures["games"] = {"ransomware, blue": {"figures": {"policies": {"ippo": one, "idle": one}}}}
+    figures["curves"] = {"ransomware-blue-ippo": {"steps": [5, 10], "return": [-4.0, -3.0]}}
+    text = "\n".join(page(learners.study(figures)))
+    assert "| ippo | −3.00 [−4.00, −2.00] | −1.00 |" in text
+    assert "| nothing | – | – |" in text
+    assert "Returns in ransomware, blue: ippo −3.00" in text
