@@ -160,7 +160,7 @@ def data(driver: Any) -> None:
 
 
 def decoys(driver: Any) -> None:
-    """A decoy traps and logs the source; it has no nonce. A honeytoken names the host that it was taken on."""
+    """A decoy traps, logs, and has no nonce. A honeytoken names the host that it was taken on."""
     with Episode(driver) as e:
         e.blue("decoy_apache", WEB, 2)
         assert e.outcome("web", WEB, P.HTTP) is Outcome.TRAPPED
@@ -176,7 +176,7 @@ def decoys(driver: Any) -> None:
 def false_picture(driver: Any) -> None:
     """Two scans of a misinformed host see what is not there."""
     with Episode(driver) as e:
-        seen = lambda: e.driver.scan(e.handle, INTERNET, WEB, time.monotonic() + 5)["banner"][-7:]  # noqa: E731
+        seen = lambda: e.driver.scan(e.handle, INTERNET, WEB, (), time.monotonic() + 5)["banner"][-7:]  # noqa: E731
         e.blue("misinform", WEB)
         assert [seen() for _ in range(3)] == ["false=1", "false=1", "false=0"]
 

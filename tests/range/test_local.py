@@ -44,7 +44,9 @@ def _web(seconds: float = 2.0) -> tuple:
 def test_a_killed_or_hanging_service_voids_the_episode_within_the_deadline(local):
     with Episode(local) as episode:
         health = local.health(episode.handle)
-        assert health.good and health.memory < 512 * 2**20 and health.processes <= 64
+        assert health.good
+        assert health.memory < 512 * 2**20
+        assert health.processes <= 64
         pids = episode.handle.state["pids"]
         os.kill(pids[f"services {WEB}"], signal.SIGSTOP)
         start = time.monotonic()
@@ -65,6 +67,7 @@ def test_episodes_side_by_side_do_not_meet(local):
         assert len({evidence.nonce for evidence in found}) == len(episodes)
         for episode, evidence in zip(episodes, found, strict=True):
             episode.judge.check("web", WEB, "user", evidence)
-            assert evidence.session and episode.outcome("mail", DESK, P.MAIL) is Outcome.SUCCESS
+            assert evidence.session
+            assert episode.outcome("mail", DESK, P.MAIL) is Outcome.SUCCESS
     finally:
         assert all(local.teardown(episode.handle).none for episode in episodes)

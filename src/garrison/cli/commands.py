@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from garrison.cli import league, league_exploit, llm
+from garrison.cli import range as range_
 from garrison.cli.analyze import Analyze
 from garrison.cli.banks import Banks
 from garrison.cli.bench import Bench
@@ -57,6 +58,10 @@ LanguageModels = (
     | Annotated[llm.Tools, tyro.conf.subcommand("tools")]
     | Annotated[llm.Canaries, tyro.conf.subcommand("canaries")]
 )
+Range = (
+    Annotated[range_.Check, tyro.conf.subcommand("check")]
+    | Annotated[range_.Run, tyro.conf.subcommand("run")]
+)
 Command = (
     Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Train, tyro.conf.subcommand("train")]
@@ -71,6 +76,9 @@ Command = (
     | Annotated[League, tyro.conf.subcommand("league", description="Train both sides against each other.")]
     | Annotated[
         LanguageModels, tyro.conf.subcommand("llm", description="Games with tools, for language models.")
+    ]
+    | Annotated[
+        Range, tyro.conf.subcommand("range", description="Policies of soc in a range of real processes.")
     ]
     | Annotated[Serve, tyro.conf.subcommand("serve")]
     | Annotated[Export, tyro.conf.subcommand("export")]

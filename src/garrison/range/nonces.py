@@ -65,7 +65,7 @@ class Ledger:
         return drawn
 
     def prove(self, node: int, privilege: str, nonce: str, time: float) -> None:
-        """Enter a proof. Raises ``NonceError`` for a nonce that is not the present one of (host, privilege)."""
+        """Enter a proof. Raises ``NonceError`` for a nonce that is not the present one of these."""
         key = _digest(nonce)
         if self._current.get((node, privilege)) == key:
             self.proofs.append((time, node, privilege))

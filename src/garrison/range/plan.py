@@ -17,7 +17,6 @@ from garrison.worlds.soc.options import Options, Static
 from garrison.worlds.soc.tables import hosts as T
 from garrison.worlds.soc.tables import red as R
 from garrison.worlds.soc.tables import routes
-from garrison.worlds.soc.tables.blue import Blue
 from garrison.worlds.soc.topology import Topology
 
 P, W, K = T.Port, T.Weakness, R.Red
@@ -63,7 +62,6 @@ TECHNIQUES = {
 }
 #: kinds of red that the range does not offer: their effect is on packets, which no tier forges
 NOT_OFFERED = (K.IP_FRAGMENTATION,)
-BLUE_ACTIONS = tuple(kind.name.lower() for kind in Blue if kind not in (Blue.NONE, Blue.CONTINUE))
 
 
 @dataclass(frozen=True)
@@ -193,6 +191,8 @@ def _host(net: Any, zone: int, slot: int) -> HostPlan:
         if weak >> weakness & 1 and port in flaws:
             flaws[port].append(int(weakness))
     services = [ServicePlan(SERVICE_OF[port], int(port), tuple(flaws[port])) for port in listens]
+    # holders of tickets get in wherever smb, rdp or ssh is open, whatever the host offers (§4.2, R9)
+    services += [ServicePlan("desk", int(port)) for port in R.TICKET_PORTS if port not in listens]
     if phish > 0 and P.MAIL not in listens:
         services.append(ServicePlan("mail", int(P.MAIL)))
     iis = int(net["host_services"][slot]) & T.bits(T.Service.IIS)

@@ -117,7 +117,8 @@ class BlueAction:
     """An action of blue.
 
     Attributes:
-        name: one of :data:`garrison.range.plan.BLUE_ACTIONS`.
+        name: of a kind of ``soc`` in small letters, or ``take_down`` and ``bring_up``, the two ends of
+            re-imaging, and ``foothold``, the session with which red begins.
         target: host, zone or scope, as the action has it.
         value: number of the decoy service to deploy, or thousandths of phishability.
     """
@@ -134,13 +135,14 @@ class Applied:
     Attributes:
         done: whether it took effect.
         reason: why not, otherwise empty.
-        found: of inspections, per host: ``privilege`` (0 none, 1 user, 2 root), ``encrypted``, ``sensor``.
+        found: of inspections, per host: ``privilege`` (0 none, 1 user, 2 root), ``encrypted``, ``sensor``,
+            ``suspicious`` (lines of its logs); of ``foothold``: ``session``.
         seconds: real time that it took.
     """
 
     done: bool
     reason: str
-    found: dict[int, dict[str, int]]
+    found: dict[int, dict[str, Any]]
     seconds: float
 
 
@@ -222,6 +224,12 @@ class Driver(Protocol):
         """Connect from a host to a port class of another one."""
         ...
 
+    def scan(
+        self, handle: Handle, src: Node, dst: Node, tickets: tuple[str, ...], deadline: float
+    ) -> dict[str, Any]:
+        """Try all ports of a host: ``outcome``, ``ports`` (port class -> reach), ``banner``."""
+        ...
+
     def launch(self, handle: Handle, technique: Technique, src: Node, dst: Node, deadline: float) -> Evidence:
         """Run a technique from a host against another one, or on the host itself."""
         ...
@@ -232,6 +240,14 @@ class Driver(Protocol):
 
     def act(self, handle: Handle, what: str, host: Node, other: Node, port: int, deadline: float) -> None:
         """Have a user of a host do something benign; ``what`` is the name of a token."""
+        ...
+
+    def plant(self, handle: Handle, deadline: float) -> list[float]:
+        """Readings of the plant in thousandths."""
+        ...
+
+    def heartbeats(self, handle: Handle, within: float, deadline: float) -> list[int]:
+        """Hosts whose sensor gave a sign of life within so many seconds."""
         ...
 
     def collect(self, handle: Handle, since: float) -> list[Event]:

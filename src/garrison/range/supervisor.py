@@ -6,7 +6,6 @@ ends, or its parent dies, it ends everything. All others die with it.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import select
@@ -15,15 +14,17 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from garrison.range import limits, net
 from garrison.range.clients import credentials, local, look, remote
 from garrison.range.clients.dial import Dial
+from garrison.range.namespaces import Links, enter
 from garrison.range.services import plant
 from garrison.range.services.broker import NOTES
-from garrison.range.services.host import write
+from garrison.range.services.host import ticket, write
 from garrison.range.services.programs import Proxy, brokers, services
 
 CLIENTS: dict[str, Callable[..., Any]] = {
@@ -36,7 +37,6 @@ CLIENTS: dict[str, Callable[..., Any]] = {
     **{name: getattr(look, name) for name in ("probe", "scan")},
 }
 PORT_BASE = 20_000
-_CLONE_NEWNET = 0x40000000
 
 
 class Supervisor:
@@ -75,8 +75,6 @@ class Supervisor:
         p = self.spec["plant"]
         plant.start(self.folder, p["nominal"], p["tau"], p["overloaded"], self.spec["speed"])
         if self.spec["proxy"] is None:
-            from garrison.range.namespaces import Links  # root and `ip` are needed for this tier alone
-
             self.links = Links(self.spec)
             self.links.make()
         else:
@@ -203,10 +201,8 @@ class Supervisor:
                 _signal(pid, signal.SIGKILL)
         for pid in self.children.values():
             if pid:
-                try:
+                with suppress(ChildProcessError):
                     os.waitpid(pid, 0)
-                except ChildProcessError:
-                    pass
         self.children = {}
         if self.links is not None:
             self.links.remove()
@@ -217,9 +213,9 @@ class Supervisor:
     def launch(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run a client in a process of its own, which ends at the deadline."""
         started, deadline = time.monotonic(), request["deadline"]
-        if self.links is not None and {request["src"], request["dst"]} & set(self.policy["isolated"]):
-            if request["name"] in ("grant", "impersonate", "driver", "dump", "encrypt", "kill", "vault"):
-                return {"outcome": "unreachable"}
+        cut = {request["src"], request["dst"]} & set(self.policy["isolated"])
+        if self.links is not None and cut and request["port"] < 0:
+            return {"outcome": "unreachable"}  # nobody can tell a session there what to do
         read, send = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -330,6 +326,22 @@ class Supervisor:
             self.links.set(node, up=True)
         self._wait_ready()
 
+    def _bring_up(self, node: int, request: dict[str, Any]) -> None:
+        """The processes of a host that is down start again, with its sessions."""
+        self._host(self._spec(node))
+        self._rule(down=[one for one in self.policy["down"] if one != node])
+        if self.links is not None and node not in self.policy["isolated"]:
+            self.links.set(node, up=True)
+        self._wait_ready()
+
+    def _foothold(self, node: int, request: dict[str, Any]) -> dict[str, Any]:
+        """The session that red has when the episode begins."""
+        handle = os.urandom(8).hex()
+        path = self.folder / "hosts" / str(node) / "sessions" / handle
+        self._write_private(path, "user foothold", limits.SERVICE_ACCOUNT)
+        path.chmod(0o660)
+        return {"found": {str(node): {"session": handle}}}
+
     def _restore_from_backup(self, node: int, request: dict[str, Any]) -> dict[str, Any]:
         backup = [host["node"] for host in self.spec["hosts"] if host["backup"]]
         intact = [
@@ -427,10 +439,6 @@ class Supervisor:
         for host in self.spec["hosts"]:
             self._set(host["node"], "cached", self._get(host["node"], "cached") & ~(1 << scope))
 
-    def _forget(self, node: int, request: dict[str, Any]) -> None:
-        """Red loses its sessions on a host."""
-        self._close_sessions(node, "")
-
     def act(self, request: dict[str, Any]) -> dict[str, Any]:
         """A user of a host does something; what needs a connection makes one."""
         what, node, other, port = (request[name] for name in ("what", "node", "other", "port"))
@@ -444,10 +452,11 @@ class Supervisor:
         if what in NOTES:
             self._note(node, what)
             return {}
-        dial = Dial(self.spec, node, [], deadline)
-        large = what == "flow_large"
         if self.links is not None:
             return {}  # the supervisor itself is in no namespace
+        gate = self.spec["gates"][self.spec["zones"].get(str(other), 0)]
+        passes = [ticket(self.folder, gate, 60.0, node)] if gate else []
+        dial, large = Dial(self.spec, node, passes, deadline), what == "flow_large"
         try:
             with dial.to(INTERNET if large else other, port) as stream:
                 for _ in range(2 if large else 1):
@@ -535,19 +544,9 @@ class Supervisor:
 INTERNET = 255
 
 
-def enter(name: str) -> None:
-    """Move this process into a network namespace."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    with open(f"/run/netns/{name}") as file:
-        if libc.setns(file.fileno(), _CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), f"setns({name}) failed")
-
-
 def _signal(pid: int, number: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def _stop_on_signal(number: int, frame: Any) -> None:
@@ -601,7 +600,5 @@ def _serve(supervisor: Supervisor) -> None:
 
 
 def _answer(data: dict[str, Any]) -> None:
-    try:
+    with suppress(BrokenPipeError):
         os.write(1, json.dumps(data).encode() + b"\n")
-    except BrokenPipeError:
-        pass

@@ -9,25 +9,27 @@ from garrison.range.services.desk import DEFAULT
 from garrison.range.services.registers import BLOCKS
 from garrison.range.services.share import MODULES
 
+WRONG = 99  #: number of a flaw that no program has: what a false picture leads to
+
 
 def web(dial: Dial, target: int, task: dict[str, Any]) -> Result:
     """Path traversal (CWE-22)."""
-    return _ask(dial, target, task, "GET ../private/user")
+    return _ask(dial, target, task, f"GET ../private/{_file(task)}")
 
 
 def runner(dial: Dial, target: int, task: dict[str, Any]) -> Result:
     """Injection into a task (CWE-77)."""
-    return _ask(dial, target, task, "RUN echo; show private/user")
+    return _ask(dial, target, task, f"RUN echo; show private/{_file(task)}")
 
 
 def desk(dial: Dial, target: int, task: dict[str, Any]) -> Result:
     """Default password (CWE-1392)."""
-    return _ask(dial, target, task, f"LOGON {DEFAULT}")
+    return _ask(dial, target, task, f"LOGON {DEFAULT if task['flaw'] != WRONG else 'admin guess'}")
 
 
 def share(dial: Dial, target: int, task: dict[str, Any]) -> Result:
     """Module without authentication (CWE-306)."""
-    return _ask(dial, target, task, f"READ {_named(MODULES, task)}/user")
+    return _ask(dial, target, task, f"READ {_named(MODULES, task)}/{_file(task)}")
 
 
 def registers(dial: Dial, target: int, task: dict[str, Any]) -> Result:
@@ -40,8 +42,14 @@ def mail(dial: Dial, target: int, task: dict[str, Any]) -> Result:
     return _ask(dial, target, task, "MAIL please open")
 
 
+def _file(task: dict[str, Any]) -> str:
+    return "user" if task["flaw"] != WRONG else "none"
+
+
 def _named(names: dict[str, int], task: dict[str, Any]) -> str:
     """The part of a program that a weakness is in, the first one for a technique without a number."""
+    if task["flaw"] == WRONG and "config" in names:
+        return "none"
     return next((name for name, flaw in names.items() if flaw == task["flaw"]), next(iter(names)))
 
 

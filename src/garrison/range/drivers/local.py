@@ -18,9 +18,8 @@ class Local(Processes):
 
     def check(self) -> None:
         if platform.system() != "Linux":
-            raise RangeUnavailable(
-                f"tier local needs Linux (addresses of 127.0.0.0/8, /proc, prctl); this is {platform.system()}"
-            )
+            needs = "Linux (addresses of 127.0.0.0/8, /proc, prctl)"
+            raise RangeUnavailable(f"tier local needs {needs}; this is {platform.system()}")
 
     def addresses(self, plan: Plan) -> tuple[dict[int, str], str | None, list[str]]:
         number = _free_network()

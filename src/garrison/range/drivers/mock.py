@@ -8,6 +8,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from garrison.range.clients.credentials import LOGON_PORTS
 from garrison.range.nonces import Secrets
 from garrison.range.plan import TECHNIQUES, HostPlan, Plan
 from garrison.range.protocol import (
@@ -108,9 +109,11 @@ class Mock:
             self._flow(handle, src, dst, "scan", port)
         return Probe(reach, banner, 0.0)
 
-    def scan(self, handle: Handle, src: Node, dst: Node, deadline: float) -> dict[str, Any]:
+    def scan(
+        self, handle: Handle, src: Node, dst: Node, tickets: tuple[str, ...], deadline: float
+    ) -> dict[str, Any]:
         """All ports of a host: ``ports`` port class -> reach, and ``banner``."""
-        found = {str(port): self._reach(handle, src, dst, port, ()).value for port in range(8)}
+        found = {str(port): self._reach(handle, src, dst, port, tickets).value for port in range(8)}
         reached = {"open", "refused"} & set(found.values())
         outcome = "success" if reached else min(found.values())
         if reached:
@@ -202,7 +205,7 @@ class Mock:
                 return no(Outcome.UNREACHABLE)
             if state["level"][plan.zone] == routes.Level.CLOSED:
                 return no(Outcome.BLOCKED)
-        elif (reach := self._reach(handle, src, dst, technique.port, technique.tickets)) is not Reach.OPEN:
+        elif (reach := self._arrives(handle, technique, src, dst)) is not Reach.OPEN:
             outcome = Outcome.NOT_VULNERABLE if reach is Reach.REFUSED else Outcome(reach.value)
             return no(outcome)
         has = box.sessions.get(technique.session, "")
@@ -226,6 +229,12 @@ class Mock:
                 self._note(handle, dst, note)
             return no(Outcome.SUCCESS if good else Outcome.NOT_VULNERABLE)
         return self._effect(handle, technique, src, dst, privilege, lucky)
+
+    def _arrives(self, handle: Handle, technique: Technique, src: Node, dst: Node) -> Reach:
+        """What the technique meets; a logon takes the first port that lets it in."""
+        ports = LOGON_PORTS if technique.name == "ticket" else (technique.port,)
+        found = [self._reach(handle, src, dst, port, technique.tickets) for port in ports]
+        return next((one for one in (Reach.OPEN, Reach.REFUSED) if one in found), found[0])
 
     def _exploit(self, handle: Handle, technique: Technique, src: Node, dst: Node, lucky: bool) -> Outcome:
         plan, box, port = handle.plan.host(dst), handle.state["boxes"][dst], technique.port
@@ -320,7 +329,7 @@ class Mock:
     def apply(self, handle: Handle, action: BlueAction, fresh: Secrets | None, deadline: float) -> Applied:
         state, target = handle.state, action.target
         box = state["boxes"].get(target)
-        found: dict[int, dict[str, int]] = {}
+        found: dict[int, dict[str, Any]] = {}
         reason = ""
         match action.name:
             case "isolate":
@@ -360,8 +369,13 @@ class Mock:
                 state["epoch"][target] += 1
                 for one in state["boxes"].values():
                     one.cached &= ~(1 << target)
-            case "forget":
-                box.sessions = {}
+            case "bring_up":
+                state["down"].discard(target)
+            case "foothold":
+                state["number"] += 1
+                session = f"{state['number']:016x}"
+                box.sessions[session] = "user"
+                found[target] = {"session": session}
             case name if name.startswith("decoy"):
                 box.decoy = action.value
             case name:

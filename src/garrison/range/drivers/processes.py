@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +99,11 @@ class Processes:
         reach = {"success": "open", "infrastructure": "refused"}.get(answer["outcome"], answer["outcome"])
         return Probe(Reach(reach), answer.get("extra", {}).get("banner", ""), time.monotonic() - started)
 
-    def scan(self, handle: Handle, src: Node, dst: Node, deadline: float) -> dict[str, Any]:
+    def scan(
+        self, handle: Handle, src: Node, dst: Node, tickets: tuple[str, ...], deadline: float
+    ) -> dict[str, Any]:
         """All ports of a host: ``ports`` port class -> reach, and ``banner``."""
-        answer = self._launch(handle, Technique("scan"), src, dst, deadline)
+        answer = self._launch(handle, Technique("scan", tickets=tickets), src, dst, deadline)
         return {"outcome": answer["outcome"], **answer.get("extra", {})}
 
     def launch(self, handle: Handle, technique: Technique, src: Node, dst: Node, deadline: float) -> Evidence:
@@ -200,10 +203,8 @@ class Processes:
         if process is not None:
             for stream in (process.stdin, process.stdout):
                 if stream is not None and not stream.closed:
-                    try:
+                    with suppress(BrokenPipeError):
                         stream.close()  # the supervisor ends everything when its input ends
-                    except BrokenPipeError:
-                        pass
             try:
                 process.wait(5.0)
             except subprocess.TimeoutExpired:
@@ -234,9 +235,10 @@ class Processes:
 
 
 def _send(process: subprocess.Popen, request: dict[str, Any]) -> None:
+    assert process.stdin is not None
     try:
-        process.stdin.write(json.dumps(request).encode() + b"\n")  # type: ignore[union-attr]
-        process.stdin.flush()  # type: ignore[union-attr]
+        process.stdin.write(json.dumps(request).encode() + b"\n")
+        process.stdin.flush()
     except (BrokenPipeError, ValueError) as error:
         raise InfrastructureError("the supervisor is gone") from error
 

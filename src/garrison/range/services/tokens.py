@@ -7,5 +7,5 @@ from garrison.range.services.host import Host
 
 
 def answer(host: Host, stream: Stream, service: dict, request: str) -> str:
-    """Answer ``LIST``: what the directory says of itself. Tickets are checked by the hosts (``broker.py``)."""
+    """Answer ``LIST``: the name of the domain. Tickets are checked by the hosts (``broker.py``)."""
     return "200 domain" if request == "LIST" else "400"
