@@ -149,6 +149,7 @@ def _names() -> dict[str, list[str]]:
         for side in world.sides
     }
     policies = [*directory.packaged(), RUNS, *scripted["blue"], FILES]
+    defenders = [RUNS, *garrison.make("soc").policies(), FILES]
     worlds, runs = list(garrison.available_worlds()), [RUNS, FILES]
     return {
         "--world": worlds,
@@ -166,6 +167,8 @@ def _names() -> dict[str, list[str]]:
         "--suite": list(SUITES),
         "--column": list(COLUMNS),
         "--vary": list(BANKS),
+        "--tier": ["local", "mock"],
+        "--technical": ["measured", "laws"],
         "eval": policies,
         "compare": policies,
         "view": policies,
@@ -183,6 +186,7 @@ def _names() -> dict[str, list[str]]:
         "league payoff": [FILES],
         "league exploit": policies,
         "parity replay": [FILES],
+        "range run": defenders,
     }
 
 
