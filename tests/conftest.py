@@ -7,7 +7,6 @@ and those of the other processes taken.
 """
 
 import contextlib
-import gc
 import os
 import sys
 import tempfile
@@ -21,13 +20,12 @@ import pytest
 from array_types import check_calls
 from quick_xla import compile_quickly
 
+from garrison.core.programs import make_room
+
 compile_quickly()
 check_calls()
 
 CACHE = Path(__file__).parents[1] / ".cache" / "jax"
-#: Linux allows a process 65,530 mappings of memory. Each compiled program takes some, and XLA needs more.
-MAPPINGS = Path("/proc/self/maps")
-MANY_MAPPINGS = 30_000
 own_cache = pytest.StashKey[tempfile.TemporaryDirectory]()
 
 
@@ -55,12 +53,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     own = Path(item.session.stash[own_cache].name)
     _link_all(own, CACHE)
     _link_all(CACHE, own)
-    if MAPPINGS.exists():
-        with MAPPINGS.open("rb") as mappings:
-            many = sum(1 for _ in mappings) > MANY_MAPPINGS
-        if many:
-            jax.clear_caches()
-            gc.collect()
+    make_room()
 
 
 def _link_all(source: Path, target: Path) -> None:

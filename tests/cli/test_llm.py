@@ -115,3 +115,42 @@ def test_canaries_fail_the_command_where_they_score(capsys, monkeypatch):
     status, shown = run(capsys, "canaries")
     assert status == 1
     assert "idle" in shown
+
+
+def test_players_are_compared(capsys, short):
+    games = ["--scenario", "short", "--episodes", "3"]
+    status, shown = run(capsys, "eval", "guard", "idle", *games, "--json")
+    assert status == 0
+    found = json.loads(shown)["players"]
+    assert found["idle"]["difference"]["mean"] == pytest.approx(
+        found["idle"]["score"]["mean"] - found["guard"]["score"]["mean"]
+    )
+    status, shown = run(capsys, "eval", "guard", "idle", *games)
+    assert "more than guard" in " ".join(shown.split())
+    with pytest.raises(SystemExit, match="name different ones"):
+        run(capsys, "eval", "guard", "guard")
+
+
+def test_a_model_that_cannot_be_asked_is_no_score(capsys, short, tmp_path):
+    status, shown = run(
+        capsys, "eval", "idle", "model:none", "--scenario", "short", "--episodes", "2", "--max-calls", "0",
+        "--json",
+    )  # fmt: skip
+    assert status == 0
+    found = json.loads(shown)["players"]["model:none"]
+    assert found["score"] is None
+    assert found["difference"] is None
+    assert all("limit of calls" in reason for reason in found["unscored"].values())
+
+
+def test_games_are_exported(capsys, short, tmp_path):
+    path = tmp_path / "data.jsonl"
+    arguments = ["--scenario", "short", "--episodes", "3", "--keep", "all", "--out", str(path)]
+    status, shown = run(capsys, "sft", *arguments, "--json")
+    assert status == 0
+    found = json.loads(shown)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(lines) == found["lines"] > 10
+    assert {line["seed"] for line in lines} == {0, 1, 2}
+    status, shown = run(capsys, "sft", *arguments)
+    assert f"{len(lines)} lines of 3 games" in " ".join(shown.split())

@@ -1,15 +1,19 @@
 """The examples run, with small settings, and the tutorials show their code."""
 
 import ast
+import dataclasses
 import re
 import runpy
 
 import pytest
+import tiny_model
 from doc_pages import ROOT, programs
 
 import garrison
 from garrison import algos
 from garrison.algos.ippo import Config
+from garrison.llm import export
+from garrison.llm.scenarios import SCENARIOS
 from garrison.presets import PRESETS
 from garrison.training.config import Training
 
@@ -45,6 +49,22 @@ SMALL = {
     "09_own_algorithm": {"STEPS": 60, "EPISODES": 3},
     "10_sweep": {"STEPS": 960},
     "11_replay": {},
+    "12_language_model": {
+        "MODEL": "tiny",
+        "SCENARIO": "short",
+        "GAMES": 2,
+        "TASKS": 2,
+        "EPISODES": 2,
+        "SFT": {"max_steps": 1, "max_length": 2_048, "use_cpu": True, "bf16": False},
+        "GRPO": {
+            "max_steps": 1,
+            "num_generations": 2,
+            "per_device_train_batch_size": 2,
+            "max_completion_length": 8,
+            "use_cpu": True,
+            "bf16": False,
+        },
+    },
 }
 SIDES = """
 import garrison
@@ -176,6 +196,18 @@ def test_replay():
     names = runpy.run_path(str(FOLDER / "11_replay.py"))
     assert names["report"].exact
     assert names["report"].steps == 499
+
+
+@pytest.mark.integration
+@pytest.mark.filterwarnings("default")
+def test_language_model(run, tmp_path, monkeypatch):
+    pytest.importorskip("trl", reason="the extra llm is not installed")
+    short = dataclasses.replace(SCENARIOS["small"], name="short", ticks=3, instructions=0)
+    monkeypatch.setitem(SCENARIOS, "short", short)
+    tiny_model.save(tmp_path / "tiny", export.examples(export.Export("short", keep="all"), range(2)))
+    names = run("12_language_model")
+    assert set(names["found"]) == {"guard+plan", "sft", "grpo"}
+    assert names["found"]["grpo"]["games"] == 2
 
 
 @pytest.mark.parametrize(

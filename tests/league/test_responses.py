@@ -7,9 +7,11 @@ import pytest
 import garrison
 from garrison.core.policy import Constant
 from garrison.core.sides import one_side
+from garrison.league import responses
 from garrison.league.behavior import distance
 from garrison.league.members import digest_of
 from garrison.league.responses import Ippo, Task
+from garrison.learn import nets
 from garrison.worlds.toy.tabular import table_of
 
 WORLD = garrison.make("toy/matrix")
@@ -64,6 +66,16 @@ def test_training_begins_with_the_parent(oracle):
     assert jax.tree.structure(child.policy) == jax.tree.structure(oracle.like(WORLD, "row"))
     with pytest.raises(ValueError, match="cannot begin with the network of a Constant"):
         oracle.respond(Task(WORLD, "row", [ROCK, PAPER], [0.8, 0.2], seed=3, parent=ROCK))
+
+
+def test_a_critic_that_sees_more_stays_fresh(oracle):
+    """Members are kept without it."""
+    parent, other = (oracle.respond(Task(WORLD, "row", [ROCK], [1.0], seed=seed)).policy for seed in (3, 4))
+    fresh = nets.Asymmetric(other.net, other.net, 1)
+    begun = responses._network(parent, fresh)
+    assert digest_of(begun.actor) == digest_of(parent.net) != digest_of(other.net)
+    assert digest_of(begun.critic) == digest_of(other.net)
+    assert jax.tree.structure(begun) == jax.tree.structure(fresh)
 
 
 def test_a_teacher_is_for_fresh_networks_of_its_side(oracle):

@@ -282,10 +282,10 @@ def test_a_model_is_given_the_rules_the_last_turns_and_the_view(blue):
             seen.append((messages, tools))
             return Reply('{"tool_name": "end_turn"}')
 
-    chat = Chat(Listening(), hand.arena, history=2)
+    chat = Chat(Listening(), hand.arena.game, history=2)
     view = hand.view
     for _ in range(4):
-        view = hand.arena.act(chat.act(view))
+        view = hand.arena.act(chat.answer(view))
     messages, tools = seen[-1]
     assert view.tick == 4
     assert [one["role"] for one in messages] == ["system", *["user", "assistant"] * 2, "user"]
@@ -298,9 +298,9 @@ def test_a_model_is_given_the_rules_the_last_turns_and_the_view(blue):
 def test_what_a_model_is_given_is_the_view_of_before_its_action(blue):
     """The leak test of exports: the request is made of the view alone, and acting changes the view after."""
     hand = blue(0)
-    chat = Chat(Counting(), hand.arena)
+    chat = Chat(Counting(), hand.arena.game)
     view = hand.arena.view()
-    asked = chat.messages(view)
+    asked = chat.conversation.messages(view)
     assert asked[-1]["content"] == view.text
-    hand.arena.act(chat.act(view))
-    assert chat.messages(view)[-1]["content"] == view.text != hand.arena.view().text
+    hand.arena.act(chat.answer(view))
+    assert chat.conversation.messages(view)[-1]["content"] == view.text != hand.arena.view().text

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from garrison.cli import league, league_exploit, llm
+from garrison.cli import league, league_exploit, llm, llm_compare, llm_export
 from garrison.cli import range as range_
 from garrison.cli.analyze import Analyze
 from garrison.cli.banks import Banks
@@ -56,7 +56,9 @@ League = (
 LanguageModels = (
     Annotated[llm.Play, tyro.conf.subcommand("play")]
     | Annotated[llm.Tools, tyro.conf.subcommand("tools")]
+    | Annotated[llm_compare.Eval, tyro.conf.subcommand("eval")]
     | Annotated[llm.Canaries, tyro.conf.subcommand("canaries")]
+    | Annotated[llm_export.Sft, tyro.conf.subcommand("sft")]
 )
 Range = (
     Annotated[range_.Check, tyro.conf.subcommand("check")]

@@ -140,6 +140,7 @@ def _described_by_tyro() -> dict[str, Any]:
 def _names() -> dict[str, list[str]]:
     """Values of flags and, by the words of a command, of its positional arguments."""
     from garrison.judge.suites import SUITES
+    from garrison.llm.players import PLAYERS, RED_PLAYERS
     from garrison.worlds.cc4.banks import BANKS
     from garrison.worlds.cc4.columns import COLUMNS
 
@@ -185,6 +186,7 @@ def _names() -> dict[str, list[str]]:
         "league show": [FILES],
         "league payoff": [FILES],
         "league exploit": policies,
+        "llm eval": list(PLAYERS | RED_PLAYERS),
         "parity replay": [FILES],
         "range run": defenders,
     }

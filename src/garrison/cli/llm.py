@@ -215,11 +215,11 @@ def _model(command: Play) -> Callable[[Arena], Decide]:
         raise ValueError("client 'replay' needs --recording, the file to play from")
 
     def start(arena: Arena) -> Decide:
-        chat = Chat(client, arena)
+        chat = Chat(client, arena.game)
 
         def decide(view: View) -> Any:
             try:
-                return chat.act(view)
+                return chat.answer(view)
             except ClientError as error:
                 raise SystemExit(f"garrison: the game is not scored: {error}") from error
 

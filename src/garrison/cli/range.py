@@ -138,7 +138,7 @@ class Run:
 
 
 def _show(found: dict[str, Any]) -> None:
-    view = Table("tier", "policy", "return", "goal rate", "SLA", "episodes", "void", "retention")
+    view = Table("tier", "policy", "return", "goal rate", "SLA", "lag (s)", "episodes", "void", "retention")
     for tier, players in found["tiers"].items():
         for name, row in players.items():
             retention = found["retention"].get(name) if tier == found["tier"] != "mock" else None
@@ -148,6 +148,7 @@ def _show(found: dict[str, Any]) -> None:
                 _interval(row["returned"]),
                 _interval(row["goal"]),
                 _interval(row["sla"]),
+                _interval(row["lag"]),
                 str(row["episodes"]),
                 str(len(row["void"])),
                 _interval(retention | {"mean": retention["ratio"]}) if retention else "",

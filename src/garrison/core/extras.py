@@ -18,6 +18,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "jaxmarl": ("jaxmarl", "six"),
     "rllib": ("ray", "torch"),
     "sb3": ("sb3_contrib",),
+    "llm": ("accelerate", "datasets", "torch", "transformers", "trl"),
     "serve": ("fastapi", "uvicorn", "websockets"),
 }
 #: Packages that are installed by another name than they are imported by.

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.core.policy import Policy
+from garrison.core.programs import make_room
 from garrison.core.recording import Recording
 from garrison.core.struct import Struct
 from garrison.core.world import State, Step, World, observed_by
@@ -87,6 +88,7 @@ def evaluate(
         ValueError: for no policies, no episodes, seeds out of range, an unknown ``record``, or
             ``resilience`` in a world without assets.
     """
+    make_room()
     by_name = {name: seeds_of(one) for name, one in policies.items()}
     check_seeds(episodes, seed)
     check_policies(by_name)

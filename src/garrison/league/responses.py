@@ -7,6 +7,7 @@ group ``garrison.oracles``.
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,9 +24,11 @@ from garrison import algos
 from garrison.core.opponents import gathered
 from garrison.core.plugins import Plugins
 from garrison.core.policy import Policy
+from garrison.core.programs import make_room
 from garrison.core.sides import one_side, other_side
 from garrison.core.world import World
 from garrison.league import exact
+from garrison.learn import nets
 from garrison.runs import checkpoint
 from garrison.training.config import Training
 from garrison.training.loop import Diverged
@@ -172,6 +175,7 @@ class Ippo:
 
     def respond(self, task: Task) -> Response:
         """Train until ``total_steps``. Raises :class:`Diverged` if a loss stops being finite."""
+        make_room()
         world = one_side(task.world, task.side, mixture(task.opponents, task.weights))
         settings = self._settings(task.side)
         if task.parent is not None:
@@ -203,16 +207,22 @@ def _against_random(world: World, side: str) -> World:
 
 
 def _network(parent: Any, fresh: Any) -> Any:
-    """The parent's network, as new arrays. Raises ``ValueError`` if training cannot begin with it."""
+    """The fresh network with the parent's parameters, as new arrays.
+
+    A critic that sees more than the policy stays fresh, since policies are kept without theirs. Raises
+    ``ValueError`` if training cannot begin with the parent.
+    """
     net = getattr(parent, "net", None)
-    if jax.tree.structure(net) != jax.tree.structure(fresh) or any(
-        jax.tree.leaves(jax.tree.map(lambda a, b: a.shape != b.shape, net, fresh))
+    own = fresh.actor if isinstance(fresh, nets.Asymmetric) else fresh
+    if jax.tree.structure(net) != jax.tree.structure(own) or any(
+        jax.tree.leaves(jax.tree.map(lambda a, b: a.shape != b.shape, net, own))
     ):
         raise ValueError(
             f"training cannot begin with the network of a {type(parent).__name__}: it has another structure; "
             "use start=scratch"
         )
-    return jax.tree.map(jnp.array, net)  # a copy, as the train state is donated
+    copied = jax.tree.map(jnp.array, net)  # a copy, as the train state is donated
+    return dataclasses.replace(fresh, actor=copied) if own is not fresh else copied
 
 
 def _return(metrics: Mapping[str, Any], iteration: int) -> float | None:

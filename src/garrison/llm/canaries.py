@@ -14,7 +14,7 @@ import numpy as np
 from garrison.core.plugins import did_you_mean
 from garrison.judge.stats import estimate, paired_difference
 from garrison.llm.arena import ArenaBatch
-from garrison.llm.play import play_games
+from garrison.llm.play import play_seeds
 from garrison.llm.players import (
     ORDER_TOOLS,
     PLAYERS,
@@ -78,11 +78,8 @@ def measure(
     found = {}
     for name in names:
         progress(name)
-        rows = []
-        for first in range(0, len(seeds), batch.number):
-            part = list(seeds[first : first + batch.number])
-            padded = part + part[:1] * (batch.number - len(part))
-            rows += [_row(game) for game in play_games(batch, padded, known[name])[: len(part)]]
+        games = play_seeds(batch, seeds, lambda game, name=name: known[name](game.seed))
+        rows = [_row(game) for game in games]
         columns = ("score", "won", "ratio", "plan")
         found[name] = {column: np.array([row[i] for row in rows], float) for i, column in enumerate(columns)}
     return found

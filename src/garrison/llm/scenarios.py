@@ -10,6 +10,8 @@ from garrison.core.plugins import did_you_mean
 from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.options import Options, default_options, phase_starts
 
+#: First seed and number of seeds. Seeds of ``test`` are never in ``train``.
+SPLITS = {"train": (0, 100_000), "test": (1_000_000, 100_000)}
 LEAD = 7  # ticks before a phase in which its traffic counts as needed
 
 

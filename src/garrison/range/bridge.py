@@ -710,6 +710,8 @@ class _Episode:
             nodes = [host.node for host in self.plan.hosts if host.zone == target]
         for node in nodes:
             found = self.driver.scan(self.handle, source, Node(node), self._credentials(), self._deadline())
+            if found["outcome"] in ("timeout", "infrastructure"):
+                raise InfrastructureError(f"scan of host {node}: {found['outcome']}")
             if found["outcome"] != "success":
                 continue
             if kind == R.Red.DISCOVER_REMOTE_SYSTEMS:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from garrison.llm.scenarios import SPLITS
 from garrison.llm.simulation import SCRIPTS
 from garrison.serve.models import Reset
 from garrison.serve.parse import Refused
 
 NAME = "garrison_cc4"  # of the environment, in routes
-#: First seed and number of seeds. Seeds of ``test`` are never in ``train``.
-SPLITS = {"train": (0, 100_000), "test": (1_000_000, 100_000)}
 PREVIEW = 1_000  # tasks that are listed at most
 
 
