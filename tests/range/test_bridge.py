@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from garrison.range import bridge as module
 from garrison.range.bridge import Bridge, Divergence, random_numbers
 from garrison.range.drivers.local import Local
 from garrison.range.drivers.mock import Mock
@@ -19,14 +19,20 @@ from garrison.range.services.broker import NOTES
 from garrison.range.tokens import Filed, Unmapped, token_of, tokens_of
 from garrison.worlds import soc
 from garrison.worlds.soc.tables import hosts as T
-from garrison.worlds.soc.tables.tokens import Token
+from garrison.worlds.soc.tables.tokens import PORT_OF, Token
 
 MINUTES = 4
 
 
+def both(scenario: str = "ransomware", **options: Any) -> soc.Soc:
+    world = soc.make(scenario, side="both", **options)
+    assert isinstance(world, soc.Soc)
+    return world
+
+
 @pytest.fixture(scope="module")
 def world():
-    return soc.make(side="both", split="test", horizon=MINUTES * 60_000)
+    return both(split="test", horizon=MINUTES * 60_000)
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +76,9 @@ def test_a_network_that_is_too_large_is_not_mappable(world, mock):
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_numbers_are_of_the_split(split):
-    numbers = random_numbers(soc.make(side="both", split=split), 3, 50)
+    numbers = random_numbers(both(split=split), 3, 50)
     assert all((n & 7 == 0) is (split == "test") for n in numbers)
-    assert numbers == random_numbers(soc.make(side="both", split=split), 3, 50)
+    assert numbers == random_numbers(both(split=split), 3, 50)
 
 
 # ---------------------------------------------------------------- logs
@@ -80,10 +86,8 @@ def test_numbers_are_of_the_split(split):
 
 @pytest.mark.parametrize("what", NOTES)
 def test_what_users_do_leaves_its_token(what):
-    family, text = NOTES[what]
-    assert token_of(Event(0.0, 4, family, text)) == Filed(
-        Token[what.upper()], 4, T.NO_HOST, token_of(Event(0.0, 4, family, text)).port
-    )
+    token = Token[what.upper()]
+    assert token_of(Event(0.0, 4, *NOTES[what])) == Filed(token, 4, T.NO_HOST, PORT_OF[token])
 
 
 @pytest.mark.parametrize(
@@ -104,7 +108,9 @@ def test_flows(text, expected):
 
 
 def test_a_honeytoken_names_its_source():
-    assert token_of(Event(0.0, 4, "trap", "honeytoken used from 9"))[:3] == (Token.HONEYTOKEN_USE, 9, 4)
+    found = token_of(Event(0.0, 4, "trap", "honeytoken used from 9"))
+    assert found is not None
+    assert found[:3] == (Token.HONEYTOKEN_USE, 9, 4)
 
 
 def test_lines_without_a_rule_are_counted():
@@ -157,8 +163,8 @@ class Claims(Mock):
 
     outcome = Outcome.DENIED
 
-    def launch(self, *args):
-        evidence = super().launch(*args)
+    def launch(self, handle, technique, src, dst, deadline):
+        evidence = super().launch(handle, technique, src, dst, deadline)
         return Evidence(self.outcome, "", evidence.privilege, "", (), (), 0.0, 0.0)
 
 
@@ -203,7 +209,7 @@ def test_wrong_arguments(world, arguments, message):
 @pytest.mark.parametrize("blue", ["random", "analyst"])
 def test_rules_and_range_agree(scenario, blue):
     """No episode of the mock is void, whatever blue does and whatever red wants."""
-    world = soc.make(scenario, side="both", split="test", horizon=1_200_000)
+    world = both(scenario, split="test", horizon=1_200_000)
     bridge = Bridge(world, Mock(certain=True), realtime=False)
     numbers = [n for n in random_numbers(world, 5, 12) if bridge.plan(n).mappable][:3]
     players = world.policies("blue")[blue], world.policies("red")["killchain"]
@@ -229,8 +235,8 @@ def test_an_episode_of_local_processes(world, number):
 
 def test_every_kind_of_red_is_known():
     from garrison.range.evaluate import _KINDS
-    from garrison.range.plan import KINDS, TECHNIQUES
+    from garrison.range.plan import KINDS, NOT_OFFERED, TECHNIQUES
 
     assert set(_KINDS) == set(TECHNIQUES)
     assert set(KINDS.values()) <= set(TECHNIQUES)
-    assert module.NOT_OFFERED
+    assert not set(NOT_OFFERED) & set(KINDS)

@@ -82,7 +82,7 @@ def driver_of(tier: str) -> Driver:
     """The driver that plays episodes in a tier.
 
     Raises:
-        ValueError: for a name that is no tier, or one that plays no episodes.
+        ValueError: for an unknown tier, or one that plays no episodes.
         RangeUnavailable: if this machine cannot provide it.
     """
     known = {"mock": Mock, "local": Local}
@@ -97,8 +97,8 @@ def driver_of(tier: str) -> Driver:
     return driver
 
 
-def digest_of(policy: Policy) -> str:
-    """SHA-256 of the weights of a policy and of their structure."""
+def digest_of(policy: Any) -> str:
+    """SHA-256 of the weights of a policy, a pytree, and of their structure."""
     leaves, tree = jax.tree.flatten(policy)
     found = hashlib.sha256(str(tree).encode())
     for leaf in leaves:

@@ -1,6 +1,6 @@
 """Tier ``netns``: a network namespace per host, and a router whose kernel holds the rules.
 
-There is no gate: which credential a connection carries is not seen by a router. Flows are not recorded.
+A router does not see which credential a connection carries, so this tier lacks the gate. It records no flows.
 """
 
 from __future__ import annotations

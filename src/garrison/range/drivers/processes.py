@@ -55,7 +55,7 @@ class Processes:
     version = "1"
 
     def addresses(self, plan: Plan) -> tuple[dict[int, str], str | None, list[str]]:
-        """Address of each node, of the proxy (None: there is none), and whom services accept."""
+        """Addresses of the nodes, of the proxy or None, and of the peers that services accept."""
         raise NotImplementedError
 
     def check(self) -> None:
