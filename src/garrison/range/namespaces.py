@@ -1,8 +1,8 @@
 """Network namespaces of one episode: a router and one host each, joined by veth (standard library only).
 
 Rules are policy routing of the router's kernel; no packet filter is needed. Nothing links a namespace to the
-machine's own network, and none has a default route. What the rules forbid is answered with "administratively
-prohibited", what has no link with "network unreachable". A rule for a port lets packets *from* that port back.
+machine's own network, and none has a default route. What the rules forbid is answered as prohibited by
+administration, what has no link as "network unreachable". A rule for a port lets packets *from* it back.
 """
 
 from __future__ import annotations
