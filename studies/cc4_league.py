@@ -164,8 +164,8 @@ def _sections(figures: Mapping[str, Any], apart: Mapping[str, Any]) -> Iterator[
                 )
                 for x in found["rounds"]
             ],
-            "On a scale of 0 to 1. Responses without a gain do not join. The gap is of members against "
-            f"members. The league took {number(one['seconds'] / 60)} minutes.",
+            "In units of the league's scale. Responses without a gain do not join. The gap is among members. "
+            f"The league took {number(one['seconds'] / 60)} minutes.",
         )
 
 

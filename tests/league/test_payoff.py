@@ -150,6 +150,6 @@ def test_play_stops_when_the_value_is_known():
 
 
 def test_scales():
-    np.testing.assert_allclose(Scale(-2, 2).u(np.array([-3, -2, 0, 2, 5])), [0, 0, 0.5, 1, 1])
+    np.testing.assert_allclose(Scale(-2, 2).u(np.array([-3, -2, 0, 2, 5])), [-0.25, 0, 0.5, 1, 1.75])
     with pytest.raises(ValueError, match="low must be below high"):
         Scale(1, 1)

@@ -47,8 +47,10 @@ def conv(league):
     return exact.nash_conv(league.world, sides, *map(league.mixture, sides))
 
 
-def test_psro_finds_rock_paper_scissors(tmp_path):
-    league = played(tmp_path / "league", dataclasses.replace(RPS, rounds=3))
+@pytest.mark.parametrize("low", [-1.0, 5.0])
+def test_psro_finds_rock_paper_scissors(tmp_path, low):
+    """Also where all returns lie beyond the scale, as once a side is much better than at the start."""
+    league = played(tmp_path / "league", dataclasses.replace(RPS, rounds=3, low=low, high=low + 2))
     assert actions(league, "row") == actions(league, "column") == ["r", "p", "s"]
     assert league.rounds()[-1]["gap"]["value"] == pytest.approx(0, abs=1e-9)
     assert conv(league) == pytest.approx(0, abs=1e-6)

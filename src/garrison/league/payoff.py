@@ -118,7 +118,10 @@ def _block(line: bytes) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Scale:
-    """Returns of the row side to u in 0 .. 1, on which solvers and their rates work."""
+    """Returns of the row side to u, which is 0 at ``low`` and 1 at ``high``.
+
+    What lies beyond is not clipped: members that are better or worse than all before would look alike.
+    """
 
     low: float
     high: float
@@ -128,7 +131,7 @@ class Scale:
             raise ValueError(f"returns are scaled from {self.low} to {self.high}; low must be below high")
 
     def u(self, returns: np.ndarray) -> np.ndarray:
-        return np.clip((returns - self.low) / (self.high - self.low), 0.0, 1.0)
+        return (returns - self.low) / (self.high - self.low)
 
 
 @dataclass(frozen=True)
