@@ -19,7 +19,7 @@ LAYERS = (
     {"training"},
     {"league", "judge"},
     {"presets"},
-    {"parity", "llm", "serve"},
+    {"parity", "llm", "range", "serve"},
     {"bench"},
     {"cli"},
     {"api"},

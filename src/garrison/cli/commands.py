@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from garrison.cli import league, league_exploit, llm, llm_compare, llm_export
+from garrison.cli import range as range_
 from garrison.cli.analyze import Analyze
 from garrison.cli.banks import Banks
 from garrison.cli.bench import Bench
@@ -59,6 +60,10 @@ LanguageModels = (
     | Annotated[llm.Canaries, tyro.conf.subcommand("canaries")]
     | Annotated[llm_export.Sft, tyro.conf.subcommand("sft")]
 )
+Range = (
+    Annotated[range_.Check, tyro.conf.subcommand("check")]
+    | Annotated[range_.Run, tyro.conf.subcommand("run")]
+)
 Command = (
     Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Train, tyro.conf.subcommand("train")]
@@ -73,6 +78,9 @@ Command = (
     | Annotated[League, tyro.conf.subcommand("league", description="Train both sides against each other.")]
     | Annotated[
         LanguageModels, tyro.conf.subcommand("llm", description="Games with tools, for language models.")
+    ]
+    | Annotated[
+        Range, tyro.conf.subcommand("range", description="Policies of soc in a range of real processes.")
     ]
     | Annotated[Serve, tyro.conf.subcommand("serve")]
     | Annotated[Export, tyro.conf.subcommand("export")]

@@ -150,6 +150,7 @@ def _names() -> dict[str, list[str]]:
         for side in world.sides
     }
     policies = [*directory.packaged(), RUNS, *scripted["blue"], FILES]
+    defenders = [RUNS, *garrison.make("soc").policies(), FILES]
     worlds, runs = list(garrison.available_worlds()), [RUNS, FILES]
     return {
         "--world": worlds,
@@ -168,6 +169,8 @@ def _names() -> dict[str, list[str]]:
         "--column": list(COLUMNS),
         "--vary": list(BANKS),
         "demo": ["training", "soc"],
+        "--tier": ["local", "mock"],
+        "--technical": ["measured", "laws"],
         "eval": policies,
         "compare": policies,
         "view": policies,
@@ -186,6 +189,7 @@ def _names() -> dict[str, list[str]]:
         "league exploit": policies,
         "llm eval": list(PLAYERS | RED_PLAYERS),
         "parity replay": [FILES],
+        "range run": defenders,
     }
 
 

@@ -1,0 +1,1 @@
+"""One module per tier; see :mod:`garrison.range.protocol`."""

@@ -1,0 +1,328 @@
+"""Zero-shot evaluation: frozen policies defend in the range, beside controls, on the same networks."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from garrison.core.policy import Policy
+from garrison.judge.stats import bounds, resampled
+from garrison.range import services
+from garrison.range.bridge import Bridge, Played, random_numbers
+from garrison.range.drivers.local import Local
+from garrison.range.drivers.mock import CHANCES, Mock
+from garrison.range.drivers.netns import Namespaces
+from garrison.range.judge import MOST_VOID
+from garrison.range.protocol import LABELS, Driver, RangeUnavailable
+from garrison.worlds.soc.env import Soc
+from garrison.worlds.soc.tables import laws as L
+from garrison.worlds.soc.tables import red as R
+
+CONTROLS = ("idle", "random")
+MOST_OVERHEAD = 2.0  #: seconds of ``soc`` that a probe may take (median)
+DRAWS = 8  #: networks that are drawn at most for each that fits
+_KINDS = {
+    "web": R.Red.EXPLOIT_HTTP_RFI,
+    "runner": R.Red.EXPLOIT_HTTP_RFI,
+    "share": R.Red.EXPLOIT_ETERNAL_BLUE,
+    "desk": R.Red.EXPLOIT_BLUE_KEEP,
+    "registers": R.Red.EXPLOIT_REMOTE_SERVICE,
+    "grant": R.Red.PRIVILEGE_ESCALATE,
+    "impersonate": R.Red.JUICY_POTATO,
+    "driver": R.Red.V4L2,
+    "dump": R.Red.DUMP_LSASS,
+    "ticket": R.Red.PASS_THE_TICKET,
+    "hash": R.Red.PASS_THE_HASH,
+    "encrypt": R.Red.IMPACT,
+    "kill": R.Red.KILL_PROCESS,
+    "vault": R.Red.EXFILTRATE_DATA,
+    "overload": R.Red.OVERLOAD_PLC,
+    "mail": R.Red.SPEAR_PHISHING,
+}
+
+
+class TooManyVoid(RuntimeError):
+    """More than 5 % of the episodes are void: the evaluation counts for nothing."""
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A tier on this machine; ``reason`` says why it is not available, and is empty otherwise."""
+
+    name: str
+    label: str
+    reason: str
+
+
+def tiers() -> list[Tier]:
+    """What this machine can do."""
+    found = []
+    for name, make in (("mock", Mock), ("local", Local), ("netns", Namespaces)):
+        try:
+            check = getattr(make(), "check", None)
+            if check is not None:
+                check()
+            reason = ""
+        except RangeUnavailable as error:
+            reason = str(error)
+        found.append(Tier(name, LABELS[name], reason))
+    containers = "off: no images have been reviewed; the range never pulls any"
+    return [*found, Tier("containers", "containers", containers)]
+
+
+def driver_of(tier: str) -> Driver:
+    """The driver that plays episodes in a tier.
+
+    Raises:
+        ValueError: for an unknown tier, or one that plays no episodes.
+        RangeUnavailable: if this machine cannot provide it.
+    """
+    known = {"mock": Mock, "local": Local}
+    if tier not in known:
+        raise ValueError(
+            f"no episodes are played in tier {tier!r}; choose one of {', '.join(known)} "
+            "(see `garrison range check`)"
+        )
+    driver = known[tier]()
+    if isinstance(driver, Local):
+        driver.check()
+    return driver
+
+
+def digest_of(policy: Any) -> str:
+    """SHA-256 of the weights of a policy, a pytree, and of their structure."""
+    leaves, tree = jax.tree.flatten(policy)
+    found = hashlib.sha256(str(tree).encode())
+    for leaf in leaves:
+        array = np.asarray(leaf)
+        found.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
+    return found.hexdigest()
+
+
+def digest_of_programs() -> str:
+    """SHA-256 of the sources of services and clients."""
+    folder = Path(services.__file__).parents[1]
+    found = hashlib.sha256()
+    for path in sorted([*folder.glob("services/*.py"), *folder.glob("clients/*.py")]):
+        found.update(path.name.encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+def networks(bridge: Bridge, seed: int, count: int, scenario: int = 0) -> tuple[list[int], int]:
+    """Numbers of networks that the range has room for, and how many were drawn again.
+
+    Raises ``ValueError`` if too few fit.
+    """
+    numbers = random_numbers(bridge.world, seed, DRAWS * count)
+    found: list[int] = []
+    for drawn, number in enumerate(numbers, start=1):
+        if bridge.plan(number, scenario).mappable:
+            found.append(number)
+            if len(found) == count:
+                return found, drawn - count
+    raise ValueError(f"only {len(found)} of {len(numbers)} networks fit the range; {count} are needed")
+
+
+def evaluate(
+    world: Soc,
+    policies: Mapping[str, Policy],
+    red: Policy,
+    tier: str,
+    episodes: int,
+    seed: int = 0,
+    speed: float = 30.0,
+    technical: str = "measured",
+    watch: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Play every policy, and the controls, on the same networks in ``mock`` and in ``tier``.
+
+    Args:
+        world: ``soc`` with ``side="both"`` and one scenario.
+        policies: of blue, by name; frozen.
+        red: the opponent of all.
+        tier: ``local``, or ``mock`` alone.
+        episodes: of each player and tier.
+        watch: receives a line after each episode.
+
+    Returns:
+        A dictionary of plain values: what was played with what, a row per tier and player, retention, and
+        calibration.
+
+    Raises:
+        RangeUnavailable: if the tier is not available or too slow.
+        TooManyVoid: if more than 5 % of the episodes are void.
+    """
+    if episodes < 1:
+        raise ValueError(f"episodes is {episodes}; it must be at least 1")
+    native = world.policies("blue")
+    players = {**{name: native[name] for name in CONTROLS}, **policies}
+    order = ("mock", tier) if tier != "mock" else ("mock",)
+    bridges = {
+        name: Bridge(world, driver_of(name), speed, technical, realtime=name != "mock") for name in order
+    }
+    numbers, again = networks(bridges["mock"], seed, episodes)
+    played: dict[str, dict[str, list[Played]]] = {}
+    for name, bridge in bridges.items():
+        if name != "mock":
+            _check_overhead(bridge, numbers[0])
+        played[name] = {}
+        for player, policy in players.items():
+            played[name][player] = []
+            for index, number in enumerate(numbers):
+                one = bridge.play(policy, red, number, seed + index)
+                played[name][player].append(one)
+                watch(f"{name} {player} {index + 1}/{episodes}: {one.void or f'{one.returned:.2f}'}")
+    return {
+        "tier": tier,
+        "label": LABELS[tier],
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "kernel": platform.release(),
+        "driver": bridges[order[-1]].driver.version,
+        "programs_sha256": digest_of_programs(),
+        "world": {"name": world.name, "version": world.version, "observation": world.observation},
+        "options": {"speed": speed, "technical": technical, "horizon_ms": int(world.options.horizon[0])},
+        "seed": seed,
+        "networks": numbers,
+        "networks_drawn_again": again,
+        "policies_sha256": {name: digest_of(policy) for name, policy in players.items()},
+        "red_sha256": digest_of(red),
+        "tiers": {name: _table(of) for name, of in played.items()},
+        "retention": _retention(played, tier, list(players)),
+        "calibration": _calibration(played[order[-1]], speed),
+    }
+
+
+def _check_overhead(bridge: Bridge, number: int) -> None:
+    """Refuse a tier whose own cost would be seen by policies."""
+    seconds = probe_seconds(bridge, number)
+    overhead = float(np.median(seconds)) * bridge.speed
+    if overhead > MOST_OVERHEAD:
+        raise RangeUnavailable(
+            f"tier {bridge.driver.tier} is too slow here: a probe takes {overhead:.1f} s of soc's time at "
+            f"speed {bridge.speed:g}, more than {MOST_OVERHEAD:g} s; lower the speed"
+        )
+
+
+def probe_seconds(bridge: Bridge, number: int, count: int = 9) -> list[float]:
+    """Real seconds of probes of an idle service in a fresh range."""
+    from garrison.range.nonces import Ledger
+    from garrison.range.protocol import INTERNET, Node
+
+    plan = bridge.plan(number)
+    driver = bridge.driver
+    handle = driver.provision(plan, Ledger(plan).draw(), 0, time.monotonic() + 60.0)
+    try:
+        web = Node(plan.hosts[0].node)
+        port = plan.hosts[0].services[0].port
+        return [
+            driver.probe(handle, INTERNET, web, port, time.monotonic() + 5.0).seconds for _ in range(count)
+        ]
+    finally:
+        driver.teardown(handle)
+
+
+# ---------------------------------------------------------------- tables
+
+
+def _table(players: Mapping[str, Sequence[Played]]) -> dict[str, Any]:
+    total = sum(map(len, players.values()))
+    void = sum(bool(one.void) for of in players.values() for one in of)
+    if void > MOST_VOID * total:
+        reasons = sorted({one.void for of in players.values() for one in of if one.void})
+        raise TooManyVoid(f"{void} of {total} episodes are void, more than 5 %: {'; '.join(reasons[:5])}")
+    return {name: _row(of) for name, of in players.items()}
+
+
+def _row(episodes: Sequence[Played]) -> dict[str, Any]:
+    good = [one for one in episodes if not one.void]
+    row: dict[str, Any] = {"episodes": len(good), "void": [one.void for one in episodes if one.void]}
+    for name in ("returned", "goal", "sla", "owned", "false_isolation", "lag"):
+        row[name] = _mean(np.array([float(getattr(one, name)) for one in good]))
+    row["returns"] = [None if one.void else one.returned for one in episodes]
+    outcomes: dict[str, dict[str, int]] = {}
+    for one in good:
+        for technique, counts in one.outcomes.items():
+            into = outcomes.setdefault(technique, {})
+            for outcome, number in counts.items():
+                into[outcome] = into.get(outcome, 0) + number
+    return row | {"outcomes": outcomes, "lines": sum(one.lines for one in good)}
+
+
+def _mean(values: np.ndarray) -> dict[str, Any]:
+    """Mean with a 95 % bootstrap interval over episodes; None of what cannot be said."""
+    if not len(values):
+        return {"mean": None, "low": None, "high": None, "n": 0}
+    low = high = None
+    if len(values) > 1:
+        means = resampled(lambda w: w @ values / w.sum(-1), (len(values),), 0)
+        low, high = bounds(means, values)
+    return {"mean": float(values.mean()), "low": low, "high": high, "n": len(values)}
+
+
+def _retention(
+    played: Mapping[str, Mapping[str, Sequence[Played]]], tier: str, players: list[str]
+) -> dict[str, Any]:
+    """(player - idle) in the tier over (player - idle) in mock, paired by network."""
+    found = {}
+    for player in players:
+        if player == "idle" or tier == "mock":
+            continue
+        sets = [played[tier][player], played[tier]["idle"], played["mock"][player], played["mock"]["idle"]]
+        rows = [[one.returned for one in of] for of in zip(*sets, strict=True) if not any(o.void for o in of)]
+        found[player] = _ratio(np.array(rows))
+    return found
+
+
+def _ratio(rows: np.ndarray) -> dict[str, Any]:
+    """Ratio of mean gains; no number where the gain in mock is not clearly positive."""
+    if len(rows) < 2:
+        return {"ratio": None, "low": None, "high": None, "n": len(rows)}
+    there, here = rows[:, 0] - rows[:, 1], rows[:, 2] - rows[:, 3]
+    rng = np.random.default_rng(0)
+    index = rng.integers(0, len(rows), (4000, len(rows)))
+    above, below = there[index].mean(1), here[index].mean(1)
+    if np.quantile(below, 0.025) <= 0:
+        return {"ratio": None, "low": None, "high": None, "n": len(rows), "reason": "no clear gain in mock"}
+    low, high = np.quantile(above / below, [0.025, 0.975])
+    ratio = float(there.mean() / here.mean())
+    return {"ratio": ratio, "low": float(low), "high": float(high), "n": len(rows)}
+
+
+def _calibration(players: Mapping[str, Sequence[Played]], speed: float) -> dict[str, Any]:
+    """Chance and duration of each technique: the tables of ``soc`` against what was measured."""
+    good = [one for of in players.values() for one in of if not one.void]
+    found = {}
+    for technique in sorted({name for one in good for name in one.latencies}):
+        kind = _KINDS[technique]
+        tried = np.sum([one.tried.get(technique, [0, 0]) for one in good], axis=0)
+        seconds = np.array([s for one in good for s in one.latencies.get(technique, [])]) * speed
+        found[technique] = {
+            "soc_chance": None if technique == "mail" else int(CHANCES[technique]) / 1000,
+            "measured_chance": _share(int(tried[1]), int(tried[0])),
+            "soc_seconds": L.LAWS[L.RED_LAW[kind]].mean / 1000,
+            "measured_seconds": _mean(seconds)
+            | {"median": float(np.median(seconds)), "p90": float(np.quantile(seconds, 0.9))},
+        }
+    return found
+
+
+def _share(successes: int, tries: int) -> dict[str, Any]:
+    """A share with its 95 % Wilson interval."""
+    if not tries:
+        return {"mean": None, "low": None, "high": None, "n": 0}
+    z, p = 1.959964, successes / tries
+    middle = (p + z * z / (2 * tries)) / (1 + z * z / tries)
+    half = z * np.sqrt(p * (1 - p) / tries + z * z / (4 * tries**2)) / (1 + z * z / tries)
+    return {"mean": p, "low": float(middle - half), "high": float(middle + half), "n": tries}
+
+
+def as_json(found: list[Tier]) -> list[dict[str, Any]]:
+    return [asdict(tier) | {"available": not tier.reason} for tier in found]
