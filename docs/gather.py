@@ -1,9 +1,9 @@
 """Gathers the pages of the site in ``build``, where ``zensical build`` makes it: see ``make docs``.
 
 The pages in this repository link to each other and to files, so that they can be read where they are. A site
-has pages alone. So this copies README, documentation, results and examples into one folder, makes a page of
-each other text file that a page links to, and corrects the links. Links to what has no page, such as a folder
-of data, become plain text.
+has pages alone. So this copies README, documentation, results, examples and environments into one folder,
+makes a page of each other text file that a page links to, and corrects the links. Links to what has no page,
+such as a folder of data, become plain text.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PICTURE = re.compile(
 def pages() -> list[Path]:
     """The Markdown pages of the repository that are on the site, relative to its root."""
     found = [Path(name) for name in FIXED]
-    for folder in ("docs", "results", "examples"):
+    for folder in ("docs", "results", "examples", "environments"):
         found += sorted(path.relative_to(ROOT) for path in (ROOT / folder).rglob("*.md"))
     return found
 

@@ -28,7 +28,8 @@ def table(page, heading, number=0):
 
 
 def test_every_section_that_the_source_names_is_there():
-    files = [*(ROOT / "src/garrison/worlds/soc").rglob("*.py"), *(ROOT / "tests/worlds/soc").rglob("*.py")]
+    folders = ("src/garrison/worlds/soc", "src/garrison/range", "tests/worlds/soc")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     named = set(re.findall(r"§(\d+(?:\.\d+)*)", "".join(path.read_text() for path in files) + GUIDE + RULES))
     sections = set(re.findall(r"^#+ (\d+(?:\.\d+)*) ", RULES, flags=re.MULTILINE))
     assert named - sections == set()

@@ -110,7 +110,8 @@ def test_nothing_is_left_after_an_exception_and_teardown_may_be_repeated():
 
 
 _PROGRAM = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
 sys.path.insert(0, {tests!r})
 from range_network import Episode
 from garrison.range.drivers.local import Local
@@ -127,14 +128,16 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
 def test_nothing_is_left_when_the_driver_is_stopped(number):
     program = _PROGRAM.format(tests=str(Path(__file__).parents[1]))
-    driver = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    assert driver.stdout is not None
-    with driver.stdout:
-        folder = Path(driver.stdout.readline().strip())
-        assert folder.exists()
-        assert processes_of(folder)
-        os.kill(driver.pid, number)
-        driver.wait(20)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        try:
+            folder = Path(driver.stdout.readline().strip())
+            assert folder.exists()
+            assert processes_of(folder)
+            os.kill(driver.pid, number)
+            driver.wait(20)
+        finally:
+            driver.kill()
     deadline = time.monotonic() + 10
     while (folder.exists() or processes_of(folder)) and time.monotonic() < deadline:
         time.sleep(0.05)

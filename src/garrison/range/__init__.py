@@ -3,3 +3,15 @@
 The range judges; it does not train. Nothing starts by import: a tier has to be named. What each tier shows,
 and what may be said of its results, is in ``docs/range.md``.
 """
+
+__all__ = [
+    "bridge",
+    "evaluate",
+    "judge",
+    "limits",
+    "net",
+    "nonces",
+    "plan",
+    "protocol",
+    "tokens",
+]

@@ -69,7 +69,7 @@ def test_observations_hold_entries_and_the_mean_of_their_vectors():
 
 
 def test_worlds_name_their_table(tmp_path):
-    own = tmp_path / "table.npy"
+    own = tmp_path / "table.f16"
     table.write(own, lambda lines: np.ones((len(lines), table.WIDTH), np.float32))
     plain, tfidf, other = (
         garrison.make("soc", **options)
@@ -81,17 +81,22 @@ def test_worlds_name_their_table(tmp_path):
     assert tfidf.version != other.version
     entities.check(tfidf.entities(), tfidf)
     with pytest.raises(ValueError, match="cannot be read.*make it with python -m"):
-        garrison.make("soc", observation="text", table=str(tmp_path / "none.npy"))
-    np.save(own, np.ones((3, table.WIDTH), np.float32))
-    table.load.cache_clear()
-    with pytest.raises(ValueError, match=r"it must be float16 \(\d+, 128\)"):
-        garrison.make("soc", observation="text", table=str(own))
+        garrison.make("soc", observation="text", table=str(tmp_path / "none.f16"))
+    for damaged, message in (
+        (own.read_bytes()[:-1], r"it must be float16 \(\d+, 128\)"),
+        (b"\x00\x7c" + own.read_bytes()[2:], "not finite"),
+    ):
+        own.write_bytes(damaged)
+        table.load.cache_clear()
+        with pytest.raises(ValueError, match=message):
+            garrison.make("soc", observation="text", table=str(own))
+        table.write(own, lambda lines: np.ones((len(lines), table.WIDTH), np.float32))
 
 
 def test_the_shipped_table_is_what_tfidf_gives(tmp_path):
     """Up to rounding, by which machines differ; near lines have near vectors."""
-    table.write(tmp_path / "again.npy")
-    made, shipped = table.load(str(tmp_path / "again.npy")).vectors, table.load().vectors
+    table.write(tmp_path / "again.f16")
+    made, shipped = table.load(str(tmp_path / "again.f16")).vectors, table.load().vectors
     np.testing.assert_allclose(made @ made.T, shipped @ shipped.T, atol=5e-3)
     near = {type: table.index()[type, T.Os.WINDOWS_10, K.PORT_OF[type]] for type in range(1, K.NUM_TOKENS)}
     same = shipped[near[K.Token.AUTH_OK]] @ shipped[near[K.Token.AUTH_FAIL]]

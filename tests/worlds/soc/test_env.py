@@ -142,7 +142,7 @@ def test_states_and_steps_are_described():
         ({"red": "nobody"}, "no policy 'nobody'"),
         ({"blue": "analyst"}, "blue='analyst' is for side='red'"),
         ({"side": "red", "observation": "wide"}, "observation='wide' is blue's"),
-        ({"observation": "text"}, "no observation 'text'"),
+        ({"observation": "words"}, "no observation 'words'"),
         ({"events": 9}, "events is 9"),
         ({"horizn": 1}, "no option 'horizn'"),
         ({"horizon": (1, 2)}, r"horizon has shape \(2,\)"),

@@ -1,1 +1,7 @@
 """One module per tier; see :mod:`garrison.range.protocol`."""
+
+__all__ = [
+    "local",
+    "mock",
+    "netns",
+]

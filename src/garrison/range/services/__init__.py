@@ -3,3 +3,19 @@
 They reproduce classes of weaknesses, not products. They run no foreign code, know no shell, and write only
 below the folder of their episode. Standard library only: the supervisor imports them.
 """
+
+__all__ = [
+    "broker",
+    "desk",
+    "host",
+    "logon",
+    "mail",
+    "plant",
+    "programs",
+    "registers",
+    "runner",
+    "share",
+    "tokens",
+    "vault",
+    "web",
+]

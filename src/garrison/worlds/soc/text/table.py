@@ -2,8 +2,8 @@
 
 A kind is a type of token on an operating system with a port class; process and user follow from these. Its
 *template* is the line with all values masked. A table has a vector for each template, is made beforehand, and
-is a file of one array: its SHA-256 is part of the version of worlds that read it. The table that comes with
-Garrison is made of character n-grams:
+is a file of numbers alone, float16 in little-endian order, vector by vector: its SHA-256 is part of the
+version of worlds that read it. The table that comes with Garrison is made of character n-grams:
 
     python -m garrison.llm.log_table FILE
     python -m garrison.llm.log_table FILE --transformer sentence-transformers/all-MiniLM-L6-v2
@@ -14,7 +14,6 @@ The second needs the extra ``text``, and the model.
 from __future__ import annotations
 
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
@@ -33,6 +32,7 @@ from garrison.worlds.soc.text.render import PORT_NUMBERS, template
 WIDTH = 128
 NGRAMS = (3, 4, 5)
 DEFAULT = "tfidf"  #: the table that comes with Garrison
+_KIND = np.dtype("<f2")
 
 Embed = Callable[[Sequence[str]], np.ndarray]
 
@@ -102,9 +102,7 @@ def reduced(matrix: np.ndarray) -> np.ndarray:
 
 def write(path: Path, embed: Embed = tfidf) -> None:
     """Make a table and write it."""
-    buffer = io.BytesIO()
-    np.save(buffer, embed(templates()).astype(np.float16), allow_pickle=False)
-    files.write(path, buffer.getvalue())
+    files.write(path, embed(templates()).astype(_KIND).tobytes())
 
 
 @lru_cache(maxsize=4)
@@ -116,16 +114,17 @@ def load(name: str = DEFAULT) -> Table:
     """
     try:
         if name == DEFAULT:
-            data = resources.files("garrison.worlds.soc").joinpath("data", f"{name}.npy").read_bytes()
+            data = resources.files("garrison.worlds.soc").joinpath("data", f"{name}.f16").read_bytes()
         else:
             data = Path(name).read_bytes()
-        vectors = np.load(io.BytesIO(data), allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise ValueError(f"soc: table {name!r} cannot be read: {error}; {_REMEDY}") from error
-    expected = (len(list(kinds())), WIDTH)
-    if vectors.shape != expected or vectors.dtype != np.float16:
-        found = f"{vectors.dtype} {vectors.shape}"
-        raise ValueError(f"soc: table {name!r} holds {found}; it must be float16 {expected}; {_REMEDY}")
+    shape = (len(list(kinds())), WIDTH)
+    if len(data) != _KIND.itemsize * shape[0] * shape[1]:
+        raise ValueError(f"soc: table {name!r} has {len(data)} bytes; it must be float16 {shape}; {_REMEDY}")
+    vectors = np.frombuffer(data, _KIND).reshape(shape)
+    if not np.isfinite(vectors).all():
+        raise ValueError(f"soc: table {name!r} has numbers that are not finite; {_REMEDY}")
     return Table(vectors.astype(np.float32), hashlib.sha256(data).hexdigest())
 
 
