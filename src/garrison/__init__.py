@@ -15,7 +15,7 @@ from typing import Any
 
 from garrison.core.registry import available_worlds, make, register
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "__version__",
