@@ -45,8 +45,10 @@ def play(folder: Path, seed: int, rounds: int, budget: int, responses: int) -> d
     blue, red = league.sides
     teams = {"league": mixture(*league.mixture(blue)), "alone": _alone(folder / f"alone-{seed}", league)}
     found = {name: _attacked(folder, name, seed, league, team, responses) for name, team in teams.items()}
+    figures = judges.figures(league)
+    del figures["path"]  # of this machine
     return {
-        "figures": judges.figures(league),
+        "figures": figures,
         "seconds": sum(json.loads(line)["seconds"] for line in (path / "seconds.jsonl").open()),
         "teams": {name: one.figures for name, one in found.items()},
         "returns": {name: _returns(one) for name, one in found.items()},
