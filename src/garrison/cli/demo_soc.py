@@ -85,7 +85,7 @@ class Games:
 def story(replay: Replay) -> Iterator[Text]:
     """The first steps in which something happened, in words: the attack, what the logs said, the defense."""
     header = replay.header
-    hosts = sum(1 for host in header["hosts"])
+    hosts = len(header["hosts"])
     yield Text(f"{header['world']}, {hosts} slots for hosts. {ATTACKER} attacks, {header['policy']} defends.")
     meanings = {"red": "the attack", "log": "what the defenders' logs say", "blue": "the defense"}
     yield from (Text(f"  {meaning}", style=_STYLES[name]) for name, meaning in meanings.items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,16 @@ from typing import Any
 
 def write(path: Path, data: str | bytes) -> None:
     """Write a file so that it is either the old one or the new one, never half of it."""
+    write_parts(path, [data])
+
+
+def write_parts(path: Path, parts: Iterable[str | bytes]) -> None:
+    """Write parts one after the other, as :func:`write` does; they need not fit into memory together."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
-            file.write(data.encode() if isinstance(data, str) else data)
+            for data in parts:
+                file.write(data.encode() if isinstance(data, str) else data)
             file.flush()
             os.fsync(file.fileno())  # so that a power cut cannot make the name outlive the contents
         os.replace(temporary, path)

@@ -159,8 +159,13 @@ def request_of(model: str, messages: Messages, tools: Tools, params: Mapping[str
     """The body of a request. ``tools`` are the schemas of :class:`~garrison.llm.tools.Tool`."""
     body: dict[str, Any] = {"model": model, "messages": list(messages), **params}
     if tools:
-        body["tools"] = [{"type": "function", "function": dict(tool)} for tool in tools]
+        body["tools"] = as_functions(tools)
     return body
+
+
+def as_functions(tools: Tools) -> list[dict[str, Any]]:
+    """Schemas of tools, or calls of them, as chat models are given them."""
+    return [{"type": "function", "function": dict(tool)} for tool in tools]
 
 
 def parsed(answer: Any, latency_s: float = 0.0) -> Reply:

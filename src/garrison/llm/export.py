@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from garrison.core.files import write_parts
 from garrison.llm.arena import ArenaBatch
 from garrison.llm.chat import HISTORY, Conversation, as_text
+from garrison.llm.clients import as_functions
 from garrison.llm.game import Game
 from garrison.llm.play import play_seeds
 from garrison.llm.players import Action, Player, player
@@ -90,8 +90,7 @@ class _Told:
         answer = {"role": "assistant", "content": text}
         if self.export.form == "tools":
             functions = [{"name": one["tool_name"], "arguments": one.get("params", {})} for one in calls]
-            made = [{"type": "function", "function": one} for one in functions]
-            answer = {"role": "assistant", "content": "", "tool_calls": made}
+            answer = {"role": "assistant", "content": "", "tool_calls": as_functions(functions)}
         self.turns.append(
             {
                 "messages": [*asked, answer],
@@ -181,7 +180,7 @@ def _lines(teller: _Told, game: Game, export: Export) -> Iterator[dict[str, Any]
         first = one if export.per == "turn" else teller.turns[0]
         yield {
             "messages": messages,
-            "tools": [{"type": "function", "function": tool} for tool in teller.talk.tools],
+            "tools": as_functions(teller.talk.tools),
             **about,
             "turn": first["turn"],
             "tick": first["tick"],
@@ -192,15 +191,4 @@ def _lines(teller: _Told, game: Game, export: Export) -> Iterator[dict[str, Any]
 
 def write(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     """Write JSON lines; the file appears when all are written."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            for line in lines:
-                file.write(json.dumps(line, sort_keys=True, allow_nan=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+    write_parts(path, (json.dumps(line, sort_keys=True, allow_nan=False) + "\n" for line in lines))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from garrison.core import extras
-from garrison.llm.clients import ClientError, Messages, Reply, Tools
+from garrison.llm.clients import ClientError, Messages, Reply, Tools, as_functions
 
 
 class Transformers:
@@ -40,17 +40,16 @@ class Transformers:
             raise ValueError(f"{path} cannot be loaded as a model: {error}") from error
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._net.to(self._device)
-        self._generator = torch.Generator(device=self._device).manual_seed(seed)
+        self._seed = seed
 
     def complete(self, messages: Messages, tools: Tools) -> Reply:
         import torch
 
         began = time.monotonic()
-        schemas = [{"type": "function", "function": dict(tool)} for tool in tools]
         try:
             prompt = self._tokenizer.apply_chat_template(
                 list(messages),
-                tools=schemas,
+                tools=as_functions(tools),
                 add_generation_prompt=True,
                 return_tensors="pt",
                 return_dict=True,
@@ -58,7 +57,9 @@ class Transformers:
         except (ValueError, TypeError) as error:  # such as a tokenizer without a chat template
             raise ClientError(f"{self.model}: the messages cannot be made a prompt: {error}") from error
         given = prompt["input_ids"].shape[1]
-        with torch.no_grad():
+        with torch.no_grad(), torch.random.fork_rng():
+            torch.manual_seed(self._seed)
+            self._seed += 1  # another one for the next reply
             out = self._net.generate(
                 **prompt,
                 max_new_tokens=self.max_tokens,
