@@ -2,9 +2,10 @@
 
 Scripted, random, idle and constant players of both sides play each scenario under each preset and in each
 size. A constant player takes one kind of action whenever it is legal, on its targets in turn or always on the
-first, and waits otherwise. ``killchain`` also plays without each kind of its actions, in the small size under
-medium and hard. ``--out results/soc_controls`` writes the study's folder after each batch of episodes; the
-same command, or one with more episodes, goes on where an earlier one stopped.
+first, and waits otherwise. The best constant players of a game are chosen in ``--screen`` episodes and judged
+in others. ``killchain`` also plays without each kind of its actions, in the small size under medium and hard.
+``--out results/soc_controls`` writes the study's folder after each batch of episodes; the same command, or
+one with more episodes or other sizes, goes on where an earlier one stopped.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from garrison.core.struct import Struct, static
 from garrison.core.typing import Array, PRNGKeyArray
 from garrison.studies.study import FIGURES, Section, Study, origin, parser, prepare, read_figures, save, show
 from garrison.worlds.soc import SCENARIOS, Soc, Static, default_options
-from garrison.worlds.soc.agents.analyst import Analyst
+from garrison.worlds.soc.agents.analyst import STYLES, Analyst
 from garrison.worlds.soc.agents.killchain import Killchain
 from garrison.worlds.soc.legal import action_list
 from garrison.worlds.soc.tables import blue as B
@@ -39,7 +40,10 @@ GROUPS = ("controls", "constants", "without")
 STEPS = 64  # of one call
 NOTHING = 31  # a kind that no action has
 IDLE = int(B.Blue.WAIT)
-BLUES = ("constant", "random", "analyst", "reimager", "isolator")
+ATTACKS = [int(kind) for kind in R.ROWS if kind != R.Red.WAIT]
+BLUES = ("constant", "random", *STYLES)
+SIMPLE = "simple"
+SCREENED_FROM = 1_000_000  # seeds of the episodes in which the best constant players are chosen
 REDS = ("constant", "random", "killchain")
 TURNS = ("in turn", "first")
 
@@ -68,9 +72,13 @@ class Row(NamedTuple):
         return f"{self.size}/{self.preset}/{self.scenario}: {blue} - {red}"
 
     @property
-    def scripted(self) -> bool:
-        """Whether blue plays by rules, which takes most of the time of a step."""
-        return self.blue in BLUES[2:]
+    def program(self) -> str:
+        """What plays it: a script of blue's that would take time in the others, or all simple players."""
+        return self.blue if self.blue in STYLES else SIMPLE
+
+    @property
+    def game(self) -> tuple[str, str, str]:
+        return self.size, self.preset, self.scenario
 
 
 def _name(rows: Mapping[Any, Any], kind: int) -> str:
@@ -108,16 +116,16 @@ class Lane(Struct):
 
 
 class Player:
-    """Rows of a size in one compiled program: those with a scripted blue, or the others."""
+    """Rows of a size in one compiled program: those with one script of blue's, or with the simple players."""
 
-    def __init__(self, size: str, scripted: bool):
+    def __init__(self, size: str, program: str):
         self.world = Soc(static=Static(size))
         self.own = {side: np.array(rows) for side, rows in self.world.sides.items()}
         kinds = {side: _padded(self.world, rows) for side, rows in self.own.items()}
         sizes = self.world.static
-        rules = tuple(Analyst(sizes, style) for style in BLUES[2:])
-        self.blues = rules if scripted else (Constant(kinds["blue"]), Random())
-        self.first_blue = BLUES.index("analyst") if scripted else 0
+        simple = program == SIMPLE
+        self.blues = (Constant(kinds["blue"]), Random()) if simple else (Analyst(sizes, program),)
+        self.first_blue = 0 if simple else BLUES.index(program)
         self.reds = (Constant(kinds["red"]), Random(), Killchain(sizes))
         self.start, self.go = jax.jit(jax.vmap(self._start)), jax.jit(jax.vmap(self._go))
 
@@ -185,28 +193,47 @@ def _padded(world: Soc, rows: np.ndarray) -> tuple[tuple[int, ...], ...]:
     return tuple((*kinds, *[NOTHING] * (width - len(kinds))) for kinds in lists)
 
 
-def rows(sizes: Sequence[str] = T.SIZES, groups: Sequence[str] = GROUPS) -> Iterator[Row]:
-    """Rows of some sizes: the controls first, then constant players, then what killchain lacks."""
-    games = [(size, preset, scenario) for size in sizes for preset in PRESETS[size] for scenario in SCENARIOS]
-    for game in games if "controls" in groups else ():
+def games(sizes: Sequence[str]) -> list[tuple[str, str, str]]:
+    return [(size, preset, scenario) for size in sizes for preset in PRESETS[size] for scenario in SCENARIOS]
+
+
+def controls(sizes: Sequence[str] = T.SIZES) -> Iterator[Row]:
+    """Idle, random and scripted players."""
+    for game in games(sizes):
         yield Row(*game, "constant", "killchain", blue_kind=IDLE)
         for blue in BLUES[1:]:
             yield Row(*game, blue, "killchain")
         yield Row(*game, "constant", "constant", blue_kind=IDLE, red_kind=int(R.Red.WAIT))
         yield Row(*game, "analyst", "constant", red_kind=int(R.Red.WAIT))
         yield Row(*game, "constant", "random", blue_kind=IDLE)
-    attacks = [int(kind) for kind in R.ROWS if kind != R.Red.WAIT]
-    for game in games if "constants" in groups else ():
-        for kind in B.ROWS:
-            for first in (False, True):
-                if kind != B.Blue.WAIT:
-                    yield Row(*game, "constant", "killchain", blue_kind=int(kind), blue_first=first)
-        for kind in attacks:
+
+
+def constants(size: str, preset: str, scenario: str, side: str) -> Iterator[Row]:
+    """A side's constant players in a game: blue's against killchain, red's against idle."""
+    game = (size, preset, scenario)
+    if side == "blue":
+        for kind, first in itertools.product(B.ROWS, (False, True)):
+            if kind != B.Blue.WAIT:
+                yield Row(*game, "constant", "killchain", blue_kind=int(kind), blue_first=first)
+    else:
+        for kind in ATTACKS:
             yield Row(*game, "constant", "constant", blue_kind=IDLE, red_kind=kind)
-    for game in games if "without" in groups else ():
-        if game[0] == "small" and game[1] != "easy":
-            for kind in attacks:
-                yield Row(*game, "constant", "killchain", blue_kind=IDLE, red_kind=kind)
+
+
+def without(sizes: Sequence[str] = T.SIZES) -> Iterator[Row]:
+    """Killchain without each kind of its actions."""
+    for game in games([size for size in sizes if size == "small"]):
+        for kind in ATTACKS if game[1] != "easy" else ():
+            yield Row(*game, "constant", "killchain", blue_kind=IDLE, red_kind=kind)
+
+
+def best(screened: Mapping[str, Mapping[str, float]], game: tuple[str, str, str], side: str) -> Row | None:
+    """The best constant player of a side in the episodes of choice; None where none played."""
+    played = [row for row in constants(*game, side) if row.key in screened]
+    if not played:
+        return None
+    name = {"blue": "blue", "red": "goals"}[side]
+    return max(played, key=lambda row: screened[row.key][name] / screened[row.key]["episodes"])
 
 
 def lanes(asked: list[tuple[Row, int]]) -> Lane:
@@ -274,8 +301,9 @@ QUANTITIES = (
 )
 
 
-def checks(done: Mapping[str, Mapping[str, float]], size: str, preset: str, scenario: str) -> Iterator[Check]:
+def checks(figures: Mapping[str, Any], size: str, preset: str, scenario: str) -> Iterator[Check]:
     """The checks of a game whose rows are there."""
+    done: Mapping[str, Mapping[str, float]] = figures["rows"]
 
     def of(*row: Any, **more: Any) -> dict[str, float] | None:
         sums = done.get(Row(size, preset, scenario, *row, **more).key)
@@ -298,26 +326,16 @@ def checks(done: Mapping[str, Mapping[str, float]], size: str, preset: str, scen
         yield _check("quiet: loss", abs(quiet["other"]), "<=", 1e-6)
     if (blind := of("constant", "random", blue_kind=IDLE)) is not None:
         yield _check("random red: goals", blind["goal_rate"], "<=", 0.2)
-    constants = [
-        (f"{_name(B.ROWS, kind)}, {TURNS[first]}", found)
-        for kind in B.ROWS
-        for first in (False, True)
-        if (found := of("constant", "killchain", blue_kind=int(kind), blue_first=first)) is not None
-        and kind != B.Blue.WAIT
-    ]
-    if constants:
-        name, best = max(constants, key=lambda one: one[1]["blue"])
-        closed = (best["blue"] - idle["blue"]) / (analyst["blue"] - idle["blue"])
+    game = (size, preset, scenario)
+    row = best(figures["screened"], game, "blue")
+    if row is not None and row.key in done:
+        closed = (figure(done[row.key])["blue"] - idle["blue"]) / (analyst["blue"] - idle["blue"])
+        name = f"{_name(B.ROWS, row.blue_kind)}, {TURNS[row.blue_first]}"
         yield _check("best constant: gap", closed, "<=", 0.5, name)
-    attacks = [
-        (_name(R.ROWS, kind), found)
-        for kind in R.ROWS
-        if (found := of("constant", "constant", blue_kind=IDLE, red_kind=int(kind))) is not None
-        and kind != R.Red.WAIT
-    ]
-    if attacks:
-        name, best = max(attacks, key=lambda one: one[1]["goal_rate"])
-        yield _check("best constant red: goals", best["goal_rate"], "<=", 0.2, name)
+    row = best(figures["screened"], game, "red")
+    if row is not None and row.key in done:
+        rate = figure(done[row.key])["goal_rate"]
+        yield _check("best constant red: goals", rate, "<=", 0.2, _name(R.ROWS, row.red_kind))
 
 
 def _check(quantity: str, value: float, sign: str, bound: float, detail: str = "") -> Check:
@@ -337,15 +355,15 @@ BOUNDS = (
 
 def study(figures: Mapping[str, Any]) -> Study:
     done = figures["rows"]
-    table, best, every = [], [], []
+    table, chosen, every = [], [], []
     for name in dict.fromkeys(key.split(":")[0] for key in done):
         size, preset, scenario = game = name.split("/")
-        found = list(checks(done, size, preset, scenario))
+        found = list(checks(figures, size, preset, scenario))
         every += found
         cells = {one.quantity: f"{one.value:.3f}" for one in found}
         cells |= {one.quantity: f"**{one.value:.3f}**" for one in found if not one.holds}
         table.append((*reversed(game), *(cells.get(name, "") for name in QUANTITIES)))
-        best += [
+        chosen += [
             (*reversed(game), one.quantity, one.detail, f"{one.value:.3f}") for one in found if one.detail
         ]
     listed = [
@@ -369,7 +387,7 @@ def study(figures: Mapping[str, Any]) -> Study:
         ),
         sections=[
             Section("Checks", (*game, *QUANTITIES), table, BOUNDS),
-            Section("The best constant players", (*game, "of", "player", "value"), best),
+            Section("The best constant players", (*game, "of", "player", "value"), chosen),
             Section("All rows", header, listed),
         ],
     )
@@ -377,38 +395,64 @@ def study(figures: Mapping[str, Any]) -> Study:
 
 def begun(folder: Path | None) -> dict[str, Any]:
     """The rows of an earlier run of the same folder."""
-    return read_figures(folder)["rows"] if folder is not None and (folder / FIGURES).exists() else {}
+    there = folder is not None and (folder / FIGURES).exists()
+    figures = read_figures(folder) if folder is not None and there else {}
+    return {name: figures.get(name, {}) for name in ("rows", "screened")}
+
+
+class Work:
+    """Plays rows until they have their episodes, and saves the study after each batch."""
+
+    def __init__(self, report: dict[str, Any], batch: int, out: Path | None):
+        self.report, self.batch, self.out = report, batch, out
+        self.started = time.perf_counter()
+
+    def fill(self, name: str, rows: Sequence[Row], episodes: int, first_seed: int = 0) -> None:
+        """Add to ``report[name]`` what the rows lack of so many episodes."""
+        done = self.report[name]
+        todo: dict[tuple[str, str], list[tuple[Row, int]]] = {}
+        for row in dict.fromkeys(rows):
+            played = int(done.get(row.key, {}).get("episodes", 0))
+            own = todo.setdefault((row.size, row.program), [])
+            own += [(row, first_seed + number) for number in range(played, episodes)]
+        for (size, program), asked in todo.items():
+            if asked:
+                self._play(f"{name}, size {size}, {program}", Player(size, program), done, asked)
+                jax.clear_caches()
+
+    def _play(self, what: str, player: Player, done: dict[str, Any], asked: list[tuple[Row, int]]) -> None:
+        for begin in range(0, len(asked), self.batch):
+            batch = asked[begin : begin + self.batch]
+            filled = batch + [batch[0]] * (self.batch - len(batch))  # one shape, so one program
+            add(done, batch, player.play(lanes(filled)))
+            spent = time.perf_counter() - self.started
+            played = begin + len(batch)
+            print(f"{spent:6.0f} s  {what}: {played} of {len(asked)}", file=sys.stderr, flush=True)
+            if self.out:  # after each, so that an interrupted run leaves its figures
+                save(self.out, study(self.report))
 
 
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--episodes", type=int, default=500, help="of each row")
+    arguments.add_argument("--screen", type=int, default=16, help="episodes of each constant player")
     arguments.add_argument("--groups", nargs="+", default=GROUPS, choices=GROUPS, help="of rows")
     arguments.add_argument("--sizes", nargs="+", default=T.SIZES, choices=T.SIZES)
     arguments.add_argument("--batch", type=int, default=256, help="episodes at a time")
     asked = arguments.parse_args()
     prepare(asked.out)
-    report = origin(shlex.join(["python", "studies/soc_controls.py", *sys.argv[1:]]))
-    report |= {"rows": begun(asked.out)}
-    started = time.perf_counter()
-    for size, scripted in itertools.product(asked.sizes, (True, False)):
-        todo = [
-            (row, seed)
-            for row in rows([size], asked.groups)
-            if row.scripted == scripted
-            for seed in range(int(report["rows"].get(row.key, {}).get("episodes", 0)), asked.episodes)
-        ]
-        player = Player(size, scripted) if todo else None
-        for begin in range(0, len(todo), asked.batch):
-            batch = todo[begin : begin + asked.batch]
-            filled = batch + [batch[0]] * (asked.batch - len(batch))  # one shape, so one program
-            assert player is not None
-            found = player.play(lanes(filled))
-            add(report["rows"], batch, found)
-            spent = time.perf_counter() - started
-            print(f"{spent:6.0f} s  size {size}: {begin + len(batch)} of {len(todo)}", file=sys.stderr)
-            if asked.out:  # after each, so that an interrupted run leaves its figures
-                save(asked.out, study(report))
+    report = origin(shlex.join(["python", "studies/soc_controls.py", *sys.argv[1:]])) | begun(asked.out)
+    work = Work(report, asked.batch, asked.out)
+    if "controls" in asked.groups:
+        work.fill("rows", list(controls(asked.sizes)), asked.episodes)
+    if "constants" in asked.groups:
+        sides = list(itertools.product(games(asked.sizes), ("blue", "red")))
+        every = [row for game, side in sides for row in constants(*game, side)]
+        work.fill("screened", every, asked.screen, SCREENED_FROM)
+        chosen = [best(report["screened"], game, side) for game, side in sides]
+        work.fill("rows", [row for row in chosen if row is not None], asked.episodes)
+    if "without" in asked.groups:
+        work.fill("rows", list(without(asked.sizes)), asked.episodes)
     show(study(report), asked.out)
 
 

@@ -214,7 +214,6 @@ def red_places(game: Game, state: State, red: Integer[Array, ""]) -> UInt32[Arra
     tokens = access.held(state, red)
     admin = tokens[T.ZONE_ADMIN][zone]
     person = tokens[T.Scope.CORP_USER] & (zone == T.Zone.CORPORATE)
-    controller = mine & (state.host_priv == T.Privilege.ROOT) & (role == T.Role.DOMAIN_CONTROLLER)
     desk = state.host_exists & (zone == T.Zone.CORPORATE) & (role == T.Role.WORKSTATION) & ~known
     unseen = desk & (jnp.arange(zone.shape[0]) == first(desk, 0))
     F, P = RedFact, T.Port
@@ -228,7 +227,6 @@ def red_places(game: Game, state: State, red: Integer[Array, ""]) -> UInt32[Arra
             F.SMB: ports & T.bits(P.SMB) > 0,
             F.WEB: ports & T.bits(P.HTTP, P.TOMCAT) > 0,
             F.TICKET: (admin | person) & (ports & TICKET_PORTS > 0),
-            F.CONTROLLER: jnp.any(controller[:, None] & (zone[:, None] == zone[None]), axis=0),
             F.SEEN_V4L2: seen_weak(scan, T.Weakness.V4L2),
             F.EGRESS: zone != T.Zone.OT,
             F.MAILABLE: known | unseen,
@@ -243,13 +241,15 @@ def red_hosts(game: Game, state: State, red: Integer[Array, ""]) -> UInt32[Array
     """What is true of hosts for a red agent."""
     os, services, role = game.topology.host_os, game.topology.host_services, state.host_role
     windows = (os == T.Os.WINDOWS_10) | (os == T.Os.SERVER_2016)
+    zone, mine = game.zone, access.usable(game, state, red)
+    controller = mine & (state.host_priv == T.Privilege.ROOT) & (role == T.Role.DOMAIN_CONTROLLER)
     F = RedFact
     return facts(
         {
             F.EXISTS: state.host_exists,
             F.ONLINE: state.host_status == T.Status.ONLINE,
             F.FOREIGN: ~access.own(state, red),
-            F.MINE: access.usable(game, state, red),
+            F.MINE: mine,
             F.USER: state.host_priv == T.Privilege.USER,
             F.ROOT: state.host_priv == T.Privilege.ROOT,
             F.WINDOWS: windows,
@@ -258,6 +258,7 @@ def red_hosts(game: Game, state: State, red: Integer[Array, ""]) -> UInt32[Array
             F.PLC: role == T.Role.PLC,
             F.NOT_PLC: role != T.Role.PLC,
             F.DATA: state.host_data > state.host_taken,
+            F.CONTROLLER: jnp.any(controller[:, None] & (zone[:, None] == zone[None]), axis=0),
             F.PHISHABLE: state.host_phishability > 0,
         }
     )

@@ -48,7 +48,6 @@ class Red(IntFlag):
     SMB = auto()
     WEB = auto()  # http or tomcat is open
     TICKET = auto()  # a credential for it, and smb, rdp or ssh open
-    CONTROLLER = auto()  # Root on a domain controller in its zone
     SEEN_V4L2 = auto()
     EGRESS = auto()
     MAILABLE = auto()  # known, or the lowest unknown workstation of corporate
@@ -65,11 +64,11 @@ class Red(IntFlag):
     PLC = auto()
     NOT_PLC = auto()
     DATA = auto()  # not yet taken
+    CONTROLLER = auto()  # Root on a domain controller in its zone
     # at completion only
     SOURCE = auto()  # the session it came from is usable, or it came from the internet
     SAME_ADDRESS = auto()  # since the start
     PHISHABLE = auto()
-    SOURCE_CONTROLLER = auto()  # the source is a domain controller with Root in the zone of the target
 
 
 _HOST = Blue.EXISTS | Blue.MANAGED
@@ -140,7 +139,7 @@ RED_STILL: dict[R.Red, Red] = {
     L.JUICY_POTATO: _USER | Red.IIS,
     L.DUMP_LSASS: _ROOT,
     L.PASS_THE_TICKET: _REMOTE | Red.FOREIGN,
-    L.PASS_THE_HASH: _REMOTE | Red.FOREIGN | Red.WINDOWS | Red.SOURCE_CONTROLLER,
+    L.PASS_THE_HASH: _REMOTE | Red.FOREIGN | Red.WINDOWS | Red.CONTROLLER,
     L.V4L2: _USER | Red.LINUX,
     L.IMPACT: _ROOT | Red.NOT_PLC,
     L.KILL_PROCESS: _ROOT,

@@ -38,7 +38,6 @@ class Source(IntEnum):
     PASSAGE = 1  #: one from which the target is reached; the internet is the last resort
     TARGET = 2  #: that on the target itself
     ANY = 3
-    CONTROLLER = 4  #: Root on a domain controller in the zone of the target
 
 
 TARGETS = _both(B.TARGET, R.TARGET)
@@ -51,7 +50,6 @@ SOURCES = np.full(KINDS, Source.PASSAGE, np.uint8)
 SOURCES[[R.Red.NONE, R.Red.WAIT, R.Red.LIE_LOW, R.Red.SPEAR_PHISHING]] = Source.NONE
 SOURCES[list(R.LOCAL)] = Source.TARGET
 SOURCES[R.Red.SHARE_INTELLIGENCE] = Source.ANY
-SOURCES[R.Red.PASS_THE_HASH] = Source.CONTROLLER
 
 
 class Approach(NamedTuple):
@@ -141,10 +139,7 @@ def plan(
     how, mine = jnp.asarray(SOURCES)[kind], access.usable(game, state, red)
     here = game.zone.astype(jnp.uint32) == zone
     through = passages[:, zone][game.zone] & jnp.where(used.bit > 0, used.bit, ALL_PORTS) > 0
-    controller = here & (state.host_priv == T.Privilege.ROOT)
-    controller = controller & (state.host_role == T.Role.DOMAIN_CONTROLLER)
-    fits = jnp.where(how == Source.CONTROLLER, controller, (how == Source.ANY) | through)
-    fits = fits & mine & (how != Source.NONE)
+    fits = ((how == Source.ANY) | through) & mine & (how != Source.NONE)
     score = 4 * (here & (how == Source.PASSAGE)).astype(jnp.uint8) + state.host_priv
     best = jnp.argmax(jnp.where(fits, score, 0)).astype(jnp.uint32)
     source = jnp.where(jnp.any(fits), best, jnp.uint32(T.NO_HOST))

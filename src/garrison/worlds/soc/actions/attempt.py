@@ -114,13 +114,11 @@ def attempt(done: Done) -> Attempt:
 
 
 def _credential(done: Done) -> tuple[Bool[Array, ""], Bool[Array, ""]]:
-    """Whether R9 uses an admin scope rather than corp_user, and whether what it uses is good."""
-    state = done.state
-    valid, held = access.valid(state, done.actor), access.held(state, done.actor)
-    scope = jnp.asarray(T.ZONE_ADMIN)[done.zone]
+    """Whether R9 has a good credential of the admin scope, and whether it has any: corp_user is next."""
+    valid = access.valid(done.state, done.actor)
     desk = (done.zone == T.Zone.CORPORATE) & (done.role == T.Role.WORKSTATION)
-    admin = held[scope]
-    return admin, jnp.where(admin, valid[scope], valid[T.Scope.CORP_USER] & desk)
+    admin = valid[jnp.asarray(T.ZONE_ADMIN)[done.zone]]
+    return admin, admin | valid[T.Scope.CORP_USER] & desk
 
 
 def _kind(done: Done) -> UInt32[Array, ""]:
@@ -173,18 +171,14 @@ def _gone(done: Done) -> Bool[Array, ""]:
 
 def _have(done: Done) -> UInt32[Array, ""]:
     """What is true of the target and of the source."""
-    state, zone = done.state, done.game.zone
-    slots = done.game.static.hosts
+    state = done.state
     came_from = state.agent_source[done.agent].astype(jnp.uint32)
-    source = jnp.minimum(came_from, slots - 1)
+    source = jnp.minimum(came_from, done.game.static.hosts - 1)
     mine = access.usable(done.game, state, done.actor)[source]
-    controller = (state.host_role[source] == T.Role.DOMAIN_CONTROLLER) & (zone[source] == done.zone)
-    controller = controller & (state.host_priv[source] == T.Privilege.ROOT)
     more: UInt32[Array, ""] = facts(
         {
             Red.SOURCE: mine | (came_from == T.NO_HOST),
             Red.SAME_ADDRESS: state.host_lease[done.slot] == state.agent_lease[done.agent],
-            Red.SOURCE_CONTROLLER: controller & (came_from != T.NO_HOST),
         }
     )
     return red_hosts(done.game, state, done.actor)[done.slot] | more

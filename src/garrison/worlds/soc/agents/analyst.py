@@ -110,9 +110,10 @@ class Analyst(Struct):
 
 def _legal(sizes: Static, actions: Listed, mask: Bool[Array, "action"]) -> Bool[Array, "host"]:
     """Hosts on which something may be deployed: managed, and no PLC (those of Misinform)."""
-    of_kind = mask & (actions.kind == K.MISINFORM)
-    place = np.minimum(actions.place, sizes.hosts)
-    return jnp.zeros(sizes.hosts + 1, bool).at[place].max(of_kind)[:-1]
+    index = np.full(sizes.hosts, -1)
+    of_kind = np.flatnonzero(actions.kind == K.MISINFORM)
+    index[actions.place[of_kind]] = of_kind
+    return mask[index] & (index >= 0)
 
 
 def _remember(sizes: Static, sees: Sight, memory: Memory) -> Memory:
@@ -124,9 +125,9 @@ def _remember(sizes: Static, sees: Sight, memory: Memory) -> Memory:
     bad = user | (sees.verdict == V.ROOT) | (sees.verdict == V.ENCRYPTED)
     rooted = (sees.verdict == V.ROOT) & (sees.controller | sees.operator)
     zone = layout(sizes).zone
-    scopes = jnp.zeros(T.NUM_SCOPES, bool).at[T.ZONE_ADMIN[zone]].max(rooted)
-    engineers = jnp.any(rooted & sees.operator & (zone == T.Zone.SECURE))
-    scopes = scopes.at[T.Scope.OT_OPERATOR].max(engineers)
+    every = np.arange(T.NUM_SCOPES)[:, None]
+    engineer = (sees.operator & (zone == T.Zone.SECURE))[None] & (every == T.Scope.OT_OPERATOR)
+    scopes = jnp.any(rooted[None] & ((T.ZONE_ADMIN[zone][None] == every) | engineer), axis=1)
     scope = sizes.hosts + T.NUM_ZONES + np.arange(T.NUM_SCOPES) == memory.place
     zones = (sizes.hosts + np.arange(T.NUM_ZONES) == memory.place) & worked
     return memory.replace(
@@ -181,9 +182,11 @@ def _zones(sizes: Static, found: Ranks, sees: Sight, memory: Memory) -> None:
 
 def _lightest(weight: Float32[Array, "host"], fits: Bool[Array, "host"]) -> Bool[Array, "host"]:
     """The two lightest hosts that fit, the lower slot first."""
-    order = jnp.argsort(jnp.where(fits, weight, jnp.inf), stable=True)
-    first = jnp.zeros(weight.shape[0], bool).at[order[:2]].set(True)
-    return first & fits
+    slots = np.arange(weight.shape[0])
+    weight = jnp.where(fits, weight, jnp.inf)
+    first = slots == jnp.argmin(weight)
+    second = slots == jnp.argmin(jnp.where(first, jnp.inf, weight))
+    return (first | second) & fits
 
 
 def _reimager(sizes: Static, found: Ranks, sees: Sight, memory: Memory, fits: Bool[Array, "host"]) -> None:
@@ -204,7 +207,9 @@ class Sight:
         slots = own.slot[agent, : own.count[agent]]
         width, start = observe_blue.HOST_FEATURES, observe_blue.HOSTS_START
         block = obs[start : start + len(slots) * width].reshape(len(slots), width)
-        self._block = jnp.zeros((sizes.hosts, width), jnp.float32).at[slots].set(block)
+        row = np.full(sizes.hosts, len(slots))
+        row[slots] = np.arange(len(slots))
+        self._block = jnp.pad(block, ((0, 1), (0, 0)))[row]
         labels = observe_blue.labels(sizes, agent, "counters")[:start]
         self._zones = jnp.stack(
             [obs[labels.index(f"{zone}: is normal")] for zone in T.ZONE_NAMES[: T.NUM_ZONES]]

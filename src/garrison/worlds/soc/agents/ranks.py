@@ -53,22 +53,31 @@ class Ranks:
     """
 
     def __init__(self, static: Static, kinds: int):
-        self.static = static
-        self._rows: list[Float32[Array, "place"]] = [jnp.full(num_places(static), NEVER)] * kinds
+        self.static, self.kinds = static, kinds
+        self._asked: dict[int, tuple[int, Float32[Array, "target"]]] = {}  # first place, ranks
 
     def add(self, kind: int, rank: Any, where: Any = True, at: Target = Target.HOST) -> None:
         """A rule asks for a kind: ``rank`` at the targets ``where``. What is lower already stays."""
-        hosts, zones = self.static.hosts, T.NUM_ZONES
-        start = {Target.HOST: 0, Target.ZONE: hosts, Target.SCOPE: hosts + zones, Target.NONE: -1}[at]
+        hosts, zones, places = self.static.hosts, T.NUM_ZONES, num_places(self.static)
+        start = {Target.HOST: 0, Target.ZONE: hosts, Target.SCOPE: hosts + zones, Target.NONE: places - 1}[at]
         count = {Target.HOST: hosts, Target.ZONE: zones, Target.SCOPE: T.NUM_SCOPES, Target.NONE: 1}[at]
         asked = jnp.where(jnp.broadcast_to(where, count), jnp.broadcast_to(jnp.float32(rank), count), NEVER)
-        old, here = self._rows[kind], slice(start, start + count if start >= 0 else None)
-        self._rows[kind] = old.at[here].min(asked)
+        if kind in self._asked:
+            begun, old = self._asked[kind]
+            assert begun == start, "a kind has one sort of target"
+            asked = jnp.minimum(old, asked)
+        self._asked[kind] = start, asked
 
     def of(self, actions: Listed, mask: Bool[Array, "action"]) -> Float32[Array, "action"]:
         """Ranks of an agent's actions; ``NEVER`` of what is not legal."""
-        table = jnp.stack(self._rows)
-        return jnp.where(mask, table[actions.kind, actions.place], NEVER)
+        # one look-up at fixed indices, as CPUs are slow at writing to places of an array
+        index = np.zeros((self.kinds, num_places(self.static)), np.int32)
+        rows, length = [jnp.full(1, NEVER)], 1
+        for kind, (start, asked) in self._asked.items():
+            index[kind, start : start + len(asked)] = length + np.arange(len(asked))
+            rows.append(asked)
+            length += len(asked)
+        return jnp.where(mask, jnp.concatenate(rows)[index[actions.kind, actions.place]], NEVER)
 
 
 def lowest(
