@@ -504,3 +504,40 @@ def test_the_zero_day_costs_funds():
     sim.start({RED: (Red.EXPLOIT_REMOTE_SERVICE, target)})
     assert int(sim.state.agent_kind[RED]) == Red.EXPLOIT_REMOTE_SERVICE
     assert int(before.funds[1]) - int(sim.state.funds[1]) == price
+
+
+@pytest.mark.parametrize(
+    ("good", "outcome", "level"),
+    [
+        ({Scope.CORP_ADMIN, Scope.CORP_USER}, Outcome.SUCCESS, Privilege.ROOT),
+        ({Scope.CORP_USER}, Outcome.SUCCESS, Privilege.USER),
+        (set(), Outcome.BLOCKED, Privilege.NONE),
+    ],
+)
+def test_a_ticket_takes_the_best_good_credential(good, outcome, level):
+    """§4.2: an admin credential that was rotated does not bar the way of a good ``corp_user``."""
+    sim = Sim()
+    target = desk(sim)
+    for scope in (Scope.CORP_ADMIN, Scope.CORP_USER):
+        holding(sim, scope, target)
+        sim.set(scope_epoch={scope: int(scope not in good)})
+    sim.set(host_priv={target: Privilege.NONE})
+    assert sim.complete(RED, Red.PASS_THE_TICKET, target) == outcome
+    assert int(sim.state.host_priv[target]) == level
+
+
+def test_a_hash_leaves_from_the_best_session_and_not_from_the_controller():
+    """§3.3: the lowest slot of those with Root in the zone, as long as red has the controller."""
+    sim = Sim()
+    target = controller_root(sim)
+    source = sim.hosts(Role.DOMAIN_CONTROLLER, Zone.CORPORATE)[0]  # its role goes to a later slot
+    controller = next(h for h in sim.hosts(zone=Zone.CORPORATE) if h > source and h != target)
+    session(sim, controller, Privilege.ROOT)
+    sim.set(host_role={source: Role.FILE, controller: Role.DOMAIN_CONTROLLER})
+    sim.alone(RED, Red.PASS_THE_HASH, target)
+    assert int(sim.state.agent_source[RED]) == source
+    flying = sim.state
+    assert sim.until(RED) == Outcome.SUCCESS
+    sim.state = flying
+    sim.set(host_priv={controller: Privilege.USER})
+    assert sim.until(RED) == Outcome.GONE

@@ -253,6 +253,20 @@ ATTACKS = (
     ),
     Wrong(
         "§4.2",
+        "corp_user opens a workstation where the admin scope's credential is stale",
+        "a stale credential bars the way",
+        edit(
+            attempt._credential,
+            (
+                "admin | valid[T.Scope.CORP_USER] & desk",
+                "admin | valid[T.Scope.CORP_USER] & desk "
+                "& ~access.held(done.state, done.actor)[jnp.asarray(T.ZONE_ADMIN)[done.zone]]",
+            ),
+        ),
+        held_by="test_actions.py::test_a_ticket_takes_the_best_good_credential",
+    ),
+    Wrong(
+        "§4.2",
         "an exploit needs its weakness",
         "chance alone decides",
         edit(attempt.attempt, (" | ~_weakness_there(done, used)", "")),
