@@ -178,3 +178,44 @@ def test_wrappers_say_what_the_world_inside_drew():
     several = Vectorize(world, 3)
     _, states = several.reset(KEY)
     assert several.drawn(states)["infected"].tolist() == states.world.infected.sum(axis=1).tolist()
+
+
+@dataclasses.dataclass(frozen=True)
+class Counting(Wrapper):
+    """Counts how many environments are reset."""
+
+    resets: list[int]
+
+    def reset(self, key):
+        jax.debug.callback(lambda: self.resets.append(1))
+        return self.world.reset(key)
+
+
+def plain(world, key, state, actions):
+    """What :class:`AutoReset` is to do, without its rule for many environments."""
+    step_key, reset_key = jax.random.split(key)
+    obs, state, step = world.step(step_key, state, actions)
+    fresh = world.reset(reset_key)
+    return jax.tree.map(lambda a, b: jnp.where(step.done, a, b), fresh, (obs, state))
+
+
+def test_environments_are_reset_only_in_steps_in_which_an_episode_ends():
+    resets: list[int] = []
+    world, actions = AutoReset(Counting(MEMORY, resets)), jnp.zeros((2, 3, 1), jnp.int32)
+    keys = jax.random.split(KEY, (2, 3))
+    step = jax.jit(jax.vmap(jax.vmap(world.step)))  # as with seeds beside environments
+    expected = jax.jit(jax.vmap(jax.vmap(lambda *now: plain(MEMORY, *now))))
+    _, state = jax.vmap(jax.vmap(MEMORY.reset))(keys)
+    later = expected(keys, state, actions)[1]
+    ahead = jnp.arange(6).reshape(2, 3) % 2 == 1  # so that episodes do not end together
+    state = jax.tree.map(lambda a, b: jnp.where(ahead, a, b), later, state)
+    ends = []
+    for t in range(6):
+        before, now = len(resets), jax.random.split(jax.random.fold_in(KEY, t), (2, 3))
+        wanted = expected(now, state, actions)
+        obs, state, result = step(now, state, actions)
+        jax.effects_barrier()
+        jax.tree.map(np.testing.assert_array_equal, (obs, state), wanted)
+        ends.append(int(result.done.sum()))
+        assert (len(resets) > before) == (ends[-1] > 0)
+    assert ends == [0, 3, 3, 0, 3, 3]

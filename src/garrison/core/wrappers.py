@@ -238,7 +238,7 @@ class AutoReset(Wrapper):
         step_key, reset_key = jax.random.split(key)
         obs, state, step = self.world.step(step_key, state, actions)
         final_mask = self.world.legal(state) if step.final_mask is None else step.final_mask
-        obs, state = _select(step.done, self.world.reset(reset_key), (obs, state))
+        obs, state = _renewed(self.world, step.done, reset_key, (obs, state))
         return obs, state, step.replace(final_mask=final_mask)
 
 
@@ -353,6 +353,52 @@ def env_slice(tree: Any, index: int) -> Any:
     return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
-def _select(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:
-    """``yes`` where the scalar ``condition`` holds, else ``no``, leaf by leaf."""
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
+def _renewed(world: World, done: Bool[Array, ""], key: PRNGKeyArray, now: tuple[Obs, State]) -> Any:
+    """First observation and state of a new episode where ``done``, else ``now``.
+
+    Of many environments (``jax.vmap``) none is reset in a step in which no episode ends.
+    """
+    leaves, tree = jax.tree.flatten(world)
+    places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, jax.Array)]
+
+    def reset(key: PRNGKeyArray, arrays: list[Array]) -> tuple[Obs, State]:
+        own = list(leaves)
+        for place, array in zip(places, arrays, strict=True):
+            own[place] = array
+        return tree.unflatten(own).reset(key)
+
+    return _renewing(reset)(done, key, now, [leaves[place] for place in places])
+
+
+def _renewing(reset: Any) -> Any:
+    """``reset`` only if any episode is done, however often it is vectorized.
+
+    ``jax.vmap`` of a branch computes both sides; by this rule it asks whether all environments go on.
+    """
+
+    @jax.custom_batching.custom_vmap
+    def renew(done: Bool[Array, "*env"], key: Any, now: Any, arrays: list[Array]) -> Any:
+        return jax.lax.cond(jnp.any(done), lambda: _select(done, reset(key, arrays), now), lambda: now)
+
+    @renew.def_vmap
+    def _(axis_size: int, batched: Any, done: Any, key: Any, now: Any, arrays: Any) -> tuple[Any, Any]:
+        def every(tree: Any, has: Any) -> Any:
+            return jax.tree.map(
+                lambda x, b: x if b else jnp.broadcast_to(x, (axis_size, *x.shape)), tree, has
+            )
+
+        own = [0 if has else None for has in batched[3]]
+        mapped = jax.vmap(reset, in_axes=(0, own))
+        done, key, now = every((done, key, now), tuple(batched[:3]))
+        return _renewing(mapped)(done, key, now, arrays), jax.tree.map(lambda _: True, now)
+
+    return renew
+
+
+def _select(condition: Bool[Array, "*env"], yes: Any, no: Any) -> Any:
+    """``yes`` where ``condition`` holds, else ``no``, leaf by leaf; leaves begin with its axes."""
+
+    def pick(a: Array, b: Array) -> Array:
+        return jnp.where(condition.reshape(condition.shape + (1,) * (a.ndim - condition.ndim)), a, b)
+
+    return jax.tree.map(pick, yes, no)
