@@ -231,6 +231,31 @@ def test_a_compromise_whose_tokens_are_lost_is_not_seen():
     assert blue_features(quiet, host)["verdict clean"] == 1
 
 
+def test_when_blue_is_asked_says_nothing_of_red():
+    """§6.6: the times of blue's decisions follow from its own actions, a watch apart."""
+
+    def asked(attacks):
+        sim, rng = Sim("iot_grid", clocks=True), np.random.default_rng(3)
+        times, started = [], 0
+        while int(sim.state.time) < 90_000:
+            deciding = sim.deciding()
+            times += [(int(sim.state.time), agent) for agent in np.flatnonzero(deciding[:RED])]
+            if deciding.any():
+                mask = sim.mask()
+                actions = mask[:, 1].astype(int)  # waits where it decides
+                if attacks and deciding[RED]:
+                    actions[RED] = rng.choice(np.flatnonzero(mask[RED, 2:]) + 2)
+                    started += 1
+                sim.start_indices(actions.tolist(), {RED: 0.1})
+            sim.event()
+        return times, started
+
+    (quiet, _), (attacked, acts) = asked(False), asked(True)
+    assert acts > 3
+    assert quiet == attacked
+    assert len(quiet) > 20
+
+
 def test_severe_tokens_end_a_watch():
     """§2.4: released by a delivered token of severity 6 or more on an own host."""
     sim = Sim()
