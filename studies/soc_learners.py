@@ -45,7 +45,7 @@ from garrison.training.trained import trained
 SCENARIOS = ("ransomware", "ot_stuxnet")
 LEARNERS = {
     "blue": {"ippo": "soc-ippo", "recurrent": "soc-recurrent", "entity": "soc-entity"},
-    "red": {"ippo": "soc-red", "recurrent": "soc-red-recurrent"},
+    "red": {"ippo": "soc-red", "recurrent": "soc-red-recurrent", "entity": "soc-red-entity"},
 }
 NAMES = tuple(LEARNERS["blue"])
 SCRIPTED = {"blue": ("idle", "random", "analyst", "isolator"), "red": ("idle", "random", "killchain")}

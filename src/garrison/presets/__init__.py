@@ -319,6 +319,15 @@ PRESET_TABLE: dict[str, Preset] = {
         "soc-red with a GRU.",
         _SOC_SOURCE,
     ),
+    "soc-red-entity": Preset(
+        Training(
+            world="soc",
+            options={"side": "red"},
+            settings=IPPO(**_SOC, network="entity", hidden_sizes=(48, 48), activation="relu"),
+        ),
+        "soc-red with a network that treats all hosts alike.",
+        _SOC_SOURCE + " Widths and activation are those of cc4-best.",
+    ),
 }
 
 PRESETS = {name: preset.training for name, preset in PRESET_TABLE.items()}

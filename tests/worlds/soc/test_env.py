@@ -106,6 +106,26 @@ def test_entities_describe_hosts_zones_and_credentials():
         assert set(every[every >= 0].tolist()) == set(range(world.action_counts[1]))
 
 
+@pytest.mark.parametrize(("size", "reds"), [("small", 1), ("50", 2)])
+def test_entities_describe_hosts_and_zones_to_red(size, reds):
+    world = garrison.make("soc", size=size, reds=reds, side="red")
+    described = world.entities()
+    entities.check(described, world)
+    hosts, zones = described.kinds
+    for agent in range(reds):
+        labels, actions = world.observation_labels(agent), world.action_labels(agent)
+        assert labels[hosts.exists[agent, 7]] == "host 7: known"
+        assert labels[zones.features[agent, 1, 1]].startswith("corporate: ")
+        assert not any(labels[place].split()[0] == "host" for place in described.context[agent])
+        slot = Static(size).zone_slots[0] + 2
+        assert hosts.constants[agent, slot].tolist() == [0, 1, 0, 0, 0]
+        dump = hosts.verbs.index("DumpLSASS")
+        assert actions[hosts.actions[agent, slot, dump]] == "DumpLSASS corporate_2"
+        assert actions[zones.actions[agent, 3, zones.verbs.index("NetworkScan")]] == "NetworkScan secure"
+        taken = [described.actions[agent], *(kind.actions[agent].ravel() for kind in described.kinds)]
+        assert sorted(np.concatenate(taken).tolist()) == list(range(world.action_counts[agent]))
+
+
 def test_action_lists_have_the_lengths_of_the_specification():
     """§6.2."""
     for size, blue, red in (("small", 195, 558), ("50", 429, 1_102), ("100", 793, 1_918)):

@@ -7,7 +7,7 @@ import pytest
 from garrison.presets import PRESETS
 
 SOC = [name for name in PRESETS if name.startswith("soc-")]
-SLOW = {"soc-ippo", "soc-recurrent", "soc-red"}  # traced alike by the others
+SLOW = {"soc-ippo", "soc-recurrent", "soc-red", "soc-red-entity"}  # traced alike by the others
 
 
 def small(name):

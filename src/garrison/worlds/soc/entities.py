@@ -1,18 +1,22 @@
-"""Blue's entities: its hosts, its zones, and the credentials that it rotates."""
+"""Entities: blue's hosts, its zones, and the credentials that it rotates; red's hosts and zones."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from garrison.core.entities import NONE, Entities, Kind
-from garrison.worlds.soc import observe_blue
+from garrison.worlds.soc import observe_blue, observe_red
+from garrison.worlds.soc.layout import layout
 from garrison.worlds.soc.legal import action_list
 from garrison.worlds.soc.observe_blue import HOST_FEATURES, HOSTS_START, ZONE_LABELS, ZONES_START
 from garrison.worlds.soc.options import Static
 from garrison.worlds.soc.tables import blue as B
 from garrison.worlds.soc.tables import hosts as T
+from garrison.worlds.soc.tables import red as R
 from garrison.worlds.soc.tables.actions import Target
 
 _BLUE = tuple(range(T.NUM_BLUE))
@@ -49,49 +53,90 @@ def of_blue(static: Static, contract: str) -> Entities:
                 features=features.astype(np.int32),
                 constants=np.zeros((T.NUM_BLUE, slots, 0), np.float32),
                 exists=np.where(there, features[..., 0], observe_blue.ALWAYS_ZERO).astype(np.int32),
-                actions=_actions(static, Target.HOST, [own.slot[a, : own.count[a]] for a in _BLUE], slots),
-                verbs=_verbs(Target.HOST),
+                actions=_actions(
+                    static, B.ROWS, Target.HOST, [own.slot[a, : own.count[a]] for a in _BLUE], slots
+                ),
+                verbs=_verbs(B.ROWS, Target.HOST),
             ),
-            _kind(static, "zone", Target.ZONE, zones, ZONES_START, len(ZONE_LABELS), T.NUM_ZONES),
-            _kind(static, "credential", Target.SCOPE, scopes, observe_blue.SCOPES_START, 2, T.NUM_SCOPES),
+            _numbered(static, "zone", Target.ZONE, zones, ZONES_START, len(ZONE_LABELS), T.NUM_ZONES),
+            _numbered(static, "credential", Target.SCOPE, scopes, observe_blue.SCOPES_START, 2, T.NUM_SCOPES),
         ),
         context=np.broadcast_to(context, (T.NUM_BLUE, HOSTS_START)).astype(np.int32),
         levels=(0,) * HOSTS_START,
-        actions=np.stack([_general(static, agent) for agent in _BLUE]),
-        verbs=("continue", *_verbs(Target.NONE)),
+        actions=np.stack([_general(static, B.ROWS, agent) for agent in _BLUE]),
+        verbs=("continue", *_verbs(B.ROWS, Target.NONE)),
     )
 
 
-def _kinds(target: Target) -> list[B.Blue]:
-    return [kind for kind, row in B.ROWS.items() if row.target == target]
+@cache
+def of_red(static: Static) -> Entities:
+    """The entities of red's agents: all hosts, of which those that it knows count, and all zones."""
+    reds, zones = static.reds, np.eye(T.NUM_ZONES, dtype=np.float32)
+
+    def same(x: np.ndarray) -> np.ndarray:
+        return np.repeat(x[None], reds, axis=0)
+
+    def kind(name: str, target: Target, start: int, width: int, constants: np.ndarray, known: bool) -> Kind:
+        count = len(constants)
+        features = same(start + np.arange(count * width).reshape(count, width)).astype(np.int32)
+        return Kind(
+            name=name,
+            agents=tuple(range(reds)),
+            features=features,
+            constants=same(constants),
+            exists=features[..., 0] if known else np.full((reds, count), NONE, np.int32),
+            actions=_actions(static, R.ROWS, target, [np.arange(count)] * reds, count),
+            verbs=_verbs(R.ROWS, target),
+        )
+
+    hosts = zones[layout(static).zone]
+    context = np.arange(observe_red.ZONES_START)
+    return Entities(
+        kinds=(
+            kind("host", Target.HOST, observe_red.HOSTS_START, observe_red.HOST_FEATURES, hosts, True),
+            kind("zone", Target.ZONE, observe_red.ZONES_START, observe_red.ZONE_FEATURES, zones, False),
+        ),
+        context=same(context).astype(np.int32),
+        levels=(0,) * len(context),
+        actions=np.stack([_general(static, R.ROWS, T.NUM_BLUE + agent) for agent in range(reds)]),
+        verbs=("continue", *_verbs(R.ROWS, Target.NONE)),
+    )
 
 
-def _verbs(target: Target) -> tuple[str, ...]:
-    return tuple(B.ROWS[kind].name for kind in _kinds(target))
+Rows = Mapping[Any, Any]  #: a side's actions by kind
 
 
-def _general(static: Static, agent: int) -> np.ndarray:
+def _kinds(rows: Rows, target: Target) -> list[Any]:
+    return [kind for kind, row in rows.items() if row.target == target]
+
+
+def _verbs(rows: Rows, target: Target) -> tuple[str, ...]:
+    return tuple(rows[kind].name for kind in _kinds(rows, target))
+
+
+def _general(static: Static, rows: Rows, agent: int) -> np.ndarray:
     """Actions without a target, ``continue`` first."""
     table = action_list(static, agent)
-    kinds = [B.Blue.CONTINUE, *_kinds(Target.NONE)]
+    kinds = [table[0, 0], *_kinds(rows, Target.NONE)]
     return np.array([np.flatnonzero(table[:, 0] == kind)[0] for kind in kinds], np.int32)
 
 
-def _actions(static: Static, target: Target, members: list[np.ndarray], slots: int) -> np.ndarray:
+def _actions(static: Static, rows: Rows, target: Target, members: list[np.ndarray], slots: int) -> np.ndarray:
     """Index of each verb on each member of an agent's group, ``int32[agent, slot, verb]``."""
-    kinds = _kinds(target)
-    found = np.full((T.NUM_BLUE, slots, len(kinds)), NONE, np.int32)
+    kinds, first = _kinds(rows, target), 0 if rows is B.ROWS else T.NUM_BLUE
+    found = np.full((len(members), slots, len(kinds)), NONE, np.int32)
     for agent, own in enumerate(members):
-        place = {pair: i for i, pair in enumerate(map(tuple, action_list(static, agent).tolist()))}
+        table = action_list(static, first + agent)
+        place = {pair: i for i, pair in enumerate(map(tuple, table.tolist()))}
         for slot, member in enumerate(own.tolist()):
             found[agent, slot] = [place[int(kind), member] for kind in kinds]
     return found
 
 
-def _kind(
+def _numbered(
     static: Static, name: str, target: Target, members: list[np.ndarray], start: int, width: int, count: int
 ) -> Kind:
-    """Entities whose features stand one after another for all ``count`` of them."""
+    """Entities of blue's whose features stand one after another for all ``count`` of them."""
     slots = max(map(len, members))
     features = np.full((T.NUM_BLUE, slots, width), NONE, np.int32)
     constants = np.zeros((T.NUM_BLUE, slots, count), np.float32)  # which one it is
@@ -106,6 +151,6 @@ def _kind(
         features=features,
         constants=constants,
         exists=exists,
-        actions=_actions(static, target, members, slots),
-        verbs=_verbs(target),
+        actions=_actions(static, B.ROWS, target, members, slots),
+        verbs=_verbs(B.ROWS, target),
     )

@@ -256,9 +256,11 @@ class Soc(World):
         return {**super().policies(side), **scripted}
 
     def entities(self, side: str | None = None) -> Entities | None:
-        """Blue's: hosts, zones and credentials; None for red."""
+        """Blue's own hosts, zones and credentials; all hosts and zones for red; None for both together."""
         self.side_agents(side)
-        return entities.of_blue(self.static, self.observation) if side == "blue" else None
+        if side == "blue":
+            return entities.of_blue(self.static, self.observation)
+        return entities.of_red(self.static) if side == "red" else None
 
     def diagnosis(self, side: str | None = None) -> Metrics:
         """Incidents and how soon they end, availability, verdicts, deception, and red's techniques."""

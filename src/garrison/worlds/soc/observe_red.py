@@ -38,7 +38,9 @@ _OTHER_LABELS = (
         for what in ("open", "blocked")
     ),
 )
+ZONE_FEATURES = 2 * len(_PORTS)
 HOSTS_START = len(blocks.TIME_LABELS) + len(_SELF_LABELS) + len(_OTHER_LABELS)  #: first feature of the hosts
+ZONES_START = HOSTS_START - ZONE_FEATURES * T.NUM_ZONES  #: first feature of the zones
 
 
 def size(static: Static) -> int:
