@@ -541,3 +541,23 @@ def test_a_hash_leaves_from_the_best_session_and_not_from_the_controller():
     sim.state = flying
     sim.set(host_priv={controller: Privilege.USER})
     assert sim.until(RED) == Outcome.GONE
+
+
+@pytest.mark.parametrize(
+    ("level", "fragmented", "outcome"),
+    [
+        (Level.NORMAL, False, Outcome.SUCCESS),
+        (Level.STRICT, False, Outcome.BLOCKED),
+        (Level.STRICT, True, Outcome.SUCCESS),
+        (Level.CLOSED, True, Outcome.BLOCKED),
+    ],
+)
+def test_fragmented_traffic_passes_a_strict_zone(level, fragmented, outcome):
+    """§4.2: for it strict counts as normal; smb from dmz into corporate, say."""
+    sim = Sim()
+    target = seen(sim, desk(sim), Port.SMB, Weakness.MS17_010, T.Os.WINDOWS_10)
+    sim.set(host_priv=0)
+    session(sim, sim.hosts(zone=Zone.DMZ)[0])
+    sim.alone(RED, Red.EXPLOIT_ETERNAL_BLUE, target)
+    sim.set(zone_level={Zone.CORPORATE: level}, host_frag_until={target: 1_000_000 * fragmented})
+    assert sim.until(RED) == outcome

@@ -185,12 +185,14 @@ REACH = (
         "data cannot leave ot, nor a strict secure zone",
         "data leaves from everywhere",
         edit(attempt.attempt, ("\n        | done.red(K.EXFILTRATE_DATA) & ~_egress(done)", "")),
+        held_by="test_actions.py::test_each_prerequisite_counts",
     ),
     Wrong(
         "§4.2",
         "a strict zone counts as normal for fragmented traffic",
         "it stays strict",
         edit(attempt._route, ("jnp.where(fragmented, softer, level)", "level")),
+        held_by="test_actions.py::test_fragmented_traffic_passes_a_strict_zone",
     ),
     Wrong(
         "§3.3",
