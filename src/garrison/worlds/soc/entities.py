@@ -62,6 +62,13 @@ def of_blue(static: Static, contract: str) -> Entities:
     )
 
 
+@cache
+def every_zone(static: Static) -> Kind:
+    """All zones as entities of each agent, which acts on its own ones alone."""
+    zones = [np.arange(observe_blue.NUM_ZONES)] * T.NUM_BLUE
+    return _kind(static, "zone", Target.ZONE, zones, ZONES_START, len(ZONE_LABELS), observe_blue.NUM_ZONES)
+
+
 def _kinds(target: Target) -> list[B.Blue]:
     return [kind for kind, row in B.ROWS.items() if row.target == target]
 
@@ -78,13 +85,16 @@ def _general(static: Static, agent: int) -> np.ndarray:
 
 
 def _actions(static: Static, target: Target, members: list[np.ndarray], slots: int) -> np.ndarray:
-    """Index of each verb on each member of an agent's group, ``int32[agent, slot, verb]``."""
+    """Index of each verb on each member of an agent's group, ``int32[agent, slot, verb]``.
+
+    NONE for those that are not the agent's own.
+    """
     kinds = _kinds(target)
     found = np.full((T.NUM_BLUE, slots, len(kinds)), NONE, np.int32)
     for agent, own in enumerate(members):
         place = {pair: i for i, pair in enumerate(map(tuple, action_list(static, agent).tolist()))}
         for slot, member in enumerate(own.tolist()):
-            found[agent, slot] = [place[int(kind), member] for kind in kinds]
+            found[agent, slot] = [place.get((int(kind), member), NONE) for kind in kinds]
     return found
 
 
