@@ -90,7 +90,7 @@ class Read(NamedTuple):
     seen: Float32[Array, "agent width"]
     elapsed: Float32[Array, "agent"]  # since the agent's last decision
     decides: Bool[Array, "agent"]
-    nodes: tuple[tuple[Float32[Array, "place node width"], ...], ...]  # of each class and kind
+    nodes: tuple[tuple[Array, ...], ...]  # f32[place, node, width] of each class and kind
     legal: tuple[Bool[Array, "place logit"], ...]  # likewise
 
 
@@ -256,14 +256,15 @@ class GraphNet(eqx.Module):
 
     def _nodes(
         self, agent: int, agents: tuple[int, ...], obs: Float32[Array, "feature"], packed: entity.Packed
-    ) -> tuple[tuple[Float32[Array, "node width"], ...], Float32[Array, "cell"]]:
-        """Vectors of an agent's nodes by kind, and what the agent sees in all."""
+    ) -> tuple[tuple[Array, ...], Float32[Array, "cell"]]:
+        """Vectors of an agent's nodes, ``f32[node, width]`` of each kind, and what the agent sees in all."""
         activate = ACTIVATIONS[self.activation]
         embedded = []
         for kind, layer, features in zip(self.graph.kinds, self.kinds, packed.features, strict=True):
-            scaled = features if kind.scales is None else features * jnp.asarray(kind.scales)
+            scaled = features if kind.scales is None else features * jnp.asarray(kind.scales)[None, None]
             constants = entity.of_class(kind.constants, kind.agents, agents)[agents.index(agent)]
-            hidden = scaled @ layer.features.weight + constants @ layer.constants + layer.features.bias
+            hidden = scaled @ layer.features.weight + constants @ layer.constants
+            hidden = hidden + layer.features.bias[None, None]
             embedded.append(activate(hidden).reshape(-1, hidden.shape[-1]))
         exists = [one.reshape(-1) for one in packed.exists]
         if embedded:
@@ -307,7 +308,7 @@ class GraphNet(eqx.Module):
     def _logits(
         self,
         hidden: Float32[Array, "cell"],
-        nodes: tuple[Float32[Array, "node width"], ...],
+        nodes: tuple[Array, ...],
         legal: Bool[Array, "logit"],
     ) -> Float32[Array, "logit"]:
         """``log p(verb) + log p(target | verb)`` up to what all share, in the order of the class."""

@@ -19,7 +19,6 @@ from garrison.core.typing import Array, PRNGKeyArray, Shaped
 from garrison.core.world import Step
 from garrison.worlds.toy.probes import Probe, ProbeState
 
-
 #: what :meth:`Timer.graph` gives: it has the clock of the timer, and what else the timer shows
 _TIMER = Graph(
     kinds=(),
