@@ -300,17 +300,9 @@ def test_worlds_and_algorithms_that_do_not_fit_are_refused():
             algorithm.check(algorithm.Config(network="graph"), WORLD)
 
 
-def test_the_kind_of_nodes_without_actions_has_none():
-    assert NONE not in GRAPH.kinds[0].actions
+def test_defenders_of_soc_act_on_their_own_zones_alone():
     soc = garrison.make("soc").graph()
     zone = soc.kinds[1]
     assert zone.name == "zone"
     own = (zone.actions != NONE).all(axis=-1)
-    assert own.sum(axis=0).tolist() == [
-        1,
-        1,
-        1,
-        1,
-        1,
-        0,
-    ]  # each zone is one agent's, and the internet nobody's
+    assert own.sum(axis=0).tolist() == [1, 1, 1, 1, 1, 0]  # the internet is nobody's

@@ -268,10 +268,18 @@ def iteration(
         "return": mean_return,
         "episodes": episodes,
         **by_opponent,
+        **(_played(batch) if world.asynchronous else {}),
         **metrics,
         "nonfinite_inputs": inputs,
     }
     return placed(state.replace(iteration=state.iteration + 1)), metrics
+
+
+def _played(batch: Rollout) -> Metrics:
+    """The decisions of a rollout, over all agents, and the time that passed in all environments."""
+    decisions = rollout.count(lambda mask: jnp.sum(mask, axis=-1) > 1, batch.mask)
+    passed = batch.reward[..., 0].size if batch.elapsed is None else jnp.sum(batch.elapsed)
+    return {"decisions": decisions, "elapsed": jnp.asarray(passed, jnp.float32)}
 
 
 def of_updates(metrics: Metrics) -> Metrics:
