@@ -1,5 +1,7 @@
 """IPPO on the probe worlds: each fails if one particular part of the learner is wrong."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ from garrison.algos import ippo
 from garrison.algos.ippo import Config
 from garrison.core.world import World
 from garrison.core.wrappers import Wrapper
+from garrison.learn import ppo
 from garrison.worlds.toy.timed import Sojourn, Timer
 
 GAMMA = 0.9
@@ -118,6 +121,25 @@ def test_the_future_is_discounted_by_elapsed_time():
     _, state, reached = trained(PerStep(world), config)
     assert reached > world.pays[1] - 0.01
     np.testing.assert_allclose(value_of(state, jnp.eye(3)[:1])[0], GAMMA * world.pays[1], atol=0.05)
+
+
+def test_a_discount_per_decision_takes_the_slow_way():
+    """It is matched to how long decisions take on average, and no longer knows which takes how long."""
+    config = CONFIG.replace(normalize_rewards=False, decisions_only=True, discount="decisions")
+    assert trained(Sojourn(), config)[2] > Sojourn.pays[1] - 0.01
+
+
+def test_what_decisions_count_is_their_mean_duration():
+    reward, decides = jnp.zeros((3, 2, 1)), jnp.array([[[1], [1]], [[0], [1]], [[0], [1]]], bool)
+    batch = SimpleNamespace(reward=reward, elapsed=jnp.array([[1.0, 2.0], [3.0, 4.0], [5.0, 9.0]]))
+    config = CONFIG.replace(decisions_only=True, discount="decisions")
+    found = ppo._durations(config, batch, decides)
+    np.testing.assert_allclose(found, np.where(decides, 24 / 4, 0))
+    assert ppo._durations(CONFIG, batch, decides).shape == (3, 2, 1)
+    found = ppo._durations(config, SimpleNamespace(reward=reward, elapsed=None), decides)
+    np.testing.assert_allclose(found, np.where(decides, 6 / 4, 0))
+    with pytest.raises(ValueError, match="discount is 'decisions'; it needs decisions_only"):
+        ippo.check(CONFIG.replace(discount="decisions"), Sojourn())
 
 
 def test_acts_on_elapsed_time():

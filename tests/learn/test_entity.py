@@ -216,7 +216,9 @@ def test_single_agents_give_what_all_agents_give(rich_net, network):
     assert sorted(seen) == list(range(5))
 
 
-def test_a_critic_of_global_states_is_refused():
-    config = mappo.Config(network="entity", decisions_only=True)
-    with pytest.raises(ValueError, match="network is 'entity'; MAPPO's critic reads a global state"):
-        mappo.check(config, garrison.make("cc4", observation="rich"))
+def test_a_critic_of_global_states_is_an_mlp():
+    world = garrison.make("cc4", observation="rich")
+    config = mappo.Config(network="entity", hidden_sizes=(12, 8), num_envs=2, minibatches=2)
+    state = jax.eval_shape(lambda key: mappo.init(config, world, key), jax.random.key(0))
+    assert isinstance(state.net["actor"], nets.EntityNet)
+    assert [layer.bias.shape for layer in state.net["critic"].trunk.layers] == [(12,), (8,)]

@@ -111,11 +111,11 @@ def player(config: Config, world: World, net: Any) -> ppo.Player:
 
     def act(key: jax.Array, memory: Any, seen: Seen) -> tuple[Any, jax.Array, jax.Array, jax.Array]:
         assert seen.mask is not None  # as an action is asked for
-        memory, (logits, value) = jax.vmap(net)(memory, seen.obs, seen.first)
+        memory, (logits, value) = jax.vmap(net)(memory, nets.inputs(net, seen), seen.first)
         return memory, *ppo.choose(key, logits, seen.mask), value
 
     def value(memory: Any, seen: Seen) -> jax.Array:
-        return jax.vmap(net)(memory, seen.obs, seen.first)[1][1]
+        return jax.vmap(net)(memory, nets.inputs(net, seen), seen.first)[1][1]
 
     pack = None if config.decision_share is None else net.pack
     return ppo.Player(act, value, net.initial_carry(world.num_agents), pack=pack)
@@ -130,7 +130,7 @@ def loss(
     net: nets.Net, config: Config, entropy_coef: jax.Array | float, batch: Sample
 ) -> tuple[jax.Array, Metrics]:
     """PPO's loss of a minibatch."""
-    logits, value = nets.unroll(net, batch.memory, batch.obs, batch.first)
+    logits, value = nets.unroll(net, batch.memory, nets.inputs(net, batch), batch.first)
     assert value is not None  # as init made the network
     return ppo.loss(logits, value, config, entropy_coef, batch)
 

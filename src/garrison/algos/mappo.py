@@ -33,7 +33,8 @@ class Config(ppo.Settings):
     state: str = static(default="concat")
     """Global state that the critic sees, a kind that the world offers; several are joined by +."""
     critic_hidden_sizes: tuple[int, ...] | None = static(default=None)
-    """Widths of the critic's hidden layers; None: those of the actor."""
+    """Widths of the critic's hidden layers; None: those of the actor. The critic of network entity or graph
+    is an mlp."""
     normalize_values: bool = static(default=True)
     """Normalize value targets by their running mean and standard deviation (Pop-Art)."""
     critic_learning_rate: float | None = None
@@ -50,14 +51,15 @@ def check(config: Config, world: World) -> None:
     """Raise ``ValueError`` for settings out of range, or that do not fit together or to the world."""
     ppo.check_settings(config, world)
     check_ranges(config, {"critic_learning_rate": Range(0, above=True, optional=True)})
-    nets.check_options(critics.options(config))
-    if not nets.is_encoder(config):
-        raise ValueError(
-            f"network is {config.network!r}; MAPPO's critic reads a global state, which is for networks that "
-            "take any features, such as 'mlp'"
-        )
+    nets.check_options(_critic_options(config))
     for kind in experience.state_kinds(config):
         world.global_state_size(kind)  # raises for a kind that it does not have
+
+
+def _critic_options(config: Config) -> Any:
+    """The settings of the critic's network: those of the actor, or an mlp where that needs a description."""
+    options = critics.options(config)
+    return options if nets.is_encoder(config) else options.replace(network="mlp")
 
 
 def init(config: Config, world: World, key: jax.Array) -> TrainState:
@@ -67,7 +69,7 @@ def init(config: Config, world: World, key: jax.Array) -> TrainState:
     features = sum(map(world.global_state_size, experience.state_kinds(config)))
     both = {
         "actor": nets.of_world(actor_key, world, config, values=False),
-        "critic": nets.make_critic(critic_key, features, world.num_agents, critics.options(config)),
+        "critic": nets.make_critic(critic_key, features, world.num_agents, _critic_options(config)),
     }
     opt = {name: optim.init(net) for name, net in both.items()}
     return ppo.start(config, world, both, opt, _initial_memory(both, world), key, reset_key)
@@ -86,7 +88,7 @@ def player(config: Config, world: World, net: Nets) -> ppo.Player:
 
     def act(key: jax.Array, memory: Any, seen: Seen) -> tuple[Any, jax.Array, jax.Array, jax.Array]:
         assert seen.mask is not None  # as an action is asked for
-        own, (logits, _) = jax.vmap(actor)(memory["actor"], seen.obs, seen.first)
+        own, (logits, _) = jax.vmap(actor)(memory["actor"], nets.inputs(actor, seen), seen.first)
         central, values = jax.vmap(critic)(memory["critic"], seen.global_state, seen.first)
         return {"actor": own, "critic": central}, *ppo.choose(key, logits, seen.mask), values
 
@@ -106,7 +108,8 @@ def loss(
 ) -> tuple[jax.Array, Metrics]:
     """PPO's loss of a minibatch: its gradients reach the actor by the policy, the critic by the value."""
     memory = batch.memory or {"actor": None, "critic": None}
-    logits, _ = nets.unroll(both["actor"], memory["actor"], batch.obs, batch.first)
+    inputs = nets.inputs(both["actor"], batch)
+    logits, _ = nets.unroll(both["actor"], memory["actor"], inputs, batch.first)
     assert batch.global_state is not None  # as collect asked for it
     values = nets.unroll_critic(both["critic"], memory["critic"], batch.global_state, batch.first)
     return ppo.loss(logits, values, config, entropy_coef, batch)

@@ -104,6 +104,7 @@ def check(config: Config, world: World) -> None:
     """Raise ``ValueError`` for settings out of range, or that do not fit together or to the world."""
     check_ranges(config, _RANGES)
     nets.check_options(config)
+    nets.check_action_values(config)
     mixers.check_settings(config, world)
     minibatches.check(config, experience.rollout_steps(config, world), nets.remembers(config))
 

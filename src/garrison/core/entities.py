@@ -11,13 +11,14 @@ their hosts; each group belongs to one agent.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from garrison.core.typing import Float32, Int32
+from garrison.core.typing import Array, Float32, Int32
 
 if TYPE_CHECKING:
     from garrison.core.world import World
@@ -81,6 +82,37 @@ class Entities:
             tuple(agent for agent, own in enumerate(shapes) if own == shape)
             for shape in dict.fromkeys(shapes)
         )
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where an agent's observation says how long ago the agent decided last."""
+
+    #: place of that duration
+    elapsed: int
+    #: its unit, in units of the world's time
+    unit: float = 1.0
+    #: places of further features that say the same
+    others: tuple[int, ...] = ()
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Places of all features that tell the duration."""
+        return (self.elapsed, *self.others)
+
+
+@dataclass(frozen=True, eq=False)
+class Graph(Entities):
+    """Entities as the nodes of a graph: kind by kind, group by group of an agent, slot by slot.
+
+    The context leaves out what the clock tells, so that a network can be given it, or not.
+    """
+
+    #: which nodes of an agent are adjacent, from its observation ``f32[feature]``: ``bool[node, node]``. It
+    #: can be traced, and equal worlds give equal ones
+    adjacency: Callable[[int, Array], Array]
+    #: None where observations do not tell
+    clock: Clock | None
 
 
 def _hashable(value: Any) -> Any:

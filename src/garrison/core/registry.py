@@ -39,6 +39,7 @@ _BUILT_IN = {
     "toy/corridor": "garrison.worlds.toy.probes:Corridor",
     "toy/sojourn": "garrison.worlds.toy.timed:Sojourn",
     "toy/timer": "garrison.worlds.toy.timed:Timer",
+    "toy/graph": "garrison.worlds.toy.graph:Neighbor",
     "toy/two_step": "garrison.worlds.toy.games:TwoStep",
     "toy/climb": "garrison.worlds.toy.games:Climb",
     "toy/mask_next": "garrison.worlds.toy.games:MaskNext",

@@ -18,7 +18,7 @@ from typing import Any, Self
 import jax
 import numpy as np
 
-from garrison.core.entities import Entities
+from garrison.core.entities import Entities, Graph
 from garrison.core.opponents import Met, Opponents
 from garrison.core.policy import Mask, Obs, Policy, act
 from garrison.core.spaces import check_actions
@@ -179,6 +179,10 @@ class OneSide(Wrapper):
     def entities(self, side: str | None = None) -> Entities | None:
         self.side_agents(side)
         return super().entities(self.side)
+
+    def graph(self, side: str | None = None) -> Graph | None:
+        self.side_agents(side)
+        return super().graph(self.side)
 
     def restriction(self, side: str | None = None) -> Restriction | None:
         self.side_agents(side)

@@ -159,7 +159,7 @@ def _check_forwarding(world: World) -> None:
             _require(names[0] == names[1], "a wrapper forwards what it does not change", member)
         native = wrapped.native_policies(side) == world.native_policies(side)
         _require(native, "a wrapper forwards what it does not change", "native_policies")
-        for member in ("behavior", "diagnosis", "targets", "assets", "entities", "restriction"):
+        for member in ("behavior", "diagnosis", "targets", "assets", "entities", "graph", "restriction"):
             none = [getattr(x, member)(side) is None for x in (wrapped, world)]
             _require(none[0] == none[1], "a wrapper forwards what it does not change", member)
     for name in world.observations:
@@ -215,6 +215,8 @@ def _check_accounts(world: World, key: Array, shapes: _Shapes) -> None:
             _check_assets(assets, shapes, len(rows))
         if (described := world.entities(side)) is not None and len(world.sides) == 1:
             _check_entities(described, world)
+        if (graph := world.graph(side)) is not None and len(world.sides) == 1:
+            _check_graph(graph, world)
 
 
 def _check_policy(
@@ -280,6 +282,24 @@ def _check_entities(described: Any, world: World) -> None:
         _require(False, "entities describe the world", error)
     again = copy.deepcopy(world).entities()
     _require(again == described and hash(again) == hash(described), "equal worlds describe the same", "")
+
+
+def _check_graph(graph: Any, world: World) -> None:
+    try:
+        entities.check(graph, world)
+    except ValueError as error:
+        _require(False, "a graph describes the world", error)
+    again = copy.deepcopy(world).graph()
+    _require(again == graph and hash(again) == hash(graph), "equal worlds have the same graph", "")
+    told = set() if graph.clock is None else set(graph.clock.places)
+    _require(not told & set(graph.context.flat), "a graph's context leaves out what the clock tells", told)
+    like = jax.ShapeDtypeStruct((world.observation_size,), jnp.float32)
+    for agent in range(world.num_agents):
+        groups = [np.array(kind.agents) == agent for kind in graph.kinds]
+        nodes = sum(int(np.prod(k.exists[own].shape)) for k, own in zip(graph.kinds, groups, strict=True))
+        found = jax.eval_shape(lambda obs, agent=agent: graph.adjacency(agent, obs), like)
+        right = (found.shape, found.dtype) == ((nodes, nodes), jnp.bool_)
+        _require(right, "adjacency has a flag for each pair of nodes of an agent", found)
 
 
 def _check_structure(world: World, shapes: _Shapes) -> None:

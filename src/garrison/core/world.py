@@ -43,7 +43,7 @@ from garrison.core.struct import Struct
 from garrison.core.typing import Array, Bool, Float32, Integer, PRNGKeyArray
 
 if TYPE_CHECKING:
-    from garrison.core.entities import Entities
+    from garrison.core.entities import Entities, Graph
 
 State = Any
 #: observations and legal actions -> those of them that are left
@@ -217,6 +217,14 @@ class World(ABC):
         """What observations and actions of a side are about; None, the default, where that is not said.
 
         Equal worlds give equal descriptions. Raises ``ValueError`` for an unknown side.
+        """
+        self.side_agents(side)
+        return None
+
+    def graph(self, side: str | None = None) -> Graph | None:
+        """Observations and actions of a side as a graph; None, the default, where there is none.
+
+        Equal worlds give equal graphs. Raises ``ValueError`` for an unknown side.
         """
         self.side_agents(side)
         return None

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from garrison.core import opponents
-from garrison.core.entities import Entities
+from garrison.core.entities import Entities, Graph
 from garrison.core.policy import Mask, Obs, Policy
 from garrison.core.scene import Happening, Look, Scene
 from garrison.core.spaces import check_actions
@@ -105,6 +105,9 @@ class Wrapper(World):
 
     def entities(self, side: str | None = None) -> Entities | None:
         return self.world.entities(side)
+
+    def graph(self, side: str | None = None) -> Graph | None:
+        return self.world.graph(side)
 
     def restriction(self, side: str | None = None) -> Restriction | None:
         return self.world.restriction(side)

@@ -25,6 +25,7 @@ ENCODERS = Plugins(
         "mlp": "garrison.learn.encoders:Trunk",
         "recurrent": "garrison.learn.encoders:RecurrentTrunk",
         "entity": "garrison.learn.entity:EntityNet",
+        "graph": "garrison.learn.graph:GraphNet",
     },
 )
 

@@ -12,6 +12,7 @@ together, and logits of a class are in an order of its own, without padding (:me
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -140,18 +141,16 @@ class EntityNet(eqx.Module):
         self, carry: Any, obs: Float32[Array, "agent feature"], first: Bool[Array, ""] | bool
     ) -> tuple[Any, tuple[Float32[Array, "agent action"], Float32[Array, "agent"] | None]]:
         """The carry, logits and values of one step. Values are None without a head."""
-        logits: list[Any] = [None] * len(obs)
+        logits: list[Any] = []
         values: list[Any] = [None] * len(obs)
         for agents, packed in zip(self.entities.classes, self.pack(obs), strict=True):
             rows: Any = partial(self.row, agents=agents)
             own, value = jax.vmap(rows)(packed, np.arange(len(agents)))
+            logits.append(own)
             for place, agent in enumerate(agents):
-                index = _inverse(self.entities, agents, self.num_actions)[place]
-                # No logit: never legal where the network learned, so never chosen where it is legal.
-                padded = jnp.append(own[place], jnp.full(1, ILLEGAL, own.dtype))
-                logits[agent] = padded[index]
                 values[agent] = None if value is None else value[place]
-        return carry, (jnp.stack(logits), None if self.value is None else jnp.stack(values))
+        scattered = scatter(self.entities, logits, self.num_actions)
+        return carry, (scattered, None if self.value is None else jnp.stack(values))
 
     def initial_carry(self, num_agents: int) -> tuple[()]:
         return ()
@@ -170,26 +169,11 @@ class EntityNet(eqx.Module):
 
     def order(self, agents: tuple[int, ...]) -> np.ndarray:
         """The action of each logit of a class, by place of the agent in it."""
-        return _order(self.entities, agents)
+        return order(self.entities, agents)
 
     def pack(self, obs: Float32[Array, "agent feature"]) -> tuple[Packed, ...]:
         """What the classes observe, axes [agent of the class, ...]."""
-        padded = jnp.pad(obs, ((0, 0), (0, 1)))  # NONE reads the zero at the end
-
-        def read(agent: int, places: np.ndarray) -> Array:
-            return padded[agent][places]
-
-        packed = []
-        for agents in self.entities.classes:
-            features, exists = [], []
-            for kind in self.entities.kinds:
-                groups = {agent: np.flatnonzero(np.array(kind.agents) == agent) for agent in agents}
-                features.append(jnp.stack([read(a, kind.features[g]) for a, g in groups.items()]))
-                there = [(read(a, kind.exists[g]) > 0) | (kind.exists[g] == NONE) for a, g in groups.items()]
-                exists.append(jnp.stack(there))
-            context = jnp.stack([_context(self.entities, read(a, self.entities.context[a])) for a in agents])
-            packed.append(Packed(tuple(features), tuple(exists), context))
-        return tuple(packed)
+        return pack(self.entities, obs)
 
     def narrowed(self, packed: Packed) -> Packed:
         """What this network reads of a class, packed from observations with more features behind its own."""
@@ -215,7 +199,7 @@ class EntityNet(eqx.Module):
         hidden, pooled = [], [added]
         for number, (features, exists) in enumerate(zip(packed.features, packed.exists, strict=True)):
             layers, kind = self.kinds[number], self.entities.kinds[number]
-            constants = _of_class(kind.constants, kind.agents, agents)
+            constants = of_class(kind.constants, kind.agents, agents)
             fixed = (constants @ layers.constants)[place] + (layers.bias + added)[None, None]
             entity = activate(features @ self.feature_weights(number) + fixed)
             there = entity * exists[..., None].astype(entity.dtype)
@@ -236,6 +220,41 @@ class EntityNet(eqx.Module):
         return jnp.concatenate(logits), value
 
 
+def pack(entities: Entities, obs: Float32[Array, "agent feature"]) -> tuple[Packed, ...]:
+    """What the classes of ``entities`` observe, axes [agent of the class, ...]."""
+    padded = jnp.pad(obs, ((0, 0), (0, 1)))  # NONE reads the zero at the end
+
+    def read(agent: int, places: np.ndarray) -> Array:
+        return padded[agent][places]
+
+    packed = []
+    for agents in entities.classes:
+        features, exists = [], []
+        for kind in entities.kinds:
+            groups = {agent: np.flatnonzero(np.array(kind.agents) == agent) for agent in agents}
+            features.append(jnp.stack([read(a, kind.features[g]) for a, g in groups.items()]))
+            there = [(read(a, kind.exists[g]) > 0) | (kind.exists[g] == NONE) for a, g in groups.items()]
+            exists.append(jnp.stack(there))
+        context = jnp.stack([_context(entities, read(a, entities.context[a])) for a in agents])
+        packed.append(Packed(tuple(features), tuple(exists), context))
+    return tuple(packed)
+
+
+def scatter(
+    entities: Entities, logits: Sequence[Float32[Array, "place logit"]], num_actions: int
+) -> Float32[Array, "agent action"]:
+    """Logits of the classes as those of all agents' actions.
+
+    An action without one was never legal where the network learned, and is never chosen where it is.
+    """
+    rows: list[Any] = [None] * len(entities.actions)
+    for agents, own in zip(entities.classes, logits, strict=True):
+        padded = jnp.pad(own, ((0, 0), (0, 1)), constant_values=ILLEGAL)
+        for place, agent in enumerate(agents):
+            rows[agent] = padded[place][_inverse(entities, agents, num_actions)[place]]
+    return jnp.stack(rows)
+
+
 def _context(entities: Entities, features: Float32[Array, "feature"]) -> Float32[Array, "context"]:
     """Context features, with those that have levels read one-hot."""
     columns = [
@@ -247,23 +266,24 @@ def _context(entities: Entities, features: Float32[Array, "feature"]) -> Float32
     return jnp.concatenate(columns)
 
 
-def _of_class(rows: np.ndarray, owners: tuple[int, ...], agents: tuple[int, ...]) -> np.ndarray:
+def of_class(rows: np.ndarray, owners: tuple[int, ...], agents: tuple[int, ...]) -> np.ndarray:
     """Rows [group, ...] as [agent of the class, group of the agent, ...]."""
     return np.stack([rows[np.array(owners) == agent] for agent in agents])
 
 
 @lru_cache(maxsize=64)
-def _order(entities: Entities, agents: tuple[int, ...]) -> np.ndarray:
-    parts = [_of_class(kind.actions, kind.agents, agents).reshape(len(agents), -1) for kind in entities.kinds]
+def order(entities: Entities, agents: tuple[int, ...]) -> np.ndarray:
+    """The action of each logit of a class, by place of the agent in it; NONE where there is none."""
+    parts = [of_class(kind.actions, kind.agents, agents).reshape(len(agents), -1) for kind in entities.kinds]
     return np.concatenate([*parts, entities.actions[list(agents)]], axis=1)
 
 
 @lru_cache(maxsize=64)
 def _inverse(entities: Entities, agents: tuple[int, ...], num_actions: int) -> np.ndarray:
     """The logit of each action, by place of the agent in its class; past the last where there is none."""
-    order = _order(entities, agents)
-    inverse = np.full((len(agents), num_actions), order.shape[1])
-    for place, row in enumerate(order):
+    logits = order(entities, agents)
+    inverse = np.full((len(agents), num_actions), logits.shape[1])
+    for place, row in enumerate(logits):
         real = np.flatnonzero(row != NONE)
         inverse[place, row[real]] = real
     return inverse

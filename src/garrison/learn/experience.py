@@ -37,7 +37,8 @@ class Settings(Struct):
     rollout_steps: int | None = static(default=None)
     """Steps per environment between updates; None: as many as the longest episode has."""
     network: str = static(default="mlp")
-    """Network: mlp, recurrent, or entity, which treats all hosts alike."""
+    """Network: mlp, recurrent, entity, which treats all hosts alike, or graph, in which hosts attend to those
+    that they are connected with, and a memory knows the time since the last decision."""
     hidden_sizes: tuple[int, ...] = static(default=(256, 256))
     """Widths of the hidden layers."""
     activation: str = static(default="tanh")
@@ -48,6 +49,11 @@ class Settings(Struct):
     """Cell of recurrent networks: gru or lstm."""
     cell_size: int = static(default=128)
     """Width of the cell of recurrent networks."""
+    attention: str = static(default="adjacent")
+    """Which nodes attend to which in network graph: adjacent, full (all to all), or none."""
+    memory_time: str = static(default="ode")
+    """What tells the memory of network graph the time since the last decision: ode (a differential equation),
+    decay (exponential, one rate), feature (an input of its cell), or none."""
     sharing: str = static(default="shared")
     """Which agents share a policy network: shared (all), grouped (those of equal sizes), separate (none)."""
     normalize_rewards: bool = static(default=True)
@@ -262,10 +268,18 @@ def iteration(
         "return": mean_return,
         "episodes": episodes,
         **by_opponent,
+        **(_played(batch) if world.asynchronous else {}),
         **metrics,
         "nonfinite_inputs": inputs,
     }
     return placed(state.replace(iteration=state.iteration + 1)), metrics
+
+
+def _played(batch: Rollout) -> Metrics:
+    """The decisions of a rollout, over all agents, and the time that passed in all environments."""
+    decisions = rollout.count(lambda mask: jnp.sum(mask, axis=-1) > 1, batch.mask)
+    passed = batch.reward[..., 0].size if batch.elapsed is None else jnp.sum(batch.elapsed)
+    return {"decisions": decisions, "elapsed": jnp.asarray(passed, jnp.float32)}
 
 
 def of_updates(metrics: Metrics) -> Metrics:

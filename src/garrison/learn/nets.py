@@ -37,6 +37,7 @@ from garrison.core.world import World
 from garrison.learn import encoders
 from garrison.learn.encoders import ENCODERS, Dense, Encoder
 from garrison.learn.entity import EntityNet
+from garrison.learn.graph import GraphNet
 from garrison.learn.norm import ValueScale, rescale_head
 from garrison.learn.ranges import check_choice
 
@@ -283,7 +284,14 @@ class Asymmetric(eqx.Module):
         return logits, self.critic.row(packed, place, agents)[1]
 
 
-Net = ActorCritic | Grouped | EntityNet | Asymmetric
+Net = ActorCritic | Grouped | EntityNet | GraphNet | Asymmetric
+
+
+def inputs(net: Any, seen: Any) -> Float32[Array, "*batch agent input"]:
+    """What a network reads of ``seen.obs`` and ``seen.mask``: legal actions follow where it asks for them."""
+    if not getattr(net, "reads_masks", False):
+        return seen.obs
+    return jnp.concatenate([seen.obs, seen.mask.astype(seen.obs.dtype)], axis=-1)
 
 
 def groups_of(sharing: str, kinds: Sequence[Any]) -> tuple[int, ...]:
@@ -369,6 +377,15 @@ def is_encoder(options: Any) -> bool:
 def remembers(options: Any) -> bool:
     """Whether the network of ``options`` has a memory."""
     return getattr(ENCODERS.get(options.network), "remembers", True)
+
+
+def check_action_values(options: Any) -> None:
+    """Raise ``ValueError`` for a network that cannot give a value of each action."""
+    if getattr(ENCODERS.get(options.network), "reads_masks", False):
+        raise ValueError(
+            f"network is {options.network!r}; it gives probabilities of verbs and targets, and no values of "
+            "actions: use it with ippo or mappo"
+        )
 
 
 def make(

@@ -62,6 +62,7 @@ RANGES = {
 def check(config: Settings, world: World) -> None:
     """Raise ``ValueError`` for network options or a ``sequence`` that are not possible."""
     nets.check_options(config)
+    nets.check_action_values(config)
     steps = experience.rollout_steps(config, world)
     if config.sequence is not None and config.sequence > steps:
         raise ValueError(f"sequence is {config.sequence}; a rollout has {steps} steps of each environment")

@@ -43,6 +43,9 @@ class NetworkPolicy(Struct):
     def _log_probs(self, obs: Obs, mask: Mask, memory: Any) -> tuple[Any, Float32[Array, "agent known"]]:
         if self.restriction is not None:
             mask = self.restriction(obs, mask)
+        if getattr(self.net, "reads_masks", False):
+            known = mask[..., : self.net.num_actions]
+            obs = jnp.concatenate([obs, known.astype(obs.dtype)], axis=-1)
         memory, (logits, _) = self.net(memory, obs, jnp.zeros((), bool))
         # A world with scripts has actions behind those that networks know, which are never legal.
         return memory, dists.masked_categorical(logits, mask[..., : logits.shape[-1]])

@@ -20,7 +20,7 @@ from garrison.learn import dists, experience, gae, minibatches, nets, norm, opti
 from garrison.learn import novelty as novelties
 from garrison.learn import teacher as teachers
 from garrison.learn.novelty import Novelty
-from garrison.learn.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, Range, check
+from garrison.learn.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, Range, check, check_choice
 from garrison.learn.rollout import Rollout
 
 Metrics = experience.Metrics
@@ -56,6 +56,9 @@ class Settings(experience.Settings):
     that takes several steps is then one decision, and the idle steps after it dilute neither the policy's
     gradient nor the decay of advantages. Off is the usual treatment: each step is a decision.
     """
+    discount: str = static(default="time")
+    """What is discounted: time, or decisions, each by gamma to the power of their mean duration; that needs
+    decisions_only."""
     gae_lambda: float = 0.95
     """Decay λ of generalized advantage estimation, per decision."""
     clip_eps: float = 0.2
@@ -145,6 +148,9 @@ class Sample(Struct):
 def check_settings(config: Settings, world: World) -> None:
     """Raise ``ValueError`` for settings out of range, or that do not fit together or to the world."""
     check(config, RANGES)
+    check_choice(config, "discount", ("time", "decisions"))
+    if config.discount == "decisions" and not config.decisions_only:
+        raise ValueError("discount is 'decisions'; it needs decisions_only")
     nets.check_options(config)
     novelties.check(config, world)
     coef = config.policy_coef
@@ -259,7 +265,7 @@ def samples(
         config.gamma,
         config.gae_lambda,
         decides,
-        None if batch.elapsed is None else batch.elapsed[..., None],
+        _durations(config, batch, decides),
     )
     target, weight = advantage + value, decides.astype(jnp.float32)
     unexplained, total = norm.variance(advantage, weight), norm.variance(target, weight)
@@ -285,6 +291,23 @@ def samples(
     if config.teacher is not None and rows.teacher is not None:
         rows = rows.replace(teacher_weight=teachers.weights(config, rows.teacher, weight, progress))
     return state, rows, metrics
+
+
+def _durations(
+    config: Settings, batch: Rollout, decides: Bool[Array, "step env agent"]
+) -> Float32[Array, "step env #agent"] | None:
+    """What discounts count of each step; None: 1.
+
+    Where decisions are discounted, each counts as much as decisions last on average, and rows in between
+    count nothing.
+    """
+    elapsed = None if batch.elapsed is None else batch.elapsed[..., None]
+    if config.discount == "time":
+        return elapsed
+    agents = decides.shape[-1]
+    total = agents * (batch.reward[..., 0].size if elapsed is None else jnp.sum(elapsed))
+    mean = total / jnp.maximum(jnp.sum(decides), 1)
+    return jnp.where(decides, mean, 0.0).astype(jnp.float32)
 
 
 def _intrinsic(

@@ -12,6 +12,7 @@ from garrison.training.config import Training
 __all__ = ["DESCRIPTIONS", "PRESETS", "PRESET_TABLE", "Preset", "get", "leagues"]
 
 IPPO = algos.get("ippo").Config
+MAPPO = algos.get("mappo").Config
 QMIX = algos.get("qmix").Config
 PQN = algos.get("pqn").Config
 MADDPG = algos.get("maddpg").Config
@@ -308,6 +309,24 @@ PRESET_TABLE: dict[str, Preset] = {
         ),
         "soc-ippo with a network that treats all hosts alike, so that it learns from each for all.",
         _SOC_SOURCE + " Widths and activation are those of cc4-best.",
+    ),
+    "soc-ct-gmarl": Preset(
+        Training(
+            world="soc",
+            algorithm="mappo",
+            settings=MAPPO(
+                **_SOC,
+                network="graph",
+                hidden_sizes=(48, 48),
+                activation="relu",
+                cell_size=64,
+                chunk=32,
+                critic_hidden_sizes=(256, 256),
+                state="truth+concat",
+            ),
+        ),
+        "CT-GMARL: MAPPO with attention over the network's graph, and a memory in continuous time.",
+        _SOC_SOURCE + " Two layers with four heads are the published design; widths are those of soc-entity.",
     ),
     "soc-red": Preset(
         Training(world="soc", options={"side": "red"}, settings=IPPO(**_SOC)),

@@ -18,7 +18,7 @@ def small(name):
         rollout_steps=16,
         epochs=1,
         minibatches=1,
-        **({"chunk": 8} if "recurrent" in name else {}),
+        **({} if PRESETS[name].settings.chunk is None else {"chunk": 8}),
     )
 
 
@@ -38,7 +38,7 @@ def test_an_iteration_is_traced(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["soc-entity", "soc-red-recurrent"])
+@pytest.mark.parametrize("name", ["soc-entity", "soc-ct-gmarl", "soc-red-recurrent"])
 def test_an_iteration_is_finite(name):
     training = small(name)
     world, algo, settings = training.make_world(), training.algo, training.settings

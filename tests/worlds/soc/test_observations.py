@@ -278,7 +278,7 @@ def test_graphs_follow_levels_and_isolation():
     """§6.3: adjacency is a function of the vector."""
     sim = Sim("iot_grid")
     agent = 2
-    nodes = graph.graph(SMALL, agent)
+    nodes = graph.places(SMALL, agent)
     hosts = nodes.hosts.shape[0]
     dc = OWN.slot[agent].tolist().index(sim.hosts(Role.DOMAIN_CONTROLLER, Zone.SECURE)[0])
     plc = OWN.slot[agent].tolist().index(sim.hosts(Role.PLC)[0])

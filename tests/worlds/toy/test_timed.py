@@ -44,6 +44,16 @@ def test_the_quick_way_is_worth_more_only_by_time():
     assert 0.9 * world.pays[0] < 0.9 * world.pays[1]
 
 
+def test_with_a_choice_the_first_step_changes_nothing():
+    plain, choice = play(Timer(), [2, 1]), play(Timer(choice=True), [0, 1])
+    for one, other in zip(plain, choice, strict=True):
+        np.testing.assert_array_equal(one, other)
+    world = Timer(choice=True)
+    _, state = world.reset(KEY)
+    assert np.asarray(world.legal(state)).tolist() == [[True, True, True]]
+    assert np.asarray(world.legal(state.replace(time=state.time + 1))).tolist() == [[True, True, False]]
+
+
 @pytest.mark.parametrize("said", [0, 1])
 def test_timer_pays_for_what_the_time_was(said):
     elapsed, rewards, cue = play(Timer(), [2, said])

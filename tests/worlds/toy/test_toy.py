@@ -36,6 +36,7 @@ GOLDEN = {
     ("toy/cliff", "1"): "4a09a971e8f9f630",
     ("toy/repeated", "1"): "9a18a0beb4bb82f4",
     ("toy/sojourn", "1"): "19f837a96a51c53b",
+    ("toy/graph", "1"): "f551d3e514441071",
     ("toy/timer", "1"): "eac39b4e92664d3d",
     ("toy/truncation", "1"): "b40bcffb9f371f61",
     ("toy/value", "1"): "de865c78beeb3b00",

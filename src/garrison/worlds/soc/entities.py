@@ -20,6 +20,7 @@ from garrison.worlds.soc.tables import red as R
 from garrison.worlds.soc.tables.actions import Target
 
 _BLUE = tuple(range(T.NUM_BLUE))
+Rows = Mapping[Any, Any]  #: a side's actions by kind
 
 
 @cache
@@ -69,6 +70,15 @@ def of_blue(static: Static, contract: str) -> Entities:
 
 
 @cache
+def every_zone(static: Static) -> Kind:
+    """All zones as entities of each of blue's agents, which acts on its own ones alone."""
+    zones = [np.arange(observe_blue.NUM_ZONES)] * T.NUM_BLUE
+    return _numbered(
+        static, "zone", Target.ZONE, zones, ZONES_START, len(ZONE_LABELS), observe_blue.NUM_ZONES
+    )
+
+
+@cache
 def of_red(static: Static) -> Entities:
     """The entities of red's agents: all hosts, of which those that it knows count, and all zones."""
     reds, zones = static.reds, np.eye(T.NUM_ZONES, dtype=np.float32)
@@ -103,9 +113,6 @@ def of_red(static: Static) -> Entities:
     )
 
 
-Rows = Mapping[Any, Any]  #: a side's actions by kind
-
-
 def _kinds(rows: Rows, target: Target) -> list[Any]:
     return [kind for kind, row in rows.items() if row.target == target]
 
@@ -122,14 +129,17 @@ def _general(static: Static, rows: Rows, agent: int) -> np.ndarray:
 
 
 def _actions(static: Static, rows: Rows, target: Target, members: list[np.ndarray], slots: int) -> np.ndarray:
-    """Index of each verb on each member of an agent's group, ``int32[agent, slot, verb]``."""
+    """Index of each verb on each member of an agent's group, ``int32[agent, slot, verb]``.
+
+    NONE for those that are not the agent's own.
+    """
     kinds, first = _kinds(rows, target), 0 if rows is B.ROWS else T.NUM_BLUE
     found = np.full((len(members), slots, len(kinds)), NONE, np.int32)
     for agent, own in enumerate(members):
         table = action_list(static, first + agent)
         place = {pair: i for i, pair in enumerate(map(tuple, table.tolist()))}
         for slot, member in enumerate(own.tolist()):
-            found[agent, slot] = [place[int(kind), member] for kind in kinds]
+            found[agent, slot] = [place.get((int(kind), member), NONE) for kind in kinds]
     return found
 
 

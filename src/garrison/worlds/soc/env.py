@@ -12,14 +12,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.core.entities import Entities
+from garrison.core.entities import Entities, Graph
 from garrison.core.policy import Mask, Obs, Policy
 from garrison.core.scene import Happening, Look, Scene
 from garrison.core.spaces import check_actions, stacked
 from garrison.core.struct import Struct
 from garrison.core.typing import Array, Float32, Integer, PRNGKeyArray, UInt32
 from garrison.core.world import Step, World
-from garrison.worlds.soc import encoders, entities, laws, legal, observe_red, reward, truth
+from garrison.worlds.soc import encoders, entities, graph, laws, legal, observe_red, reward, truth
 from garrison.worlds.soc.agents import analyst, killchain
 from garrison.worlds.soc.blocks import UNIT_MS
 from garrison.worlds.soc.choose import below, packed
@@ -261,6 +261,12 @@ class Soc(World):
         if side == "blue":
             return entities.of_blue(self.static, self.observation)
         return entities.of_red(self.static) if side == "red" else None
+
+    def graph(self, side: str | None = None) -> Graph | None:
+        """Blue's: hosts and zones, adjacent where traffic may pass, and credentials; None for red."""
+        self.side_agents(side)
+        open_to_guest = bool(np.any(self.options.guest_to_ot))
+        return graph.of_blue(self.static, self.observation, open_to_guest) if side == "blue" else None
 
     def diagnosis(self, side: str | None = None) -> Metrics:
         """Incidents and how soon they end, availability, verdicts, deception, and red's techniques."""

@@ -17,6 +17,7 @@ A learner that fails one of them is wrong in that part, provided that it solves 
 | ``toy/corridor`` | return 32 (without novelty: 0.06) | intrinsic rewards lead to what chance does not find |
 | ``toy/sojourn`` | the quick way (per step: the slow one) | the future is discounted by elapsed time |
 | ``toy/timer`` | return 1 (random: 1/2) | elapsed time is seen, and acted on |
+| ``toy/graph`` | return 1 (random: 1/2) | a network on graphs reads along their edges alone |
 
 An action out of range in compiled code matches nothing: it pays what a wrong action does.
 """

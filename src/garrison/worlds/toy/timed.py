@@ -11,11 +11,24 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from garrison.core.entities import Clock, Graph
 from garrison.core.policy import Actions, Mask, Obs
 from garrison.core.typing import Array, PRNGKeyArray, Shaped
 from garrison.core.world import Step
 from garrison.worlds.toy.probes import Probe, ProbeState
+
+#: what :meth:`Timer.graph` gives: it has the clock of the timer, and what else the timer shows
+_TIMER = Graph(
+    kinds=(),
+    context=np.zeros((1, 1), np.int32),
+    levels=(0,),
+    actions=np.arange(3, dtype=np.int32)[None],
+    verbs=("short", "long", "wait"),
+    adjacency=lambda agent, obs: jnp.zeros((0, 0), bool),
+    clock=Clock(elapsed=1, unit=8.0),
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +72,12 @@ class Timer(Probe):
     """A first step of 1 to 8 seconds in which nothing can be chosen; then 1 for saying whether it was long.
 
     Long is above 4 seconds. Elapsed time alone tells, which the observation has and ``Step.elapsed`` too.
+
+    Option: with ``choice`` anything can be chosen in the first step, which changes nothing. So there is a
+    decision to count the time from.
     """
+
+    choice: bool = False
 
     name = "toy/timer"
     time_unit = "second"
@@ -79,7 +97,13 @@ class Timer(Probe):
 
     def legal(self, state: ProbeState) -> Mask:
         now = state.time == 1
-        return jnp.stack([now, now, ~now])[None]
+        first = ~now & self.choice
+        return jnp.stack([now | first, now | first, ~now])[None]
+
+    def graph(self, side: str | None = None) -> Graph:
+        """Without nodes: for networks that read its clock."""
+        self.side_agents(side)
+        return _TIMER
 
     def step(self, key: PRNGKeyArray, state: ProbeState, actions: Array) -> tuple[Obs, ProbeState, Step]:
         obs, after, step = super().step(key, state, actions)
