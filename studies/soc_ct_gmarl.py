@@ -93,7 +93,8 @@ def parameters(training: Training) -> int:
     def made(key: jax.Array) -> Any:
         world = training.make_world()
         state = training.algo.init(training.settings, world, key)
-        return training.algo.policy(state, world).net
+        policy: Any = training.algo.policy(state, world)
+        return policy.net
 
     return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(jax.eval_shape(made, jax.random.key(0))))
 

@@ -12,7 +12,7 @@ from garrison.algos import ippo
 from garrison.algos.ippo import Config
 from garrison.core.world import World
 from garrison.core.wrappers import Wrapper
-from garrison.learn import ppo
+from garrison.learn import experience, ppo
 from garrison.worlds.toy.timed import Sojourn, Timer
 
 GAMMA = 0.9
@@ -140,6 +140,15 @@ def test_what_decisions_count_is_their_mean_duration():
     np.testing.assert_allclose(found, np.where(decides, 6 / 4, 0))
     with pytest.raises(ValueError, match="discount is 'decisions'; it needs decisions_only"):
         ippo.check(CONFIG.replace(discount="decisions"), Sojourn())
+
+
+def test_decisions_and_time_are_counted():
+    mask = jnp.array([[[[1, 1], [1, 0]]], [[[1, 1], [1, 1]]]], bool)  # [step, env, agent, action]
+    batch = SimpleNamespace(mask=mask, reward=jnp.zeros((2, 1, 2)), elapsed=jnp.array([[1.5], [2.0]]))
+    found = experience._played(batch)
+    assert (int(found["decisions"]), float(found["elapsed"])) == (3, 3.5)
+    batch.elapsed = None
+    assert float(experience._played(batch)["elapsed"]) == 2
 
 
 def test_acts_on_elapsed_time():

@@ -277,7 +277,7 @@ def iteration(
 
 def _played(batch: Rollout) -> Metrics:
     """The decisions of a rollout, over all agents, and the time that passed in all environments."""
-    decisions = rollout.count(lambda mask: jnp.sum(mask, axis=-1) > 1, batch.mask)
+    decisions = jnp.sum(jnp.sum(batch.mask, axis=-1) > 1, dtype=jnp.int32)
     passed = batch.reward[..., 0].size if batch.elapsed is None else jnp.sum(batch.elapsed)
     return {"decisions": decisions, "elapsed": jnp.asarray(passed, jnp.float32)}
 

@@ -168,9 +168,10 @@ class GraphNet(eqx.Module):
         keys = iter(jax.random.split(key, 64))
         kinds = []
         for kind in graph.kinds:
-            constants = jnp.zeros((kind.constants.shape[-1], width), jnp.float32)
-            if len(constants):
-                constants = orthogonal(next(keys), constants.shape, 1.0)
+            rows = kind.constants.shape[-1]
+            constants = jnp.zeros((rows, width), jnp.float32)
+            if rows:
+                constants = orthogonal(next(keys), (rows, width), 1.0)
             kinds.append(
                 Embedding(
                     features=Dense(next(keys), kind.features.shape[-1], width, _GAIN),

@@ -321,7 +321,7 @@ def unroll(
     """
     recurrent: Any = net
     if carry is None:
-        return jax.vmap(jax.vmap(lambda obs: net((), obs, _NOT_FIRST)[1]))(obs)
+        return jax.vmap(jax.vmap(lambda obs: recurrent((), obs, _NOT_FIRST)[1]))(obs)
     return jax.vmap(recurrent.unroll, in_axes=(0, 1, 1), out_axes=1)(carry, obs, first)
 
 
