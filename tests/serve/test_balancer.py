@@ -1,5 +1,6 @@
 """Two servers behind the balancer that docs/server.md sets up: sessions stay where they began."""
 
+import contextlib
 import http.cookiejar
 import json
 import re
@@ -62,15 +63,15 @@ def sessions(servers):
 
 def test_sockets_are_spread_and_stay_where_they_began(balanced):
     port, servers = balanced
-    sockets = [connect(f"ws://localhost:{port}/ws", proxy=None) for _ in range(20)]
-    for _ in range(3):
-        for one in sockets:
-            assert exchange(one, "state")["data"] == {"episode_id": None, "step_count": 0}
-    found = sessions(servers)
+    with contextlib.ExitStack() as stack:
+        address = f"ws://localhost:{port}/ws"
+        sockets = [stack.enter_context(connect(address, proxy=None)) for _ in range(20)]
+        for _ in range(3):
+            for one in sockets:
+                assert exchange(one, "state")["data"] == {"episode_id": None, "step_count": 0}
+        found = sessions(servers)
     assert sum(found) == 20
     assert min(found) > 0
-    for one in sockets:
-        one.close()
 
 
 def test_requests_with_cookies_find_their_session(balanced):
