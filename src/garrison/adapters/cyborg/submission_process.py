@@ -5,7 +5,9 @@ needs, but not JAX, nor the versions that Garrison is tested with. It speaks JSO
 
 - out, once: ``{"cyborg": ..., "name": ..., "team": ..., "technique": ...}``;
 - in: ``{"seed": ..., "red": ..., "green": ..., "steps": ...}``, an episode to play, and perhaps
-  ``"resilience": true``;
+  ``"resilience": true`` and ``"commanded": true``;
+- out, if it is commanded, before each step of CybORG: ``{"told": ...}``, what red's agents know, and in: their
+  decisions (:mod:`garrison.adapters.cyborg.commands`);
 - out, for each step of it: ``{"reward": ..., "steps": [...]}``, the mean reward that the submission's
   wrapper gives, and each step that CybORG made, and with the first one, if resilience is measured, the
   ``"network"``; at its end ``{"end": true}``;
@@ -20,7 +22,7 @@ import os
 import random
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import mean
@@ -113,21 +115,25 @@ def _forget(folder: Path) -> None:
 # ---------------------------------------------------------------- an episode
 
 
-def play(folder: Path, task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def play(
+    folder: Path, task: Mapping[str, Any], decide: Callable[[dict[str, Any]], Any]
+) -> Iterator[dict[str, Any]]:
     """An episode by the rules of the challenge's evaluation, the first that it plays with that seed.
 
     Yields a message for each step. The submission is loaded again, and what it may draw from is seeded, so
-    that an episode does not depend on those before it.
+    that an episode does not depend on those before it. ``decide`` chooses for red's agents if it is commanded.
 
     Raises:
         Failed: for whatever goes wrong in the submission.
     """
-    from garrison.adapters.cyborg import engine, facts
+    from garrison.adapters.cyborg import commands, engine, facts
 
     submission = load(folder)
     built = engine.build(
         task["red"], task["seed"], task["steps"], task["green"], attributes=task["attributes"]
     )
+    if task.get("commanded", False):
+        commands.command(built.environment_controller, decide)
     resilience = task.get("resilience", False)
     steps = listen(built.environment_controller, resilience)
     with _doing("its wrap"):
@@ -208,10 +214,14 @@ def serve(folder: Path, asked: Any, answers: Any) -> None:
         answers.write(json.dumps(message) + "\n")
         answers.flush()
 
+    def decide(told: Mapping[str, Any]) -> Any:
+        say({"told": told})
+        return json.loads(asked.readline())
+
     try:
         say(_about(folder))
-        for line in asked:
-            for message in play(folder, json.loads(line)):
+        for line in iter(asked.readline, ""):
+            for message in play(folder, json.loads(line), decide):
                 say(message)
             say({"end": True})
     except Failed as error:
@@ -238,7 +248,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     sys.path[0] = root  # for what is imported of Garrison, and no longer: it may hold other packages
-    for name in ("engine", "facts"):
+    for name in ("commands", "engine", "facts"):
         importlib.import_module(f"garrison.adapters.cyborg.{name}")
     sys.path.remove(root)
     serve(Path(folder), asked, answers)

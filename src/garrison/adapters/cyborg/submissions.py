@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ import numpy as np
 
 import garrison
 from garrison.adapters.cyborg import assets, engine, submission_process
+from garrison.adapters.cyborg.commands import Orders, Told
 from garrison.adapters.cyborg.episodes import PlayedStep
 from garrison.adapters.cyborg.world import CybORGWorld, host_step, priced
 from garrison.core.world import Step
@@ -77,8 +78,8 @@ class Submission:
         """An episode by the rules of the challenge's evaluation: each step, its phase, and its harm.
 
         Args:
-            world: its red, green, options and number of steps are played; observations are those of the
-                submission.
+            world: its red or opponent, green, options and number of steps are played; observations are
+                those of the submission. An opponent decides in this process.
             seed: of CybORG, and of the generators that Python, NumPy and PyTorch have for all.
             resilience: whether the harm to assets is recorded; else it is None.
 
@@ -90,7 +91,7 @@ class Submission:
         task = {"seed": seed, "red": world.red, "green": world.green, "steps": world.steps}
         task["attributes"] = world.attributes
         task |= {"resilience": True} if resilience else {}
-        for message in _running(self.folder, self.python).play(task):
+        for message in _running(self.folder, self.python).play(task, world.attacker(seed)):
             step = self._only(message, length)
             if "network" in message:
                 fixed = assets.roles(message["network"])
@@ -200,15 +201,23 @@ class _Process:
             self.close()
             raise
 
-    def play(self, task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Messages of an episode, one per step."""
+    def play(
+        self, task: Mapping[str, Any], decide: Callable[[Told], Orders] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Messages of an episode, one per step; ``decide`` chooses for red's agents if it is given."""
+        self._write(task if decide is None else {**task, "commanded": True})
+        while "end" not in (message := self._read()):
+            if decide is not None and "told" in message:
+                self._write(decide(message["told"]))
+            else:
+                yield message
+
+    def _write(self, message: Mapping[str, Any]) -> None:
         try:
-            self._tasks.write(json.dumps(task) + "\n")
+            self._tasks.write(json.dumps(message) + "\n")
             self._tasks.flush()
         except BrokenPipeError:
             pass  # it died; what is read next tells
-        while "end" not in (message := self._read()):
-            yield message
 
     def close(self) -> None:
         self._process.kill()

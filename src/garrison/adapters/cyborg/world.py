@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from garrison.adapters.cyborg import engine, facts, variants
+from garrison.adapters.cyborg import attacker, commands, engine, facts, variants
 from garrison.adapters.cyborg import messages as messaging
 from garrison.adapters.cyborg.assets import Assets
 from garrison.adapters.cyborg.engine import CybORGSession
 from garrison.adapters.cyborg.rich import Tracker
+from garrison.core.sides import OneSide
 from garrison.core.spaces import check_actions
 from garrison.core.world import Step, World
 from garrison.worlds.cc4 import CC4, PLAYED, describe, restrict
@@ -27,6 +28,7 @@ from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import blue
 from garrison.worlds.cc4.env import ENDS, BlueSide
 from garrison.worlds.cc4.shares import SharedRewards
+from garrison.worlds.cc4.two_sided import TwoSidedCC4
 
 _PARTS: tuple[str, ...] = ("LWF", "ASF", "RIA")  # columns of tables.REWARD
 _TRAFFIC = (T.Blue.ALLOW, T.Blue.BLOCK)
@@ -74,10 +76,13 @@ class Decisions:
 class CybORGWorld(BlueSide):
     """CAGE Challenge 4 in CybORG, with blue as the learning side.
 
-    Raises ``MissingCybORG`` on the first reset when CybORG cannot be imported.
+    Raises ``MissingCybORG`` on the first reset when CybORG cannot be imported, and ``ValueError`` for an
+    opponent that cannot play on it.
     """
 
     red: str = "fsm"
+    #: a policy of red's list of actions, which decides instead of ``red``, which then is "sleep"
+    opponent: Any = None
     green: str = "enterprise"
     observation: str = "stock"  # or "rich", "recall"
     busy: str = "free"  # or "masked"
@@ -90,6 +95,12 @@ class CybORGWorld(BlueSide):
     name: str = "cyborg"  # "cyborg/phishing" in that column of cc4
 
     observations = PLAYED
+
+    def __post_init__(self) -> None:
+        if self.opponent is not None:
+            attacker.check(self.opponent)
+            if self.red != "sleep":
+                raise ValueError(f"red is {self.red!r}; beside an opponent it must be 'sleep'")
 
     @property
     def version(self) -> str:  # type: ignore[override]
@@ -132,6 +143,8 @@ class CybORGWorld(BlueSide):
             Mismatch: when its actions are not those of ``cc4``.
         """
         running = CybORGSession(self.red, int(key), self.steps, self.green, attributes=self.attributes)
+        if (decide := self.attacker(int(key))) is not None:
+            commands.command(running.controller, decide)
         vectors = running.reset()
         mask = np.zeros((T.NUM_BLUE, T.MAX_BLUE_ACTIONS), bool)
         for number, agent in enumerate(T.BLUE_AGENTS):
@@ -196,6 +209,10 @@ class CybORGWorld(BlueSide):
         sleep = np.zeros_like(state.mask)
         sleep[np.arange(T.NUM_BLUE), list(blue.SLEEP)] = True
         return np.where(state.busy[:, None], sleep, mask)
+
+    def attacker(self, seed: int) -> attacker.Attacker | None:
+        """The opponent in the episode of a seed; None where there is none."""
+        return None if self.opponent is None else attacker.Attacker(self.opponent, seed)
 
     # ------------------------------------------------------------ parts of the above
 
@@ -313,12 +330,16 @@ def check_labels(agent: int, labels: Sequence[str]) -> None:
 def on_cyborg(world: World) -> CybORGWorld:
     """The world of CybORG that is played as ``world`` is.
 
-    Raises ``ValueError`` for another world than ``cc4`` with blue as the learner, and for options that CybORG
-    does not have.
+    Raises ``ValueError`` for another world than ``cc4`` with blue as the learner, for options that CybORG
+    does not have, and for opponents that cannot play on it.
     """
     while isinstance(world, SharedRewards):  # what it is trained on; judged is the team's reward
         world = world.world
-    if not isinstance(world, CC4):
+    opponent: dict[str, Any] = {}
+    if isinstance(world, OneSide) and world.side == "blue" and isinstance(world.world, TwoSidedCC4):
+        opponent = {"opponent": world.opponent, "red": "sleep"}
+        world = world.world
+    elif not isinstance(world, CC4):
         raise ValueError(f"world {world.name!r} is not on CybORG; 'cc4' with side=blue is")
     overrides = tuple((name, value) for name, value in world.overrides if name != "steps")
     variants.attributes(dict(overrides))  # checks
@@ -328,9 +349,10 @@ def on_cyborg(world: World) -> CybORGWorld:
     if foreign:
         raise ValueError(f"CybORG has no option {', '.join(foreign)}; leave it out, or evaluate on Garrison")
     steps = int(world.options.steps)
-    names = ("red", "green", "observation", "busy", "traffic", "idle", "end", "messages")
+    names = ("green", "observation", "busy", "traffic", "idle", "end", "messages")
     return CybORGWorld(
         **{name: getattr(world, name) for name in names},
+        **(opponent or {"red": world.red}),
         steps=steps,
         overrides=overrides,
         name=world.name.replace("cc4", "cyborg"),

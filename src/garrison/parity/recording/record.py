@@ -17,10 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from garrison.adapters.cyborg import commands, variants
 from garrison.adapters.cyborg import engine as cyborg
-from garrison.adapters.cyborg import variants
+from garrison.adapters.cyborg.attacker import Attacker
 from garrison.adapters.cyborg.rich import plain
 from garrison.core.files import write
+from garrison.core.policy import Random
 from garrison.parity.recording import blue as blues
 from garrison.parity.recording import trace
 from garrison.parity.recording.blue import BlueView
@@ -41,13 +43,14 @@ class RecordingSession:
     """One CybORG with one generator: episode after episode, as an evaluation plays them.
 
     Args:
-        red: as in ``make("cc4", red=...)``.
+        red: as in ``make("cc4", red=...)``, or "listed": a policy of red's list of actions.
         blue: the policy by name, see :func:`garrison.parity.recording.blue.blue`.
         seed: of the generator, as in ``CybORG(seed=seed)``; and of blue's own.
         steps: of each episode that are recorded, the first ones; None: all.
         brief: leave out raw observations, the draws of the reset, and digits that decide nothing.
         green: as in ``make("cc4", green=...)``.
         column: as in ``make("cc4", column=...)``.
+        policy: of the red "listed"; None: random legal actions.
 
     Raises:
         MissingCybORG: when CybORG cannot be imported.
@@ -63,6 +66,7 @@ class RecordingSession:
         brief: bool = False,
         green: str = "enterprise",
         column: str = "base",
+        policy: Any = None,
     ):
         if column not in COLUMNS:
             raise ValueError(f"no column {column!r}; there are: {', '.join(COLUMNS)}")
@@ -70,8 +74,14 @@ class RecordingSession:
         self._blue, self._name = blues.blue(blue), blues.called(blue)
         self._generator = RecordingGenerator(seed)
         attributes = variants.attributes(COLUMNS[column])
-        self._engine = cyborg.CybORGSession(red, seed=self._generator, green=green, attributes=attributes)
+        listed = red == trace.LISTED
+        played = "sleep" if listed else red
+        self._engine = cyborg.CybORGSession(played, seed=self._generator, green=green, attributes=attributes)
         self._red, self._seed = red, seed
+        self._policy = (Random() if policy is None else policy) if listed else None
+        self._attacker: Attacker | None = None
+        if listed:
+            commands.command(self._engine.controller, self._commanding)
         self.number = 0
 
     def skip_to(self, number: int, generator: dict[str, Any]) -> None:
@@ -88,6 +98,10 @@ class RecordingSession:
         number, self.number = self.number, self.number + 1
         return LiveEpisode(self.file_name(number), self._records(number))
 
+    def _commanding(self, told: commands.Told) -> commands.Orders:
+        assert self._attacker is not None  # as it is since the reset
+        return self._attacker(told)
+
     def file_name(self, number: int) -> str:
         """As ``fsm-random-7.jsonl.gz``: ``-e2`` for episode 2 of the seed, and a column first."""
         column = "" if self._column == "base" else f"{self._column}-"
@@ -99,6 +113,8 @@ class RecordingSession:
         self._generator.cut()
         start = self._generator.state
         vectors = self._engine.reset()
+        if self._policy is not None:
+            self._attacker = Attacker(self._policy, 1000 * self._seed + number)
         _follow(self._engine.controller, self._generator)
         before = snapshot(self._engine.controller)
         header = self._header(vectors, before) | {"episode": number, "generator": start}
@@ -151,7 +167,7 @@ class RecordingSession:
             "reset_tape": self._generator.cut(),
             "snapshot": first,
             "raw": self._raw(),
-        }
+        } | self._of_list()
 
     def _step(
         self, t: int, actions: dict[str, int], vectors: dict[str, np.ndarray], done: bool
@@ -167,7 +183,14 @@ class RecordingSession:
             "reward": [float(reward["BlueRewardMachine"]), float(reward["action_cost"])],
             "done": done,
             "raw": self._raw(),
-        }
+        } | self._of_list()
+
+    def _of_list(self) -> dict[str, Any]:
+        """What a red that chooses from its list chose in the last step, and knows now."""
+        if self._attacker is None:
+            return {}
+        chosen = {} if self._attacker.chosen is None else {"listed": self._attacker.chosen.tolist()}
+        return chosen | {"told": commands.told(self._engine.controller)}
 
     def _raw(self) -> dict[str, dict]:
         """The raw observation of each blue agent, without messages: nobody sends any."""

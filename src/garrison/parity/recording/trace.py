@@ -18,9 +18,12 @@ import numpy as np
 from garrison.worlds.cc4 import tables as T
 
 FORMAT = "cc4-trace/1"
+#: The red of recordings in which a policy chose from red's list of actions.
+LISTED = "listed"
 _OPEN = {".gz": gzip.open, ".xz": lzma.open}
 _HEADER = ("format", "red", "blue", "steps", "phases", "hosts", "subnets", "blue_parent", "green_hosts",
            "action_labels", "action_mask", "observations", "tape_fields", "snapshot")  # fmt: skip
+_EXTRA = ("raw", "listed", "told")
 _STEP = ("t", "actions", "tape", "executed", "snapshot", "observations", "reward", "done")
 
 
@@ -53,6 +56,8 @@ class TraceStep:
     reward: list[float]
     done: bool
     raw: dict[str, dict] | None = None  # CybORG's raw observation of each blue agent, if recorded
+    listed: list[int] | None = None  # red's indices in its list of actions, if it chose by that
+    told: dict[str, Any] | None = None  # with them: what red's agents know afterwards (adapters.cyborg.commands)
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class Trace:
             snapshot = accumulate(snapshot, record["snapshot"])
             tape = _tape(record["tape"], f"{self.path}:{number}")
             whole = {key: record[key] for key in _STEP} | {"tape": tape, "snapshot": snapshot}
-            yield TraceStep(**whole, raw=record.get("raw"))
+            yield TraceStep(**whole, **{key: record.get(key) for key in _EXTRA})
             count += 1
         if count != self.header["steps"]:
             raise TraceError(f"{self.path}: {count} steps where the header says {self.header['steps']}")
@@ -121,6 +126,11 @@ def actions_of(step: TraceStep) -> np.ndarray:
     sleep = T.FIRST_BLUE_ACTION[T.Blue.SLEEP]
     chosen = [step.actions.get(agent, sleep[b]) for b, agent in enumerate(T.BLUE_AGENTS)]
     return np.array(chosen, np.int32)
+
+
+def joint_actions_of(step: TraceStep) -> np.ndarray:
+    """:func:`actions_of`, then red's indices if it chose from its list, ``int32[agent]``."""
+    return np.array([*actions_of(step), *(step.listed or ())], np.int32)
 
 
 def accumulate(state: dict, delta: dict) -> dict:

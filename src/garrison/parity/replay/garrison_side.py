@@ -68,7 +68,7 @@ def at_reset(names: Names, options: Options, obs: np.ndarray, legal: np.ndarray)
     phases = np.diff([0, *options.phase_start.tolist(), int(options.steps)])
     return {
         "observations": dict(zip(T.BLUE_AGENTS, _stock(obs), strict=True)),
-        "masks": dict(zip(T.BLUE_AGENTS, legal.tolist(), strict=True)),
+        "masks": dict(zip(T.BLUE_AGENTS, _masks(legal), strict=True)),
         "labels": {agent: _labels(b, legal[b], names) for b, agent in enumerate(T.BLUE_AGENTS)},
         "phases": phases.tolist(),
         "green_hosts": {agent: T.HOST_NAMES[host] for host, agent in names.green_agent.items()},
@@ -76,8 +76,31 @@ def at_reset(names: Names, options: Options, obs: np.ndarray, legal: np.ndarray)
 
 
 def _stock(obs: np.ndarray) -> list[list[float]]:
-    """The wrapper's vectors, with which rich observations begin."""
-    return obs[:, : T.MAX_BLUE_OBSERVATION].tolist()
+    """The wrapper's vectors, with which rich observations begin; of blue, whose agents are the first."""
+    return obs[: T.NUM_BLUE, : T.MAX_BLUE_OBSERVATION].tolist()
+
+
+def _masks(legal: np.ndarray) -> list[list[bool]]:
+    return legal[: T.NUM_BLUE, : T.MAX_BLUE_ACTIONS].tolist()
+
+
+def listed(obs: np.ndarray, legal: np.ndarray) -> dict[str, Any]:
+    """Observations and legal actions of red's agents by its list: the elements that are not 0, by index.
+
+    Args:
+        obs: ``float32[red, feature]`` under ``acts``. To six places, see :func:`rich`.
+        legal: ``bool[red, action]``.
+    """
+    values = np.round(obs.astype(float), 6)
+    return {
+        "red_observations": {
+            agent: {str(i): float(row[i]) for i in np.flatnonzero(row)}
+            for agent, row in zip(T.RED_AGENTS, values, strict=True)
+        },
+        "red_masks": {
+            agent: np.flatnonzero(row).tolist() for agent, row in zip(T.RED_AGENTS, legal, strict=True)
+        },
+    }
 
 
 def rich(obs: np.ndarray) -> dict[str, dict[str, float]]:
@@ -128,8 +151,8 @@ def outputs(obs: np.ndarray, legal: np.ndarray, step: Step) -> dict[str, Any]:
     cost = parts.pop("action_cost")
     return {
         "observations": dict(zip(T.BLUE_AGENTS, _stock(obs), strict=True)),
-        "masks": dict(zip(T.BLUE_AGENTS, legal.tolist(), strict=True)),
+        "masks": dict(zip(T.BLUE_AGENTS, _masks(legal), strict=True)),
         "reward": {"team": sum(parts.values()), "action_cost": cost},
-        "rewards": step.reward.tolist(),
+        "rewards": step.reward[: T.NUM_BLUE].tolist(),
         "done": bool(step.done),
     }

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
+from garrison.adapters.cyborg.red_view import RedView
 from garrison.parity.recording import trace
 from garrison.parity.recording.network import Names, from_header
 from garrison.parity.recording.rich_observations import RichObserver
@@ -24,8 +25,10 @@ from garrison.parity.replay.render import Renderer
 from garrison.parity.replay.step_draws import TapeError
 from garrison.worlds import cc4
 from garrison.worlds.cc4 import capacity, describe, reds
+from garrison.worlds.cc4 import tables as T
 from garrison.worlds.cc4.agents import red
 from garrison.worlds.cc4.draws import Draws
+from garrison.worlds.cc4.two_sided import TwoSidedCC4
 
 _AROUND = 3  # steps that are described when a difference is found
 
@@ -68,7 +71,7 @@ class ReplayEngine:
 
     options: cc4.Options | None = None  # of the episodes; None: the world's
 
-    def __init__(self, world: cc4.CC4):
+    def __init__(self, world: cc4.CC4 | TwoSidedCC4):
         self.world = world
 
         def after(episode: cc4.Episode) -> tuple:
@@ -105,6 +108,8 @@ def engine(
 
 @cache
 def _engine_of(red: str | tuple[str, ...], green: str) -> ReplayEngine:
+    if red == trace.LISTED:
+        return ReplayEngine(TwoSidedCC4(green=green, observation="recall", red_observation="acts"))
     world: Any = cc4.make(red=red, green=green, observation="recall")
     return ReplayEngine(world)
 
@@ -141,8 +146,9 @@ def replay(
     if not isinstance(recording, trace.Trace):
         recording = trace.read(recording)
     report = ReplayReport(str(recording.path), recording.header["red"], recording.header["blue"])
-    if report.red not in red.POLICIES:
-        raise trace.TraceError(f"{recording.path}:1: red is {report.red!r}; known: {', '.join(red.POLICIES)}")
+    known = (*red.POLICIES, trace.LISTED)
+    if report.red not in known:
+        raise trace.TraceError(f"{recording.path}:1: red is {report.red!r}; known: {', '.join(known)}")
     header = recording.header
     use = use or engine(report.red, header.get("green", "enterprise"), header.get("options", {}))
     run = _Run(recording, use, watcher)
@@ -184,6 +190,7 @@ class _Run:
         recalls = use.world.observation == "recall"
         self._observer = RichObserver(header) if recalls and "raw" in header else None
         self._largest = np.zeros(len(capacity.CAPACITY), int)
+        self._view = RedView() if self._red == trace.LISTED else None
         self._lately: deque[tuple] = deque(maxlen=_AROUND)
         self.overflow = 0
         self._watcher = watcher
@@ -203,16 +210,18 @@ class _Run:
         obs = np.asarray(self._use.world.observe(self._episode))
         self._state, memory = jax.device_get((self._episode.state, self._episode.red_memory))
         garrison = self._renderer.render(self._state, memory=memory)
-        garrison |= garrison_side.at_reset(self._names, self._options, obs, legal) | self._garrison_rich(obs)
+        garrison |= garrison_side.at_reset(self._names, self._options, obs, legal)
+        garrison |= self._garrison_rich(obs) | self._garrison_listed(obs, legal)
         cyborg = self._recorded.snapshot(self._before) | cyborg_side.at_reset(self._header)
         cyborg |= self._cyborg_rich(self._header["observations"])
+        cyborg |= self._cyborg_listed(self._header.get("told"))
         return list(compare.differences(-1, garrison, cyborg))
 
     def play(self, step: trace.TraceStep) -> list[ReplayDifference]:
         """Do one step on Garrison and compare it with the recorded one."""
         known = (self._network, self._options, self._state, self._memory, self._before, self._names)
         draws = tape.draws_of(step, self._red, *known)
-        before, actions = self._episode, trace.actions_of(step)
+        before, actions = self._episode, trace.joint_actions_of(step)
         self._episode, result = self._use.advance(draws, before, actions)
         self._state, memory, obs, result, used, legal, self._memory = jax.device_get(result)
         events = result.info["events"]
@@ -224,14 +233,14 @@ class _Run:
         garrison |= garrison_side.outputs(obs, legal, result) | {
             "executed": garrison_side.executed(events, self._names)
         }
-        garrison |= self._garrison_rich(obs)
+        garrison |= self._garrison_rich(obs) | self._garrison_listed(obs, legal)
         cyborg = self._recorded.snapshot(step.snapshot)
         cyborg |= cyborg_side.outputs(step, self._header["action_mask"])
         cyborg |= {"executed": cyborg_side.executed(step, self._options)}
         if self._observer is not None:
             raw: Any = step.raw  # there, as the observations are
-            self._observer.update(raw, actions.tolist())
-        cyborg |= self._cyborg_rich(step.observations)
+            self._observer.update(raw, trace.actions_of(step).tolist())
+        cyborg |= self._cyborg_rich(step.observations) | self._cyborg_listed(step.told)
         self._before = step.snapshot
         self.overflow |= int(self._state.overflow)
         self._largest = np.maximum(self._largest, used)
@@ -244,6 +253,17 @@ class _Run:
         if self._observer is None:
             return {}
         return {"rich": garrison_side.rich(self._observer.observe(vectors, "recall"))}
+
+    def _garrison_listed(self, obs: np.ndarray, legal: np.ndarray) -> dict[str, Any]:
+        if self._view is None:
+            return {}
+        return garrison_side.listed(obs[T.NUM_BLUE :], legal[T.NUM_BLUE :])
+
+    def _cyborg_listed(self, told: Any) -> dict[str, Any]:
+        if self._view is None:
+            return {}
+        self._view.update(told)
+        return garrison_side.listed(self._view.vectors(), self._view.masks())
 
     def around(self, failed: trace.TraceStep | None = None) -> list[str]:
         """The latest events of both sides, in lines; ``failed`` is a step that Garrison could not do."""

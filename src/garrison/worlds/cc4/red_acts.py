@@ -28,7 +28,7 @@ OF_TARGET = (
 START = max(red_view.OBSERVATION_SIZES)  # index of the first target's first feature
 OBSERVATION_SIZES = tuple(START + len(OF_TARGET) * len(red_view.targets(r)) for r in range(T.NUM_RED))
 SIZE = max(OBSERVATION_SIZES)
-_MOST, _OLDEST = 5, 50  # what counts and ages stop at
+MOST, OLDEST = 5, 50  # what counts and ages stop at
 
 
 class RedActs(Struct):
@@ -54,7 +54,7 @@ def initial(state: State) -> RedActs:
         failed=none,
         held=_held(state),
         lost=never,
-        age=jnp.full(shape, _OLDEST, jnp.uint8),
+        age=jnp.full(shape, OLDEST, jnp.uint8),
     )
 
 
@@ -70,7 +70,7 @@ def remember(acts: RedActs, state: State) -> RedActs:
         return good & (state.seen_kind == kind)[:, None]
 
     def most(count: Array) -> UInt8[Array, "red host"]:
-        return jnp.minimum(count, _MOST).astype(jnp.uint8)
+        return jnp.minimum(count, MOST).astype(jnp.uint8)
 
     return RedActs(
         looked=acts.looked | success(T.Red.DECEPTION),
@@ -79,7 +79,7 @@ def remember(acts: RedActs, state: State) -> RedActs:
         failed=most(jnp.where(good, 0, acts.failed + (here & ~good))),
         held=held,
         lost=(acts.lost | gone) & ~held,
-        age=jnp.where(here, 0, jnp.minimum(acts.age + 1, _OLDEST)).astype(jnp.uint8),
+        age=jnp.where(here, 0, jnp.minimum(acts.age + 1, OLDEST)).astype(jnp.uint8),
     )
 
 
@@ -93,11 +93,11 @@ def vectors(known: Float32[Array, "red 603"], acts: RedActs) -> Float32[Array, "
     """Observations under ``acts``, from those under ``known``."""
     columns = [
         acts.looked,
-        acts.degraded / _MOST,
+        acts.degraded / MOST,
         acts.impacted,
-        acts.failed / _MOST,
+        acts.failed / MOST,
         acts.lost,
-        acts.age / _OLDEST,
+        acts.age / OLDEST,
     ]
     of_hosts = jnp.stack([jnp.asarray(column).astype(jnp.float32) for column in columns], axis=2)
     rows = jnp.arange(T.NUM_RED)[:, None]
