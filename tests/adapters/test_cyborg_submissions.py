@@ -203,7 +203,7 @@ def told(reward=-1.0, **changed):
 )
 def test_a_wrapper_that_changes_the_task_is_refused(monkeypatch, messages, message):
     monkeypatch.setattr(
-        "garrison.adapters.cyborg.submissions._running", lambda *_: Fake(play=lambda task: iter(messages))
+        "garrison.adapters.cyborg.submissions._running", lambda *_: Fake(play=lambda task, decide: iter(messages))
     )
     with pytest.raises(SubmissionError, match=f"submission mine: .*{message}"):
         play_episode(CybORGWorld(steps=3), Submission("mine"), 0)
@@ -212,7 +212,7 @@ def test_a_wrapper_that_changes_the_task_is_refused(monkeypatch, messages, messa
 def test_an_episode_is_counted_as_of_other_players(monkeypatch):
     monkeypatch.setattr(
         "garrison.adapters.cyborg.submissions._running",
-        lambda *_: Fake(play=lambda task: asked.append(task) or iter([told(), told()])),
+        lambda *_: Fake(play=lambda task, decide: asked.append(task) or iter([told(), told()])),
     )
     asked: list = []
     played = play_episode(CybORGWorld("discovery", steps=3), Submission("mine"), 7)

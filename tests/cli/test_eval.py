@@ -276,7 +276,7 @@ def test_options_are_merged_by_name():
         (["rigth", *PURSUIT, "--against", "right"], r"rigth is neither .*chaser.*did you mean 'right'\?"),
         (["one", *PURSUIT, "--against", "right"], "the policies of one cannot play 'toy/pursuit' as chaser"),
         (["right", *PURSUIT, "--against", "one"], "the policies of one cannot play 'toy/pursuit' as evader"),
-        (["right", *PURSUIT, "--against", "idle", "--on", "cyborg"], "--against is not possible on CybORG"),
+        (["right", *PURSUIT, "--against", "idle", "--on", "cyborg"], "world 'toy/pursuit' is not on CybORG"),
     ],
 )
 def test_mistakes_end_with_a_message(runs, arguments, message):

@@ -249,9 +249,7 @@ class Evaluate(Contest):
         folders = tuple(name for name in self.names if evaluate_cyborg.is_submission(name))
         others = tuple(name for name in self.names if name not in folders)
         with user_input():
-            if self.against:
-                raise ValueError("--against is not possible on CybORG: name its attacker with --red")
-            world, policies, options = replace(self, names=others).opened()
+            match = replace(self, names=others).match()
             episodes, seed = self.range()
             if not self.names:
                 raise ValueError(
@@ -260,12 +258,10 @@ class Evaluate(Contest):
                 )
             if self.workers < 1:
                 raise ValueError(f"workers is {self.workers}; it must be at least 1")
-            cyborg = evaluate_cyborg.on_cyborg(world)
-            submissions, described = evaluate_cyborg.submissions(folders, self.python, policies)
-        policies = {**policies, **submissions}
-        result = evaluate_cyborg.evaluated(
-            cyborg, policies, episodes, seed, self.workers, options, self.resilience
-        )
+            worlds = evaluate_cyborg.on_cyborg(match.worlds)
+            submissions, described = evaluate_cyborg.submissions(folders, self.python, match.policies)
+        match = replace(match, worlds=worlds, policies={**match.policies, **submissions})
+        result = evaluate_cyborg.evaluated(match, episodes, seed, self.workers, self.resilience)
         return Figures(result.figures | {"submissions": described}) if described else result
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg import world as cyborg_world
@@ -16,21 +16,21 @@ from garrison.cli.progress import bar
 from garrison.core.processes import WorkerError
 from garrison.core.world import World
 from garrison.judge.evaluation import Figures
+from garrison.judge.match import Match
 from garrison.judge.specs import labels
-from garrison.judge.summary import summary
 from garrison.parity.scores.evaluate_on_cyborg import evaluate
 
 __all__ = ["evaluated", "is_submission", "on_cyborg", "submissions"]
 
 
-def on_cyborg(world: World) -> CybORGWorld:
-    """The world of CybORG with the settings of ``world``; prints which CybORG it is.
+def on_cyborg(worlds: Mapping[str | None, World]) -> dict[str | None, CybORGWorld]:
+    """The worlds of CybORG with the settings of ``worlds``; prints which CybORG it is.
 
-    Raises ``ValueError`` for settings that CybORG does not have, and when it is not installed.
+    Raises ``ValueError`` for settings and opponents that CybORG does not have, and when it is not installed.
     """
-    other = cyborg_world.on_cyborg(world)
+    others = {name: cyborg_world.on_cyborg(world) for name, world in worlds.items()}
     print_cyborg_version()
-    return other
+    return others
 
 
 def submissions(
@@ -56,27 +56,31 @@ def submissions(
     return found, described
 
 
-def evaluated(
-    world: CybORGWorld,
-    policies: Mapping[str, Any],
-    episodes: int,
-    seed: int,
-    workers: int,
-    options: Sequence[str],
-    resilience: bool = False,
-) -> Figures:
-    """Figures of policies on CybORG, and its version (:func:`engine.about`), with a progress bar.
+def evaluated(match: Match, episodes: int, seed: int, workers: int, resilience: bool = False) -> Figures:
+    """Figures of a match on CybORG, and its version (:func:`engine.about`), with a progress bar.
 
-    Raises ``SystemExit`` with a message if a process fails.
+    Args:
+        match: its worlds are of :class:`CybORGWorld`.
+
+    Raises:
+        SystemExit: with a message, if a process fails.
     """
-    total = episodes * sum(len(one) if isinstance(one, list) else 1 for one in policies.values())
-    with bar("playing", total, "episodes") as played:
+    lineups = [len(one) if isinstance(one, list) else 1 for one in match.policies.values()]
+    whole = episodes * sum(lineups) * len(match.worlds)
+    with bar("playing", whole, "episodes") as played:
         try:
-            results = evaluate(
-                world, policies, episodes, seed, workers, lambda done: played.advance(), resilience
-            )
+            results = {
+                name: evaluate(
+                    cast(CybORGWorld, world),
+                    match.policies,
+                    episodes,
+                    seed,
+                    workers,
+                    lambda done: played.advance(),
+                    resilience,
+                )
+                for name, world in match.worlds.items()
+            }
         except WorkerError as error:
             raise SystemExit(f"garrison: on CybORG, {error}") from error
-    trained = [name for name, one in policies.items() if isinstance(one, list)]
-    figures = summary(world, results, seed, trained[0] if trained else None, options)
-    return Figures(figures | {"cyborg": engine.about()})
+    return Figures(match.figures(results, seed) | {"cyborg": engine.about()})

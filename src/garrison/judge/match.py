@@ -66,11 +66,16 @@ class Match:
     ) -> Evaluation:
         """Play and judge; see :func:`garrison.judge.api.evaluate`."""
         results, recording = self._play(episodes, seed, record, on_progress, analyze, resilience)
-        figures = {
-            name: summary.summary(self.worlds[name], one, seed, self.versus, self.options)
-            for name, one in results.items()
-        }
-        return Evaluation(_together(figures), results, self.worlds, recording, record)
+        return Evaluation(self.figures(results, seed), results, self.worlds, recording, record)
+
+    def figures(self, results: Mapping[str | None, Mapping[str, Episodes]], seed: int) -> dict[str, Any]:
+        """What ``garrison eval`` shows of episodes, given by opponent and policy; see :func:`evaluate`."""
+        return _together(
+            {
+                name: summary.summary(self.worlds[name], one, seed, self.versus, self.options)
+                for name, one in results.items()
+            }
+        )
 
     def compare(
         self, episodes: int, seed: int, on_progress: OnProgress | None = None, resilience: bool = False

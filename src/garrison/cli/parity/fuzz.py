@@ -38,7 +38,7 @@ class Fuzz:
     episodes: int = 1
     """Consecutive episodes of each seed. 100 of one seed is the default evaluation run."""
     reds: tuple[str, ...] = REDS
-    """Reds of cc4, such as fsm and cia_c."""
+    """Reds of cc4, such as fsm and cia_c; listed: random legal actions of red's list."""
     blues: tuple[str, ...] = ()
     """Blue policies, and run directories; by default all policies."""
     workers: int = 1
@@ -53,15 +53,17 @@ class Fuzz:
     def run(self) -> int:
         from garrison.adapters.cyborg import engine
         from garrison.parity.recording import blue as blues
+        from garrison.parity.recording.trace import LISTED
         from garrison.parity.replay import fuzz
 
         with user_input():
             if min(self.episodes, self.workers) < 1:
                 raise ValueError(f"episodes is {self.episodes} and workers {self.workers}; at least 1 each")
             chosen = self.blues or blues.NAMES
+            known = (*engine.REDS, LISTED)
             for red in self.reds:
-                if red not in engine.REDS:
-                    raise ValueError(f"no red {red!r}; there are: {', '.join(engine.REDS)}")
+                if red not in known:
+                    raise ValueError(f"no red {red!r}; there are: {', '.join(known)}")
             for blue in chosen:
                 blues.blue(blue)  # a wrong name is an error before anything is played
             chains = [
