@@ -274,7 +274,9 @@ def network(agents, features, actions, seed):
 
 
 def red_network():
-    return NetworkPolicy(network(T.NUM_RED, red_acts.SIZE, max(listed.ACTION_COUNTS), 2), False, None, red_acts.SIZE)
+    return NetworkPolicy(
+        network(T.NUM_RED, red_acts.SIZE, max(listed.ACTION_COUNTS), 2), False, None, red_acts.SIZE
+    )
 
 
 @pytest.mark.cyborg

@@ -203,7 +203,8 @@ def told(reward=-1.0, **changed):
 )
 def test_a_wrapper_that_changes_the_task_is_refused(monkeypatch, messages, message):
     monkeypatch.setattr(
-        "garrison.adapters.cyborg.submissions._running", lambda *_: Fake(play=lambda task, decide: iter(messages))
+        "garrison.adapters.cyborg.submissions._running",
+        lambda *_: Fake(play=lambda task, decide: iter(messages)),
     )
     with pytest.raises(SubmissionError, match=f"submission mine: .*{message}"):
         play_episode(CybORGWorld(steps=3), Submission("mine"), 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg import world as cyborg_world

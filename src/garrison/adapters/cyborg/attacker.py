@@ -24,14 +24,14 @@ def check(policy: Any) -> None:
     for member in members_of(policy):
         if is_privileged(member):
             raise ValueError(
-                f"red's policy {type(member).__name__} reads the state of Garrison's engine, which CybORG does "
-                "not have; runs that were trained for red and named policies of red play on CybORG"
+                f"red's policy {type(member).__name__} reads the state of Garrison's engine, which CybORG "
+                "does not have; runs that were trained for red and named policies of red play on CybORG"
             )
         actions = member.actions if isinstance(member, Constant) else ()
         if any(index >= count for index, count in zip(actions, listed.ACTION_COUNTS, strict=False)):
             raise ValueError(
-                "a script of red in a policy decides by the state of Garrison's engine, which CybORG does not "
-                "have; name the script alone, as in --red fsm"
+                "a script of red in a policy decides by the state of Garrison's engine, which CybORG does "
+                "not have; name the script alone, as in --red fsm"
             )
 
 

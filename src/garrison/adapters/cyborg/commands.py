@@ -80,9 +80,9 @@ def _last(controller: Any, agent: str) -> list[Any] | None:
 
 
 def command(controller: Any, decide: Callable[[Told], Orders]) -> None:
-    """From now on ``decide`` chooses for the red agents before each step of ``controller``, also after resets.
+    """From now on ``decide`` chooses for the red agents before each step of ``controller``.
 
-    Agents that are inactive, busy, or not among the orders do what their own class says.
+    That holds after resets too. Agents that are inactive, busy, or not among the orders do what their own class says.
     """
     step = controller.step
 

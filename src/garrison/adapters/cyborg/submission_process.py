@@ -6,8 +6,8 @@ needs, but not JAX, nor the versions that Garrison is tested with. It speaks JSO
 - out, once: ``{"cyborg": ..., "name": ..., "team": ..., "technique": ...}``;
 - in: ``{"seed": ..., "red": ..., "green": ..., "steps": ...}``, an episode to play, and perhaps
   ``"resilience": true`` and ``"commanded": true``;
-- out, if it is commanded, before each step of CybORG: ``{"told": ...}``, what red's agents know, and in: their
-  decisions (:mod:`garrison.adapters.cyborg.commands`);
+- out, if it is commanded, before each step of CybORG: ``{"told": ...}``, what red's agents know, and in:
+  their decisions (:mod:`garrison.adapters.cyborg.commands`);
 - out, for each step of it: ``{"reward": ..., "steps": [...]}``, the mean reward that the submission's
   wrapper gives, and each step that CybORG made, and with the first one, if resilience is measured, the
   ``"network"``; at its end ``{"end": true}``;
@@ -121,7 +121,8 @@ def play(
     """An episode by the rules of the challenge's evaluation, the first that it plays with that seed.
 
     Yields a message for each step. The submission is loaded again, and what it may draw from is seeded, so
-    that an episode does not depend on those before it. ``decide`` chooses for red's agents if it is commanded.
+    that an episode does not depend on those before it. ``decide`` chooses for red's agents if the task says
+    that they are commanded.
 
     Raises:
         Failed: for whatever goes wrong in the submission.

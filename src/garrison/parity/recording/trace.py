@@ -57,7 +57,9 @@ class TraceStep:
     done: bool
     raw: dict[str, dict] | None = None  # CybORG's raw observation of each blue agent, if recorded
     listed: list[int] | None = None  # red's indices in its list of actions, if it chose by that
-    told: dict[str, Any] | None = None  # with them: what red's agents know afterwards (adapters.cyborg.commands)
+    told: dict[str, Any] | None = (
+        None  # with them: what red's agents know afterwards (adapters.cyborg.commands)
+    )
 
 
 @dataclass(frozen=True)
