@@ -82,14 +82,16 @@ def _last(controller: Any, agent: str) -> list[Any] | None:
 def command(controller: Any, decide: Callable[[Told], Orders]) -> None:
     """From now on ``decide`` chooses for the red agents before each step of ``controller``.
 
-    That holds after resets too. Agents that are inactive, busy, or not among the orders do what their own class says.
+    That holds after resets too. Agents that are inactive, busy, or not among the orders do what their own
+    class says.
     """
     step = controller.step
 
     def commanded(actions: Any = None, *args: Any, **named: Any) -> Any:
         view = told(controller)
-        orders, free = decide(view), dict(zip(AGENTS, map(_is_free, view["agents"]), strict=True))
-        given = {agent: _action(controller, agent, order) for agent, order in orders.items() if free[agent]}
+        orders = decide(view)
+        free = [agent for agent, seen in zip(AGENTS, view["agents"], strict=True) if _is_free(seen)]
+        given = {agent: _action(controller, agent, orders[agent]) for agent in free if agent in orders}
         return step({**(actions or {}), **given}, *args, **named)
 
     controller.step = commanded
