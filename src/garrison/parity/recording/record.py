@@ -22,12 +22,12 @@ from garrison.adapters.cyborg import engine as cyborg
 from garrison.adapters.cyborg.attacker import Attacker
 from garrison.adapters.cyborg.rich import plain
 from garrison.core.files import write
-from garrison.core.policy import Random
 from garrison.parity.recording import blue as blues
 from garrison.parity.recording import trace
 from garrison.parity.recording.blue import BlueView
 from garrison.parity.recording.generator import RecordingGenerator
 from garrison.parity.recording.network import HOST_SLOT
+from garrison.parity.recording.red import Wanderer
 from garrison.parity.recording.rich_observations import RichObserver
 from garrison.parity.recording.snapshot import delta, executed, snapshot
 from garrison.worlds.cc4 import tables as T
@@ -50,7 +50,7 @@ class RecordingSession:
         brief: leave out raw observations, the draws of the reset, and digits that decide nothing.
         green: as in ``make("cc4", green=...)``.
         column: as in ``make("cc4", column=...)``.
-        policy: of the red "listed"; None: random legal actions.
+        policy: of the red "listed"; None: :class:`garrison.parity.recording.red.Wanderer`.
 
     Raises:
         MissingCybORG: when CybORG cannot be imported.
@@ -78,7 +78,7 @@ class RecordingSession:
         played = "sleep" if listed else red
         self._engine = cyborg.CybORGSession(played, seed=self._generator, green=green, attributes=attributes)
         self._red, self._seed = red, seed
-        self._policy = (Random() if policy is None else policy) if listed else None
+        self._policy = (Wanderer() if policy is None else policy) if listed else None
         self._attacker: Attacker | None = None
         if listed:
             commands.command(self._engine.controller, self._commanding)
