@@ -45,7 +45,7 @@ def episode():
 def test_vectors_and_masks_are_those_of_garrison(episode):
     view = RedView()
     for step in episode["steps"]:
-        view.update(step["told"])
+        view.update(step["knowledge"])
         if "vectors" in step:
             vectors = view.vectors()
             assert vectors.shape == (T.NUM_RED, red_acts.SIZE)
@@ -57,23 +57,23 @@ def test_vectors_and_masks_are_those_of_garrison(episode):
 def test_actions_come_from_the_sessions_that_garrison_chooses(episode):
     view, kinds, foreign = RedView(), set(), 0
     for step in episode["steps"][:-1]:
-        view.update(step["told"])
+        view.update(step["knowledge"])
         orders = view.orders(np.array(step["chosen"]))
         assert {agent: list(order) for agent, order in orders.items()} == step["orders"]
         kinds |= {order[0] for order in orders.values()}
-        first = {agent: one["sessions"][0][0] for agent, one in named(step["told"]) if one["sessions"]}
+        first = {agent: one["sessions"][0][0] for agent, one in named(step["knowledge"]) if one["sessions"]}
         foreign += sum(order[1] != first[agent] for agent, order in orders.items())
     assert kinds == set(T.RED_NAMES[1:-1])
     assert foreign > 10  # not merely the oldest
 
 
-def named(told):
-    return zip(commands.AGENTS, told["agents"], strict=True)
+def named(knowledge):
+    return zip(commands.AGENTS, knowledge["agents"], strict=True)
 
 
 def test_what_is_not_in_the_list_is_no_order(episode):
     view = RedView()
-    view.update(episode["steps"][0]["told"])
+    view.update(episode["steps"][0]["knowledge"])
     for index in (-1, 0, max(listed.ACTION_COUNTS)):
         assert view.orders(np.full(T.NUM_RED, index)) == {}
 
@@ -143,9 +143,9 @@ class Subnet:
 
 
 def test_what_agents_know_is_read_from_cyborg():
-    told = json.loads(json.dumps(commands.told(controller(busy=["red_agent_0"]))))
-    assert told["phase"] == 1
-    assert told["agents"][0] == {
+    knowledge = json.loads(json.dumps(commands.knowledge(controller(busy=["red_agent_0"]))))
+    assert knowledge["phase"] == 1
+    assert knowledge["agents"][0] == {
         "active": True,
         "ticks": 2,
         "subnets": [T.SUBNETS[T.CON]],
@@ -155,8 +155,8 @@ def test_what_agents_know_is_read_from_cyborg():
         "sessions": [[3, HOME, "root", True, {HOME: [22, 25]}]],
         "last": ["AggressiveServiceDiscovery", HOME, True],
     }
-    assert told["agents"][2]["active"] is False
-    assert told["agents"][1]["last"] is None
+    assert knowledge["agents"][2]["active"] is False
+    assert knowledge["agents"][1]["last"] is None
 
 
 def test_free_agents_are_given_actions_of_cyborg():
@@ -166,7 +166,7 @@ def test_free_agents_are_given_actions_of_cyborg():
         "red_agent_1": ["DiscoverRemoteSystems", 3, None, T.SUBNETS[T.CON]],  # busy
         "red_agent_2": ["DiscoverRemoteSystems", 3, None, T.SUBNETS[T.CON]],  # inactive
     }
-    commands.command(made, lambda told: orders)
+    commands.command(made, lambda knowledge: orders)
     made.step({"blue_agent_0": "sleeps"}, True)
     withdrawal = {"session": 3, "agent": "red_agent_0", "ip_address": "10.0.0.1", "hostname": HOME}
     assert made.taken == [({"blue_agent_0": "sleeps", "red_agent_0": ("Withdraw", withdrawal)}, True)]
@@ -184,7 +184,7 @@ def test_decisions_depend_on_the_seed_and_what_is_told(episode):
         attacker = Attacker(Random(), seed)
         rows = []
         for step in episode["steps"][40:44]:
-            attacker(step["told"])
+            attacker(step["knowledge"])
             rows.append(attacker.chosen.tolist())
         return rows
 
@@ -230,9 +230,9 @@ def test_the_process_asks_for_reds_decisions(monkeypatch, tmp_path):
     submission_process.serve(tmp_path, asked, answers)
     assert [json.loads(line) for line in answers.getvalue().splitlines()] == [
         {"name": "a"},
-        {"told": {"phase": 0}},
+        {"knowledge": {"phase": 0}},
         {"task": {"seed": 1}, "orders": {"a": 1}},
-        {"told": {"phase": 1}},
+        {"knowledge": {"phase": 1}},
         {"orders": {"b": 2}},
         {"end": True},
     ]
@@ -240,10 +240,16 @@ def test_the_process_asks_for_reds_decisions(monkeypatch, tmp_path):
 
 def test_red_decides_in_the_process_that_asks_for_the_episode():
     process = object.__new__(submissions._Process)
-    messages = [{"told": {"phase": 0}}, {"reward": 1}, {"told": {"phase": 1}}, {"reward": 2}, {"end": True}]
+    messages = [
+        {"knowledge": {"phase": 0}},
+        {"reward": 1},
+        {"knowledge": {"phase": 1}},
+        {"reward": 2},
+        {"end": True},
+    ]
     process._folder, process._tasks = "mine", io.StringIO()
     process._messages = io.StringIO("".join(json.dumps(line) + "\n" for line in messages))
-    played = list(process.play({"seed": 3}, lambda told: {"red_agent_0": [told["phase"]]}))
+    played = list(process.play({"seed": 3}, lambda knowledge: {"red_agent_0": [knowledge["phase"]]}))
     assert played == [{"reward": 1}, {"reward": 2}]
     assert [json.loads(line) for line in process._tasks.getvalue().splitlines()] == [
         {"seed": 3, "commanded": True},

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from garrison.adapters.cyborg.commands import Orders, Told
+from garrison.adapters.cyborg.commands import Knowledge, Orders
 from garrison.adapters.cyborg.red_view import RedView
 from garrison.core import policy as policies
 from garrison.core.policy import Constant, is_privileged, members_of
@@ -38,7 +38,7 @@ def check(policy: Any) -> None:
 class Attacker:
     """A policy in one episode, as :func:`garrison.adapters.cyborg.commands.command` takes it.
 
-    Its decisions depend on the policy, the seed, and what the agents are told.
+    Its decisions depend on the policy, the seed, and what the agents know.
 
     Args:
         policy: as :func:`check` has it.
@@ -55,8 +55,8 @@ class Attacker:
         self.view, self._step = RedView(), 0
         self.chosen: np.ndarray | None = None
 
-    def __call__(self, told: Told) -> Orders:
-        self.view.update(told)
+    def __call__(self, knowledge: Knowledge) -> Orders:
+        self.view.update(knowledge)
         obs, mask = jnp.asarray(self.view.vectors()), jnp.asarray(self.view.masks())
         at = jax.random.fold_in(self._key, jnp.uint32(self._step))
         actions, self._memory = _act(self._policy, at, obs, mask, self._memory)

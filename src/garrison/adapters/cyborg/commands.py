@@ -1,4 +1,4 @@
-"""CybORG's red agents with decisions from outside: what they have been told, and the actions they are given.
+"""CybORG's red agents with decisions from outside: what they know, and the actions that they are given.
 
 Needs the standard library alone, so that it can also be imported by the interpreter of a submission
 (:mod:`garrison.adapters.cyborg.submission_process`). What the data mean in Garrison is computed by
@@ -12,13 +12,13 @@ from typing import Any
 
 AGENTS = tuple(f"red_agent_{number}" for number in range(6))
 
-#: What the agents have been told, JSON-ready, see :func:`told`.
-Told = dict[str, Any]
+#: What the agents know, JSON-ready, see :func:`knowledge`.
+Knowledge = dict[str, Any]
 #: A decision by agent: kind of action, id of the source session, names of host and subnet (None: no such).
 Orders = Mapping[str, Sequence[Any]]
 
 
-def told(controller: Any) -> Told:
+def knowledge(controller: Any) -> Knowledge:
     """What each red agent knows between two steps.
 
     Args:
@@ -29,7 +29,7 @@ def told(controller: Any) -> Told:
 
         - ``active``, and ``ticks`` that its action in progress still takes, 0 for none;
         - ``subnets``, ``addresses`` and ``names``: names of subnets, and of the hosts whose address and whose
-          name it knows; ``known_sessions``, ids of all sessions that it was ever told of;
+          name it knows; ``known_sessions``, ids of all sessions that it has ever seen;
         - ``sessions`` that it has, the oldest first: id, host, user, whether it is an abstract one, and the
           ports that it has seen open, by host;
         - ``last``: kind, host and success of the action whose result it got in the last step, or None.
@@ -38,11 +38,11 @@ def told(controller: Any) -> Told:
     subnets = {cidr: subnet.value for subnet, cidr in state.subnet_name_to_cidr.items()}
     return {
         "phase": int(state.mission_phase),
-        "agents": [_told(controller, agent, subnets) for agent in AGENTS],
+        "agents": [_known_to(controller, agent, subnets) for agent in AGENTS],
     }
 
 
-def _told(controller: Any, agent: str, subnets: Mapping[Any, str]) -> Told:
+def _known_to(controller: Any, agent: str, subnets: Mapping[Any, str]) -> Knowledge:
     state, interface = controller.state, controller.agent_interfaces[agent]
     space, going = interface.action_space, controller.actions_in_progress.get(agent)
     return {
@@ -79,7 +79,7 @@ def _last(controller: Any, agent: str) -> list[Any] | None:
     return [type(action).__name__, host, seen[0].data["success"].name == "TRUE"]
 
 
-def command(controller: Any, decide: Callable[[Told], Orders]) -> None:
+def command(controller: Any, decide: Callable[[Knowledge], Orders]) -> None:
     """From now on ``decide`` chooses for the red agents before each step of ``controller``.
 
     That holds after resets too. Agents that are inactive, busy, or not among the orders do what their own
@@ -88,7 +88,7 @@ def command(controller: Any, decide: Callable[[Told], Orders]) -> None:
     step = controller.step
 
     def commanded(actions: Any = None, *args: Any, **named: Any) -> Any:
-        view = told(controller)
+        view = knowledge(controller)
         orders = decide(view)
         free = [agent for agent, seen in zip(AGENTS, view["agents"], strict=True) if _is_free(seen)]
         given = {agent: _action(controller, agent, orders[agent]) for agent in free if agent in orders}
@@ -97,7 +97,7 @@ def command(controller: Any, decide: Callable[[Told], Orders]) -> None:
     controller.step = commanded
 
 
-def _is_free(agent: Told) -> bool:
+def _is_free(agent: Knowledge) -> bool:
     return agent["active"] and agent["ticks"] == 0
 
 

@@ -1,4 +1,4 @@
-"""Red's list of actions on CybORG: vectors, masks and source sessions from what its agents have been told.
+"""Red's list of actions on CybORG: vectors, masks and source sessions from what its agents know.
 
 The values are those of :mod:`garrison.worlds.cc4.red_view` and :mod:`garrison.worlds.cc4.red_acts`
 (``docs/worlds/cc4-rules.md`` §11), in NumPy.
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from garrison.adapters.cyborg.commands import AGENTS, Orders, Told
+from garrison.adapters.cyborg.commands import AGENTS, Knowledge, Orders
 from garrison.worlds.cc4 import red_acts
 from garrison.worlds.cc4 import red_view as listed
 from garrison.worlds.cc4 import tables as T
@@ -32,13 +32,13 @@ class RedView:
     def __init__(self) -> None:
         self._acts: _Acts | None = None
 
-    def update(self, told: Told) -> None:
+    def update(self, knowledge: Knowledge) -> None:
         """Take up what the agents know after the reset, and then after each step.
 
         Args:
-            told: from :func:`garrison.adapters.cyborg.commands.told`.
+            knowledge: from :func:`garrison.adapters.cyborg.commands.knowledge`.
         """
-        self._phase, self._agents = told["phase"], told["agents"]
+        self._phase, self._agents = knowledge["phase"], knowledge["agents"]
         held = self._held(root=False)
         if self._acts is None:
             self._acts = _Acts(held)
@@ -86,7 +86,7 @@ class RedView:
 
     # ------------------------------------------------------------ parts of the above
 
-    def _general(self, r: int, agent: Told) -> list[float]:
+    def _general(self, r: int, agent: Knowledge) -> list[float]:
         kind, _, success = _result(agent["last"])
         phases = [phase == self._phase for phase in range(T.NUM_PHASES)]
         kinds = [one == kind for one in range(1, T.NUM_RED_KINDS + 1)]

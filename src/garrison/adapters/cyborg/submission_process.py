@@ -6,7 +6,7 @@ needs, but not JAX, nor the versions that Garrison is tested with. It speaks JSO
 - out, once: ``{"cyborg": ..., "name": ..., "team": ..., "technique": ...}``;
 - in: ``{"seed": ..., "red": ..., "green": ..., "steps": ...}``, an episode to play, and perhaps
   ``"resilience": true`` and ``"commanded": true``;
-- out, if it is commanded, before each step of CybORG: ``{"told": ...}``, what red's agents know, and in:
+- out, if it is commanded, before each step of CybORG: ``{"knowledge": ...}``, what red's agents know, and in:
   their decisions (:mod:`garrison.adapters.cyborg.commands`);
 - out, for each step of it: ``{"reward": ..., "steps": [...]}``, the mean reward that the submission's
   wrapper gives, and each step that CybORG made, and with the first one, if resilience is measured, the
@@ -215,8 +215,8 @@ def serve(folder: Path, asked: Any, answers: Any) -> None:
         answers.write(json.dumps(message) + "\n")
         answers.flush()
 
-    def decide(told: Mapping[str, Any]) -> Any:
-        say({"told": told})
+    def decide(knowledge: Mapping[str, Any]) -> Any:
+        say({"knowledge": knowledge})
         return json.loads(asked.readline())
 
     try:

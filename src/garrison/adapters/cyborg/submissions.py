@@ -23,7 +23,7 @@ import numpy as np
 
 import garrison
 from garrison.adapters.cyborg import assets, engine, submission_process
-from garrison.adapters.cyborg.commands import Orders, Told
+from garrison.adapters.cyborg.commands import Knowledge, Orders
 from garrison.adapters.cyborg.episodes import PlayedStep
 from garrison.adapters.cyborg.world import CybORGWorld, host_step, priced
 from garrison.core.world import Step
@@ -202,13 +202,13 @@ class _Process:
             raise
 
     def play(
-        self, task: Mapping[str, Any], decide: Callable[[Told], Orders] | None = None
+        self, task: Mapping[str, Any], decide: Callable[[Knowledge], Orders] | None = None
     ) -> Iterator[dict[str, Any]]:
         """Messages of an episode, one per step; ``decide`` chooses for red's agents if it is given."""
         self._write(task if decide is None else {**task, "commanded": True})
         while "end" not in (message := self._read()):
-            if decide is not None and "told" in message:
-                self._write(decide(message["told"]))
+            if decide is not None and "knowledge" in message:
+                self._write(decide(message["knowledge"]))
             else:
                 yield message
 

@@ -98,9 +98,9 @@ class RecordingSession:
         number, self.number = self.number, self.number + 1
         return LiveEpisode(self.file_name(number), self._records(number))
 
-    def _commanding(self, told: commands.Told) -> commands.Orders:
+    def _commanding(self, knowledge: commands.Knowledge) -> commands.Orders:
         assert self._attacker is not None  # as it is since the reset
-        return self._attacker(told)
+        return self._attacker(knowledge)
 
     def file_name(self, number: int) -> str:
         """As ``fsm-random-7.jsonl.gz``: ``-e2`` for episode 2 of the seed, and a column first."""
@@ -190,7 +190,7 @@ class RecordingSession:
         if self._attacker is None:
             return {}
         chosen = {} if self._attacker.chosen is None else {"listed": self._attacker.chosen.tolist()}
-        return chosen | {"told": commands.told(self._engine.controller)}
+        return chosen | {"knowledge": commands.knowledge(self._engine.controller)}
 
     def _raw(self) -> dict[str, dict]:
         """The raw observation of each blue agent, without messages: nobody sends any."""

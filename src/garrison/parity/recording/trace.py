@@ -23,7 +23,7 @@ LISTED = "listed"
 _OPEN = {".gz": gzip.open, ".xz": lzma.open}
 _HEADER = ("format", "red", "blue", "steps", "phases", "hosts", "subnets", "blue_parent", "green_hosts",
            "action_labels", "action_mask", "observations", "tape_fields", "snapshot")  # fmt: skip
-_EXTRA = ("raw", "listed", "told")
+_EXTRA = ("raw", "listed", "knowledge")
 _STEP = ("t", "actions", "tape", "executed", "snapshot", "observations", "reward", "done")
 
 
@@ -57,9 +57,7 @@ class TraceStep:
     done: bool
     raw: dict[str, dict] | None = None  # CybORG's raw observation of each blue agent, if recorded
     listed: list[int] | None = None  # red's indices in its list of actions, if it chose by that
-    told: dict[str, Any] | None = (
-        None  # with them: what red's agents know afterwards (adapters.cyborg.commands)
-    )
+    knowledge: dict[str, Any] | None = None  # with them: what red's agents know afterwards
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,7 @@ class _Run:
         garrison |= self._garrison_rich(obs) | self._garrison_listed(obs, legal)
         cyborg = self._recorded.snapshot(self._before) | cyborg_side.at_reset(self._header)
         cyborg |= self._cyborg_rich(self._header["observations"])
-        cyborg |= self._cyborg_listed(self._header.get("told"))
+        cyborg |= self._cyborg_listed(self._header.get("knowledge"))
         return list(compare.differences(-1, garrison, cyborg))
 
     def play(self, step: trace.TraceStep) -> list[ReplayDifference]:
@@ -240,7 +240,7 @@ class _Run:
         if self._observer is not None:
             raw: Any = step.raw  # there, as the observations are
             self._observer.update(raw, trace.actions_of(step).tolist())
-        cyborg |= self._cyborg_rich(step.observations) | self._cyborg_listed(step.told)
+        cyborg |= self._cyborg_rich(step.observations) | self._cyborg_listed(step.knowledge)
         self._before = step.snapshot
         self.overflow |= int(self._state.overflow)
         self._largest = np.maximum(self._largest, used)
@@ -259,10 +259,10 @@ class _Run:
             return {}
         return garrison_side.listed(obs[T.NUM_BLUE :], legal[T.NUM_BLUE :])
 
-    def _cyborg_listed(self, told: Any) -> dict[str, Any]:
+    def _cyborg_listed(self, knowledge: Any) -> dict[str, Any]:
         if self._view is None:
             return {}
-        self._view.update(told)
+        self._view.update(knowledge)
         return garrison_side.listed(self._view.vectors(), self._view.masks())
 
     def around(self, failed: trace.TraceStep | None = None) -> list[str]:
