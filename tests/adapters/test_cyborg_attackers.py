@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import tyro
 
 import garrison
 from garrison.adapters.cyborg import commands, engine, submission_process, submissions
@@ -20,6 +21,8 @@ from garrison.adapters.cyborg.red_view import RedView
 from garrison.adapters.cyborg.submissions import Submission
 from garrison.adapters.cyborg.world import CybORGWorld, on_cyborg
 from garrison.algos.ippo import Config
+from garrison.cli import evaluate_cyborg
+from garrison.cli.evaluate import Evaluate
 from garrison.core.policy import Constant, Pool, Random
 from garrison.judge.match import worlds_against
 from garrison.learn import nets
@@ -213,6 +216,24 @@ def test_policies_that_need_garrisons_state_are_named():
     CybORGWorld("sleep", scripts["idle"])
     with pytest.raises(ValueError, match="red is 'fsm'; beside an opponent it must be 'sleep'"):
         CybORGWorld("fsm", Random())
+
+
+def test_the_command_plays_all_attackers_that_are_named(monkeypatch):
+    def play(world, players, episodes, seed, workers, watch, resilience):
+        asked.append((world.red, world.opponent, list(players), episodes))
+        if len(asked) == 2:
+            raise evaluate_cyborg.WorkerError("enough")
+        return {}
+
+    asked: list = []
+    about = {"version": "4", "commit": None, "sources": "", "known": True}
+    monkeypatch.setattr(engine, "about", lambda: about)
+    monkeypatch.setattr(evaluate_cyborg, "evaluate", play)
+    arguments = ("guard", "idle", "--on", "cyborg", "--against", "random", "discovery", "--episodes", "3")
+    with pytest.raises(SystemExit, match="enough"):
+        tyro.cli(Evaluate, args=arguments).run()
+    players = ["guard", "idle"]
+    assert asked == [("sleep", Random(), players, 3), ("discovery", None, players, 3)]
 
 
 # ---------------------------------------------------------------- the process of a submission
