@@ -335,11 +335,12 @@ def on_cyborg(world: World) -> CybORGWorld:
     """
     while isinstance(world, SharedRewards):  # what it is trained on; judged is the team's reward
         world = world.world
-    opponent: dict[str, Any] = {}
     if isinstance(world, OneSide) and world.side == "blue" and isinstance(world.world, TwoSidedCC4):
-        opponent = {"opponent": world.opponent, "red": "sleep"}
+        attackers: dict[str, Any] = {"red": "sleep", "opponent": world.opponent}
         world = world.world
-    elif not isinstance(world, CC4):
+    elif isinstance(world, CC4):
+        attackers = {"red": world.red}
+    else:
         raise ValueError(f"world {world.name!r} is not on CybORG; 'cc4' with side=blue is")
     overrides = tuple((name, value) for name, value in world.overrides if name != "steps")
     variants.attributes(dict(overrides))  # checks
@@ -352,7 +353,7 @@ def on_cyborg(world: World) -> CybORGWorld:
     names = ("green", "observation", "busy", "traffic", "idle", "end", "messages")
     return CybORGWorld(
         **{name: getattr(world, name) for name in names},
-        **(opponent or {"red": world.red}),
+        **attackers,
         steps=steps,
         overrides=overrides,
         name=world.name.replace("cc4", "cyborg"),

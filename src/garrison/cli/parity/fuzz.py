@@ -38,7 +38,7 @@ class Fuzz:
     episodes: int = 1
     """Consecutive episodes of each seed. 100 of one seed is the default evaluation run."""
     reds: tuple[str, ...] = REDS
-    """Reds of cc4, such as fsm and cia_c; listed: random legal actions of red's list."""
+    """Reds of cc4, such as fsm and cia_c; listed: random actions of red's list."""
     blues: tuple[str, ...] = ()
     """Blue policies, and run directories; by default all policies."""
     workers: int = 1

@@ -37,7 +37,10 @@ _WEIGHTS = {
 
 
 class Wanderer(Memoryless, Struct):
-    """Draws among legal actions, mostly such that lead further. Uniform draws soon leave the only host."""
+    """Draws among legal actions, mostly such that lead further.
+
+    Uniform draws would soon withdraw from the only host.
+    """
 
     def act(self, key: PRNGKeyArray, obs: Obs, mask: Mask, memory: Any) -> tuple[Actions, Any]:
         """Actions; ``mask`` may be wider than red's list."""

@@ -85,7 +85,8 @@ class Trace:
             snapshot = accumulate(snapshot, record["snapshot"])
             tape = _tape(record["tape"], f"{self.path}:{number}")
             whole = {key: record[key] for key in _STEP} | {"tape": tape, "snapshot": snapshot}
-            yield TraceStep(**whole, **{key: record.get(key) for key in _EXTRA})
+            more: dict[str, Any] = {key: record.get(key) for key in _EXTRA}
+            yield TraceStep(**whole, **more)
             count += 1
         if count != self.header["steps"]:
             raise TraceError(f"{self.path}: {count} steps where the header says {self.header['steps']}")
