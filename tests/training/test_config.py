@@ -40,6 +40,7 @@ def test_options_are_numbers_or_text():
 def test_earlier_formats_lack_hyperparameters_that_came_later():
     data = PRESETS["mlp"].to_json()
     came_after = {
+        8: ("attention", "memory_time", "discount"),
         5: ("layer_norm", "novelty", "novelty_coef", "novelty_ignore"),
         4: ("normalize_per_agent",),
         3: ("teacher", "teacher_coef", "teacher_end", "teacher_until", "policy_coef"),
@@ -55,8 +56,8 @@ def test_earlier_formats_lack_hyperparameters_that_came_later():
         Training.from_json(old | {"settings": {n: x for n, x in settings.items() if n != "gamma"}})
     with pytest.raises(ValueError, match=r"missing: settings\.pieces \(default: 1\)"):
         Training.from_json(data | {"settings": {n: x for n, x in data["settings"].items() if n != "pieces"}})
-    with pytest.raises(ValueError, match="reads the formats 1 to 8"):
-        Training.from_json(data | {"format": 9})
+    with pytest.raises(ValueError, match="reads the formats 1 to 9"):
+        Training.from_json(data | {"format": 10})
 
 
 def test_format_5_lacks_prioritized_replay():

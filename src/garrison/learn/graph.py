@@ -331,5 +331,8 @@ def _pooled(
     """Mean and maximum of the nodes that exist; zeros where none does."""
     there = exists[:, None]
     mean = jnp.sum(jnp.where(there, nodes, 0.0), axis=0) / jnp.maximum(jnp.sum(exists), 1)
-    most = jnp.max(jnp.where(there, nodes, ILLEGAL), axis=0)
-    return [mean, jnp.where(jnp.any(exists), most, 0.0)]
+    # Looked up, as the gradient of a maximum compares rounded numbers: where they were computed twice and no
+    # node equals the maximum, it is NaN.
+    largest = jnp.argmax(jnp.where(there, nodes, ILLEGAL), axis=0)
+    here = there & (jnp.arange(len(nodes))[:, None] == largest[None])
+    return [mean, jnp.sum(jnp.where(here, nodes, 0.0), axis=0)]
