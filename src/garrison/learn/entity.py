@@ -241,9 +241,9 @@ def pack(entities: Entities, obs: Float32[Array, "agent feature"]) -> tuple[Pack
 
 
 def scatter(
-    entities: Entities, logits: Sequence[Float32[Array, "place logit"]], num_actions: int
+    entities: Entities, logits: Sequence[Float32[Array, "_ _"]], num_actions: int
 ) -> Float32[Array, "agent action"]:
-    """Logits of the classes as those of all agents' actions.
+    """Logits of the classes, [place, logit] of each, as those of all agents' actions.
 
     An action without one was never legal where the network learned, and is never chosen where it is.
     """
