@@ -13,7 +13,7 @@ learners = script("studies/soc_learners.py")
 
 def test_every_training_is_of_a_preset_and_a_training_split():
     found = learners.trainings("medium", 1_000, 2)
-    assert len(found) == 2 * 5
+    assert len(found) == 2 * 6
     assert {one.options["split"] for one in found.values()} == {"train"}
     assert {one.settings.total_steps for one in found.values()} == {1_000}
 
