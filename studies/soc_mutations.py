@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ sys.path += [str(Path(__file__).parents[1] / "tests" / folder) for folder in (""
 
 from noticed import agree, episodes, search
 from quick_xla import compile_quickly
-from wrong_rules import RULES
+from wrong_rules import RULES, Wrong
 
 from garrison.studies.study import FIGURES, Section, Study, origin, parser, prepare, read_figures, save, show
 
@@ -58,26 +58,37 @@ def study(figures: Mapping[str, Any]) -> Study:
     )
 
 
+def _text(wrong: Wrong) -> dict[str, Any]:
+    return {
+        "source": wrong.source, "rule": wrong.rule, "instead": wrong.instead, "change": wrong.change.text
+    }  # fmt: skip
+
+
+def _row(wrong: Wrong, earlier: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """What an earlier run found for the same change; None if it did not try it."""
+    return next((row for row in earlier if _text(wrong).items() <= row.items()), None)
+
+
 def main() -> None:
     out = parser(__doc__).parse_args().out
     prepare(out)
     compile_quickly()
     started = time.perf_counter()
     figures: dict[str, Any] = origin(f"python studies/soc_mutations.py{f' --out {out}' if out else ''}")
-    figures |= {"episodes": len(episodes()), "events": agree(), "rules": []}
     earlier = read_figures(out)["rules"] if out and (out / FIGURES).exists() else []
-    for wrong in RULES:
-        row = {"source": wrong.source, "rule": wrong.rule, "instead": wrong.instead}
-        row |= {"change": wrong.change.text}
-        if known := [one for one in earlier if row.items() <= one.items()]:
-            figures["rules"] += known
-            continue
-        found = search(wrong)
-        figures["rules"].append(row | (asdict(found) if found else {}))
-        what = found.field if found else "NOT NOTICED"
-        print(f"{time.perf_counter() - started:6.0f} s  {wrong.instead}: {what}", file=sys.stderr, flush=True)
-        if out:  # after each, so that an interrupted run leaves its figures
-            save(out, study(figures))
+    rows = [_row(wrong, earlier) for wrong in RULES]
+    figures |= {"episodes": len(episodes()), "events": agree()}
+    for place, wrong in enumerate(RULES):
+        if rows[place] is None:
+            found = search(wrong)
+            rows[place] = _text(wrong) | (asdict(found) if found else {})
+            what = found.field if found else "NOT NOTICED"
+            spent = time.perf_counter() - started
+            print(f"{spent:6.0f} s  {wrong.instead}: {what}", file=sys.stderr, flush=True)
+            figures["rules"] = [row for row in rows if row is not None]
+            if out:  # after each, so that an interrupted run leaves its figures
+                save(out, study(figures))
+    figures["rules"] = rows
     show(study(figures), out)
     if silent := [row["instead"] for row in figures["rules"] if "field" not in row]:
         raise SystemExit("not noticed: " + "; ".join(silent))
