@@ -88,7 +88,7 @@ def main() -> None:
             figures["rules"] = [row for row in rows if row is not None]
             if out:  # after each, so that an interrupted run leaves its figures
                 save(out, study(figures))
-    figures["rules"] = rows
+    figures["rules"] = [row for row in rows if row is not None]
     show(study(figures), out)
     if silent := [row["instead"] for row in figures["rules"] if "field" not in row]:
         raise SystemExit("not noticed: " + "; ".join(silent))
