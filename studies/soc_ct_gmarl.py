@@ -17,13 +17,13 @@ from typing import Any
 
 import jax
 import numpy as np
+import soc_learners
 from matplotlib.figure import Figure
-from soc_learners import CHOICE_EPISODES, SCENARIOS, SEED, begun, judged, options
+from soc_learners import CHOICE_EPISODES, SCENARIOS, SEED, begun, finding, judged, metrics, options
 
 from garrison import algos
 from garrison.judge.format import NONE, mean
 from garrison.presets import PRESETS
-from garrison.runs import curves
 from garrison.studies.study import Section, Study, origin, parser, png, prepare, save, show
 from garrison.training.config import Training
 from garrison.training.run import Run
@@ -101,9 +101,7 @@ def parameters(training: Training) -> int:
 
 def curve(run: Run) -> dict[str, list[float]]:
     """Returns over environment steps, decisions and simulated hours; means over seeds."""
-    rows = run.metrics()
-    steps, returns = curves.per_seed(rows)
-    found = {"steps": steps.tolist(), "return": curves.smooth(curves.seed_mean(returns)).tolist()}
+    rows, found = run.metrics(), soc_learners.curve(run)
     for name in AXES:
         per_row = [float(np.mean(row[name])) for row in rows]
         total = dict(zip([row["env_steps"] for row in rows], np.cumsum(per_row), strict=True))
@@ -120,7 +118,7 @@ def study(figures: Mapping[str, Any]) -> Study:
     return Study(
         title="soc: CT-GMARL, its ablations and its rivals",
         figures=figures,
-        finding=" ".join(_finding(key, one["figures"]["policies"]) for key, one in games.items()),
+        finding=" ".join(finding(key, one["figures"]["policies"]) for key, one in games.items()),
         method=(
             f"Each method was trained with {figures['steps']:,} environment steps and {figures['seeds']} "
             f"training seeds per scenario, preset `{figures['preset']}` of the world, against `killchain`, "
@@ -134,11 +132,6 @@ def study(figures: Mapping[str, Any]) -> Study:
         sections=list(_sections(figures)),
         pictures={PICTURE: _picture(figures)} if figures["curves"] else {},
     )
-
-
-def _finding(key: str, policies: Mapping[str, Any]) -> str:
-    said = ", ".join(f"{name} {mean(one['return'])}" for name, one in policies.items())
-    return f"Returns in {key}: {said}."
 
 
 def _sections(figures: Mapping[str, Any]) -> Iterator[Section]:
@@ -159,15 +152,7 @@ def _sections(figures: Mapping[str, Any]) -> Iterator[Section]:
             ],
             "Differences are paired: over seeds, and the same episodes.",
         )
-        measured = {name: p["diagnosis"]["numbers"] for name, p in policies.items()}
-        yield Section(
-            f"{key}: metrics",
-            ("of an episode", *policies),
-            [
-                (name, *(NONE if own[name] is None else mean(own[name]) for own in measured.values()))
-                for name in next(iter(measured.values()))
-            ],
-        )
+        yield metrics(key, policies)
 
 
 def _picture(figures: Mapping[str, Any]) -> bytes:

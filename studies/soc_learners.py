@@ -116,6 +116,7 @@ def judged(runs: Mapping[str, Run], scenario: str, preset: str, side: str, episo
 
 
 def curve(run: Run) -> dict[str, list[float]]:
+    """Returns over environment steps; means over seeds."""
     steps, returns = curves.per_seed(run.metrics())
     return {"steps": steps.tolist(), "return": curves.smooth(curves.seed_mean(returns)).tolist()}
 
@@ -128,7 +129,7 @@ def study(figures: Mapping[str, Any]) -> Study:
     return Study(
         title="soc: a short training of each learner on either side",
         figures=figures,
-        finding=" ".join(_finding(key, one["figures"]["policies"]) for key, one in games.items()),
+        finding=" ".join(finding(key, one["figures"]["policies"]) for key, one in games.items()),
         method=(
             f"Trained: {', '.join(f'`{name}`' for name in figures['trainings'])}, by the presets of "
             "[the world](../../docs/worlds/soc.md#training) with "
@@ -145,7 +146,8 @@ def study(figures: Mapping[str, Any]) -> Study:
     )
 
 
-def _finding(key: str, policies: Mapping[str, Any]) -> str:
+def finding(key: str, policies: Mapping[str, Any]) -> str:
+    """The returns of a game in a sentence."""
     said = ", ".join(f"{name} {mean(one['return'])}" for name, one in policies.items())
     return f"Returns in {key}: {said}."
 
@@ -163,16 +165,20 @@ def _sections(figures: Mapping[str, Any]) -> Iterator[Section]:
             ],
             "Parts of the return are means over episodes.",
         )
-        measured = {name: p["diagnosis"]["numbers"] for name, p in policies.items()}
-        first = next(iter(measured.values()))
-        yield Section(
-            f"{key}: metrics",
-            ("of an episode", *policies),
-            [
-                (name, *(NONE if own[name] is None else mean(own[name]) for own in measured.values()))
-                for name in first
-            ],
-        )
+        yield metrics(key, policies)
+
+
+def metrics(key: str, policies: Mapping[str, Any]) -> Section:
+    """The world's metrics of a game, by policy."""
+    measured = {name: p["diagnosis"]["numbers"] for name, p in policies.items()}
+    return Section(
+        f"{key}: metrics",
+        ("of an episode", *policies),
+        [
+            (name, *(NONE if own[name] is None else mean(own[name]) for own in measured.values()))
+            for name in next(iter(measured.values()))
+        ],
+    )
 
 
 def _picture(figures: Mapping[str, Any]) -> bytes:

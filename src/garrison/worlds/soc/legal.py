@@ -243,6 +243,7 @@ def red_hosts(game: Game, state: State, red: Integer[Array, ""]) -> UInt32[Array
     windows = (os == T.Os.WINDOWS_10) | (os == T.Os.SERVER_2016)
     zone, mine = game.zone, access.usable(game, state, red)
     controller = mine & (state.host_priv == T.Privilege.ROOT) & (role == T.Role.DOMAIN_CONTROLLER)
+    ruled = jnp.any(controller[None] & (zone[None] == np.arange(T.NUM_ZONES)[:, None]), axis=1)
     F = RedFact
     return facts(
         {
@@ -258,7 +259,7 @@ def red_hosts(game: Game, state: State, red: Integer[Array, ""]) -> UInt32[Array
             F.PLC: role == T.Role.PLC,
             F.NOT_PLC: role != T.Role.PLC,
             F.DATA: state.host_data > state.host_taken,
-            F.CONTROLLER: jnp.any(controller[:, None] & (zone[:, None] == zone[None]), axis=0),
+            F.CONTROLLER: ruled[zone],
             F.PHISHABLE: state.host_phishability > 0,
         }
     )
