@@ -32,6 +32,17 @@ from garrison.parity.scores.episodes_file import append
 from garrison.studies.study import FIGURES, Section, Study, origin, parser, read_figures, show
 
 PARTS = ("LWF", "ASF", "RIA", "action_cost")
+#: of :func:`cells`
+COLUMNS = ("episodes", "return", "sd", *PARTS)
+
+
+def submission(word: str) -> tuple[str, Submission] | None:
+    """Name and submission of ``NAME=FOLDER`` or ``NAME=FOLDER,PYTHON``; None for any other word."""
+    name, named, where = word.partition("=")
+    if not named:
+        return None
+    folder, _, python = where.partition(",")
+    return name, Submission(str(Path(folder).resolve()), python or sys.executable)
 
 
 def read(rows: Path) -> list[dict[str, Any]]:
@@ -40,9 +51,14 @@ def read(rows: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in whole.splitlines()]
 
 
-def play(policies: Mapping[str, Any], rows: Path, episodes: int, seed: int, workers: int) -> None:
-    """Play what is missing, all policies of a seed before the next seed."""
-    world, had = CybORGWorld(), {(row["policy"], row["seed"]) for row in read(rows)}
+def play(
+    world: CybORGWorld, policies: Mapping[str, Any], rows: Path, episodes: int, seed: int, workers: int
+) -> None:
+    """Play what the file ``rows`` lacks, all policies of a seed before the next seed.
+
+    A line has the fields policy, seed, return, score, and the sum of each of PARTS.
+    """
+    had = {(row["policy"], row["seed"]) for row in read(rows)}
     wanted = [(name, at) for at in range(seed, seed + episodes) for name in policies]
     missing = [key for key in wanted if key not in had]
     tasks = [(observed_by(world, [policies[name]]), policies[name], at) for name, at in missing]
@@ -50,30 +66,40 @@ def play(policies: Mapping[str, Any], rows: Path, episodes: int, seed: int, work
         for index, played in processes.finished(play_episode, tasks, workers):
             name, at = missing[index]
             parts = {part: float(played["parts"][part].sum()) for part in PARTS}
-            row = {
-                "policy": name,
-                "seed": at,
-                "return": played["returns"],
-                "score": played["scores"],
-                **parts,
-            }
-            append(rows, [row])
+            row = {"policy": name, "seed": at, "return": played["returns"], "score": played["scores"]}
+            append(rows, [row | parts])
             done.advance()
 
 
+def figures(returns: Any, parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Estimate of the ``return`` and means of ``parts``, from one value per episode each."""
+    return {
+        "return": asdict(stats.estimate(np.asarray(returns, float))),
+        "parts": {part: float(np.mean(parts[part])) for part in PARTS},
+    }
+
+
+def of_rows(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    """:func:`figures` of a policy's lines."""
+    own = [row for row in rows if row["policy"] == name]
+    return figures([row["return"] for row in own], {part: [row[part] for row in own] for part in PARTS})
+
+
+def cells(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """COLUMNS of :func:`figures`."""
+    total = found["return"]
+    parts = (number(found["parts"][part]) for part in PARTS)
+    return str(total["n"]), mean(total), number(total["sd"]), *parts
+
+
 def measure(rows: list[dict[str, Any]], abouts: Mapping[str, Any]) -> dict[str, Any]:
-    def column(name: str, key: str) -> np.ndarray:
-        return np.array([row[key] for row in rows if row["policy"] == name], float)
+    def score(name: str) -> float:
+        return float(np.mean([row["score"] for row in rows if row["policy"] == name]))
 
     return {
         "cyborg": engine.described(engine.about()),
         "policies": {
-            name: {
-                "about": about,
-                "return": asdict(stats.estimate(column(name, "return"))),
-                "score": float(column(name, "score").mean()),
-                "parts": {part: float(column(name, part).mean()) for part in PARTS},
-            }
+            name: {"about": about, "score": score(name)} | of_rows(rows, name)
             for name, about in abouts.items()
         },
         "rows": rows,
@@ -103,18 +129,8 @@ def study(figures: Mapping[str, Any], asked_for: int) -> Study:
         sections=[
             Section(
                 "",
-                ("policy", "episodes", "return", "sd", "score", *PARTS),
-                [
-                    (
-                        name,
-                        str(one["return"]["n"]),
-                        mean(one["return"]),
-                        number(one["return"]["sd"]),
-                        number(one["score"]),
-                        *(number(one["parts"][part]) for part in PARTS),
-                    )
-                    for name, one in policies.items()
-                ],
+                ("policy", *COLUMNS, "score"),
+                [(name, *cells(one), number(one["score"])) for name, one in policies.items()],
             )
         ],
     )
@@ -129,17 +145,17 @@ def main() -> None:
     arguments.add_argument("--workers", type=int, default=1)
     arguments.add_argument("--page-only", action="store_true", help="play nothing; make the page of ROWS")
     asked = arguments.parse_args()
-    submissions = {}
-    for word in asked.submissions:
-        name, _, where = word.partition("=")
-        folder, _, python = where.partition(",")
-        submissions[name] = Submission(str(Path(folder).resolve()), python or sys.executable)
+    found = [submission(word) for word in asked.submissions]
+    if None in found:
+        raise SystemExit("name each submission as NAME=FOLDER or NAME=FOLDER,PYTHON")
+    submissions = dict(one for one in found if one is not None)
     abouts = {"guard": {}} | {name: one.about() for name, one in submissions.items()}
     guard = garrison.policies("cc4")["guard"]
     if asked.out is not None and (asked.out / FIGURES).exists() and not asked.rows.exists():
         append(asked.rows, read_figures(asked.out)["rows"])  # go on from what is published
     if not asked.page_only:
-        play({"guard": guard} | submissions, asked.rows, asked.episodes, asked.seed, asked.workers)
+        policies = {"guard": guard} | submissions
+        play(CybORGWorld(), policies, asked.rows, asked.episodes, asked.seed, asked.workers)
     names = " ".join(f"{name}=FOLDER,PYTHON" for name in submissions)
     command = (
         f"python studies/cyborg_submissions.py ROWS {names} --episodes {asked.episodes} --seed {asked.seed}"

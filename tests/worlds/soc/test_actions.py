@@ -506,6 +506,17 @@ def test_the_zero_day_costs_funds():
     assert int(before.funds[1]) - int(sim.state.funds[1]) == price
 
 
+@pytest.mark.parametrize(("pick", "taken"), [(0.6995, True), (0.7005, False)])
+def test_a_dump_takes_a_honeytoken_by_chance(pick, taken):
+    """§4.2: ``DumpLSASS`` takes a honeytoken, where there is one, with chance 700."""
+    sim = Sim()
+    host = session(sim, admin(sim), Privilege.ROOT)
+    sim.set(host_honeytoken={host: True})
+    sim.draw(pick=pick)
+    assert sim.complete(RED, Red.DUMP_LSASS, host) == Outcome.SUCCESS
+    assert bool(np.any(np.asarray(sim.state.token_honey))) == taken
+
+
 @pytest.mark.parametrize(
     ("good", "outcome", "level"),
     [

@@ -357,6 +357,7 @@ ATTACKS = (
         "R8 takes a honeytoken with chance 700",
         "it always takes it",
         edit(red.on_state, (" & (permille(done.row.pick) < R.HONEYTOKEN_TAKEN_CHANCE)", "")),
+        held_by="test_actions.py::test_a_dump_takes_a_honeytoken_by_chance",
     ),
     Wrong(
         "§4.4",
