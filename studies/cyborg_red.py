@@ -55,9 +55,11 @@ def measure(
     return {"cyborg": engine.described(engine.about()), "policies": found, "rows": rows}
 
 
-def study(figures: Mapping[str, Any], red: str) -> Study:
+def study(figures: Mapping[str, Any], red: str, asked_for: int) -> Study:
     policies = figures["policies"]
     rows = [(name, where, one) for name, both in policies.items() for where, one in both.items()]
+    fewest = min(both[CYBORG]["return"]["n"] for both in policies.values())
+    asked = f"{asked_for} episodes each were asked for on CybORG; the command goes on."
     return Study(
         title="CybORG: defenders against an attacker that learned",
         figures=figures,
@@ -67,7 +69,7 @@ def study(figures: Mapping[str, Any], red: str) -> Study:
                 f"{name} {where} {mean(one['return'])} (n = {one['return']['n']})"
                 for name, where, one in rows
             )
-            + "."
+            + (f". {asked}" if fewest < asked_for else ".")
         ),
         method=(
             f"{figures['cyborg']}. The attacker decides by red's list of actions on both engines, from what "
@@ -93,6 +95,7 @@ def main() -> None:
     arguments.add_argument("--here", type=int, default=128, help="episodes on Garrison")
     arguments.add_argument("--seed", type=int, default=1_000_000)
     arguments.add_argument("--workers", type=int, default=1)
+    arguments.add_argument("--page-only", action="store_true", help="play nothing more on CybORG")
     asked = arguments.parse_args()
     world = against(asked.red)
     here: dict[str, Any] = {}
@@ -105,14 +108,15 @@ def main() -> None:
         words.append(f"{name}=FOLDER,PYTHON" if named else name)
         if named is None:
             here[name] = player
-    cyborg.play(on_cyborg(world), players, asked.rows, asked.episodes, asked.seed, asked.workers)
+    if not asked.page_only:
+        cyborg.play(on_cyborg(world), players, asked.rows, asked.episodes, asked.seed, asked.workers)
     command = (
         f"python studies/cyborg_red.py ROWS RED {' '.join(words)} --episodes {asked.episodes} "
         f"--here {asked.here} --seed {asked.seed}"
     )
     rows = [row for row in cyborg.read(asked.rows) if row["policy"] in players]
     figures = origin(command) | measure(world, list(players), here, rows, asked.here)
-    show(study(figures, specs.run_label(asked.red)), asked.out)
+    show(study(figures, specs.run_label(asked.red), asked.episodes), asked.out)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def trained(name: str, world, seeds: int, **settings):
     ("network", "cell", "chunk", "name"),
     [
         ("recurrent", "gru", None, "ippo"),
-        ("recurrent", "lstm", 4, "mappo"),
+        pytest.param("recurrent", "lstm", 4, "mappo", marks=pytest.mark.slow),
         ("mlp", "gru", None, "ippo"),
         pytest.param("recurrent", "gru", None, "mappo", marks=pytest.mark.slow),
         pytest.param("recurrent", "lstm", 4, "ippo", marks=pytest.mark.slow),

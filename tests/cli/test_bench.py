@@ -54,6 +54,7 @@ def test_learners_are_measured_too(capsys):
     assert "limits" not in figures
 
 
+@pytest.mark.slow
 def test_the_cache_is_measured_by_two_processes(monkeypatch, capsys):
     monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     assert (

@@ -62,6 +62,7 @@ def parameters(path: Path) -> list[np.ndarray]:
     return jax.tree.leaves(states.net)
 
 
+@pytest.mark.slow
 def test_two_hosts_train_what_one_does_and_go_on_with_it(tmp_path):
     alone, together = tmp_path / "alone", tmp_path / "together"
     assert cli.main(["train", *TRAIN, "--total-steps", "160", "--out", str(alone)]) == 0

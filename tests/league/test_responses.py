@@ -37,6 +37,7 @@ def stop_at(iteration):
     return on_progress
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_gives_the_same_response(oracle, tmp_path):
     """It mixes rock and paper, of which one is drawn per episode; best is paper."""
     whole = oracle.respond(Task(WORLD, "row", [ROCK, PAPER], [0.8, 0.2], seed=3))

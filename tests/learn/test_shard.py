@@ -52,9 +52,9 @@ JOINED = [
     pytest.param(
         "ippo", "all-reduce", {"novelty": "ngu", "novelty_ignore": ("time",)}, marks=pytest.mark.slow
     ),
-    ("pqn", "all-reduce", {"minibatches": 1}),
+    pytest.param("pqn", "all-reduce", {"minibatches": 1}, marks=pytest.mark.slow),
     ("qmix", "all-gather", _REPLAY),
-    ("maddpg", "all-gather", _REPLAY),
+    pytest.param("maddpg", "all-gather", _REPLAY, marks=pytest.mark.slow),
 ]
 
 

@@ -132,6 +132,7 @@ def test_teachers_that_do_not_fit_are_refused():
         ippo.check(IMITATE.replace(teacher=None), WORLD)
 
 
+@pytest.mark.slow
 def test_guard_teaches_without_what_the_world_forbids():
     """With ``traffic`` off it neither blocks nor allows, so all its choices are legal."""
     world = garrison.make("cc4", observation="rich", busy="masked", traffic="off")

@@ -85,7 +85,9 @@ def test_agents_learn_from_shares_and_judges_from_the_team():
     assert (total <= 0.5 * weight * team + 1e-3).all()
 
 
-@pytest.mark.parametrize(("name", "team_share"), [("reactive", 0.5), ("guard", 1.0)])
+@pytest.mark.parametrize(
+    ("name", "team_share"), [("reactive", 0.5), pytest.param("guard", 1.0, marks=pytest.mark.slow)]
+)
 def test_shares_of_scripted_teams_add_up_too(name, team_share):
     """With all of it the team's, agents get parts by their numbers of subnets."""
     world = garrison.make("cc4", observation="rich", steps=120, rewards="area", team_share=team_share)
