@@ -11,18 +11,20 @@ where it was stopped. ``--out results/cyborg_red`` writes the study's folder.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import cyborg_submissions as cyborg
+import numpy as np
 
 import garrison
 from garrison.adapters.cyborg import engine
 from garrison.adapters.cyborg.world import on_cyborg
 from garrison.core.world import World
-from garrison.judge import specs
+from garrison.judge import specs, stats
 from garrison.judge.evaluate import evaluate
-from garrison.judge.format import mean
+from garrison.judge.format import interval, mean
 from garrison.judge.match import two_sided, worlds_against
 from garrison.studies.study import Section, Study, origin, parser, show
 
@@ -49,10 +51,14 @@ def measure(
     """Figures on CybORG, and of the policies in ``here`` also on Garrison, of ``n`` other episodes."""
     played, _ = evaluate(world, here, n, seed=2_000_000) if here else ({}, None)
     found = {name: {CYBORG: cyborg.of_rows(rows, name)} for name in names}
+    differences = {}
     for name, one in played.items():
         parts = {part: one.parts[part][0].sum(axis=-1) for part in cyborg.PARTS}
         found[name][GARRISON] = cyborg.figures(one.returns[0], parts)
-    return {"cyborg": engine.described(engine.about()), "policies": found, "rows": rows}
+        there = np.array([row["return"] for row in rows if row["policy"] == name])
+        differences[name] = asdict(stats.mean_difference(there, one.returns[0]))
+    cyborg_about = engine.described(engine.about())
+    return {"cyborg": cyborg_about, "policies": found, "differences": differences, "rows": rows}
 
 
 def study(figures: Mapping[str, Any], red: str, asked_for: int) -> Study:
@@ -81,7 +87,15 @@ def study(figures: Mapping[str, Any], red: str, asked_for: int) -> Study:
                 "",
                 ("policy", "engine", *cyborg.COLUMNS),
                 [(name, where, *cyborg.cells(one)) for name, where, one in rows],
-            )
+            ),
+            Section(
+                "CybORG minus Garrison",
+                ("policy", "difference of the mean returns, with Welch's 95% interval", "p"),
+                [
+                    (name, interval(one), f"{one['p']:.2f}")
+                    for name, one in figures["differences"].items()
+                ],
+            ),
         ],
     )
 
