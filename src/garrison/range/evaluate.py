@@ -17,6 +17,7 @@ from garrison.core.policy import Policy
 from garrison.judge.stats import bounds, resampled
 from garrison.range import services
 from garrison.range.bridge import Bridge, Played, random_numbers
+from garrison.range.drivers.containers import OFF
 from garrison.range.drivers.local import Local
 from garrison.range.drivers.mock import CHANCES, Mock
 from garrison.range.drivers.netns import Namespaces
@@ -74,8 +75,7 @@ def tiers() -> list[Tier]:
         except RangeUnavailable as error:
             reason = str(error)
         found.append(Tier(name, LABELS[name], reason))
-    containers = "off: no images have been reviewed; the range never pulls any"
-    return [*found, Tier("containers", "containers", containers)]
+    return [*found, Tier("containers", LABELS["containers"], OFF)]
 
 
 def driver_of(tier: str) -> Driver:

@@ -233,6 +233,53 @@ def connect_local(path: str, seconds: float) -> Stream:
     return Stream(connection)
 
 
+def ask_http(
+    path: str, method: str, target: str, body: bytes | None, seconds: float, most: int
+) -> tuple[int, bytes]:
+    """One HTTP request over a socket in the file system; returns the status and the answer's body.
+
+    Args:
+        path: of the socket.
+        seconds: until the whole answer has to be there.
+        most: bytes that the answer may have.
+
+    Raises:
+        NotOpen: ``refused`` if nobody listens, ``timeout`` after the deadline, ``no answer`` if the other end
+            hangs up early, speaks no HTTP, or answers with more bytes.
+    """
+    from http.client import HTTPConnection, HTTPException  # imported late: supervisors start without it
+
+    over = threading.Event()
+    stream = connect_local(path, seconds)
+    stream.connection.settimeout(None)
+
+    def give_up() -> None:
+        over.set()
+        with suppress(OSError):
+            stream.connection.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(max(seconds, 0.0), give_up)
+    timer.daemon = True
+    connection = HTTPConnection("engine")
+    connection.sock = stream.connection  # an open connection: the client makes none of its own
+    try:
+        timer.start()
+        headers = {"Content-Type": "application/json", "Connection": "close"}
+        connection.request(method, target, body=body, headers=headers)
+        with connection.getresponse() as answer:
+            data = answer.read(most + 1)
+            if over.is_set():
+                raise NotOpen("timeout")
+            if len(data) > most:
+                raise NotOpen("no answer")
+            return answer.status, data
+    except (HTTPException, OSError, ValueError) as error:
+        raise NotOpen("timeout" if over.is_set() else "no answer") from error
+    finally:
+        timer.cancel()
+        stream.close()
+
+
 def relay(one: Stream, other: Stream, watch: Callable[[bytes], None]) -> int:
     """Carry data both ways until an end closes; ``watch`` sees what ``one`` sends. Returns its bytes."""
     pairs, total = {one.connection: other.connection, other.connection: one.connection}, 0
