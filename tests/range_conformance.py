@@ -134,7 +134,10 @@ def gate(driver: Any) -> None:
     with Episode(driver) as e:
         held = e.credentials()
         assert e.outcome("share", ENGINEER, P.SMB, src=DESK) is Outcome.DENIED
+        assert e.reach(DESK, ENGINEER, P.SMB) == "denied"
         user = e.session("share", ENGINEER, P.SMB, src=DESK, tickets=held, flaw=4)
+        assert e.reach(DESK, ENGINEER, P.SMB) == "denied"  # it opened for who showed a credential, then
+        assert e.reach(DESK, ENGINEER, P.S7) == "blocked"
         assert e.outcome("registers", PLC, P.S7, src=BASE) is Outcome.DENIED
         assert e.outcome("registers", PLC, P.S7, src=BASE, tickets=(f"session.{ENGINEER}.{user}",)) is SUCCESS
 
@@ -239,6 +242,40 @@ def logs(driver: Any) -> None:
         assert unmapped == 0
 
 
+def users(driver: Any) -> None:
+    """What users do leaves its token, also behind a gate; inside a zone no flow is seen."""
+    does = (
+        ("flow_smb", DESK, ENGINEER, P.SMB, Token.FLOW_SMB, ENGINEER),
+        ("flow_scan", DESK, WEB, P.HTTP, Token.FLOW_SCAN, WEB),
+        ("flow_large", DESK, DESK, P.HTTP, Token.FLOW_LARGE, DESK),
+        ("flow_smb", DESK, DC, P.SMB, None, DC),
+        ("logon", DESK, DESK, 0, Token.AUTH_OK, DESK),
+        ("file_burst", BASE, BASE, 0, Token.FILE_BURST, BASE),
+    )
+    with Episode(driver) as e:
+        for what, node, other, port, token, where in does:
+            e.driver.act(e.handle, what, node, other, int(port), time.monotonic() + 5)
+            time.sleep(0.1)
+            found, unmapped = tokens_of(e.driver.collect(e.handle, 0.0))
+            assert unmapped == 0
+            assert ([one.host for one in found if one.type is token] or [where]) == [where]
+            assert (token is None) is (found == [])
+
+
+def attacks(driver: Any) -> None:
+    """Data that leaves is a large flow of its host; what is tried across a zone is a flow."""
+    with Episode(driver) as e:
+        held = tuple(t for t in e.credentials() if t.startswith("secure_admin"))
+        root = e.session("ticket", BASE, P.SSH, src=DESK, tickets=held)
+        e.driver.collect(e.handle, 0.0)
+        assert e.outcome("vault", BASE, src=BASE, unit=0, session=root) is SUCCESS
+        assert e.outcome("web", WEB, P.HTTP, flaw=99) is NOT  # made for another weakness
+        time.sleep(0.1)
+        found, _ = tokens_of(e.driver.collect(e.handle, 0.0))
+        flows = {(token.type, token.host) for token in found if token.type.name.startswith("FLOW")}
+        assert flows == {(Token.FLOW_LARGE, BASE), (Token.FLOW_HTTP, WEB)}
+
+
 def plant(driver: Any) -> None:
     """A write moves the plant along soc's curve; Restore of the PLC brings it back."""
     with Episode(driver, replace(network(), speed=300.0)) as e:
@@ -278,7 +315,7 @@ CHECKS = (
     people,
     stale,
     logs,
+    users,
+    attacks,
     plant,
 )
-#: checks that need the gate, which a network alone does not have
-GATED = (gate, plant)

@@ -21,6 +21,7 @@ from garrison.range.drivers.containers import OFF
 from garrison.range.drivers.local import Local
 from garrison.range.drivers.mock import CHANCES, Mock
 from garrison.range.drivers.netns import Namespaces
+from garrison.range.drivers.processes import Processes
 from garrison.range.judge import MOST_VOID
 from garrison.range.protocol import LABELS, Driver, RangeUnavailable
 from garrison.worlds.soc.env import Soc
@@ -85,14 +86,14 @@ def driver_of(tier: str) -> Driver:
         ValueError: for an unknown tier, or one that plays no episodes.
         RangeUnavailable: if this machine cannot provide it.
     """
-    known = {"mock": Mock, "local": Local}
+    known = {"mock": Mock, "local": Local, "netns": Namespaces}
     if tier not in known:
         raise ValueError(
             f"no episodes are played in tier {tier!r}; choose one of {', '.join(known)} "
             "(see `garrison range check`)"
         )
-    driver = known[tier]()
-    if isinstance(driver, Local):
+    driver: Driver = known[tier]()
+    if isinstance(driver, Processes):
         driver.check()
     return driver
 

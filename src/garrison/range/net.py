@@ -11,7 +11,7 @@ import ipaddress
 import selectors
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +21,7 @@ LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 NAMESPACES = ipaddress.ip_network("10.213.0.0/16")
 _allowed = LOOPBACK
 _ATTEMPTS, _ANSWER = 5, 0.2  #: connections in namespaces, and seconds for each
+_IPV4, _OUTGOING, _LARGEST = 0x0800, 4, 65_600  #: of packet(7)
 _TIMEOUT = 5.0  #: seconds that a server waits for the next line of a client
 
 
@@ -36,16 +37,36 @@ class NotOpen(OSError):
         self.reach = reach
 
 
-def confine() -> None:
+def confine(router: bool = False) -> None:
     """Allow addresses of namespaces instead of the loopback's, in this process.
+
+    Args:
+        router: whether the process is that of the router, which has a link ``hN`` to each host.
 
     Raises ``AddressRefused`` in a process that can see the interfaces of the machine.
     """
     global _allowed
-    foreign = [name for _, name in socket.if_nameindex() if name not in ("lo", "range")]
+    names = [name for _, name in socket.if_nameindex()]
+    links = [name for name in names if router and name[:1] == "h" and name[1:].isdigit()]
+    foreign = [name for name in names if name not in ("lo", "range", *links)]
     if foreign:
         raise AddressRefused(f"the process sees the interfaces {', '.join(foreign)}: it is in no namespace")
     _allowed = NAMESPACES
+
+
+def sniffer() -> socket.socket:
+    """A raw socket that receives all IPv4 packets of a namespace. Raises ``AddressRefused`` elsewhere."""
+    if _allowed is LOOPBACK:
+        raise AddressRefused("packets are read in a namespace only")
+    return socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_IPV4))
+
+
+def packets(raw: socket.socket) -> Iterator[bytes]:
+    """Packets as they enter an interface of the namespace, from the IP header on, for ever."""
+    while True:
+        data, about = raw.recvfrom(_LARGEST)
+        if about[2] != _OUTGOING:  # a packet that is forwarded is seen again as it leaves
+            yield data
 
 
 def check(address: str) -> str:

@@ -51,7 +51,8 @@ class Containers:
     Args:
         socket: unix socket of an engine.
         images: role of a host, the name of a :class:`garrison.worlds.soc.tables.hosts.Role` in small
-            letters, -> image as ``NAME@sha256:DIGEST``. The range knows none: whoever names one has reviewed it.
+            letters, -> image as ``NAME@sha256:DIGEST``. The range knows none: it is for
+            whoever names one to have reviewed it.
         seconds: that an answer of the engine may take.
     """
 
