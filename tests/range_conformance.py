@@ -24,9 +24,9 @@ from range_network import (
 )
 
 from garrison.range.nonces import NonceError
-from garrison.range.protocol import Outcome
+from garrison.range.protocol import Outcome, Technique
 from garrison.range.tokens import tokens_of
-from garrison.worlds.soc.tables.hosts import Scope
+from garrison.worlds.soc.tables.hosts import Scope, bits
 from garrison.worlds.soc.tables.tokens import Token
 
 SUCCESS, NOT = Outcome.SUCCESS, Outcome.NOT_VULNERABLE
@@ -119,6 +119,18 @@ def tickets(driver: Any) -> None:
         assert e.outcome("ticket", DC, P.SMB, src=DESK, tickets=held) is Outcome.DENIED
         e.driver.act(e.handle, "logon", DESK, DESK, 0, time.monotonic() + 5)
         assert e.outcome("ticket", DC, P.SMB, src=DESK, tickets=e.credentials()) is SUCCESS
+
+
+def person(driver: Any) -> None:
+    """Where the zone's credential was rotated, a person's one still opens a workstation, as a user."""
+    home = bits(Scope.CORP_ADMIN, Scope.CORP_USER)
+    with Episode(driver, network().with_host(DESK, home=home)) as e:
+        held = e.credentials()
+        e.blue("rotate", Scope.CORP_ADMIN)
+        task = Technique("ticket", int(P.SMB), tickets=held)
+        evidence = driver.launch(e.handle, task, DC, DESK, time.monotonic() + 5)
+        assert e.judge.check("ticket", DESK, "user", evidence).outcome is SUCCESS
+        assert e.outcome("ticket", DC, P.SMB, src=DESK, tickets=held) is Outcome.DENIED
 
 
 def expired(driver: Any) -> None:
@@ -305,6 +317,7 @@ CHECKS = (
     host_down,
     deputy,
     tickets,
+    person,
     expired,
     gate,
     hashes,

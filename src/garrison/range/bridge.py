@@ -640,9 +640,10 @@ class _Episode:
             claims = f"data:{unit}"
         elif kind == R.Red.PASS_THE_TICKET:
             admin = int(T.ZONE_ADMIN[self.zone[target]])
-            scopes = range(admin, admin + 1)
-            if self.state.token_epoch[0, admin] < 0:
-                claims, scopes = "user", range(T.Scope.CORP_USER, T.Scope.CORP_USER + 1)
+            desk = self.zone[target] == T.Zone.CORPORATE and self.state.host_role[target] == T.Role.WORKSTATION
+            scopes = (admin, int(T.Scope.CORP_USER)) if desk else (admin,)
+            stale = self.state.token_epoch[0, admin] != self.state.scope_epoch[admin]
+            claims = "user" if desk and stale else "root"  # the client shows both, that of the zone first
         owner = int(source) if kind == R.Red.PASS_THE_HASH else target
         session = self.sessions.get((owner, "root")) or self.sessions.get((owner, "user"), "")
         if name in ("grant", "impersonate", "driver"):
