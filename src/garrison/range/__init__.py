@@ -14,5 +14,6 @@ __all__ = [
     "nonces",
     "plan",
     "protocol",
+    "reference",
     "tokens",
 ]
