@@ -701,7 +701,9 @@ class _Game:
             claims = f"data:{unit}"
         elif kind == R.Red.PASS_THE_TICKET:
             admin = int(T.ZONE_ADMIN[self.zone[target]])
-            desk = self.zone[target] == T.Zone.CORPORATE and self.state.host_role[target] == T.Role.WORKSTATION
+            desk = (
+                self.zone[target] == T.Zone.CORPORATE and self.state.host_role[target] == T.Role.WORKSTATION
+            )
             scopes = (admin, int(T.Scope.CORP_USER)) if desk else (admin,)
             stale = self.state.token_epoch[0, admin] != self.state.scope_epoch[admin]
             claims = "user" if desk and stale else "root"  # the client shows both, that of the zone first

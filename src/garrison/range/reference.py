@@ -117,7 +117,8 @@ def compare(first: Sequence[Played], second: Sequence[Played]) -> dict[str, dict
     """Durations and chances of red's actions in two sets of episodes, by kind.
 
     Durations by the two-sample test of Kolmogorov and Smirnov, successes among those that met chance
-    (``success`` or ``failed``) by Fisher's exact test; each p is multiplied by the number of tests (Bonferroni).
+    (``success`` or ``failed``) by Fisher's exact test. Each p is multiplied by the number of tests
+    (Bonferroni).
 
     Returns:
         By kind: ``n`` of both, ``seconds`` (medians), ``distance`` of the distribution functions and ``p``;
@@ -130,13 +131,14 @@ def compare(first: Sequence[Played], second: Sequence[Played]) -> dict[str, dict
         met = [[o == "success" for name, _, o in of if name == kind and o in _CHANCE] for of in sides]
         row: dict[str, Any] = {"n": [len(one) for one in seconds], "p": None, "chance_p": None}
         if min(row["n"]) >= LEAST:
-            test = stats.ks_2samp(*seconds)
+            test: Any = stats.ks_2samp(*seconds)
             row |= {"distance": float(test.statistic), "p": float(test.pvalue)}
             row["seconds"] = [float(np.median(one)) for one in seconds]
         if min(map(len, met)) >= LEAST:
             table = [[sum(one), len(one) - sum(one)] for one in met]
             row["chance"] = [sum(one) / len(one) for one in met]
-            row["chance_p"] = float(stats.fisher_exact(table)[1])
+            exact: Any = stats.fisher_exact(table)
+            row["chance_p"] = float(exact[1])
         found[kind] = row
     keys = ("p", "chance_p")
     count = sum(row[key] is not None for row in found.values() for key in keys)
