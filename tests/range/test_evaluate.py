@@ -141,10 +141,10 @@ def test_episodes_side_by_side_are_those_that_one_after_the_other_plays():
 
     seen: list[int] = []
     bridge, nobody = cast(Any, Bridge()), cast(Any, None)
-    found = module.play_all(bridge, nobody, nobody, [3, 1, 2], 5, 4, lambda i, _: seen.append(i))
+    found = module.play_all(bridge, nobody, nobody, [3, 1, 2], [5, 6, 7], 4, lambda i, _: seen.append(i))
     assert [one.returned for one in found] == [305.0, 106.0, 207.0]
     assert sorted(seen) == [0, 1, 2]
-    assert found == module.play_all(bridge, nobody, nobody, [3, 1, 2], 5)
+    assert found == module.play_all(bridge, nobody, nobody, [3, 1, 2], [5, 6, 7])
 
 
 def test_tiers_say_why_they_are_not_available():

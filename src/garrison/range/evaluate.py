@@ -178,11 +178,12 @@ def evaluate(
     numbers, again = networks(bridges["mock"], seed, episodes)
     if tier != "mock":
         check_overhead(bridges[tier], numbers[0])
+    seeds = range(seed, seed + episodes)  # the same in every tier
     order = [*bridges, *([AGAIN] if repeat and tier != "mock" else [])]
     played = {
         name: {
             player: play_all(
-                bridges[tier if name == AGAIN else name], policy, red, numbers, seed,
+                bridges[tier if name == AGAIN else name], policy, red, numbers, seeds,
                 side_by_side if name != "mock" else 1, partial(_said, watch, name, player, episodes),
             )
             for player, policy in players.items()
@@ -245,25 +246,22 @@ def play_all(
     blue: Policy,
     red: Policy,
     numbers: Sequence[int],
-    seed: int,
+    seeds: Sequence[int],
     side_by_side: int = 1,
     watch: Callable[[int, Played], None] = lambda index, played: None,
 ) -> list[Played]:
-    """One episode on each network; that number ``i`` has the seed ``seed + i`` in every tier.
-
-    ``watch`` receives the index and the episode as each ends.
-    """
+    """One episode on each network, with the seed of its place; ``watch`` receives index and episode."""
 
     def one(index: int) -> Played:
-        found = bridge.play(blue, red, numbers[index], seed + index)
+        found = bridge.play(blue, red, numbers[index], seeds[index])
         watch(index, found)
         return found
 
-    if side_by_side == 1:
+    if side_by_side == 1 or not numbers:
         return [one(index) for index in range(len(numbers))]
-    one_first = [one(0)]  # which compiles
+    first = one(0)  # which compiles
     with ThreadPoolExecutor(side_by_side) as pool:
-        return one_first + list(pool.map(one, range(1, len(numbers))))
+        return [first, *pool.map(one, range(1, len(numbers)))]
 
 
 def report(played: Mapping[str, Mapping[str, Sequence[Played]]], tier: str, speed: float) -> dict[str, Any]:
@@ -271,7 +269,7 @@ def report(played: Mapping[str, Mapping[str, Sequence[Played]]], tier: str, spee
 
     Args:
         played: by tier and player, on the same networks in the same order. Beside ``mock`` and ``tier`` there
-            may be :data:`AGAIN`, a second run of the tier, and others, such as ``soc``.
+            may be :data:`AGAIN`, a second run of the tier for some players, and others, such as ``soc``.
 
     Returns:
         ``tiers``, a row per tier and player; ``retention``; ``difference``, return in ``tier`` less that in
@@ -288,7 +286,7 @@ def report(played: Mapping[str, Mapping[str, Sequence[Played]]], tier: str, spee
         "difference": {
             name: {player: _paired(played[tier][player], of[player]) for player in players}
             for name, of in played.items()
-            if name not in (tier, AGAIN)
+            if name != tier and set(of) >= set(players)
         },
         "noise": _noise(played[tier], played[AGAIN]) if AGAIN in played else None,
         "calibration": _calibration(played[tier], speed),
@@ -407,8 +405,8 @@ def _noise(
 ) -> dict[str, dict[str, Any]]:
     """How much two runs with the same seeds differ, by player: no difference below this means anything."""
     found = {}
-    for player, of in first.items():
-        pairs = [(a, b) for a, b in zip(of, second[player], strict=True) if not (a.void or b.void)]
+    for player, of in second.items():
+        pairs = [(a, b) for a, b in zip(first[player], of, strict=True) if not (a.void or b.void)]
         apart = np.array([a.returned - b.returned for a, b in pairs])
         found[player] = {
             "difference": _mean(apart),

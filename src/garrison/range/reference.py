@@ -131,7 +131,7 @@ def compare(first: Sequence[Played], second: Sequence[Played]) -> dict[str, dict
         met = [[o == "success" for name, _, o in of if name == kind and o in _CHANCE] for of in sides]
         row: dict[str, Any] = {"n": [len(one) for one in seconds], "p": None, "chance_p": None}
         if min(row["n"]) >= LEAST:
-            test: Any = stats.ks_2samp(*seconds)
+            test: Any = stats.ks_2samp(seconds[0], seconds[1])
             row |= {"distance": float(test.statistic), "p": float(test.pvalue)}
             row["seconds"] = [float(np.median(one)) for one in seconds]
         if min(map(len, met)) >= LEAST:
