@@ -21,7 +21,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -120,8 +119,7 @@ class Kept:
                 self.found[row["number"]] = Played(**row["played"])
 
     def add(self, number: int, seed: int, played: Played) -> None:
-        kept = asdict(played) | {"observations": []}
-        line = json.dumps({"number": number, "seed": seed, "played": json.loads(to_json(kept))})
+        line = to_json({"number": number, "seed": seed, "played": played.plain()})
         with self.lock, self.path.open("a") as file:
             file.write(line + "\n")
         self.found[number] = played

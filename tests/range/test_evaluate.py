@@ -16,6 +16,7 @@ from garrison.range import evaluate as module
 from garrison.range.bridge import Played
 from garrison.range.drivers.mock import Mock
 from garrison.range.evaluate import TooManyVoid, digest_of, digest_of_programs, driver_of, tiers
+from garrison.range.reference import compare
 
 
 class Weights(Struct):
@@ -145,6 +146,17 @@ def test_episodes_side_by_side_are_those_that_one_after_the_other_plays():
     assert [one.returned for one in found] == [305.0, 106.0, 207.0]
     assert sorted(seen) == [0, 1, 2]
     assert found == module.play_all(bridge, nobody, nobody, [3, 1, 2], [5, 6, 7])
+
+
+def test_an_episode_survives_being_written_down():
+    one = measurable(3, 1)
+    one.tokens.update(["dns", "dns"])
+    one.times, one.ended = {"contained": [(3, True)]}, [("impact", 2.0, "success")]
+    again = Played(**json.loads(json.dumps(one.plain())))
+    assert module._row([again]) == module._row([one])
+    assert module._calibration({"idle": [again]}, 30.0) == module._calibration({"idle": [one]}, 30.0)
+    assert compare([again], [again]) == compare([one], [one])
+    assert again.tokens == one.tokens
 
 
 def test_tiers_say_why_they_are_not_available():

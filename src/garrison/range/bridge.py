@@ -119,6 +119,10 @@ class Played:
     tokens: Counter[str] = field(default_factory=Counter)
     observations: list[np.ndarray] = field(default_factory=list)
 
+    def plain(self) -> dict[str, Any]:
+        """Plain values without the observations, of which ``Played(**values)`` makes the episode again."""
+        return {**vars(self), "tokens": dict(self.tokens), "observations": []}
+
 
 class Kept(Struct):
     """What an episode keeps beside its state: what its metrics counted, and entries that blue keeps."""
