@@ -274,6 +274,7 @@ class _Game:
         self.static, self.seed = bridge.world.static, seed
         self.options = bridge.options(scenario)
         self.random = np.random.default_rng([seed, number])
+        self.spare = np.random.default_rng([seed, number, 1])  # leaves the draws of other tiers alone
         self.topology = self.run["generate"](self.options, jnp.uint32(number))
         self.net: Any = {name: np.asarray(value) for name, value in vars(self.topology).items()}
         self.plan = from_topology(self.static, self.options, self.topology, bridge.speed)
@@ -410,7 +411,7 @@ class _Game:
         known = [self.bridge.durations[name] for name in names if name in self.bridge.durations]
         if not known:
             return L.LEAST_MS
-        return max(int(1000 * self.random.choice(np.concatenate(known))), L.LEAST_MS)
+        return max(int(1000 * self.spare.choice(np.concatenate(known))), L.LEAST_MS)
 
     def _without_tokens(self, before: State, after: State) -> State:
         """The state without the tokens that the kernel recorded: the range records its own."""
