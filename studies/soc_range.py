@@ -201,7 +201,6 @@ def figures_of(args: Any, one: Game, played: Mapping[str, Mapping[str, Sequence[
     for players in found["tiers"].values():  # what each episode gave is in the work folder
         for row in players.values():
             del row["outcomes"]
-    pooled = {part: [e for of in played[part].values() for e in of] for part in ("soc", LAWS)}
     # of one player: red's draws are the same beside all of them
     fidelity = reference.compare(played["soc"]["idle"], played[LAWS]["idle"])
     return {
@@ -235,8 +234,8 @@ def study(figures: Mapping[str, Any]) -> Study:
             "95% bootstrap intervals over networks. *Retention* is (player - idle) in the tier over "
             "(player - idle) in the mock; a number near 1 for random too says nothing. *Noise* is between "
             "two runs of the tier with the same seeds. The mock with soc's durations is compared with soc "
-            "itself by kind of action, beside idle: durations by Kolmogorov and Smirnov, chances by Fisher, family-wise "
-            "at 1%. The mock with the chances and durations that the tier measured tells a wrong model "
+            "itself by kind of action, beside idle: durations by Kolmogorov and Smirnov, chances by Fisher, "
+            "family-wise at 1%. The mock with the chances and durations that the tier measured tells a wrong model "
             "from a weak policy."
         ),
         sections=list(_sections(figures)),
