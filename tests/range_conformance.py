@@ -24,9 +24,9 @@ from range_network import (
 )
 
 from garrison.range.nonces import NonceError
-from garrison.range.protocol import Outcome
+from garrison.range.protocol import Outcome, Technique
 from garrison.range.tokens import tokens_of
-from garrison.worlds.soc.tables.hosts import Scope
+from garrison.worlds.soc.tables.hosts import Scope, bits
 from garrison.worlds.soc.tables.tokens import Token
 
 SUCCESS, NOT = Outcome.SUCCESS, Outcome.NOT_VULNERABLE
@@ -121,6 +121,18 @@ def tickets(driver: Any) -> None:
         assert e.outcome("ticket", DC, P.SMB, src=DESK, tickets=e.credentials()) is SUCCESS
 
 
+def person(driver: Any) -> None:
+    """Where the zone's credential was rotated, a person's one still opens a workstation, as a user."""
+    home = bits(Scope.CORP_ADMIN, Scope.CORP_USER)
+    with Episode(driver, network().with_host(DESK, home=home)) as e:
+        held = e.credentials()
+        e.blue("rotate", Scope.CORP_ADMIN)
+        task = Technique("ticket", int(P.SMB), tickets=held)
+        evidence = driver.launch(e.handle, task, DC, DESK, time.monotonic() + 5)
+        assert e.judge.check("ticket", DESK, "user", evidence).outcome is SUCCESS
+        assert e.outcome("ticket", DC, P.SMB, src=DESK, tickets=held) is Outcome.DENIED
+
+
 def expired(driver: Any) -> None:
     """A ticket lapses."""
     with Episode(driver, network(lifetimes=(0.2,) * 4)) as e:
@@ -134,7 +146,10 @@ def gate(driver: Any) -> None:
     with Episode(driver) as e:
         held = e.credentials()
         assert e.outcome("share", ENGINEER, P.SMB, src=DESK) is Outcome.DENIED
+        assert e.reach(DESK, ENGINEER, P.SMB) == "denied"
         user = e.session("share", ENGINEER, P.SMB, src=DESK, tickets=held, flaw=4)
+        assert e.reach(DESK, ENGINEER, P.SMB) == "denied"  # it opened for who showed a credential, then
+        assert e.reach(DESK, ENGINEER, P.S7) == "blocked"
         assert e.outcome("registers", PLC, P.S7, src=BASE) is Outcome.DENIED
         assert e.outcome("registers", PLC, P.S7, src=BASE, tickets=(f"session.{ENGINEER}.{user}",)) is SUCCESS
 
@@ -239,6 +254,40 @@ def logs(driver: Any) -> None:
         assert unmapped == 0
 
 
+def users(driver: Any) -> None:
+    """What users do leaves its token, also behind a gate; inside a zone no flow is seen."""
+    does = (
+        ("flow_smb", DESK, ENGINEER, P.SMB, Token.FLOW_SMB, ENGINEER),
+        ("flow_scan", DESK, WEB, P.HTTP, Token.FLOW_SCAN, WEB),
+        ("flow_large", DESK, DESK, P.HTTP, Token.FLOW_LARGE, DESK),
+        ("flow_smb", DESK, DC, P.SMB, None, DC),
+        ("logon", DESK, DESK, 0, Token.AUTH_OK, DESK),
+        ("file_burst", BASE, BASE, 0, Token.FILE_BURST, BASE),
+    )
+    with Episode(driver) as e:
+        for what, node, other, port, token, where in does:
+            e.driver.act(e.handle, what, node, other, int(port), time.monotonic() + 5)
+            time.sleep(0.1)
+            found, unmapped = tokens_of(e.driver.collect(e.handle, 0.0))
+            assert unmapped == 0
+            assert ([one.host for one in found if one.type is token] or [where]) == [where]
+            assert (token is None) is (found == [])
+
+
+def attacks(driver: Any) -> None:
+    """Data that leaves is a large flow of its host; what is tried across a zone is a flow."""
+    with Episode(driver) as e:
+        held = tuple(t for t in e.credentials() if t.startswith("secure_admin"))
+        root = e.session("ticket", BASE, P.SSH, src=DESK, tickets=held)
+        e.driver.collect(e.handle, 0.0)
+        assert e.outcome("vault", BASE, src=BASE, unit=0, session=root) is SUCCESS
+        assert e.outcome("web", WEB, P.HTTP, flaw=99) is NOT  # made for another weakness
+        time.sleep(0.1)
+        found, _ = tokens_of(e.driver.collect(e.handle, 0.0))
+        flows = {(token.type, token.host) for token in found if token.type.name.startswith("FLOW")}
+        assert flows == {(Token.FLOW_LARGE, BASE), (Token.FLOW_HTTP, WEB)}
+
+
 def plant(driver: Any) -> None:
     """A write moves the plant along soc's curve; Restore of the PLC brings it back."""
     with Episode(driver, replace(network(), speed=300.0)) as e:
@@ -268,6 +317,7 @@ CHECKS = (
     host_down,
     deputy,
     tickets,
+    person,
     expired,
     gate,
     hashes,
@@ -278,7 +328,7 @@ CHECKS = (
     people,
     stale,
     logs,
+    users,
+    attacks,
     plant,
 )
-#: checks that need the gate, which a network alone does not have
-GATED = (gate, plant)

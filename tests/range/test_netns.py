@@ -10,12 +10,12 @@ import range_conformance as conformance
 from range_network import INTERNET, WEB, Episode
 
 from garrison.range import namespaces
+from garrison.range.bridge import Bridge, random_numbers
 from garrison.range.drivers.netns import Namespaces
 from garrison.range.protocol import RangeUnavailable
+from garrison.worlds import soc
 
-#: the router does not see credentials, and flows are not recorded
-CHECKS = [c for c in conformance.CHECKS if c not in (*conformance.GATED, conformance.logs)]
-QUICK = (conformance.rules,)
+QUICK = (conformance.rules, conformance.gate, conformance.logs)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def netns():
     "check",
     [
         pytest.param(check, id=check.__name__, marks=() if check in QUICK else pytest.mark.slow)
-        for check in CHECKS
+        for check in conformance.CHECKS
     ],
 )
 def test_conforms(netns, check):
@@ -73,3 +73,17 @@ def test_an_isolated_host_is_cut_off_at_once(netns):
         start = time.monotonic()
         assert episode.reach(WEB, INTERNET, 0) == "unreachable"
         assert time.monotonic() - start < 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ["ransomware", "ot_stuxnet"])
+def test_an_episode_in_namespaces(netns, scenario):
+    world = soc.make(scenario, side="both", split="test", horizon=240_000)
+    assert isinstance(world, soc.Soc)
+    bridge = Bridge(world, netns, speed=30.0)
+    number = next(n for n in random_numbers(world, 0, 20) if bridge.plan(n).mappable)
+    found = bridge.play(world.policies("blue")["analyst"], world.policies("red")["killchain"], number, 1)
+    assert found.void == ""
+    assert found.unmapped == 0
+    assert found.lines > 20
+    assert any(name.startswith("flow") for name in found.tokens)

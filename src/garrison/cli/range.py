@@ -48,7 +48,7 @@ class Run:
     names: tyro.conf.Positional[tuple[str, ...]]
     """Run directories, and policies of blue in soc."""
     tier: str
-    """Tier to play in: local, or mock for a simulation alone."""
+    """Tier to play in: local, netns, or mock for a simulation alone."""
     episodes: int = 10
     """Episodes of each player in each tier."""
     scenario: str = "ransomware"
@@ -61,6 +61,12 @@ class Run:
     """Seconds of soc per real second."""
     technical: str = "measured"
     """How long red's technical actions take: measured, or laws, as soc draws them."""
+    observation: str = "counters"
+    """Observation of blue, as of soc: the one that the runs were trained with."""
+    repeat: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Play the tier a second time with the same seeds, and report how much the runs differ."""
+    side_by_side: int = 1
+    """Episodes of the tier that are played at once. Watch the lag: with too many, actions come late."""
     seed: int = 0
     """Seed of networks and players."""
     which: Which = "latest"
@@ -86,6 +92,8 @@ class Run:
                 raise ValueError(str(error)) from error
             if self.episodes < 1:
                 raise ValueError(f"episodes is {self.episodes}; it must be at least 1")
+            if not 1 <= self.side_by_side <= 16:
+                raise ValueError(f"side-by-side is {self.side_by_side}; it must be 1-16")
         with waiting("Playing in the range") if not self.json else nullcontext(lambda text: None) as say:
             try:
                 found = evaluate.evaluate(
@@ -98,6 +106,8 @@ class Run:
                     self.speed,
                     self.technical,
                     watch=say,
+                    repeat=self.repeat,
+                    side_by_side=self.side_by_side,
                 )
             except (ValueError, RangeUnavailable, evaluate.TooManyVoid) as error:
                 raise SystemExit(f"garrison: {error}") from error
@@ -118,7 +128,12 @@ class Run:
 
         if not 1 <= self.minutes <= 120:
             raise ValueError(f"minutes is {self.minutes}; it must be 1-120")
-        given = {"scenario": self.scenario, "split": "test", "horizon": int(60_000 * self.minutes)}
+        given: dict[str, Any] = {
+            "scenario": self.scenario,
+            "split": "test",
+            "horizon": int(60_000 * self.minutes),
+        }
+        given["observation"] = self.observation
         world = soc.make(side="both", **given)
         blue = soc.make(side="blue", **given)
         attackers = world.policies("red")
@@ -138,16 +153,29 @@ class Run:
 
 
 def _show(found: dict[str, Any]) -> None:
-    view = Table("tier", "policy", "return", "goal rate", "SLA", "lag (s)", "episodes", "void", "retention")
+    columns = (
+        "tier",
+        "policy",
+        "return",
+        "goal rate",
+        "SLA",
+        "contained in (s)",
+        "lag (s)",
+        "episodes",
+        "void",
+    )
+    view = Table(*columns, "retention")
     for tier, players in found["tiers"].items():
         for name, row in players.items():
             retention = found["retention"].get(name) if tier == found["tier"] != "mock" else None
+            contained = row["times"].get("contained")
             view.add_row(
                 tier,
                 name,
                 _interval(row["returned"]),
                 _interval(row["goal"]),
                 _interval(row["sla"]),
+                "-" if contained is None else _seconds(contained),
                 _interval(row["lag"]),
                 str(row["episodes"]),
                 str(len(row["void"])),
@@ -166,8 +194,16 @@ def _show(found: dict[str, Any]) -> None:
             f"{row['measured_seconds']['median']:.2f}",
         )
     out.print(measured)
+    for name, row in (found["noise"] or {}).items():
+        out.print(f"{name}: returns of two runs with the same seeds differ by {_interval(row['absolute'])}")
     for name, digest in found["policies_sha256"].items():
         out.print(f"{name}: SHA-256 {digest}", highlight=False, soft_wrap=True)
+
+
+def _seconds(times: dict[str, Any]) -> str:
+    """Mean within the longest time, and how many of the incidents got there."""
+    within = f"of {times['count']}, {times['count'] - times['censored']} were"
+    return f"{times['mean']['value']:.0f} ({within})"
 
 
 def _interval(row: dict[str, Any]) -> str:

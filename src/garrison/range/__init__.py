@@ -6,6 +6,7 @@ and what may be said of its results, is in ``docs/range.md``.
 
 __all__ = [
     "bridge",
+    "engine",
     "evaluate",
     "judge",
     "limits",
@@ -13,5 +14,6 @@ __all__ = [
     "nonces",
     "plan",
     "protocol",
+    "reference",
     "tokens",
 ]

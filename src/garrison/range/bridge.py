@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -20,6 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.core.policy import Policy, act
+from garrison.core.struct import Struct
+from garrison.core.world import Step
 from garrison.range.drivers.mock import Mock
 from garrison.range.judge import MOST_UNMAPPED, Judge
 from garrison.range.nonces import Ledger
@@ -35,11 +37,12 @@ from garrison.range.protocol import (
     Technique,
 )
 from garrison.range.tokens import Filed, tokens_of
-from garrison.worlds.soc import clock, legal, observe_blue, observe_red, ports, reward, step
+from garrison.worlds.soc import clock, encoders, legal, observe_red, ports, reward, step
 from garrison.worlds.soc.actions import attempt
 from garrison.worlds.soc.actions.context import completing
+from garrison.worlds.soc.diagnosis import Metrics
 from garrison.worlds.soc.draws import Draws, Rows, blank
-from garrison.worlds.soc.env import Soc
+from garrison.worlds.soc.env import Episode, Soc
 from garrison.worlds.soc.generate import generate
 from garrison.worlds.soc.layout import layout
 from garrison.worlds.soc.options import Options, Static
@@ -64,6 +67,7 @@ _AWAY = (A.Outcome.ABORTED, A.Outcome.GONE)
 _INSPECTED = (T.Status.ONLINE, T.Status.ISOLATED)
 _DECOYS = range(B.Blue.DECOY_GENERIC, B.Blue.DECOY_TOMCAT + 1)
 _RING = ("ring_what", "ring_where", "ring_recorded", "ring_deliver", "ring_next", "tokens_lost")
+_REMOTE = tuple(dict.fromkeys(TECHNIQUE_OF.values()))
 _WRONG = 99  # see garrison.range.clients.remote
 #: clocks of soc that stand still in the range, for addresses and slots there do not change
 FIXED_CLOCKS = (L.Clock.DHCP, L.Clock.CHURN, L.Clock.MIGRATE, L.Clock.ARRIVE)
@@ -87,6 +91,9 @@ class Played:
         seconds: of ``soc``, to the end.
         void: why the episode counts for nobody; empty otherwise.
         lag: greatest delay of an event behind its time, seconds of ``soc``.
+        times: per mark of :mod:`garrison.worlds.soc.diagnosis`, the seconds of each incident and whether it
+            got there; others are censored.
+        ended: kind, seconds and outcome of each of red's actions, by their names and in order.
         latencies: real seconds of each technique, by name.
         tried: per technique, attempts and successes where ``soc`` leaves it to chance.
         tokens: delivered tokens by type.
@@ -101,6 +108,8 @@ class Played:
     seconds: float = 0.0
     void: str = ""
     lag: float = 0.0
+    times: dict[str, list[tuple[int, bool]]] = field(default_factory=dict)
+    ended: list[tuple[str, float, str]] = field(default_factory=list)
     decisions: int = 0
     lines: int = 0
     unmapped: int = 0
@@ -110,23 +119,58 @@ class Played:
     tokens: Counter[str] = field(default_factory=Counter)
     observations: list[np.ndarray] = field(default_factory=list)
 
+    def plain(self) -> dict[str, Any]:
+        """Plain values without the observations, of which ``Played(**values)`` makes the episode again."""
+        return {**vars(self), "tokens": dict(self.tokens), "observations": []}
+
+
+class Kept(Struct):
+    """What an episode keeps beside its state: what its metrics counted, and entries that blue keeps."""
+
+    counters: Any
+    recent: Any
+
 
 @cache
-def _programs(static: Static, observation: str) -> dict[str, Any]:
+def _programs(static: Static, observation: str, table: str) -> dict[str, Any]:
     """Compiled functions of ``soc`` for networks of one size."""
+    lay = layout(static)
+    metrics = Metrics(static, tuple(lay.owner.tolist()), tuple(lay.zone.tolist()), "blue")
 
     def game(options: Options, topology: Any) -> Game:
         return Game(static, options, topology)
 
-    def look(options: Options, topology: Any, state: State) -> tuple[Any, ...]:
+    def reset(options: Options, topology: Any, u: Any) -> tuple[State, Kept]:
+        state = initial_state(game(options, topology), u)
+        recent = encoders.none() if encoders.keeps(observation) else None
+        return state, Kept(metrics.start(Episode(state, topology, options)), recent)
+
+    def look(options: Options, topology: Any, state: State, recent: Any) -> tuple[Any, ...]:
         g = game(options, topology)
-        blue, red = observe_blue.vectors(g, state, observation), observe_red.vectors(g, state)
+        blue = encoders.vectors(g, state, observation, recent, table)
+        red = observe_red.vectors(g, state)
         return blue, red, legal.legal(g, state), clock.deciding(g, state), clock.pending(g, state)
 
-    def advance(options: Options, topology: Any, row: Rows, state: State) -> tuple[Any, ...]:
+    def advance(
+        options: Options, topology: Any, row: Rows, before: State, state: State, kept: Kept
+    ) -> tuple[Any, ...]:
+        """``before`` is the state before the decisions that came first, for metrics count by steps."""
         g = game(options, topology)
         after, sums, events = step.advance(g, row, state)
-        return after, sums, events, reward.blue(g, sums)
+        parts = reward.blue(g, sums)
+        one = Step(
+            reward=jnp.zeros(static.num_agents),
+            terminated=after.terminated,
+            truncated=after.truncated,
+            final_obs=jnp.zeros((static.num_agents, 0)),
+            info={"events": jax.tree.map(lambda leaf: leaf[None], events), "reward_parts": parts},
+        )
+        steps = Episode(before, topology, options), Episode(after, topology, options)
+        nothing = jnp.zeros(static.num_agents, jnp.int32)
+        kept = kept.replace(counters=metrics.add(kept.counters, steps[0], nothing, steps[1], one))
+        if kept.recent is not None:
+            kept = kept.replace(recent=encoders.remember(static, kept.recent, state, after))
+        return after, sums, events, parts, kept
 
     def expect(options: Options, topology: Any, row: Rows, state: State) -> tuple[Any, ...]:
         """How red's action would end with luck, the port that it uses, and the weakness of R1."""
@@ -139,7 +183,7 @@ def _programs(static: Static, observation: str) -> dict[str, Any]:
 
     return {
         "generate": jax.jit(lambda options, number: generate(static, options, number)),
-        "reset": jax.jit(lambda options, topology, u: initial_state(game(options, topology), u)),
+        "reset": jax.jit(reset),
         "look": jax.jit(look),
         "begin": jax.jit(
             lambda options, topology, draws, state, actions: step.begin(
@@ -148,6 +192,7 @@ def _programs(static: Static, observation: str) -> dict[str, Any]:
         ),
         "advance": jax.jit(advance),
         "expect": jax.jit(expect),
+        "metrics": metrics,
     }
 
 
@@ -167,6 +212,8 @@ class Bridge:
             shortest duration of ``soc``; ``laws``, as ``soc`` draws it, before the range is asked.
         realtime: False lets a driver without processes play as fast as it can.
         keep: whether to keep the observations of blue at each batch.
+        durations: seconds of ``soc`` that techniques took elsewhere, by their names: red's technical actions
+            then take as long as one of them, at least the shortest duration of ``soc``.
 
     Raises:
         ValueError: for another world, or another value.
@@ -180,6 +227,7 @@ class Bridge:
         technical: str = "measured",
         realtime: bool = True,
         keep: bool = False,
+        durations: Mapping[str, np.ndarray] | None = None,
     ):
         if not isinstance(world, Soc) or world.static.reds != 1:
             raise ValueError("the range plays soc with side='both' and one red agent")
@@ -189,14 +237,12 @@ class Bridge:
             raise ValueError(f"speed is {speed}; it must be 1-1000")
         self.world, self.driver, self.speed = world, driver, speed
         self.technical, self.realtime, self.keep = technical, realtime, keep
-        self.programs = _programs(world.static, world.observation)
+        self.durations = dict(durations or {})
+        self.programs = _programs(world.static, world.observation, world.table)
 
     def options(self, scenario: int) -> Options:
         """The world's options of a scenario, with the clocks that stand still in the range."""
-        mine = jax.tree.map(lambda leaf: np.asarray(leaf)[scenario], self.world.options)
-        means = np.array(mine.clock_mean)
-        means[list(FIXED_CLOCKS)] = 0
-        return mine.replace(clock_mean=means)
+        return fixed(jax.tree.map(lambda leaf: np.asarray(leaf)[scenario], self.world.options))
 
     def plan(self, number: int, scenario: int = 0) -> Plan:
         """The plan of a network."""
@@ -209,7 +255,7 @@ class Bridge:
 
         A failure of the range, or a disagreement with the rules, makes it void.
         """
-        episode = _Episode(self, blue, red, number, seed, scenario)
+        episode = _Game(self, blue, red, number, seed, scenario)
         try:
             episode.play()
         except InfrastructureError as error:
@@ -222,12 +268,13 @@ class Bridge:
         return episode.result
 
 
-class _Episode:
+class _Game:
     def __init__(self, bridge: Bridge, blue: Policy, red: Policy, number: int, seed: int, scenario: int):
         self.bridge, self.driver, self.run = bridge, bridge.driver, bridge.programs
         self.static, self.seed = bridge.world.static, seed
         self.options = bridge.options(scenario)
         self.random = np.random.default_rng([seed, number])
+        self.spare = np.random.default_rng([seed, number, 1])  # leaves the draws of other tiers alone
         self.topology = self.run["generate"](self.options, jnp.uint32(number))
         self.net: Any = {name: np.asarray(value) for name, value in vars(self.topology).items()}
         self.plan = from_topology(self.static, self.options, self.topology, bridge.speed)
@@ -276,7 +323,8 @@ class _Episode:
 
     def play(self) -> None:
         u = self.random.random(L.NUM_CLOCKS, np.float32)
-        self.state = jax.device_get(self.run["reset"](self.options, self.topology, u))
+        self.state, self.kept = jax.device_get(self.run["reset"](self.options, self.topology, u))
+        self.before = self.state
         memories = [
             policy.init(key, count)
             for policy, key, count in zip(self.policies, self.keys[:2], (T.NUM_BLUE, 1), strict=True)
@@ -288,9 +336,7 @@ class _Episode:
         for node in np.flatnonzero(self.net["start_priv"]).tolist():
             self.sessions[node, "user"] = self._apply("foothold", node).found[node]["session"]
         while not bool(clock.ended(self.state)):
-            blue, red, mask, deciding, times = jax.device_get(
-                self.run["look"](self.options, self.topology, self.state)
-            )
+            blue, red, mask, deciding, times = self._look(self.state)
             if deciding.any():
                 self._decide(blue, red, mask, deciding, memories)
                 continue
@@ -302,19 +348,26 @@ class _Episode:
         self.result.seconds = int(self.state.time) / 1000
         self.result.sla = 1 - self.lost / max(self.result.seconds, 1e-9)
         self.result.outcomes = self.judge.counts()
+        self.result.times = times_of(self.run["metrics"], self.kept.counters)
         if self.result.unmapped > MOST_UNMAPPED * max(self.result.lines, 1):
             raise RuntimeError(f"{self.result.unmapped} of {self.result.lines} lines of logs have no rule")
 
     def _compile(self, memories: list[Any]) -> None:
         """Compile everything before time runs."""
-        blue, red, mask, *_ = jax.device_get(self.run["look"](self.options, self.topology, self.state))
+        blue, red, mask, *_ = self._look(self.state)
         for side in range(2):
             self._chosen(side, (blue, red)[side], mask, memories[side])
         nothing = np.zeros(self.static.num_agents, np.int32)
         state = self.run["begin"](self.options, self.topology, self.blank, self.state, nothing)
         row = Rows(**self._row())
         self.run["expect"](self.options, self.topology, row, state)
-        jax.block_until_ready(self.run["advance"](self.options, self.topology, row, state))
+        jax.block_until_ready(
+            self.run["advance"](self.options, self.topology, row, self.state, state, self.kept)
+        )
+
+    def _look(self, state: State) -> tuple[Any, ...]:
+        """Observations of both sides, legal actions, who decides, and times of the events to come."""
+        return jax.device_get(self.run["look"](self.options, self.topology, state, self.kept.recent))
 
     def _chosen(self, side: int, obs: Any, mask: Any, memory: Any) -> tuple[np.ndarray, Any]:
         """What a side chooses: 0 blue, 1 red."""
@@ -345,12 +398,20 @@ class _Episode:
             kind = int(self.state.agent_kind[_RED])
             if kind not in _HUMAN:
                 done = np.array(self.state.agent_done)
-                done[_RED] = int(self.state.time) + L.LEAST_MS
+                done[_RED] = int(self.state.time) + self._technical_ms(R.Red(kind))
                 self.state = self.state.replace(agent_done=done)
         for agent in np.flatnonzero(deciding[: T.NUM_BLUE]).tolist():
             if int(self.state.agent_kind[agent]) in (B.Blue.RESTORE, B.Blue.RESTORE_FROM_BACKUP):
                 self._apply("take_down", int(self.state.agent_target[agent]))
                 self._record(int(self.state.agent_target[agent]), G.Token.HOST_DOWN)
+
+    def _technical_ms(self, kind: R.Red) -> int:
+        """How long a technical action takes before the range is asked."""
+        names = _REMOTE if kind == R.Red.EXPLOIT_REMOTE_SERVICE else (KINDS.get(kind, ""),)
+        known = [self.bridge.durations[name] for name in names if name in self.bridge.durations]
+        if not known:
+            return L.LEAST_MS
+        return max(int(1000 * self.spare.choice(np.concatenate(known))), L.LEAST_MS)
 
     def _without_tokens(self, before: State, after: State) -> State:
         """The state without the tokens that the kernel recorded: the range records its own."""
@@ -379,15 +440,20 @@ class _Episode:
         elif T.NUM_BLUE <= agent < agents:
             expected = self._red(row)
         before = self.state
-        after, sums, events, parts = jax.device_get(
-            self.run["advance"](self.options, self.topology, Rows(**row), before)
+        after, sums, events, parts, self.kept = jax.device_get(
+            self.run["advance"](self.options, self.topology, Rows(**row), self.before, before, self.kept)
         )
         if slot == self.slots["batch"]:
             self.state = self._heard(after)
         else:
             self.state = self._without_tokens(before, after)
+        self.before = self.state
         self._account(before, sums, parts)
         outcome = A.Outcome(max(int(events.outcome), 0))
+        if T.NUM_BLUE <= agent < agents:
+            seconds = (int(events.time) - int(before.agent_start[agent])) / 1000
+            kind = R.Red(int(before.agent_kind[agent]))
+            self.result.ended.append((kind.name.lower(), seconds, outcome.name.lower()))
         if expected is not None:
             if outcome not in expected[1]:
                 names = "/".join(one.name for one in expected[1])
@@ -489,7 +555,7 @@ class _Episode:
         self.beats = np.where(heard, number, self.beats).astype(np.uint16)
         state = state.replace(view_heartbeat=self.beats)
         if self.bridge.keep:
-            blue, *_ = self.run["look"](self.options, self.topology, state)
+            blue, *_ = self._look(state)
             self.result.observations.append(np.asarray(blue))
         return state
 
@@ -640,9 +706,12 @@ class _Episode:
             claims = f"data:{unit}"
         elif kind == R.Red.PASS_THE_TICKET:
             admin = int(T.ZONE_ADMIN[self.zone[target]])
-            scopes = range(admin, admin + 1)
-            if self.state.token_epoch[0, admin] < 0:
-                claims, scopes = "user", range(T.Scope.CORP_USER, T.Scope.CORP_USER + 1)
+            desk = (
+                self.zone[target] == T.Zone.CORPORATE and self.state.host_role[target] == T.Role.WORKSTATION
+            )
+            scopes = (admin, int(T.Scope.CORP_USER)) if desk else (admin,)
+            stale = self.state.token_epoch[0, admin] != self.state.scope_epoch[admin]
+            claims = "user" if desk and stale else "root"  # the client shows both, that of the zone first
         owner = int(source) if kind == R.Red.PASS_THE_HASH else target
         session = self.sessions.get((owner, "root")) or self.sessions.get((owner, "user"), "")
         if name in ("grant", "impersonate", "driver"):
@@ -732,6 +801,22 @@ class _Episode:
         for node, (picture, untrue) in pictures.items():
             scan[0, node], false[0, node] = picture, untrue
         self.state = self.state.replace(red_scan=scan, red_scan_false=false)
+
+
+def fixed(options: Options) -> Options:
+    """Options, without a leading axis, in which the clocks stand still that do so in the range."""
+    means = np.array(options.clock_mean)
+    means[list(FIXED_CLOCKS)] = 0
+    return options.replace(clock_mean=means)
+
+
+def times_of(metrics: Metrics, counters: Any) -> dict[str, list[tuple[int, bool]]]:
+    """Seconds of each incident by mark, and whether it got there, of the counters of one episode."""
+    one = jax.tree.map(lambda leaf: np.asarray(leaf)[None, None], counters)
+    return {
+        name.split()[1].rstrip(","): list(zip(length.tolist(), ended.tolist(), strict=True))
+        for name, (_, _, length, ended) in metrics.times(one).items()
+    }
 
 
 def random_numbers(world: Soc, seed: int, count: int) -> list[int]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +17,15 @@ import jax
 import numpy as np
 
 from garrison.core.policy import Policy
+from garrison.judge import survival
 from garrison.judge.stats import bounds, resampled
 from garrison.range import services
 from garrison.range.bridge import Bridge, Played, random_numbers
+from garrison.range.drivers.containers import OFF
 from garrison.range.drivers.local import Local
 from garrison.range.drivers.mock import CHANCES, Mock
 from garrison.range.drivers.netns import Namespaces
+from garrison.range.drivers.processes import Processes
 from garrison.range.judge import MOST_VOID
 from garrison.range.protocol import LABELS, Driver, RangeUnavailable
 from garrison.worlds.soc.env import Soc
@@ -27,6 +33,8 @@ from garrison.worlds.soc.tables import laws as L
 from garrison.worlds.soc.tables import red as R
 
 CONTROLS = ("idle", "random")
+AGAIN = "again"  #: name of a second run of a tier with the same seeds
+FEWEST = 10  #: launches of a technique from which its chance and durations count as measured
 MOST_OVERHEAD = 2.0  #: seconds of ``soc`` that a probe may take (median)
 DRAWS = 8  #: networks that are drawn at most for each that fits
 _KINDS = {
@@ -74,8 +82,7 @@ def tiers() -> list[Tier]:
         except RangeUnavailable as error:
             reason = str(error)
         found.append(Tier(name, LABELS[name], reason))
-    containers = "off: no images have been reviewed; the range never pulls any"
-    return [*found, Tier("containers", "containers", containers)]
+    return [*found, Tier("containers", LABELS["containers"], OFF)]
 
 
 def driver_of(tier: str) -> Driver:
@@ -85,14 +92,14 @@ def driver_of(tier: str) -> Driver:
         ValueError: for an unknown tier, or one that plays no episodes.
         RangeUnavailable: if this machine cannot provide it.
     """
-    known = {"mock": Mock, "local": Local}
+    known = {"mock": Mock, "local": Local, "netns": Namespaces}
     if tier not in known:
         raise ValueError(
             f"no episodes are played in tier {tier!r}; choose one of {', '.join(known)} "
             "(see `garrison range check`)"
         )
-    driver = known[tier]()
-    if isinstance(driver, Local):
+    driver: Driver = known[tier]()
+    if isinstance(driver, Processes):
         driver.check()
     return driver
 
@@ -141,6 +148,8 @@ def evaluate(
     speed: float = 30.0,
     technical: str = "measured",
     watch: Callable[[str], None] = lambda text: None,
+    repeat: bool = False,
+    side_by_side: int = 1,
 ) -> dict[str, Any]:
     """Play every policy, and the controls, on the same networks in ``mock`` and in ``tier``.
 
@@ -148,13 +157,15 @@ def evaluate(
         world: ``soc`` with ``side="both"`` and one scenario.
         policies: of blue, by name; frozen.
         red: the opponent of all.
-        tier: ``local``, or ``mock`` alone.
+        tier: ``local`` or ``netns``, or ``mock`` alone.
         episodes: of each player and tier.
         watch: receives a line after each episode.
+        repeat: whether to play the tier twice with the same seeds, and report how much the runs differ.
+        side_by_side: episodes of the tier that are played at once.
 
     Returns:
-        A dictionary of plain values: what was played with what, a row per tier and player, retention, and
-        calibration.
+        A dictionary of plain values: what was played with what, a row per tier and player, and what
+        :func:`report` returns.
 
     Raises:
         RangeUnavailable: if the tier is not available or too slow.
@@ -162,45 +173,149 @@ def evaluate(
     """
     if episodes < 1:
         raise ValueError(f"episodes is {episodes}; it must be at least 1")
-    native = world.policies("blue")
-    players = {**{name: native[name] for name in CONTROLS}, **policies}
-    order = ("mock", tier) if tier != "mock" else ("mock",)
-    bridges = {
-        name: Bridge(world, driver_of(name), speed, technical, realtime=name != "mock") for name in order
-    }
+    players = with_controls(world, policies)
+    bridges = bridges_of(world, tier, speed, technical)
     numbers, again = networks(bridges["mock"], seed, episodes)
-    played: dict[str, dict[str, list[Played]]] = {}
-    for name, bridge in bridges.items():
-        if name != "mock":
-            _check_overhead(bridge, numbers[0])
-        played[name] = {}
-        for player, policy in players.items():
-            played[name][player] = []
-            for index, number in enumerate(numbers):
-                one = bridge.play(policy, red, number, seed + index)
-                played[name][player].append(one)
-                watch(f"{name} {player} {index + 1}/{episodes}: {one.void or f'{one.returned:.2f}'}")
+    if tier != "mock":
+        check_overhead(bridges[tier], numbers[0])
+    seeds = range(seed, seed + episodes)  # the same in every tier
+    order = [*bridges, *([AGAIN] if repeat and tier != "mock" else [])]
+    played = {
+        name: {
+            player: play_all(
+                bridges[tier if name == AGAIN else name], policy, red, numbers, seeds,
+                side_by_side if name != "mock" else 1, partial(_said, watch, name, player, episodes),
+            )
+            for player, policy in players.items()
+        }
+        for name in order
+    }  # fmt: skip
+    return {
+        **origin(bridges[tier], seed, numbers, again),
+        "policies_sha256": {name: digest_of(policy) for name, policy in players.items()},
+        "red_sha256": digest_of(red),
+        **report(played, tier, speed),
+    }
+
+
+def _said(
+    watch: Callable[[str], None], tier: str, player: str, episodes: int, index: int, one: Played
+) -> None:
+    watch(f"{tier} {player} {index + 1}/{episodes}: {one.void or f'{one.returned:.2f}'}")
+
+
+def with_controls(world: Soc, policies: Mapping[str, Policy]) -> dict[str, Policy]:
+    """The policies after the controls, which everybody needs beside them."""
+    native = world.policies("blue")
+    return {**{name: native[name] for name in CONTROLS}, **policies}
+
+
+def bridges_of(world: Soc, tier: str, speed: float = 30.0, technical: str = "measured") -> dict[str, Bridge]:
+    """Bridges of ``mock`` and of a tier, by name."""
+    return {
+        name: Bridge(world, driver_of(name), speed, technical, realtime=name != "mock")
+        for name in dict.fromkeys(("mock", tier))
+    }
+
+
+def origin(bridge: Bridge, seed: int, numbers: Sequence[int], again: int) -> dict[str, Any]:
+    """What was played where, in plain values."""
+    world, tier = bridge.world, bridge.driver.tier
     return {
         "tier": tier,
         "label": LABELS[tier],
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "kernel": platform.release(),
-        "driver": bridges[order[-1]].driver.version,
+        "driver": bridge.driver.version,
         "programs_sha256": digest_of_programs(),
         "world": {"name": world.name, "version": world.version, "observation": world.observation},
-        "options": {"speed": speed, "technical": technical, "horizon_ms": int(world.options.horizon[0])},
+        "options": {
+            "scenario": world.scenarios[0],
+            "speed": bridge.speed,
+            "technical": bridge.technical,
+            "horizon_ms": int(world.options.horizon[0]),
+        },
         "seed": seed,
-        "networks": numbers,
+        "networks": list(numbers),
         "networks_drawn_again": again,
-        "policies_sha256": {name: digest_of(policy) for name, policy in players.items()},
-        "red_sha256": digest_of(red),
-        "tiers": {name: _table(of) for name, of in played.items()},
-        "retention": _retention(played, tier, list(players)),
-        "calibration": _calibration(played[order[-1]], speed),
     }
 
 
-def _check_overhead(bridge: Bridge, number: int) -> None:
+def play_all(
+    bridge: Bridge,
+    blue: Policy,
+    red: Policy,
+    numbers: Sequence[int],
+    seeds: Sequence[int],
+    side_by_side: int = 1,
+    watch: Callable[[int, Played], None] = lambda index, played: None,
+) -> list[Played]:
+    """One episode on each network, with the seed of its place; ``watch`` receives index and episode."""
+
+    def one(index: int) -> Played:
+        found = bridge.play(blue, red, numbers[index], seeds[index])
+        watch(index, found)
+        return found
+
+    if side_by_side == 1 or not numbers:
+        return [one(index) for index in range(len(numbers))]
+    first = one(0)  # which compiles
+    with ThreadPoolExecutor(side_by_side) as pool:
+        return [first, *pool.map(one, range(1, len(numbers)))]
+
+
+def report(played: Mapping[str, Mapping[str, Sequence[Played]]], tier: str, speed: float) -> dict[str, Any]:
+    """Tables of what was played.
+
+    Args:
+        played: by tier and player, on the same networks in the same order. Beside ``mock`` and ``tier`` there
+            may be :data:`AGAIN`, a second run of the tier for some players, and others, such as ``soc``.
+
+    Returns:
+        ``tiers``, a row per tier and player; ``retention``; ``difference``, return in ``tier`` less that in
+        each other one, paired by network; ``noise`` between two runs of the tier, None if there was one;
+        ``calibration``.
+
+    Raises:
+        TooManyVoid: if more than 5 % of the episodes of a tier are void.
+    """
+    players = list(played[tier])
+    return {
+        "tiers": {name: _table(of) for name, of in played.items()},
+        "retention": _retention(played, tier, players),
+        "difference": {
+            name: {player: _paired(played[tier][player], of[player]) for player in players}
+            for name, of in played.items()
+            if name != tier and set(of) >= set(players)
+        },
+        "noise": _noise(played[tier], played[AGAIN]) if AGAIN in played else None,
+        "calibration": _calibration(played[tier], speed),
+    }
+
+
+def measured(players: Mapping[str, Sequence[Played]], speed: float) -> tuple[dict[str, int], dict[str, Any]]:
+    """Chances in thousandths and durations in seconds of ``soc`` by technique, as a tier measured them.
+
+    For ``Mock(chances=...)`` and ``Bridge(..., durations=...)``: a difference between the mock that has them
+    and the tier is not due to a wrong model of chances and durations. Techniques that met chance fewer than
+    :data:`FEWEST` times are left out.
+    """
+    good = [one for of in players.values() for one in of if not one.void]
+    tried: Counter[str] = Counter()
+    won: Counter[str] = Counter()
+    durations: dict[str, list[float]] = {}
+    for one in good:
+        for name, (tries, successes) in one.tried.items():
+            tried[name] += tries
+            won[name] += successes
+        for name, seconds in one.latencies.items():
+            durations.setdefault(name, []).extend(seconds)
+    chances = {name: round(1000 * won[name] / tries) for name, tries in tried.items() if tries >= FEWEST}
+    chances.pop("mail", None)  # by host
+    return chances, {n: np.array(s) * speed for n, s in durations.items() if len(s) >= FEWEST}
+
+
+def check_overhead(bridge: Bridge, number: int) -> None:
     """Refuse a tier whose own cost would be seen by policies."""
     seconds = probe_seconds(bridge, number)
     overhead = float(np.median(seconds)) * bridge.speed
@@ -246,6 +361,7 @@ def _row(episodes: Sequence[Played]) -> dict[str, Any]:
     row: dict[str, Any] = {"episodes": len(good), "void": [one.void for one in episodes if one.void]}
     for name in ("returned", "goal", "sla", "owned", "false_isolation", "lag"):
         row[name] = _mean(np.array([float(getattr(one, name)) for one in good]))
+    row["times"] = {mark: _times(good, mark) for mark in sorted({m for one in good for m in one.times})}
     row["returns"] = [None if one.void else one.returned for one in episodes]
     outcomes: dict[str, dict[str, int]] = {}
     for one in good:
@@ -265,6 +381,39 @@ def _mean(values: np.ndarray) -> dict[str, Any]:
         means = resampled(lambda w: w @ values / w.sum(-1), (len(values),), 0)
         low, high = bounds(means, values)
     return {"mean": float(values.mean()), "low": low, "high": high, "n": len(values)}
+
+
+def _times(episodes: Sequence[Played], mark: str) -> dict[str, Any] | None:
+    """How soon incidents reach a mark, by Kaplan and Meier; None if there was no incident."""
+    rows = [(0, i, *time) for i, one in enumerate(episodes) for time in one.times.get(mark, ())]
+    if not rows:
+        return None
+    seed, episode, length, ended = (np.array(column) for column in zip(*rows, strict=True))
+    found = survival.figures(survival.Times(seed, episode, length, ended), (1, len(episodes)))
+    assert found is not None
+    return {key: value for key, value in found.items() if key != "curve"}
+
+
+def _paired(first: Sequence[Played], second: Sequence[Played]) -> dict[str, Any]:
+    """Mean difference of returns with a 95 % bootstrap interval over networks, without void episodes."""
+    pairs = [(a.returned, b.returned) for a, b in zip(first, second, strict=True) if not (a.void or b.void)]
+    return _mean(np.array([a - b for a, b in pairs]))
+
+
+def _noise(
+    first: Mapping[str, Sequence[Played]], second: Mapping[str, Sequence[Played]]
+) -> dict[str, dict[str, Any]]:
+    """How much two runs with the same seeds differ, by player: no difference below this means anything."""
+    found = {}
+    for player, of in second.items():
+        pairs = [(a, b) for a, b in zip(first[player], of, strict=True) if not (a.void or b.void)]
+        apart = np.array([a.returned - b.returned for a, b in pairs])
+        found[player] = {
+            "difference": _mean(apart),
+            "absolute": _mean(np.abs(apart)),
+            "same_goal": _share(sum(a.goal == b.goal for a, b in pairs), len(pairs)),
+        }
+    return found
 
 
 def _retention(

@@ -3,6 +3,7 @@
 Rules are policy routing of the router's kernel; no packet filter is needed. Nothing links a namespace to the
 machine's own network, and none has a default route. What the rules forbid is answered as prohibited by
 administration, what has no link as "network unreachable". A rule for a port lets packets *from* it back.
+No rule leads into a zone with a gate: :mod:`garrison.range.services.gate` has passes opened.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from garrison.range import net
+from garrison.range.services.rules import scope_of
 
 PREFIX = "garrison-"
 NETWORK = str(net.NAMESPACES)
@@ -55,10 +57,12 @@ class Links:
     def __init__(self, spec: dict[str, Any]):
         self.spec, self.folder = spec, Path(spec["folder"])
         self.prefix = names_of(self.folder)
-        self.router = f"{self.prefix}r"
+        self.router = self.name("r")
         self.nodes = [int(node) for node in spec["addresses"]]
+        self.passes: list[str] = []
 
-    def name(self, node: int) -> str:
+    def name(self, node: int | str) -> str:
+        """Namespace of a host, or of the router, which is ``r``."""
         return f"{self.prefix}{node}"
 
     def make(self) -> None:
@@ -105,6 +109,8 @@ class Links:
                 if source == target and bits:
                     pairs.append((_zone(source), _zone(target), "", ""))
                     continue
+                if scope_of(self.spec, source, target):
+                    continue  # only by a pass
                 for port in range(PORTS):
                     if bits >> port & 1:
                         tcp = f"ipproto tcp dport {base + port}", f"ipproto tcp sport {base + port}"
@@ -119,6 +125,23 @@ class Links:
         rules.append(f"rule add pref 2000 to {NETWORK} prohibit")
         # in one batch: first what is new, under a number that what is old does not have
         _ip(self.router, ["rule flush", "rule add pref 32766 lookup main", *rules])
+
+    def open_pass(self, src: int, dst: int, port: int) -> None:
+        """Let one host connect to a port class of another, until :meth:`close_passes`."""
+        here, there, number = self._address(src), self._address(dst), self.spec["port_base"] + port
+        for selector in (
+            f"from {here} to {there} ipproto tcp dport {number}",
+            f"from {there} to {here} ipproto tcp sport {number}",
+        ):
+            rules = f"rule add pref 950 {selector} lookup main", f"rule add pref 951 {selector} unreachable"
+            self.passes += [rule for rule in rules if rule not in self.passes]
+        _ip(self.router, self.passes[-4:])
+
+    def close_passes(self) -> None:
+        """Close what was opened for one technique."""
+        if self.passes:
+            _ip(self.router, [rule.replace("rule add", "rule del", 1) for rule in self.passes])
+            self.passes = []
 
     def _address(self, node: int) -> str:
         return self.spec["addresses"][str(node)]

@@ -11,7 +11,7 @@ import ipaddress
 import selectors
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +21,7 @@ LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 NAMESPACES = ipaddress.ip_network("10.213.0.0/16")
 _allowed = LOOPBACK
 _ATTEMPTS, _ANSWER = 5, 0.2  #: connections in namespaces, and seconds for each
+_IPV4, _OUTGOING, _LARGEST = 0x0800, 4, 65_600  #: of packet(7)
 _TIMEOUT = 5.0  #: seconds that a server waits for the next line of a client
 
 
@@ -36,16 +37,36 @@ class NotOpen(OSError):
         self.reach = reach
 
 
-def confine() -> None:
+def confine(router: bool = False) -> None:
     """Allow addresses of namespaces instead of the loopback's, in this process.
+
+    Args:
+        router: whether the process is that of the router, which has a link ``hN`` to each host.
 
     Raises ``AddressRefused`` in a process that can see the interfaces of the machine.
     """
     global _allowed
-    foreign = [name for _, name in socket.if_nameindex() if name not in ("lo", "range")]
+    names = [name for _, name in socket.if_nameindex()]
+    links = [name for name in names if router and name[:1] == "h" and name[1:].isdigit()]
+    foreign = [name for name in names if name not in ("lo", "range", *links)]
     if foreign:
         raise AddressRefused(f"the process sees the interfaces {', '.join(foreign)}: it is in no namespace")
     _allowed = NAMESPACES
+
+
+def sniffer() -> socket.socket:
+    """A raw socket that receives all IPv4 packets of a namespace. Raises ``AddressRefused`` elsewhere."""
+    if _allowed is LOOPBACK:
+        raise AddressRefused("packets are read in a namespace only")
+    return socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_IPV4))
+
+
+def packets(raw: socket.socket) -> Iterator[bytes]:
+    """Packets as they enter an interface of the namespace, from the IP header on, for ever."""
+    while True:
+        data, about = raw.recvfrom(_LARGEST)
+        if about[2] != _OUTGOING:  # a packet that is forwarded is seen again as it leaves
+            yield data
 
 
 def check(address: str) -> str:
@@ -231,6 +252,53 @@ def connect_local(path: str, seconds: float) -> Stream:
         connection.close()
         raise NotOpen("refused") from error
     return Stream(connection)
+
+
+def ask_http(
+    path: str, method: str, target: str, body: bytes | None, seconds: float, most: int
+) -> tuple[int, bytes]:
+    """One HTTP request over a socket in the file system; returns the status and the answer's body.
+
+    Args:
+        path: of the socket.
+        seconds: until the whole answer has to be there.
+        most: bytes that the answer may have.
+
+    Raises:
+        NotOpen: ``refused`` if nobody listens, ``timeout`` after the deadline, ``no answer`` if the other end
+            hangs up early, speaks no HTTP, or answers with more bytes.
+    """
+    from http.client import HTTPConnection, HTTPException  # imported late: supervisors start without it
+
+    over = threading.Event()
+    stream = connect_local(path, seconds)
+    stream.connection.settimeout(None)
+
+    def give_up() -> None:
+        over.set()
+        with suppress(OSError):
+            stream.connection.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(max(seconds, 0.0), give_up)
+    timer.daemon = True
+    connection = HTTPConnection("engine")
+    connection.sock = stream.connection  # an open connection: the client makes none of its own
+    try:
+        timer.start()
+        headers = {"Content-Type": "application/json", "Connection": "close"}
+        connection.request(method, target, body=body, headers=headers)
+        with connection.getresponse() as answer:
+            data = answer.read(most + 1)
+            if over.is_set():
+                raise NotOpen("timeout")
+            if len(data) > most:
+                raise NotOpen("no answer")
+            return answer.status, data
+    except (HTTPException, OSError, ValueError) as error:
+        raise NotOpen("timeout" if over.is_set() else "no answer") from error
+    finally:
+        timer.cancel()
+        stream.close()
 
 
 def relay(one: Stream, other: Stream, watch: Callable[[bytes], None]) -> int:

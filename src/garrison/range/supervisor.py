@@ -21,11 +21,14 @@ from typing import Any
 from garrison.range import limits, net
 from garrison.range.clients import credentials, local, look, remote
 from garrison.range.clients.dial import Dial
-from garrison.range.namespaces import Links, enter
+from garrison.range.namespaces import ROUTER, Links, enter
 from garrison.range.services import plant
 from garrison.range.services.broker import NOTES
+from garrison.range.services.flows import Flows, Sniffer
+from garrison.range.services.gate import Gate
 from garrison.range.services.host import ticket, write
 from garrison.range.services.programs import Proxy, brokers, services
+from garrison.range.services.rules import INTERNET, OUTSIDE, scope_of
 
 CLIENTS: dict[str, Callable[..., Any]] = {
     **{name: getattr(remote, name) for name in ("web", "runner", "desk", "share", "registers", "mail")},
@@ -49,7 +52,8 @@ class Supervisor:
         self.epochs = dict.fromkeys(spec["scopes"], 0)
         self.ends = time.monotonic() + limits.MAX_SECONDS
         self.me = os.getpid()
-        self.links = None
+        self.links: Links | None = None
+        self.pipes: tuple[int, ...] = ()  # requests of the gate, and where its answers go
         try:
             self._start(nonces)
         except BaseException:
@@ -74,12 +78,13 @@ class Supervisor:
         (self.folder / "plant").chmod(0o755)
         p = self.spec["plant"]
         plant.start(self.folder, p["nominal"], p["tau"], p["overloaded"], self.spec["speed"])
+        (self.folder / "flows.log").touch()
+        self._own(self.folder / "flows.log", limits.BROKER_ACCOUNT)
         if self.spec["proxy"] is None:
             self.links = Links(self.spec)
             self.links.make()
+            self._router()
         else:
-            (self.folder / "flows.log").touch()
-            self._own(self.folder / "flows.log", limits.BROKER_ACCOUNT)
             self._fork("proxy", limits.BROKER_ACCOUNT, lambda: Proxy(self.spec, self.folder).run())
         for host in self.spec["hosts"]:
             self._folder(host, nonces[str(host["node"])])
@@ -89,6 +94,19 @@ class Supervisor:
         self._make_state(collector, {})
         self._fork("collector", limits.SERVICE_ACCOUNT, lambda: services(collector, self.folder), 255)
         self._wait_ready()
+
+    def _router(self) -> None:
+        """Start the two programs in the namespace of the router: its gate, and what records flows."""
+        asks, ask = os.pipe()
+        answer, answers = os.pipe()
+        run = lambda: Gate(self.spec, self.folder, ROUTER, ask, answer).run()  # noqa: E731
+        self._fork("gate", limits.BROKER_ACCOUNT, run, "r")
+        self.pipes = asks, answers
+        for number in (ask, answer):
+            os.close(number)
+        nodes = {address: int(node) for node, address in self.spec["addresses"].items()}
+        sniffer = lambda: Sniffer(Flows(self.spec, self.folder), nodes, PORT_BASE)  # noqa: E731
+        self._fork("flows", limits.BROKER_ACCOUNT, lambda: sniffer().run(net.packets(self.raw)), "r")
 
     def _folder(self, host: dict[str, Any], nonces: dict[str, str]) -> None:
         folder = self.folder / "hosts" / str(host["node"])
@@ -134,21 +152,21 @@ class Supervisor:
         write(path, text, 0o600)
         self._own(path, account)
 
-    def _fork(self, name: str, account: int, run: Callable[[], None], node: int | None = None) -> None:
+    def _fork(self, name: str, account: int, run: Callable[[], None], node: int | str | None = None) -> None:
         if len(self.children) + 2 > limits.MAX_PROCESSES:
             raise RuntimeError(f"more than {limits.MAX_PROCESSES} processes")
         pid = os.fork()
         if pid:
             self.children[name] = pid
             return
-        self._become(account, node)
         try:
+            self._become(account, node, raw=name == "flows")
             run()
         except BaseException as error:
             print(f"{name}: {error!r}", file=sys.stderr, flush=True)
         os._exit(1)
 
-    def _become(self, account: int, node: int | None) -> None:
+    def _become(self, account: int, node: int | str | None, raw: bool = False) -> None:
         """In a child: enter the namespace of its host, give up all privileges, let go of the pipes."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
@@ -156,9 +174,13 @@ class Supervisor:
         os.dup2(null, 0)
         os.dup2(null, 1)
         os.umask(0o007)
+        for number in self.pipes:
+            os.close(number)
         if self.links is not None and node is not None:
             enter(self.links.name(node))
-            net.confine()
+            net.confine(router=node == "r")
+        if raw:
+            self.raw = net.sniffer()  # which takes a privilege
         limits.become(account)
         limits.die_with_parent(self.me)
         limits.restrict()
@@ -213,24 +235,44 @@ class Supervisor:
     def launch(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run a client in a process of its own, which ends at the deadline."""
         started, deadline = time.monotonic(), request["deadline"]
-        cut = {request["src"], request["dst"]} & set(self.policy["isolated"])
-        if self.links is not None and cut and request["port"] < 0:
-            return {"outcome": "unreachable"}  # nobody can tell a session there what to do
+        data = self._child(request["src"], deadline, lambda: self._client(request, deadline))
+        if data is None:
+            return {"outcome": "timeout", "started": started, "ended": time.monotonic()}
+        answer = json.loads(data) if data else {"outcome": "infrastructure"}
+        self._reap()
+        node = request["dst"]
+        gone = any(name in self.dead() for name in (f"services {node}", f"broker {node}", "proxy", "gate"))
+        if answer["outcome"] in ("refused", "no answer") or gone:
+            answer["outcome"] = self._refused(request, gone)
+        return answer | {"started": started, "ended": time.monotonic()}
+
+    def _child(self, node: int, deadline: float, run: Callable[[], dict[str, Any]]) -> bytes | None:
+        """Run a function in a process on a host; what it returns, as JSON. None if it is late."""
+        for _ in self._asked():
+            self._answer_gate(b"0")  # of a client that is gone
         read, send = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(read)
-            self._become(limits.CLIENT_ACCOUNT, request["src"])
-            answer = json.dumps(self._client(request, deadline)).encode()
-            os.write(send, answer)
+            try:
+                self._become(limits.CLIENT_ACCOUNT, node)
+                os.write(send, json.dumps(run()).encode())
+            except BaseException as error:
+                print(f"client: {error!r}", file=sys.stderr, flush=True)
             os._exit(0)
         os.close(send)
         data, late = b"", False
         while True:
-            ready, _, _ = select.select([read], [], [], max(deadline - time.monotonic(), 0))
+            ready, _, _ = select.select([read, *self.pipes[:1]], [], [], max(deadline - time.monotonic(), 0))
             if not ready:
                 late = True
                 break
+            if read not in ready:
+                for src, dst, port in self._asked():
+                    assert self.links is not None
+                    self.links.open_pass(src, dst, port)
+                    self._answer_gate(b"1")
+                continue
             part = os.read(read, 65_536)
             if not part:
                 break
@@ -238,15 +280,19 @@ class Supervisor:
         os.close(read)
         _signal(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-        if late:
-            return {"outcome": "timeout", "started": started, "ended": time.monotonic()}
-        answer = json.loads(data) if data else {"outcome": "infrastructure"}
-        self._reap()
-        node = request["dst"]
-        gone = any(name in self.dead() for name in (f"services {node}", f"broker {node}", "proxy"))
-        if answer["outcome"] in ("refused", "no answer") or gone:
-            answer["outcome"] = self._refused(request, gone)
-        return answer | {"started": started, "ended": time.monotonic()}
+        if self.links is not None:
+            self.links.close_passes()
+        return None if late else data
+
+    def _asked(self) -> list[tuple[int, int, int]]:
+        """Passes that the gate asks for, one at a time: source, target, port class."""
+        ready, _, _ = select.select(self.pipes[:1], [], [], 0.0)
+        lines = os.read(self.pipes[0], 4096).decode().splitlines() if ready else []
+        asked = [line.split() for line in lines]
+        return [(int(src), int(dst), int(port)) for src, dst, port in asked]
+
+    def _answer_gate(self, answer: bytes) -> None:
+        os.write(self.pipes[1], answer)
 
     def _refused(self, request: dict[str, Any], gone: bool) -> str:
         """What a refused connection means: nothing listens by the plan, the host is down, or it broke."""
@@ -452,20 +498,14 @@ class Supervisor:
         if what in NOTES:
             self._note(node, what)
             return {}
-        if self.links is not None:
-            return {}  # the supervisor itself is in no namespace
-        gate = self.spec["gates"][self.spec["zones"].get(str(other), 0)]
-        passes = [ticket(self.folder, gate, 60.0, node)] if gate else []
-        dial, large = Dial(self.spec, node, passes, deadline), what == "flow_large"
-        try:
-            with dial.to(INTERNET if large else other, port) as stream:
-                for _ in range(2 if large else 1):
-                    stream.ask(
-                        "PUT " + "x" * 1000 if large else "HELLO 00" if what == "flow_scan" else "LIST"
-                    )
-        except net.NotOpen:
-            pass
-        return {}
+        zones = self.spec["zones"]
+        scope = scope_of(self.spec, zones[str(node)], zones.get(str(other), OUTSIDE))
+        passes = [ticket(self.folder, scope, 60.0, node)] if scope else []
+        dial = Dial(self.spec, node, passes, deadline)
+        if self.links is not None:  # the supervisor itself is in no namespace
+            self._child(node, deadline, lambda: _use(dial, what, other, port))
+            return {}
+        return _use(dial, what, other, port)
 
     def _note(self, node: int, what: str) -> None:
         path = self.folder / "hosts" / str(node) / "broker.sock"
@@ -541,7 +581,14 @@ class Supervisor:
                 (self.folder / "hosts" / str(node) / "sessions" / handle).unlink(missing_ok=True)
 
 
-INTERNET = 255
+def _use(dial: Dial, what: str, other: int, port: int) -> dict[str, Any]:
+    """A user connects to another host, or to the internet."""
+    large = what == "flow_large"
+    line = "PUT " + "x" * 1000 if large else "HELLO 00" if what == "flow_scan" else "LIST"
+    with suppress(net.NotOpen), dial.to(INTERNET if large else other, port) as stream:
+        for _ in range(2 if large else 1):
+            stream.ask(line)
+    return {}
 
 
 def _signal(pid: int, number: int) -> None:

@@ -14,7 +14,7 @@ PORTS = range(8)  #: mail is no service that scans look for
 def probe(dial: Dial, target: int, task: dict[str, Any]) -> Result:
     """Connect to one port, and read its banner if asked to."""
     result = Result("")
-    with dial.to(target, task["port"]) as stream:
+    with dial.unasked(target, task["port"]) as stream:
         result.outcome = "success"
         if task["unit"] >= 0:
             result.extra["banner"] = result.said(stream, f"HELLO {secrets.token_hex(4)}")

@@ -1,6 +1,7 @@
 """One module per tier; see :mod:`garrison.range.protocol`."""
 
 __all__ = [
+    "containers",
     "local",
     "mock",
     "netns",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -74,13 +74,20 @@ class Mock:
     Args:
         certain: everything with a chance succeeds; for conformance.
         clock: of events and credentials, in seconds.
+        chances: thousandths of success by technique, in place of those of ``soc``.
     """
 
     tier = "mock"
     version = "1"
 
-    def __init__(self, certain: bool = False, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        certain: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        chances: Mapping[str, int] | None = None,
+    ):
         self.certain, self.clock = certain, clock
+        self.chances = {**CHANCES, **(chances or {})}
 
     def provision(self, plan: Plan, secrets: Secrets, seed: int, deadline: float) -> Handle:
         boxes = {host.node: _Box(host, dict(secrets.nonces[host.node])) for host in plan.hosts}
@@ -213,7 +220,7 @@ class Mock:
             return no(Outcome.DENIED)
         if name in _AS_ROOT and has != "root":
             return no(Outcome.DENIED)
-        lucky = self._lucky(handle, CHANCES.get(name, 1000))
+        lucky = self._lucky(handle, self.chances.get(name, 1000))
         if name in _REMOTE:
             return no(self._exploit(handle, technique, src, dst, lucky))
         if name == "mail":

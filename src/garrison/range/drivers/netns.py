@@ -1,6 +1,7 @@
 """Tier ``netns``: a network namespace per host, and a router whose kernel holds the rules.
 
-A router does not see which credential a connection carries, so this tier lacks the gate. It records no flows.
+The kernel does not see credentials, so the router has a gate, a program that has passes through it opened.
+Flows are recorded from the packets that enter the router.
 """
 
 from __future__ import annotations

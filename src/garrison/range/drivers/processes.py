@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -41,6 +42,7 @@ from garrison.worlds.soc.tables import scenarios as S
 PREFIX = "garrison-range-"
 PORT_BASE = 20_000
 _GRACE = 1.0  #: seconds beyond its deadline that an answer of the supervisor may take
+_ONE_AT_A_TIME = threading.Lock()
 _SOURCE = Path(__file__).parents[3]
 _PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); from garrison.range.supervisor import main; "
@@ -62,6 +64,10 @@ class Processes:
         """Raise ``RangeUnavailable`` where this machine cannot provide the tier."""
 
     def provision(self, plan: Plan, secrets: Secrets, seed: int, deadline: float) -> Handle:
+        with _ONE_AT_A_TIME:  # a network that was found free has to be taken before another one is looked for
+            return self._provision(plan, secrets, seed, deadline)
+
+    def _provision(self, plan: Plan, secrets: Secrets, seed: int, deadline: float) -> Handle:
         self.check()
         if len(plan.hosts) > MAX_HOSTS:
             raise ValueError(f"{len(plan.hosts)} hosts; the range has room for {MAX_HOSTS}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from functools import partial
@@ -11,7 +10,9 @@ from typing import Any
 
 from garrison.range import net
 from garrison.range.services import broker, desk, mail, registers, runner, share, tokens, vault, web
-from garrison.range.services.host import CANARY, CLEARED, Host, valid, write
+from garrison.range.services.flows import KEPT, Flows
+from garrison.range.services.host import CANARY, CLEARED, Host, write
+from garrison.range.services.rules import INTERNET, Rules
 
 _SERVICES = {
     "web": web,
@@ -24,10 +25,6 @@ _SERVICES = {
 }
 #: how requests of techniques begin, which decoys answer in place of a service
 _ATTACKS = ("GET ../", "RUN echo;", "LOGON admin", "READ ipc/", "READ print/", "BLOCK ")
-#: what the proxy takes for an attack
-_SIGNATURES = (b"LOGON admin", b"READ ipc/", b"READ print/", b"BLOCK ")
-LARGE = 1500  #: bytes from which a flow is large
-INTERNET = 255
 
 
 def services(spec: dict[str, Any], folder: Path) -> None:
@@ -109,12 +106,10 @@ def _listing(host: Host, scan: str) -> str:
 
 
 class Proxy:
-    """The only way between hosts: it knows the rules, the isolated hosts, and the gate."""
+    """The only way between hosts: it holds the rules, and records what passes."""
 
     def __init__(self, spec: dict[str, Any], folder: Path):
-        self.spec, self.folder = spec, folder
-        self.zones = {int(node): zone for node, zone in spec["zones"].items()}
-        self.log = (folder / "flows.log").open("a", buffering=1)
+        self.spec, self.rules, self.flows = spec, Rules(spec, folder), Flows(spec, folder)
 
     def run(self) -> None:
         """Serve for ever."""
@@ -123,14 +118,13 @@ class Proxy:
 
     def handle(self, stream: net.Stream) -> None:
         verb, *words = stream.line().split()
-        policy = json.loads((self.folder / "policy").read_text())
         if verb == "CONTROL":
-            stream.send(self._control(policy, int(words[0])))
+            stream.send(self.rules.control(int(words[0])))
             return
         src, dst, port, credentials = int(words[0]), int(words[1]), int(words[2]), words[3:]
-        reach = self.decide(policy, src, dst, port, credentials)
+        reach = self.rules.decide(src, dst, port, credentials)
         if reach != "open":
-            self._flow(src, dst, port, reach, 0)
+            self.flows.refused(src, dst, port, reach)
             stream.send(reach)
             return
         try:
@@ -143,60 +137,5 @@ class Proxy:
             target.send(f"FROM {src}")
             stream.send("open")
             seen = bytearray()
-            moved = net.relay(stream, target, lambda data: seen.extend(data[: 2048 - len(seen)]))
-        kind = "scan" if seen.startswith(b"HELLO") else "flow"
-        self._flow(src, dst, port, kind, moved)
-        if any(signature in seen for signature in _SIGNATURES):
-            self._write(src, dst, "ids", f"signature {dst}")
-
-    def decide(self, policy: dict[str, Any], src: int, dst: int, port: int, credentials: list[str]) -> str:
-        """Whether the rules let a connection through, as the value of a ``Reach``."""
-        if src in policy["isolated"] or dst in policy["isolated"]:
-            return "unreachable"
-        if src in policy["down"] or dst in policy["down"]:
-            return "unreachable"
-        here, there = self.zones.get(src, 5), self.zones.get(dst, 5)
-        level = policy["level"]
-        if here < 5 and level[here] == 2:
-            return "blocked"
-        if port == 8 and src == INTERNET:  # mail is relayed
-            return "open"
-        at = level[here] if there == 5 else level[there]
-        if not self.spec["allow"][at][here][there] >> port & 1:
-            return "blocked"
-        scope = self.spec["gates"][there] if there < 5 and here != there else ""
-        if scope and not self._passes(policy, scope, here, there, credentials):
-            return "denied"
-        return "open"
-
-    def _passes(
-        self, policy: dict[str, Any], scope: str, here: int, there: int, credentials: list[str]
-    ) -> bool:
-        """Whether a credential opens the gate of a zone, or a session on an engineering workstation."""
-        if self.spec["guest_to_ot"] and (here, there) == (2, 4):
-            return True
-        for credential in credentials:
-            if credential.startswith("session.") and there == 4:
-                _, node, handle = credential.split(".")
-                file = self.folder / "hosts" / node / "sessions" / handle
-                usable = int(node) not in policy["isolated"] and policy["level"][self.zones[int(node)]] < 2
-                if int(node) in self.spec["engineering"] and handle.isalnum() and file.exists() and usable:
-                    return True
-            elif credential.count(".") >= 5 and valid(self.folder, credential) == scope:
-                return True
-        return False
-
-    def _control(self, policy: dict[str, Any], node: int) -> str:
-        """Whether red still reaches a session on a host."""
-        if node in policy["isolated"] or node in policy["down"]:
-            return "unreachable"
-        return "blocked" if policy["level"][self.zones[node]] == 2 else "open"
-
-    def _flow(self, src: int, dst: int, port: int, kind: str, size: int) -> None:
-        self._write(src, dst, "flow", f"{kind} {src} {dst} {port} {size}")
-
-    def _write(self, src: int, dst: int, family: str, text: str) -> None:
-        """What passes the border of a zone is seen; what stays inside one is not."""
-        if self.zones.get(src, 5) != self.zones.get(dst, 5):
-            node = src if dst == INTERNET else dst
-            self.log.write(f"{time.monotonic():.6f} {node} {family} {text}\n")
+            moved = net.relay(stream, target, lambda data: seen.extend(data[: KEPT - len(seen)]))
+        self.flows.ended(src, dst, port, moved, bytes(seen))
