@@ -173,19 +173,21 @@ def finding(figures: Mapping[str, Any], complete: Mapping[str, Any]) -> str:
 
 
 def sections(figures: Mapping[str, Any], complete: Mapping[str, Any]) -> Iterator[Section]:
+    yield Section("Arms", ("arm", "what it does"), list(WHAT.items()))
     before = list(figures["taught"].values())
-    rows = [cells("taught", "before GRPO", before, None)] if len(before) == figures["seeds"] else []
+    rows = [cells("taught", before, None)] if len(before) == figures["seeds"] else []
     first = held(complete["none"]) if "none" in complete else None
     rows += [
-        cells(name, WHAT[name], [one["held_out"] for one in found], None if name == "none" else first)
+        cells(name, [one["held_out"] for one in found], None if name == "none" else first)
         for name, found in complete.items()
     ]
     yield Section(
         "Held-out games",
-        ("arm", "what it does", "score", "more than none", "tools (nats)", "choice (nats)", "largest share",
+        ("arm", "score", "more than none", "tools (nats)", "choice (nats)", "largest share",
          "orders", "states", "collapsed"),
         rows,
-        "Numbers without brackets are means over training seeds; orders and states are different ones.",
+        "`taught` is before GRPO. Numbers without brackets are means over training seeds; orders and states are "
+        "different ones.",
     )  # fmt: skip
     tools = {name: used([one["held_out"] for one in found]) for name, found in complete.items()}
     tools = ({"taught": used(before)} if before else {}) | tools
@@ -210,7 +212,7 @@ def cells(
         float(np.mean([row[key] for row in rows])) for key in ("entropy", "decision_entropy", "largest_share")
     ]
     return (
-        name, what, f"{found.mean:.3f} {interval(found)}", better, f"{means[0]:.2f}", f"{means[1]:.2f}",
+        name, f"{found.mean:.3f} {interval(found)}", better, f"{means[0]:.2f}", f"{means[1]:.2f}",
         f"{means[2]:.0%}", *(f"{np.mean([row[key] for row in rows]):,.0f}" for key in ("orders", "states")),
         f"{sum(row['entropy'] < COLLAPSED for row in rows)} of {len(rows)}",
     )  # fmt: skip

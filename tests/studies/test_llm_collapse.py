@@ -50,6 +50,7 @@ def test_the_page_has_each_arm_and_says_which_collapsed():
     assert "none: +0.200 [0." in made.finding
     assert "to the taught policy, 2 of 2 collapsed; entropy bonus: +0.100" in made.finding
     assert "| entropy bonus | adds 0.01 times" in text
+    assert "| entropy bonus | 0.500 [" in text
     assert "0 of 2 |" in text
     assert "| run_forensics | 70.0% | 0.1% | 50.0% | 40.0% |" in text
     assert made.pictures[collapse.PICTURE].startswith(b"\x89PNG")
