@@ -186,8 +186,8 @@ def sections(figures: Mapping[str, Any], complete: Mapping[str, Any]) -> Iterato
         ("arm", "score", "more than none", "tools (nats)", "choice (nats)", "largest share",
          "orders", "states", "collapsed"),
         rows,
-        "`taught` is before GRPO. Numbers without brackets are means over training seeds; orders and states are "
-        "different ones.",
+        "`taught` is before GRPO. Numbers without brackets are means over training seeds; orders and states "
+        "are different ones.",
     )  # fmt: skip
     tools = {name: used([one["held_out"] for one in found]) for name, found in complete.items()}
     tools = ({"taught": used(before)} if before else {}) | tools
@@ -202,9 +202,7 @@ def sections(figures: Mapping[str, Any], complete: Mapping[str, Any]) -> Iterato
     )
 
 
-def cells(
-    name: str, what: str, rows: Sequence[Mapping[str, Any]], first: np.ndarray | None
-) -> tuple[str, ...]:
+def cells(name: str, rows: Sequence[Mapping[str, Any]], first: np.ndarray | None) -> tuple[str, ...]:
     scores = np.array([row["scores"] for row in rows])
     found = estimate(scores)
     better = "" if first is None else signed(paired_difference(scores, first))
