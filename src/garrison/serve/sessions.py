@@ -253,7 +253,10 @@ class Sessions:
                 f"no scenario {given.scenario!r}; there are: {', '.join(self.settings.scenarios)}",
             )
         try:
-            return Setup.of(given.scenario, given.seat, given.opponent, given.teammates, given.plan)
+            return Setup.of(
+                *(given.scenario, given.seat, given.opponent, given.teammates, given.plan),
+                *(given.style, given.reward),
+            )
         except ValueError as error:
             raise Refused("VALIDATION_ERROR", str(error)) from None
 
