@@ -1,7 +1,7 @@
 """The prompt style ``acd``: one blue agent without memory, who names an action of CC4.
 
 It has the form of the adapter of Castro et al. 2025, "Large language models are autonomous cyber defenders",
-so that models can be compared by it: the phase, the last action with its result, eight bits of each mate, and
+so that models can be compared by it: the phase, the last action with its result, eight bits of each teammate, and
 what is suspicious on each host by four grades. The words are Garrison's. There, agents can submit blocks
 toward zones of others, which the action list of CC4 cannot name: here the pair is turned round, and traffic
 from that zone into the agent's own is blocked.
@@ -69,14 +69,14 @@ def text(seat: Seat, turn: Turn) -> str:
     if turn.busy:
         action, status = turn.busy[0].label, f"in progress, {turn.busy[0].ticks} left"
     received = tracker.statuses()
-    mates = [mate for mate in range(NUM_BLUE) if mate != agent]
+    others = [one for one in range(NUM_BLUE) if one != agent]
     found = suspicious(seat, turn)
     return "\n".join(
         [
             f"phase: {PHASES[seat.scenario.phase(turn.tick)]}",
             f"last action: {action}",
             f"status: {status}",
-            *(f"{AGENTS[mate]}: {received.get(mate, 0):08b}" for mate in mates),
+            *(f"{AGENTS[one]}: {received.get(one, 0):08b}" for one in others),
             "suspicious: " + ("; ".join(f"{HOSTS[h]} {grade}" for h, grade in found.items()) or "nothing"),
         ]
     )
@@ -117,7 +117,7 @@ def action_of(answer: Any, seat: Seat) -> Any:
 
 
 def _orders(action: str, seat: Seat) -> list[dict[str, Any]]:
-    """The calls of an action in words; none for Sleep, and for what is no action of the agent."""
+    """The calls of an action in words; empty for Sleep and for anything else that is not an action."""
     found = _ACTION.fullmatch(action.strip())
     if found is None:
         return []
