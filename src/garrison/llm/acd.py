@@ -1,8 +1,8 @@
 """The prompt style ``acd``: one blue agent without memory, who names an action of CC4.
 
 It has the form of the adapter of Castro et al. 2025, "Large language models are autonomous cyber defenders",
-so that models can be compared by it: the phase, the last action with its result, eight bits of each teammate, and
-what is suspicious on each host by four grades. The words are Garrison's. There, agents can submit blocks
+so that models can be compared by it: the phase, the last action with its result, eight bits of each teammate,
+and what is suspicious on each host by four grades. The words are Garrison's. There, agents can submit blocks
 toward zones of others, which the action list of CC4 cannot name: here the pair is turned round, and traffic
 from that zone into the agent's own is blocked.
 """
@@ -38,7 +38,7 @@ _ACTION = re.compile(r"(\w+)(?:\s+(host|subnet):(\S+))?")
 _LEVEL = {"connection": 1, "process": 2, "cmd.sh": 2, "escalate.sh": 3}
 
 _PROMPT = """You are {agent}, one of five agents who defend a network against an attacker. You own {zones}.
-Each turn you are told the phase of the mission, your last action and its result, eight bits of each other \
+Each turn shows the phase of the mission, your last action and its result, eight bits of each other \
 agent, and what was suspicious on your hosts since your last turn:
 connection: of no user; process: with a number that no user has; cmd.sh: a shell of the attacker; \
 escalate.sh: the attacker is root.
@@ -62,7 +62,7 @@ def prompt(scenario: Scenario, agent: int) -> str:
 
 
 def text(seat: Seat, turn: Turn) -> str:
-    """What the agent is told in a turn."""
+    """What the agent reads in a turn."""
     tracker, [agent] = seat.tracker, seat.agents
     last = turn.done[-1] if turn.done else None
     action, status = ("none", "none") if last is None else (last.label, last.result)
