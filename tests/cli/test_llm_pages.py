@@ -25,6 +25,8 @@ def written(page: str, start: str) -> list[str]:
 
 
 LLM, SERVE = written("docs/llm.md", "garrison llm"), written("docs/server.md", "garrison serve")
+#: A size that the teacher wins, so that its games are exported.
+SHORT = replace(SCENARIOS["small"], name="short", ticks=10, threshold=1e9, instructions=5)
 #: Longer settings of the page, and short ones.
 SHORTER = {"--episodes": "2", "--scenario": "short"}
 
@@ -55,7 +57,7 @@ def test_the_pages_name_each_verb_and_style_of_play():
 def test_the_commands_of_the_page_on_games_run_one_after_the_other(capsys, monkeypatch, tmp_path):
     """In their order: a recording that one writes is what a later one plays from."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(SCENARIOS, "short", replace(SCENARIOS["small"], name="short", ticks=6, threshold=1e9))
+    monkeypatch.setitem(SCENARIOS, "short", SHORT)
     answer = Reply("", ({"tool_name": "end_turn", "params": {"ticks": 5}},), 100, 10)
     monkeypatch.setattr(OpenAICompatible, "complete", lambda self, messages, tools: answer)
     typed = iter(['{"tool_name": "end_turn", "params": {"ticks": 5}}'] * 20)
@@ -66,7 +68,7 @@ def test_the_commands_of_the_page_on_games_run_one_after_the_other(capsys, monke
         assert status in ((0, 1) if "canaries" in command else (0,)), command
         assert shown, command
         if "play" in command and "--json" not in command:
-            assert "T 6/6" in " ".join(shown.split()), command
+            assert "T 10/10" in " ".join(shown.split()), command
     assert (tmp_path / "game.replay.jsonl.gz").is_file()
     assert (tmp_path / "games.jsonl").read_text().count("\n") > 2
 
