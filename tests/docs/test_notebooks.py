@@ -36,7 +36,7 @@ SMALL = {
         "GAMES": 8,
         "TRAINING": {"total_steps": 64, "num_envs": 4, "hidden_sizes": [8], "minibatches": 1, "epochs": 1},
     },
-    "03_over_the_server": {"PORT": 8_124},
+    "03_over_the_server": {"PORT": 8_124, "SCENARIO": "micro"},
 }
 
 
@@ -53,11 +53,15 @@ def run(monkeypatch, tmp_path):
 
     def run_notebook(stem: str) -> dict:
         program = "\n".join(cell for cell in cells(stem) if not cell.startswith("%"))
-        names = {"__name__": "__main__"}
+        names["__name__"] = "__main__"
         exec(compile(with_constants(program, SMALL[stem]), stem, "exec"), names)
         return names
 
-    return run_notebook
+    names: dict = {}
+    yield run_notebook
+    if "server" in names and names["server"].poll() is None:  # a cell failed before the last one
+        names["server"].kill()
+        names["server"].wait()
 
 
 def test_each_notebook_has_small_settings_and_is_in_the_lists():
@@ -109,9 +113,11 @@ def test_over_the_server(run, capsys, monkeypatch):
     pytest.importorskip("fastapi", reason="the extra serve is not installed")
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     names = run("03_over_the_server")
-    assert names["view"]["reward"] > 0.4
+    score = names["view"]["metadata"]["scores"]["score"]
+    assert score == names["view"]["reward"] == names["rewards"][-1]
+    assert score > names["players"][1]["scores"]["score"]  # that of idle
     assert all(0 <= reward <= 1 for reward in names["rewards"])
-    assert len(set(names["rewards"])) > 5
+    assert any(0 < reward < 1 for reward in names["rewards"][:-1])  # of turns, not of the end alone
     assert [one["player"] for one in names["players"]] == ["guard+plan", "idle"]
     assert len(names["replay"].ticks) == SCENARIOS["micro"].ticks + 1
     assert "the server ended with status 0" in capsys.readouterr().out
