@@ -1,5 +1,6 @@
 """The pages of the documentation, and what tests ask of their Markdown."""
 
+import ast
 import importlib.util
 import re
 import sys
@@ -30,6 +31,24 @@ def all_pages() -> list[Path]:
 
 def name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
+
+
+def with_constants(source: str, values: dict) -> str:
+    """``source`` with other values of its constants; each must be assigned on the top level."""
+    tree, left = ast.parse(source), dict(values)
+    for node in tree.body:
+        if not isinstance(node, ast.Assign):
+            continue
+        target, value = node.targets[0], node.value
+        if isinstance(target, ast.Tuple) and not isinstance(value, ast.Tuple):
+            continue  # what a call returns
+        pairs = (
+            zip(target.elts, value.elts, strict=True) if isinstance(target, ast.Tuple) else [(target, value)]
+        )
+        new = [ast.parse(repr(left.pop(t.id)), mode="eval").body if t.id in left else v for t, v in pairs]
+        node.value = ast.Tuple(new, ast.Load()) if isinstance(target, ast.Tuple) else new[0]
+    assert not left, f"no such constants: {', '.join(left)}"
+    return ast.unparse(ast.fix_missing_locations(tree))
 
 
 def programs(text: str) -> list[tuple[str, str | None]]:

@@ -1,13 +1,12 @@
 """The examples run, with small settings, and the tutorials show their code."""
 
-import ast
 import dataclasses
 import re
 import runpy
 
 import pytest
 import tiny_model
-from doc_pages import ROOT, programs
+from doc_pages import ROOT, programs, with_constants
 
 import garrison
 from garrison import algos
@@ -78,24 +77,6 @@ def chaser():
 def evader():
     return one_side(garrison.make("toy/pursuit"), "evader", "right")
 """
-
-
-def with_constants(source: str, values: dict) -> str:
-    """``source`` with other values of its constants; each must be assigned on the top level."""
-    tree, left = ast.parse(source), dict(values)
-    for node in tree.body:
-        if not isinstance(node, ast.Assign):
-            continue
-        target, value = node.targets[0], node.value
-        if isinstance(target, ast.Tuple) and not isinstance(value, ast.Tuple):
-            continue  # what a call returns
-        pairs = (
-            zip(target.elts, value.elts, strict=True) if isinstance(target, ast.Tuple) else [(target, value)]
-        )
-        new = [ast.parse(repr(left.pop(t.id)), mode="eval").body if t.id in left else v for t, v in pairs]
-        node.value = ast.Tuple(new, ast.Load()) if isinstance(target, ast.Tuple) else new[0]
-    assert not left, f"no such constants: {', '.join(left)}"
-    return ast.unparse(ast.fix_missing_locations(tree))
 
 
 @pytest.fixture

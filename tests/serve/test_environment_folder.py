@@ -10,8 +10,9 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra serve is not installed")
 import yaml
 
-from garrison.llm.scenarios import SCENARIOS, SPLITS
+from garrison.llm.scenarios import SPLITS
 from garrison.serve.app import create_app
+from garrison.serve.settings import Settings
 from garrison.serve.tasks import Tasks
 
 FOLDER = Path(__file__).parents[2] / "environments" / "garrison_cc4"
@@ -49,7 +50,7 @@ def test_the_manifest_and_the_package_name_what_there_is(server):
     assert getattr(importlib.import_module(module), name) is server.main
     declared = manifest["validation"]
     assert (FOLDER / declared["execution"]["probe_path"]).is_file()
-    counts = {split: Tasks(tuple(SCENARIOS)).number(split) for split in SPLITS}
+    counts = {split: Tasks(Settings().scenarios).number(split) for split in SPLITS}
     assert declared["capabilities"]["declared_task_count"] == counts
     front = yaml.safe_load((FOLDER / "README.md").read_text().split("---")[1])
     docker = (FOLDER / "Dockerfile").read_text()

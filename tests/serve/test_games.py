@@ -22,7 +22,7 @@ from garrison.llm.seat import SEATS, Seat
 from garrison.llm.truth import ticks_again
 from garrison.serve.board import Board
 from garrison.serve.parse import to_text
-from garrison.serve.sessions import observation
+from garrison.serve.sessions import FAULT, observation
 from garrison.serve.settings import Limits
 from garrison.view.replay import unpacked
 
@@ -239,6 +239,36 @@ def test_two_clients_play_one_game_and_a_silent_one_is_skipped(server):
         assert '{"seat":"red","skipped":true}' in table.place.game.transcript.lines
 
 
+def test_a_game_that_is_closed_while_it_waits_answers_nothing_of_the_next_one(server):
+    """Its slot is free again, and another game may have it by then."""
+    create = {"jsonrpc": "2.0", "method": "openenv/session/create", "id": 1}
+    create["params"] = {"reset": {"seed": 5, "seat": ["blue", "red"], "clock": 60}}
+    name = server.ask("/mcp", create)[1]["result"]["session_id"]
+    close = {"jsonrpc": "2.0", "method": "openenv/session/close", "params": {"session_id": name}, "id": 2}
+    with server.connect(f"/ws?session_id={name}") as waits, server.connect() as other:
+        waits.send(json.dumps({"type": "step", "data": end()}))
+        with pytest.raises(TimeoutError):
+            waits.recv(timeout=0.3)  # red has not ended its turn
+        assert server.ask("/mcp", close)[1]["result"]["closed"]
+        exchange(other, "reset", {"seed": 6})
+        answer = json.loads(waits.recv(timeout=10))["data"]
+    assert (answer["code"], answer["message"]) == ("EXECUTION_ERROR", "the game was closed")
+
+
+def test_a_seat_that_has_ended_its_turn_waits_for_the_others(server, caplog):
+    """As where the answer to its last step came too late, so that it asks again."""
+    sessions = server.server.app.state.sessions
+    with server.connect() as socket:
+        exchange(socket, "reset", {"seed": 5, "seat": ["blue", "red"], "clock": 60})
+        [table] = sessions.tables().values()
+        late = sessions.stepper.act(table.place, "blue", end(), 60.0)
+        answer = exchange(socket, "step", end())["data"]
+        assert answer["code"] == "EXECUTION_ERROR"
+        assert "not the turn of blue" in answer["message"]
+        assert not late.done()
+    assert caplog.records == []
+
+
 def test_a_clock_of_its_own_and_a_name_for_each_seat(server):
     """The other seat has as many seconds as the reset says, here more than the server's half second."""
     with server.connect() as blue, server.connect() as red:
@@ -338,7 +368,7 @@ def test_a_world_that_fails_is_an_error_of_its_games_alone(server, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(batch.simulation, "tick", fails)
             answer = exchange(socket, "step", end())["data"]
-            assert (answer["code"], answer["message"]) == ("EXECUTION_ERROR", "out of memory")
+            assert (answer["code"], answer["message"]) == ("EXECUTION_ERROR", FAULT)
         assert exchange(socket, "reset", {"seed": 5})["type"] == "observation"
         assert exchange(socket, "step", end())["data"]["observation"]["tick"] == 1
 

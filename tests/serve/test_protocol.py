@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from garrison.llm.tools import TOOLS
 from garrison.serve.parse import Refused, parse
+from garrison.serve.sessions import FAULT
 from garrison.serve.settings import Limits, Settings
 
 OPENENV_CODES = {
@@ -129,7 +130,7 @@ def test_a_task_is_a_reset(server):
         ('{"type": "reset", "data": {"scenario": "tiny"}}', "VALIDATION_ERROR", "there are: small"),
         ('{"type": "reset", "data": {"seat": "green"}}', "VALIDATION_ERROR", "no seat 'green'"),
         ('{"type": "reset", "data": {"opponent": "guard"}}', "VALIDATION_ERROR", "no red player"),
-        ('{"type": "reset"}', "EXECUTION_ERROR", "no games here"),
+        ('{"type": "reset"}', "EXECUTION_ERROR", "internal error"),
         ('{"type": "look"}', "EXECUTION_ERROR", "reset first"),
         ('{"type": "hint"}', "EXECUTION_ERROR", "reset first"),
         ('{"type": "replay"}', "EXECUTION_ERROR", "reset first"),
@@ -149,6 +150,19 @@ def test_bad_frames_are_answered_and_the_session_goes_on(server, frame, code, me
         assert answer["data"]["code"] == code
         assert message in answer["data"]["message"]
         assert exchange(connection, "state")["data"] == {"episode_id": None, "step_count": 0}
+
+
+def test_a_fault_is_logged_with_its_traceback_and_told_without_its_message(server, caplog):
+    with server.connect() as connection:
+        answer = exchange(connection, "reset")["data"]
+    assert answer == {"message": FAULT, "code": "EXECUTION_ERROR"}
+    [record] = [one for one in caplog.records if one.name.startswith("garrison")]
+    assert record.levelname == "ERROR"
+    assert str(record.exc_info[1]) == "no games here"
+    assert server.ask("/reset", {})[1]["detail"] == answer
+    rpc = {"jsonrpc": "2.0", "method": "openenv/session/create", "id": 1}
+    assert server.ask("/mcp", rpc)[1]["error"]["message"] == FAULT
+    assert len(caplog.records) == 3
 
 
 def test_many_bad_frames_in_a_row_end_the_connection(server):

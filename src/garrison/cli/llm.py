@@ -42,6 +42,8 @@ class Play:
     """Seed of the episode, as of `garrison eval`."""
     plan: bool = True
     """Whether a blue seat has a recovery plan."""
+    style: str = "compact"
+    """How texts are written: compact, full, json, micro, or for one blue agent acd."""
     base_url: str = "http://localhost:8000/v1"
     """The server of `openai`."""
     model: str = ""
@@ -66,7 +68,7 @@ class Play:
             start = _client(self)
             if self.record is not None:
                 check_replay_path(self.record)
-            arena = Arena(self.scenario, self.seat, self.opponent, self.teammates, self.plan)
+            arena = Arena(self.scenario, self.seat, self.opponent, self.teammates, self.plan, self.style)
             with waiting("Compiling the world"):
                 view = arena.reset(self.seed)
         arena.game.players[self.seat] = self.model or self.player or self.client
@@ -250,7 +252,7 @@ def _show_prompt(arena: Arena) -> None:
     from garrison.llm.prompt import system_prompt
 
     game = arena.game
-    prompt = system_prompt(game.scenario, arena.seats[0], game.referee is not None)
+    prompt = system_prompt(game.scenario, arena.seats[0], game.referee is not None, arena.game.style)
     out.print(Text(prompt, "dim"))
     out.print()
 

@@ -34,6 +34,8 @@ class Eval:
     """Who plays the other agents of the seat's side."""
     plan: bool = True
     """Whether a blue seat has a recovery plan."""
+    style: str = "compact"
+    """How texts are written: compact, full, json, micro, or for one blue agent acd."""
     episodes: int = 32
     """Games of each player."""
     seed: int = 1_000_000
@@ -66,7 +68,9 @@ class Eval:
                 raise ValueError(f"episodes is {self.episodes}; it must be at least 2")
             made = {name: self._contestant(name) for name in self.players}
             number = min(self.episodes, 32)
-            batch = ArenaBatch(number, self.scenario, self.seat, self.opponent, self.teammates, self.plan)
+            batch = ArenaBatch(
+                *(number, self.scenario, self.seat, self.opponent, self.teammates, self.plan, self.style)
+            )
             seeds = range(self.seed, self.seed + self.episodes)
             played = {}
             total = self.episodes * len(made)

@@ -32,6 +32,8 @@ class Sft:
     """Who plays the other agents of the seat's side."""
     plan: bool = True
     """Whether a blue seat has a recovery plan."""
+    style: str = "compact"
+    """How texts are written: compact, full, json, micro, or for one blue agent acd."""
     episodes: int = 100
     """Games to play."""
     seed: int = 0

@@ -29,6 +29,9 @@ class ArenaBatch:
             blue. None: ``"fsm"`` or ``"guard"``. Not where both sides have a seat.
         teammates: who plays agents of the seats' side that have no seat, likewise.
         plan: False: without the recovery plan.
+        style: of :data:`~garrison.llm.styles.STYLES`: how texts are written.
+        reward: what views have as reward before the end: 0 (``"terminal"``), or ``"dense"``, the part of the
+            score that its loss decides, of the ticks since the seat's turn before.
 
     Raises:
         ValueError: for an unknown name, seats that share an agent, or an argument that does not apply.
@@ -42,10 +45,12 @@ class ArenaBatch:
         opponent: str | None = None,
         teammates: str | None = None,
         plan: bool = True,
+        style: str = "compact",
+        reward: str = "terminal",
     ) -> None:
         if not 1 <= number <= SIZES[-1]:
             raise ValueError(f"{number} games at once; it must be in 1..{SIZES[-1]}")
-        self.setup = Setup.of(scenario, seats, opponent, teammates, plan)
+        self.setup = Setup.of(scenario, seats, opponent, teammates, plan, style, reward)
         self.number = number
         size = next(size for size in SIZES if size >= number)
         self._concurrent = ConcurrentGames(self.setup.roles.blue, size)
@@ -116,8 +121,10 @@ class Arena:
         opponent: str | None = None,
         teammates: str | None = None,
         plan: bool = True,
+        style: str = "compact",
+        reward: str = "terminal",
     ) -> None:
-        self._batch = ArenaBatch(1, scenario, seats, opponent, teammates, plan)
+        self._batch = ArenaBatch(1, scenario, seats, opponent, teammates, plan, style, reward)
 
     @property
     def game(self) -> Game:

@@ -56,13 +56,13 @@ class Call:
 def actions_in(text: str) -> Any:
     """The last complete JSON object in a text that is an action object; None if there is none."""
     found = None
-    for value in _objects(text):
+    for value in objects(text):
         if "tool_name" in value or "calls" in value:
             found = value
     return found
 
 
-def _objects(text: str) -> Iterator[dict[str, Any]]:
+def objects(text: str) -> Iterator[dict[str, Any]]:
     """Outermost JSON objects in a text, in order."""
     decoder, at = json.JSONDecoder(), text.find("{")
     while at >= 0:

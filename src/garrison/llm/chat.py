@@ -34,7 +34,9 @@ class Conversation:
         self.seat = seat or next(iter(game.seats))
         seated = game.seats[self.seat]
         self.tools = [tool.schema() for tool in seated.tools.values()]
-        prompt = system_prompt(game.scenario, self.seat, seated.referee is not None)
+        if seated.style == "acd":  # answers in words, and without memory
+            self.tools, history = [], 0
+        prompt = system_prompt(game.scenario, self.seat, seated.referee is not None, seated.style)
         self._system = {"role": "system", "content": prompt}
         self._past: deque[dict[str, Any]] = deque(maxlen=None if history is None else 2 * history)
 

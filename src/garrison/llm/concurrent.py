@@ -9,11 +9,12 @@ import numpy as np
 
 from garrison.core.plugins import did_you_mean
 from garrison.llm import simulation
-from garrison.llm.game import Game
+from garrison.llm.game import REWARDS, Game
 from garrison.llm.scenarios import Scenario
 from garrison.llm.scenarios import scenario as scenario_of
 from garrison.llm.seat import SEATS
 from garrison.llm.simulation import Roles, Simulation, Start
+from garrison.llm.styles import check_style
 
 MAX_SEED = 2**31 - 1
 
@@ -26,6 +27,8 @@ class Setup:
     seats: tuple[str, ...]
     roles: Roles
     plan: bool = True
+    style: str = "compact"
+    reward: str = "terminal"
 
     @classmethod
     def of(
@@ -35,10 +38,16 @@ class Setup:
         opponent: str | None = None,
         teammates: str | None = None,
         plan: bool = True,
+        style: str = "compact",
+        reward: str = "terminal",
     ) -> Setup:
         """A setup by names, as of :class:`~garrison.llm.arena.ArenaBatch`. Raises ``ValueError`` likewise."""
         size, names = scenario_of(scenario), (seats,) if isinstance(seats, str) else tuple(seats)
-        return cls(size, names, _roles(names, opponent, teammates), plan)
+        roles = _roles(names, opponent, teammates)
+        check_style(style, [SEATS[name] for name in names])
+        if reward not in REWARDS:
+            raise ValueError(f"reward is {reward!r}; it is one of: {', '.join(REWARDS)}")
+        return cls(size, names, roles, plan, style, reward)
 
 
 class ConcurrentGames:
@@ -69,10 +78,11 @@ class ConcurrentGames:
             {slot: Start(setup.scenario, setup.roles, seed) for slot, (setup, seed, _) in games.items()}
         )
         for slot, (setup, seed, name) in games.items():
-            obs, reference, held_since = begun[slot]
+            obs, reference, held_since, losses = begun[slot]
             name = f"{setup.scenario.name}-{seed}" if name is None else name
             self.games[slot] = Game(
-                setup.scenario, setup.seats, setup.roles, seed, name, obs, reference, held_since, setup.plan
+                *(setup.scenario, setup.seats, setup.roles, seed, name, obs, reference, held_since),
+                *(setup.plan, setup.style, setup.reward, losses),
             )
 
     def drop(self, slot: int) -> None:

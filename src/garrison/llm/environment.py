@@ -52,12 +52,13 @@ class Seat:
         scenario: str = "small",
         opponent: str | None = None,
         plan: bool = True,
+        style: str = "compact",
         **_: Any,
     ) -> str:
         """Start the game of a seed; returns the first view as text. Other columns of the row are ignored."""
-        asked = (scenario, opponent, plan)
+        asked = (scenario, opponent, plan, style)
         if self._arena is None or asked != self._made_for:
-            self._arena = Arena(scenario, self._seat, opponent, None, plan)
+            self._arena = Arena(scenario, self._seat, opponent, None, plan, style)
             self._made_for = asked
         return self._arena.reset(int(seed)).text
 
@@ -135,6 +136,7 @@ def tasks(
     seat: str = "blue",
     opponent: str | None = None,
     plan: bool = True,
+    style: str = "compact",
 ) -> list[dict[str, Any]]:
     """Rows of a data set for trainers: ``prompt`` with the rules, and what ``reset`` takes.
 
@@ -143,8 +145,8 @@ def tasks(
     size = scenario_of(scenario)
     planned = plan and bool(size.instructions) and seat.startswith("blue")
     prompt = [
-        {"role": "system", "content": system_prompt(size, seat, planned)},
+        {"role": "system", "content": system_prompt(size, seat, planned, style)},
         {"role": "user", "content": ""},
     ]
-    about = {"scenario": scenario, "opponent": opponent, "plan": plan}
+    about = {"scenario": scenario, "opponent": opponent, "plan": plan, "style": style}
     return [{"prompt": prompt, "seed": int(seed), **about} for seed in seeds]

@@ -48,6 +48,7 @@ class Export:
     opponent: str | None = None
     teammates: str | None = None
     plan: bool = True
+    style: str = "compact"
     form: Form = "tools"
     per: Per = "turn"
     keep: Keep = "won"
@@ -113,7 +114,8 @@ def examples(
 ) -> Iterator[dict[str, Any]]:
     """Lines of the games of ``seeds``: ``messages``, ``tools``, and what they are from.
 
-    ``score`` is the game's, ``loss_to_go`` what blue lost from the line's first turn on.
+    ``score`` is the game's, ``loss_to_go`` what blue lost from the line's first turn on, ``dense`` the reward
+    of the line's ticks, as of :meth:`~garrison.llm.game.Game.dense`.
 
     Raises ``ValueError`` for an unknown name, for seeds outside of the split ``train``, and for a share that
     is not in 0..1.
@@ -126,10 +128,13 @@ def examples(
         )
     if not 0 <= export.waiting <= 1:
         raise ValueError(f"waiting is {export.waiting}; it is a share and must be in 0..1")
+    if export.style == "acd":
+        raise ValueError("style is 'acd'; a scripted player's calls are no answers in it: choose another one")
     player(export.teacher, 0, export.side)  # refuses unknown ones before anything is compiled
     counts = Counts() if counts is None else counts
     batch = ArenaBatch(
-        min(at_once, len(seeds)), export.scenario, export.seat, export.opponent, export.teammates, export.plan
+        *(min(at_once, len(seeds)), export.scenario, export.seat, export.opponent, export.teammates),
+        *(export.plan, export.style),
     )
     told: dict[int, _Told] = {}
 
@@ -172,12 +177,13 @@ def _lines(teller: _Told, game: Game, export: Export) -> Iterator[dict[str, Any]
         "score": game.score(export.seat),
         "transcript": game.transcript.hash,
     }
-    for one in turns:
+    for number, one in enumerate(turns, start=1):
         messages = one["messages"]
         if export.per == "game" and export.form == "tools":
             answers = iter(turn["messages"][-1] for turn in teller.turns)
             messages = [next(answers) if m["role"] == "assistant" else m for m in messages]
         first = one if export.per == "turn" else teller.turns[0]
+        until = turns[number]["tick"] if number < len(turns) else game.tick
         yield {
             "messages": messages,
             "tools": as_functions(teller.talk.tools),
@@ -185,6 +191,7 @@ def _lines(teller: _Told, game: Game, export: Export) -> Iterator[dict[str, Any]
             "turn": first["turn"],
             "tick": first["tick"],
             "loss_to_go": game.loss - first["loss"],
+            "dense": game.dense(export.seat, first["tick"], until),
             "waits": one["waits"],
         }
 

@@ -17,13 +17,15 @@ import numpy as np
 import garrison
 from garrison.llm.metrics import Recorder
 from garrison.llm.playbook import Referee, generate
-from garrison.llm.rubric import Figures, account, rubric, scores
+from garrison.llm.rubric import Figures, account, damage, rubric, scores, security
 from garrison.llm.scenarios import Scenario
 from garrison.llm.seat import MAX_MALFORMED, Seat
 from garrison.llm.simulation import Roles, Tick, world
+from garrison.llm.styles import written
 from garrison.llm.tracker import BlueTracker
 from garrison.worlds.cc4 import tables as T
 
+REWARDS = ("terminal", "dense")
 MAX_SHOWN = 8_000  # characters of an action that are kept for viewers
 
 
@@ -38,7 +40,9 @@ class View:
     turn: int
     done: bool
     outcome: str | None  # "blue", "red", "forfeit", or "over" where nothing decides; None: not over
-    reward: float | None  # the score at the end, 0 before; None for a game that is not scored
+    reward: (
+        float | None
+    )  # the score at the end, before it as of :data:`REWARDS`; None: the game is not scored
     metadata: dict[str, Any] = field(default_factory=dict)  # at the end
 
 
@@ -64,6 +68,9 @@ class Game:
         reference: loss of the reference in the same episode.
         held_since: of :class:`~garrison.llm.simulation.Tick`, at the start.
         plan: blue seats have a plan, if the scenario has instructions.
+        style: of :data:`~garrison.llm.styles.STYLES`.
+        reward: of :data:`REWARDS`; ``"dense"`` needs ``reference_losses``.
+        reference_losses: the reference's losses by tick, ``f32[tick]``.
     """
 
     def __init__(
@@ -77,7 +84,12 @@ class Game:
         reference: float,
         held_since: np.ndarray,
         plan: bool = True,
+        style: str = "compact",
+        reward: str = "terminal",
+        reference_losses: np.ndarray | None = None,
     ) -> None:
+        self.style, self.reward, self.reference_losses = style, reward, reference_losses
+        self.losses: list[float] = []  # by tick
         self.scenario, self.roles, self.seed, self.episode_id = scenario, roles, seed, episode_id
         self.reference, self.loss, self.tick = float(reference), 0.0, 0
         self.parts: dict[str, float] = {}
@@ -85,7 +97,7 @@ class Game:
         self.transcript = Transcript()
         self.referee = self._plan(obs) if plan and scenario.instructions else None
         self.seats = {
-            name: Seat(name, scenario, obs, self.referee if name.startswith("blue") else None)
+            name: Seat(name, scenario, obs, self.referee if name.startswith("blue") else None, style)
             for name in seats
         }
         self.recorder = Recorder(scenario, held_since)
@@ -120,6 +132,9 @@ class Game:
         self._answers: dict[str, list[dict[str, Any]]] = {name: [] for name in self.seats}
         self._new_turn = dict.fromkeys(self.seats, True)
         self._views: dict[str, View] = {}
+        self._told = dict.fromkeys(
+            self.seats, 0
+        )  # tick of each seat's last turn, up to which it was rewarded
 
     # ------------------------------------------------------------ for whoever plays ticks
 
@@ -146,6 +161,7 @@ class Game:
         """Take note of a tick."""
         self.tick += 1
         self.loss += float(tick.loss)
+        self.losses.append(float(tick.loss))
         for name, part in tick.parts.items():
             self.parts[name] = self.parts.get(name, 0.0) + float(part)
         if self.referee is not None:
@@ -228,6 +244,23 @@ class Game:
             done=0 if referee is None else referee.done,
             violations=0 if referee is None else referee.counts.violations,
         )
+
+    def dense(self, name: str, first: int, last: int) -> float:
+        """The part of a seat's score that the loss decides, of the ticks after ``first`` up to ``last``.
+
+        In 0..1: it is 1/2 for the loss of the reference in the same ticks, and 0 for no ticks.
+        """
+        if last <= first:
+            return 0.0
+        assert self.reference_losses is not None
+        figures = Figures(
+            loss=sum(self.losses[first:last]),
+            reference=float(self.reference_losses[first:last].sum()),
+            smoothing=self.scenario.smoothing * (last - first) / self.scenario.ticks,
+            calls=0,
+            malformed=0,
+        )
+        return damage(figures) if self.seats[name].side == "red" else security(figures)
 
     def account(self, name: str) -> list[dict[str, Any]]:
         """Why the score of a seat is what it is, as rows of :func:`~garrison.llm.rubric.account`."""
@@ -323,31 +356,23 @@ class Game:
 
     def _view(self, seat: Seat, answers: list[dict[str, Any]], new_turn: bool) -> View:
         over = self.outcome is not None
-        lines = [_answer_line(answer) for answer in answers]
         turn = seat.turn() if new_turn else None
         facts: dict[str, Any] = {} if turn is None else seat.text.facts(turn)
-        lines += [] if turn is None else [seat.text.render(turn)]
-        if over:
-            lines.append(f"OVER {self.outcome}, score {self.score(seat.name):.3f}")
+        end = None if self.outcome is None else (self.outcome, self.score(seat.name))
+        reward = 0.0
+        if self.reward == "dense" and turn is not None:
+            reward, self._told[seat.name] = self.dense(seat.name, self._told[seat.name], self.tick), self.tick
         return View(
-            text="\n".join(lines),
+            text=written(seat, answers, turn, facts, end),
             facts=facts,
             errors=tuple(answer["error"] for answer in answers if "error" in answer),
             tick=self.tick,
             turn=seat.tally.turns,
             done=over,
             outcome=self.outcome,
-            reward=self.score(seat.name) if over else 0.0,
+            reward=self.score(seat.name) if over else reward,
             metadata=self.metadata(seat.name) if over else {},
         )
-
-
-def _answer_line(answer: dict[str, Any]) -> str:
-    if "error" in answer:
-        error = answer["error"]
-        hint = f" ({error['hint']})" if error["hint"] else ""
-        return f"ERROR {error['code']}: {error['message']}{hint}"
-    return f"OK {answer['answer']}"
 
 
 def _recorded(action: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from garrison.llm import acd
 from garrison.llm.names import AGENTS, ZONES
 from garrison.llm.scenarios import Scenario
 from garrison.llm.seat import EXTRA_CALLS, MAX_QUERIES, MAX_QUEUE, MAX_TICKS, SEATS
@@ -47,9 +48,11 @@ _DURATIONS = {
 }
 
 
-def system_prompt(scenario: Scenario, seat: str, plan: bool) -> str:
-    """The system prompt of a seat of :data:`~garrison.llm.seat.SEATS`."""
+def system_prompt(scenario: Scenario, seat: str, plan: bool, style: str = "compact") -> str:
+    """The system prompt of a seat of :data:`~garrison.llm.seat.SEATS` in a style."""
     agents = SEATS[seat]
+    if style == "acd":
+        return acd.prompt(scenario, agents[0])
     side = "blue" if agents[0] < T.NUM_BLUE else "red"
     owned = {a: T.BLUE_SUBNETS[a] if side == "blue" else T.RED_SUBNETS[a - T.NUM_BLUE] for a in agents}
     zones = ", ".join(f"{AGENTS[a]} {'+'.join(ZONES[zone] for zone in owned[a])}" for a in agents)

@@ -41,7 +41,7 @@ def references(game: Game, size: int = 1) -> list[Reference]:
         size: of a simulation that is compiled.
     """
     [(name, seat)] = game.seats.items()
-    setup = Setup(game.scenario, (name,), game.roles, seat.referee is not None)
+    setup = Setup(game.scenario, (name,), game.roles, seat.referee is not None, seat.style)
     return [_played(setup, game.seed, one, size) for one in players_of(game)]
 
 

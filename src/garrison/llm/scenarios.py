@@ -75,6 +75,8 @@ SCENARIOS = {
             "large", ticks=180, warm_up=90, instructions=300, stride=20, threshold=0.36, smoothing=160.0
         ),
         Scenario("mission", ticks=499, warm_up=0, instructions=0, stride=0, threshold=None, smoothing=100.0),
+        # short, for trials of training; its threshold was not chosen by canaries
+        Scenario("micro", ticks=30, warm_up=60, instructions=20, stride=8, threshold=0.75, smoothing=7.0),
     )
 }
 

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from garrison.llm import acd
 from garrison.llm import calls as C
 from garrison.llm.calls import Call, CallError
 from garrison.llm.names import AGENTS, HOSTS, ZONES
 from garrison.llm.orders import Act, Order, agent_of, orders_of, sleep
 from garrison.llm.playbook import Item, Referee
 from garrison.llm.scenarios import Scenario
-from garrison.llm.text import Busy, Done, Turn, known_host, query, text_of
+from garrison.llm.text import NEVER, Busy, Done, Turn, known_host, query, text_of
 from garrison.llm.tools import TOOLS, tools_of
 from garrison.llm.tracker import tracker_of
 from garrison.worlds.cc4 import tables as T
@@ -95,15 +96,23 @@ class Seat:
         referee: of the plan; None without one.
     """
 
-    def __init__(self, name: str, scenario: Scenario, rows: np.ndarray, referee: Referee | None) -> None:
-        self.name, self.scenario, self.referee = name, scenario, referee
+    def __init__(
+        self,
+        name: str,
+        scenario: Scenario,
+        rows: np.ndarray,
+        referee: Referee | None,
+        style: str = "compact",
+    ) -> None:
+        self.name, self.scenario, self.referee, self.style = name, scenario, referee, style
         self.agents = SEATS[name]
         self.side = "blue" if self.agents[0] < T.NUM_BLUE else "red"
         self.tracker: Any = tracker_of(self.agents)
         self.tracker.start(rows[list(self.agents)])
         self.tools = tools_of(self.side, len(self.agents) == 1, referee is not None)
         self.orders = orders_of(scenario, self.tracker)
-        self.text = text_of(scenario, self.tracker, referee)
+        self.text = text_of(scenario, self.tracker, referee, full=style == "full")
+        self.present = Turn(scenario.ticks, 0)  # the last turn that was told
         self.workers = {agent: Worker(agent) for agent in self.agents}
         self.tally = Tally()
         self.deciding, self.over = True, False
@@ -124,7 +133,9 @@ class Seat:
             self._busy(w) for w in self.workers.values() if w.has_orders or self.tracker.ticks_of(w.agent)
         ]
         inactive = [agent for agent in self.agents if not self.tracker.active(agent)]
-        return Turn(self.scenario.ticks, self.tracker.tick, done, busy, self.free(), inactive)
+        since = self.present.tick if self.tracker.tick else NEVER
+        self.present = Turn(self.scenario.ticks, self.tracker.tick, done, busy, self.free(), inactive, since)
+        return self.present
 
     def ended_now(self) -> list[Done]:
         """Orders that ended in the last tick."""
@@ -152,13 +163,15 @@ class Seat:
         """
         assert self.deciding
         try:
-            calls = C.calls_of(action)
+            calls = C.calls_of(acd.action_of(action, self) if self.style == "acd" else action)
         except CallError as error:
             return [self._malformed(error)]
         orders = self._orders
         answers = [self._call(call) for call in calls]
         self._malformed_turn |= any(answer.get("error", {}).get("code") == "MALFORMED" for answer in answers)
         ordered = self._orders > orders and not self.free()
+        if self.deciding and self.style == "acd" and not ordered:
+            self._end_turn(1)  # a turn has one answer
         if self.deciding and (ordered or self._calls >= EXTRA_CALLS + len(self.agents)):
             self._end_turn(None)
         return answers

@@ -35,6 +35,7 @@ BLUES = ("guard", "idle", "random", "reactive", "firewall")
 NUM_AGENTS = T.NUM_BLUE + T.NUM_RED
 SLEEP = np.array([*T.FIRST_BLUE_ACTION[T.Blue.SLEEP], *(0,) * T.NUM_RED], np.int32)
 NEVER = -1  # of ``Tick.held_since``
+LONGEST = 512  # ticks of a game
 NUM_BLUE = T.NUM_BLUE
 NO_MESSAGES = np.zeros((T.NUM_BLUE, T.MESSAGE_BITS), np.uint8)
 _BLUE = np.arange(T.NUM_BLUE)
@@ -64,6 +65,25 @@ class Tick(Struct):
     rooted: Any  # bool[host]
     held_since: Any  # int32[host]: as of Env
     red_root: Any  # bool[red]: the agent held root on its target when the tick began
+
+
+def tick_of(before: Any, obs: Any, after: Any, result: Any, held_since: Any, t: Any) -> Tick:
+    """A step of one environment, number ``t``: the states before and after it, and what the world says."""
+    held, rooted = footholds(after)
+    events = result.info["events"]
+    return Tick(
+        obs=obs,
+        loss=-result.reward[0],
+        parts=result.info["reward_parts"],
+        events=events,
+        blocked=after.blocked,
+        decoys=jnp.any(after.host_decoy != 0, axis=1),
+        escalated=before.host_escalate_files > 0,
+        held=held,
+        rooted=rooted,
+        held_since=jnp.where(held, jnp.where(held_since == NEVER, t, held_since), NEVER),
+        red_root=holds_root(before, events),
+    )
 
 
 @lru_cache(maxsize=1)
@@ -120,37 +140,22 @@ def _programs(policy: str) -> tuple[Any, Any, Any]:
         )
         joint = jnp.where(given, chosen, chosen.at[_BLUE].set(answer))
         obs, episode, result = both.step(jax.random.fold_in(env.keys.step, t), env.episode, joint, messages)
-        held, rooted = footholds(episode.state)
-        since = jnp.where(held, jnp.where(env.held_since == NEVER, t, env.held_since), NEVER)
-        events = result.info["events"]
-        tick = Tick(
-            obs=obs,
-            loss=-result.reward[0],
-            parts=result.info["reward_parts"],
-            events=events,
-            blocked=episode.state.blocked,
-            decoys=jnp.any(episode.state.host_decoy != 0, axis=1),
-            escalated=before.host_escalate_files > 0,
-            held=held,
-            rooted=rooted,
-            held_since=since,
-            red_root=holds_root(before, events),
-        )
-        return Env(obs, episode, memory, env.keys, since), tick
+        tick = tick_of(before, obs, episode.state, result, env.held_since, t)
+        return Env(obs, episode, memory, env.keys, tick.held_since), tick
 
-    def advance(env: Env, count: Any, chosen: Any, given: Any, messages: Any) -> tuple[Env, Any, Tick]:
-        """``count`` ticks with the same actions: the environment, the loss, and the last tick."""
+    def advance(env: Env, count: Any, chosen: Any, given: Any, messages: Any) -> tuple[Env, Any, Any, Tick]:
+        """``count`` ticks with the same actions: the environment, the loss, losses by tick, the last tick."""
         nothing = jax.eval_shape(step, env, chosen, given, messages)[1]
         nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), nothing)
 
-        def one(carry: tuple[Any, Env, Any, Tick]) -> tuple[Any, Env, Any, Tick]:
-            done, env, loss, _ = carry
+        def one(carry: tuple[Any, Env, Any, Any, Tick]) -> tuple[Any, Env, Any, Any, Tick]:
+            done, env, loss, losses, _ = carry
             env, tick = step(env, chosen, given, messages)
-            return done + 1, env, loss + tick.loss, tick
+            return done + 1, env, loss + tick.loss, losses.at[done].set(tick.loss), tick
 
-        first = (jnp.int32(0), env, jnp.float32(0), nothing)
-        _, env, loss, tick = jax.lax.while_loop(lambda carry: carry[0] < count, one, first)
-        return env, loss, tick
+        first = (jnp.int32(0), env, jnp.float32(0), jnp.zeros(LONGEST, jnp.float32), nothing)
+        _, env, loss, losses, tick = jax.lax.while_loop(lambda carry: carry[0] < count, one, first)
+        return env, loss, losses, tick
 
     def reset_all(seeds: Any, options: Any) -> Env:
         return jax.vmap(reset)(episode_keys(seeds), options)
@@ -208,6 +213,7 @@ class Beginning(NamedTuple):
     obs: np.ndarray  # f32[agent, feature]
     reference: float  # the loss with blue seats asleep and fsm on red ones; all else is the same
     held_since: np.ndarray  # int32[host]: as of Tick
+    losses: np.ndarray  # f32[tick]: of the reference
 
 
 class Simulation:
@@ -230,9 +236,12 @@ class Simulation:
         """Start episodes in some environments, by number, and play their warm-ups.
 
         Raises:
-            ValueError: for a number that is out of range, or another blue policy than this simulation's.
+            ValueError: for a number that is out of range, another blue policy than this simulation's, or a
+                game that is too long.
         """
         for number, start in starts.items():
+            if start.scenario.ticks > LONGEST:
+                raise ValueError(f"{start.scenario.ticks} ticks; at most {LONGEST} are played")
             if not 0 <= number < self.size:
                 raise ValueError(f"environment {number}; there are 0..{self.size - 1}")
             if start.roles.blue != self.blue:
@@ -243,13 +252,17 @@ class Simulation:
         env = self._reset(np.array([start.seed for start in filled], np.uint32), _options(filled))
         env = self._play(env, starts, "warm_up", np.stack([_warm(s.roles) for s in filled]), None)[0]
         env = self._forget(env)  # what the policy chose in the warm-up was not carried out
-        losses = self._play(env, starts, "ticks", np.stack([_reference(s.roles) for s in filled]), given)[1]
+        asleep = np.stack([_reference(s.roles) for s in filled])
+        _, loss, losses, _ = self._play(env, starts, "ticks", asleep, given)
         chosen = np.isin(np.arange(self.size), list(starts))
         self._given = np.where(chosen[:, None], given, self._given)
         self._env = env if chosen.all() or self._env is None else _replaced(chosen, env, self._env)
-        obs, losses, since = jax.device_get((self._env.obs, losses, self._env.held_since))
+        obs, loss, losses, since = jax.device_get((self._env.obs, loss, losses, self._env.held_since))
         self._obs = np.array(obs)
-        return {i: Beginning(self._obs[i].copy(), float(losses[i]), since[i]) for i in starts}
+        return {
+            i: Beginning(self._obs[i].copy(), float(loss[i]), since[i], losses[i, : start.scenario.ticks])
+            for i, start in starts.items()
+        }
 
     def observations(self, number: int) -> np.ndarray:
         """The observations of all agents of an environment: ``f32[agent, feature]``."""
@@ -269,14 +282,16 @@ class Simulation:
         Returns:
             For each environment what happened; None for one that did not move.
         """
-        self._env, _, ticks = self._advance(self._env, moves.astype(np.int32), actions, self._given, messages)
+        self._env, _, _, ticks = self._advance(
+            self._env, moves.astype(np.int32), actions, self._given, messages
+        )
         ticks = jax.device_get(ticks)
         self._obs[moves] = ticks.obs[moves]
         return [jax.tree.map(lambda x, i=i: x[i], ticks) if moves[i] else None for i in range(self.size)]
 
     def _play(
         self, env: Env, starts: Mapping[int, Start], length: str, actions: np.ndarray, given: Any
-    ) -> tuple[Any, Any, Any]:
+    ) -> tuple[Any, Any, Any, Any]:
         """Play the environments that start for a length of their scenarios, with the same actions."""
         counts = np.zeros(self.size, np.int32)
         for number, start in starts.items():

@@ -17,6 +17,7 @@ from garrison.llm.scenarios import LEAD, Scenario
 from garrison.llm.tracker import CONN, BlueTracker, RedTracker
 from garrison.worlds.cc4 import tables as T
 
+NEVER = -1_000  # before all reports
 MAX_HOSTS = 12
 MAX_NEW = 8
 _TOKEN = re.compile(r"[A-Za-z]+|\d|[^\sA-Za-z\d]")
@@ -63,6 +64,7 @@ class Turn:
     busy: list[Busy] = field(default_factory=list)
     free: list[int] = field(default_factory=list)
     inactive: list[int] = field(default_factory=list)  # red agents without a session
+    since: int = NEVER  # tick in which the turn before it began
 
 
 class BlueText:
@@ -70,10 +72,14 @@ class BlueText:
 
     Args:
         referee: of the plan; None without one.
+        full: forget what was shown, and leave nothing out.
     """
 
-    def __init__(self, scenario: Scenario, tracker: BlueTracker, referee: Referee | None) -> None:
-        self.scenario, self.tracker, self.referee = scenario, tracker, referee
+    def __init__(
+        self, scenario: Scenario, tracker: BlueTracker, referee: Referee | None, full: bool = False
+    ) -> None:
+        self.scenario, self.tracker, self.referee, self.full = scenario, tracker, referee, full
+        self._most = (T.NUM_HOSTS, T.NUM_HOSTS) if full else (MAX_HOSTS, MAX_NEW)
         self._reports = len(tracker.reports)  # shown so far; HOSTS has those of the start
         self._hosts: dict[int, str] = {}
         self._decoys = np.zeros((T.NUM_HOSTS, T.NUM_DECOYS), bool)
@@ -81,9 +87,11 @@ class BlueText:
 
     def render(self, turn: Turn) -> str:
         """The text of a turn."""
+        if self.full:
+            self._decoys[:], self._blocked[:] = False, False
         lines = [
             _clock(self.scenario, turn),
-            _joined("DONE", [one.text for one in turn.done], MAX_NEW),
+            _joined("DONE", [one.text for one in turn.done], self._most[1]),
             self._new(),
             self._listed_hosts(),
             self._new_decoys(),
@@ -127,7 +135,7 @@ class BlueText:
         parts = [f"{HOSTS[host]} {' '.join(found)}" for host, found in loud.items()]
         if noise:
             parts.append(f"noise {' '.join(noise[:3])}" + (f" +{len(noise) - 3}" if len(noise) > 3 else ""))
-        return _joined("NEW", parts, MAX_NEW, " (query_siem)")
+        return _joined("NEW", parts, self._most[1], " (query_siem)")
 
     def _listed_hosts(self) -> str:
         """Hosts with evidence beyond noise, and hosts whose evidence went."""
@@ -137,7 +145,7 @@ class BlueText:
         gone = [HOSTS[h] for h in self._hosts if h not in now]
         self._hosts = now
         parts = [f"{HOSTS[h]} {words}" for h, words in now.items()]
-        shown = _joined("HOSTS", parts, MAX_HOSTS, " (triage_alerts)")
+        shown = _joined("HOSTS", parts, self._most[0], " (triage_alerts)")
         return "\n".join(filter(None, [shown, _joined("CLEARED", gone, MAX_HOSTS)]))
 
     def _new_decoys(self) -> str:
@@ -147,7 +155,7 @@ class BlueText:
             f"{HOSTS[h]} {' '.join(_decoy_names(self._decoys[h])) or 'none'}"
             for h in np.flatnonzero(changed).tolist()
         ]
-        return _joined("DECOYS", parts, MAX_HOSTS)
+        return _joined("DECOYS", parts, self._most[0])
 
     def _blocks(self) -> str:
         """Blocks that changed, how many are wanted, and those that hurt users."""
@@ -160,8 +168,11 @@ class BlueText:
         new = _pairs(tracker.blocked & ~self._blocked, zones)
         lifted = _pairs(self._blocked & ~tracker.blocked, zones)
         changed, self._blocked = bool(new or lifted), tracker.blocked.copy()
-        if not (changed or hurting or tracker.tick == 0):
+        if not (changed or hurting or tracker.tick == 0 or self.full):
             return ""
+        if self.full:
+            named = {"there": new, "wanted": wanted, "hurting users:": hurting or ["none"]}
+            return "BLOCKS " + " | ".join(f"{name} {' '.join(some)}" for name, some in named.items() if some)
         parts = [f"new {' '.join(_cut(new))}"] if new else []
         parts += [f"lifted {' '.join(_cut(lifted))}"] if lifted else []
         parts += [f"wanted {len(wanted)} e.g. {wanted[0]}"] if wanted else []
@@ -178,7 +189,8 @@ class BlueText:
             done = tally[DONE] + tally[SEALED]
             current = self.referee.current(agent)
             parts = [f"now {current.text}" if current else "now nothing"]
-            rest = [item for item in coming if item is not current][: 2 if len(agents) == 1 else 0]
+            rest = [item for item in coming if item is not current]
+            rest = rest[: 2 if self.full or len(agents) == 1 else 0]
             parts += [f"next {item.text}" for item in rest]
             head = f"PLAN {AGENTS[agent]} {done}/{total} done {tally[SEALED]} sealed"
             lines.append(" | ".join([head, *parts]))
@@ -200,6 +212,12 @@ class BlueText:
             for agent in self._planned()
         }
 
+    def worst(self) -> list[str]:
+        """Hosts with evidence beyond noise, the worst first."""
+        tracker = self.tracker
+        listed = [h for h in tracker.ranked() if tracker.severity[h] >= CONN]
+        return [f"{HOSTS[h]} {_host_words(tracker, h)}" for h in listed]
+
     def _planned(self) -> list[int]:
         """Agents of the seat that have a part of the plan."""
         assert self.referee is not None
@@ -207,10 +225,10 @@ class BlueText:
 
 
 class RedText:
-    """The texts of a red seat."""
+    """The texts of a red seat; ``full`` as of :class:`BlueText`."""
 
-    def __init__(self, scenario: Scenario, tracker: RedTracker, referee: None = None) -> None:
-        self.scenario, self.tracker = scenario, tracker
+    def __init__(self, scenario: Scenario, tracker: RedTracker, full: bool = False) -> None:
+        self.scenario, self.tracker, self.full = scenario, tracker, full
         self._shown: dict[int, str] = {}
 
     def render(self, turn: Turn) -> str:
@@ -221,16 +239,16 @@ class RedText:
         known = [
             f"{HOSTS[h]} {words}"
             for h, words in now.items()
-            if not _is_held(words) and words != self._shown.get(h)
+            if not _is_held(words) and (self.full or words != self._shown.get(h))
         ]
-        self._shown = now
+        self._shown, most = now, T.NUM_HOSTS if self.full else MAX_HOSTS
         zones = [ZONES[z] for z in np.flatnonzero(self.tracker.known_zone.any(axis=0)).tolist()]
         lines = [
             _clock(self.scenario, turn),
             _joined("DONE", [one.text for one in turn.done], MAX_NEW),
-            _joined("SHELLS", shells, MAX_HOSTS),
-            _joined("LOST", lost, MAX_HOSTS),
-            _joined("NEW", known, MAX_HOSTS),
+            _joined("SHELLS", shells, most),
+            _joined("LOST", lost, most),
+            _joined("KNOWN" if self.full else "NEW", known, most),
             f"ZONES {' '.join(zones)}" if zones else "",
             _agents(turn),
         ]
@@ -248,6 +266,10 @@ class RedText:
                 for agent, number in zip(self.tracker.agents, self.tracker.sessions, strict=True)
             },
         }
+
+    def worst(self) -> list[str]:
+        """Known hosts, those with root first."""
+        return [f"{HOSTS[h]} {words}" for h, words in self._hosts().items()]
 
     def _hosts(self) -> dict[int, str]:
         """What is known of each host, in words; hosts with root first, then with a shell."""
@@ -276,9 +298,11 @@ def _is_held(words: str) -> bool:
 Text = BlueText | RedText
 
 
-def text_of(scenario: Scenario, tracker: Any, referee: Referee | None) -> Text:
+def text_of(scenario: Scenario, tracker: Any, referee: Referee | None, full: bool = False) -> Text:
     """The texts of the side of a tracker."""
-    return BlueText(scenario, tracker, referee) if tracker.side == "blue" else RedText(scenario, tracker)
+    if tracker.side == "blue":
+        return BlueText(scenario, tracker, referee, full)
+    return RedText(scenario, tracker, full)
 
 
 # ---------------------------------------------------------------- queries

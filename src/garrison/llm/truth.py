@@ -51,7 +51,7 @@ class TruthRecorder:
             "blue": game.roles.blue,
             "red": game.roles.red,
             "prompts": {
-                name: system_prompt(game.scenario, name, seat.referee is not None)
+                name: system_prompt(game.scenario, name, seat.referee is not None, seat.style)
                 for name, seat in game.seats.items()
             },
         }

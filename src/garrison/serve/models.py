@@ -56,7 +56,9 @@ class Observation(_Strict):
     turn: int = Field(description="Turns that the seat ended.")
     outcome: Outcome | None = Field(description="Who won; null before the end.")
     done: bool = Field(False, description="Whether the game is over.")
-    reward: float | None = Field(None, description="The score in 0..1 at the end, 0 before.")
+    reward: float | None = Field(
+        None, description="The score in 0..1 at the end; before it as the reset asks."
+    )
     metadata: dict[str, Any] = Field(default_factory=dict, description="The account of a finished game.")
 
 
@@ -85,6 +87,10 @@ class Reset(_Strict):
     opponent: str | None = Field(None, description="Who plays the side without a seat.")
     teammates: str | None = Field(None, description="Who plays the seat's side beside it.")
     plan: bool = Field(True, description="Whether blue has a recovery plan.")
+    style: str = Field("compact", description="How texts are written: compact, full, json, micro or acd.")
+    reward: str = Field(
+        "terminal", description="Before the end: 0 (terminal), or what the last ticks are worth (dense)."
+    )
     frames: bool = Field(False, description="Send also frames, which a page draws.")
     player: str | None = Field(
         None,

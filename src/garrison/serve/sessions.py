@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from concurrent.futures import Future
@@ -23,6 +24,9 @@ from garrison.serve.settings import Settings
 from garrison.serve.stepper import Place, Stepper
 from garrison.serve.tasks import Tasks
 from garrison.view.replay import Replay
+
+_log = logging.getLogger(__name__)
+FAULT = "internal error; the server's log says more"
 
 
 @dataclass(eq=False)
@@ -205,7 +209,7 @@ class Sessions:
                 raise Refused("VALIDATION_ERROR", "text: it must be text")
         async with self._busy(session):
             place = self._table(session).place
-            await self._done(self.stepper.ask(lambda: _check_turn(place.game, session.seat)))
+            await self._done(self.stepper.ask(lambda: _check_running(place.game)))
             table, limit = self._table(session), self.settings.limits.step
             act = self.stepper.act(place, session.seat, action, table.clock)
             alone = table.seats == {session.seat} and not table.tokens
@@ -249,7 +253,10 @@ class Sessions:
                 f"no scenario {given.scenario!r}; there are: {', '.join(self.settings.scenarios)}",
             )
         try:
-            return Setup.of(given.scenario, given.seat, given.opponent, given.teammates, given.plan)
+            return Setup.of(
+                *(given.scenario, given.seat, given.opponent, given.teammates, given.plan),
+                *(given.style, given.reward),
+            )
         except ValueError as error:
             raise Refused("VALIDATION_ERROR", str(error)) from None
 
@@ -305,8 +312,9 @@ class Sessions:
             raise Refused("EXECUTION_ERROR", f"no answer within {limit:g} s{waiting}") from None
         except Refused:
             raise
-        except Exception as error:
-            raise Refused("EXECUTION_ERROR", str(error) or type(error).__name__) from error
+        except Exception as error:  # a fault of ours: its message may name what no seat is to know
+            _log.exception("a game failed")
+            raise Refused("EXECUTION_ERROR", FAULT) from error
 
     def _leave(self, session: Session) -> None:
         table, session.table = session.table, None
@@ -338,14 +346,14 @@ def _name(table: Table, seat: str, player: str | None) -> None:
         table.named[seat] = table.game.players[seat] = player.strip()
 
 
-def _check_turn(game: Game, seat: str) -> None:
+def _check_running(game: Game) -> None:
     if game.outcome is not None:
         raise Refused("EXECUTION_ERROR", "the game is over; reset")
 
 
 def _hint(place: Place, seat: str) -> Any:
     game = place.game
-    _check_turn(game, seat)
+    _check_running(game)
     one = player("guard" if game.seats[seat].side == "blue" else None, game.seed, game.seats[seat].side)
     game.helped(seat)
     return one.act(game.seats[seat], place.batch.rows(place.slot, seat))

@@ -14,20 +14,29 @@ from garrison.llm.concurrent import ConcurrentGames, Setup
 from garrison.llm.game import Game, View
 from garrison.llm.scenarios import SCENARIOS
 from garrison.llm.simulation import Roles
+from garrison.serve.parse import Refused
 
 WINDOW = 0.002  # seconds in which requests are gathered
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where a game is played."""
+    """Where a game is played, until it is closed; then another game may have the slot."""
 
     batch: ConcurrentGames
     slot: int
+    opened: Game
+
+    @property
+    def closed(self) -> bool:
+        return self.batch.games.get(self.slot) is not self.opened
 
     @property
     def game(self) -> Game:
-        return self.batch.games[self.slot]
+        """The game. Raises ``Refused`` if it was closed."""
+        if self.closed:
+            raise Refused("EXECUTION_ERROR", "the game was closed")
+        return self.opened
 
 
 @dataclass(eq=False)
@@ -116,7 +125,7 @@ class Stepper:
 
     def close(self, place: Place) -> None:
         """Give the place of a game back."""
-        self.ask(lambda: place.batch.drop(place.slot))
+        self.ask(lambda: None if place.closed else place.batch.drop(place.slot))
 
     def _put(self, request: Any) -> Future[Any]:
         self._requests.put(request)
@@ -176,7 +185,7 @@ class Stepper:
                 _fail([one.future for one in starting.values()], error)
                 continue
             for slot, one in starting.items():
-                place = Place(batch, slot)
+                place = Place(batch, slot, batch.games[slot])
                 _answer(one.future, lambda one=one, place=place: one.prepare(place) or place, running=True)
 
     def _free(self, blue: str, taken: dict[ConcurrentGames, dict[int, _Open]]) -> tuple[ConcurrentGames, int]:
@@ -217,6 +226,8 @@ class Stepper:
         for act in requests:
             if act.future.set_running_or_notify_cancel():
                 try:
+                    if not act.place.game.seats[act.seat].deciding:  # it acted, and the answer was late
+                        raise Refused("EXECUTION_ERROR", f"it is not the turn of {act.seat}; others decide")
                     act.place.game.act(act.action, act.seat)
                 except Exception as error:
                     act.future.set_exception(error)
@@ -228,11 +239,11 @@ class Stepper:
         failed = self._advance({act.place.batch for act in self._pending})
         waiting = []
         for act in self._pending:
-            game = act.place.batch.games.get(act.place.slot)
-            if act.place.batch in failed:
+            game = act.place.opened
+            if act.place.closed:
+                act.future.set_exception(Refused("EXECUTION_ERROR", "the game was closed"))
+            elif act.place.batch in failed:
                 act.future.set_exception(failed[act.place.batch])
-            elif game is None:
-                act.future.set_exception(RuntimeError("the game was closed"))
             elif game.outcome is not None or game.seats[act.seat].deciding:
                 _answer(act.future, lambda game=game, seat=act.seat: game.view(seat), running=True)
             else:
@@ -243,8 +254,8 @@ class Stepper:
         """End the turns of seats that others have waited for too long."""
         now = time.monotonic()
         for act in self._pending:
-            game = act.place.batch.games.get(act.place.slot)
-            if game is not None and act.deadline and act.deadline <= now and not game.waits:
+            game = act.place.opened
+            if not act.place.closed and act.deadline and act.deadline <= now and not game.waits:
                 for name, seat in game.seats.items():
                     if seat.deciding:
                         game.skip(name)

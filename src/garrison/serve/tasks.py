@@ -11,6 +11,8 @@ from garrison.serve.parse import Refused
 
 NAME = "garrison_cc4"  # of the environment, in routes
 PREVIEW = 1_000  # tasks that are listed at most
+#: what a reset says besides a task
+_BESIDE = ("episode_id", "frames", "player", "style", "reward")
 
 
 class Tasks:
@@ -51,13 +53,11 @@ class Tasks:
             return given
         if given.split is None or given.index is None:
             raise Refused("VALIDATION_ERROR", "split and index name a task together; give both")
-        if extra := given.model_fields_set - {"split", "index", "episode_id", "frames", "player"}:
+        if extra := given.model_fields_set - {"split", "index", *_BESIDE}:
             raise Refused("VALIDATION_ERROR", f"a task says {', '.join(sorted(extra))}; leave that out")
         task = self.task(given.split, given.index)
         return Reset(
-            episode_id=given.episode_id,
-            frames=given.frames,
-            player=given.player,
+            **{name: getattr(given, name) for name in _BESIDE},
             **{name: task[name] for name in ("seed", "scenario", "seat", "opponent")},
         )
 

@@ -1,8 +1,9 @@
 """A policy of a thousand weights that reads a seat's text and chooses its calls, and learns without torch.
 
 It is trained as a language model is: on a teacher's turns by cross-entropy, then by GRPO on scores of games.
-Its words are hashed: the score of a call is a sum of weights, one for each pair of a tool and a word that the
-text has about the call's target. Nothing but the text is read.
+Words are hashed: the score of a call is a sum of weights, one for each pair of a tool and a word that the
+text has about the call's target. Nothing but the text is read. With it tests and studies of training take
+minutes of one core; what it learns says nothing about language models.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ import optax
 
 from garrison.llm.arena import ArenaBatch
 from garrison.llm.names import AGENTS, ZONES
-from garrison.llm.players import Player, call, end
+from garrison.llm.players import Action, Player, call, end
+from garrison.llm.seat import Seat
 from garrison.worlds.cc4 import tables as T
 
 WEIGHTS = 1_024
@@ -135,16 +137,58 @@ class Games:
         """Different orders, and different choices in which they were made."""
         return len(set(self.orders)), len({one.tobytes() for one in self.words})
 
+    @property
+    def largest_shares(self) -> np.ndarray:
+        """``f64[game]``: the share of the tool that a game used most; 1 for a game without decisions."""
+        most = np.ones(len(self.scores))
+        for game in range(len(most)):
+            tools = Counter(self.orders[i][0] for i in np.flatnonzero(self.game == game))
+            most[game] = max(tools.values()) / tools.total() if tools else 1.0
+        return most
+
+
+def joined(parts: Sequence[Games]) -> Games:
+    """Several batches of games as one."""
+    firsts = np.cumsum([0, *(len(one.scores) for one in parts[:-1])])
+    game = [one.game + first for one, first in zip(parts, firsts, strict=True)]
+    return Games(
+        scores=np.concatenate([one.scores for one in parts]),
+        words=np.concatenate([one.words for one in parts]),
+        taken=np.concatenate([one.taken for one in parts]),
+        game=np.concatenate(game),
+        orders=[order for one in parts for order in one.orders],
+    )
+
+
+class TinyPlayer:
+    """The policy as a player of one game, as of :class:`~garrison.llm.players.Player`.
+
+    Args:
+        weights: ``f32[WEIGHTS]``.
+        view: returns the present text of the seat.
+        seed: of the draws.
+    """
+
+    def __init__(self, weights: np.ndarray, view: Callable[[], str], seed: int) -> None:
+        self.weights, self.view, self._rng = weights, view, np.random.default_rng(seed)
+
+    def act(self, seat: Seat, rows: np.ndarray) -> Action:
+        """Orders drawn by the weights; the rows are not read."""
+        chosen = (one.orders[_drawn(self.weights, one, self._rng)] for one in choices(self.view()))
+        return {"calls": [*(_call(order) for order in chosen if order != SLEEP), end()]}
+
 
 def play(batch: ArenaBatch, seeds: Sequence[int], weights: np.ndarray, seed: int) -> Games:
     """A game per seed with orders drawn by the weights; ``seed`` is that of the draws."""
     rng = np.random.default_rng(seed)
 
-    def decide(game: int, choice: Choice) -> int:
-        scores = np.where(choice.words > 0, weights[choice.words], 0).sum(-1)[: len(choice.orders)]
-        return int(np.argmax(scores + rng.gumbel(size=len(scores))))
+    return _play(batch, seeds, lambda game, choice: _drawn(weights, choice, rng))
 
-    return _play(batch, seeds, decide)
+
+def _drawn(weights: np.ndarray, choice: Choice, rng: np.random.Generator) -> int:
+    """The number of an order that is drawn by the weights."""
+    scores = np.where(choice.words > 0, weights[choice.words], 0).sum(-1)[: len(choice.orders)]
+    return int(np.argmax(scores + rng.gumbel(size=len(scores))))
 
 
 def teach(batch: ArenaBatch, seeds: Sequence[int], make: Callable[[int], Player]) -> Games:
@@ -296,9 +340,5 @@ def rewards(games: Games, how: GRPO) -> np.ndarray:
     """Scores, less the penalty of games that use one tool too much, in deviations of their group."""
     if not how.penalty:
         return games.scores
-    most = np.zeros(len(games.scores))
-    for game in range(len(most)):
-        tools = Counter(games.orders[i][0] for i in np.flatnonzero(games.game == game))
-        most[game] = max(tools.values()) / tools.total()
     spread = np.repeat(games.scores.reshape(-1, how.group).std(1), how.group)
-    return games.scores - how.penalty * spread * np.maximum(0, most - how.share)
+    return games.scores - how.penalty * spread * np.maximum(0, games.largest_shares - how.share)

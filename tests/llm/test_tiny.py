@@ -3,15 +3,17 @@
 That it learns shows that scores can be learned from, not that language models of any size do.
 """
 
+import dataclasses
+
 import numpy as np
 import pytest
-import tiny_policy
-from tiny_policy import GRPO, SLEEP, Games, advantages, choices, fit, learn, rewards
 
 from garrison.judge.stats import paired_difference
-from garrison.llm.arena import ArenaBatch
+from garrison.llm import tiny
+from garrison.llm.arena import Arena, ArenaBatch
 from garrison.llm.players import player
-from garrison.llm.scenarios import SCENARIOS, Scenario
+from garrison.llm.scenarios import SCENARIOS
+from garrison.llm.tiny import GRPO, SLEEP, Games, TinyPlayer, advantages, choices, fit, learn, rewards
 
 TEXT = """T 12/60 phase B, 48 left
 DONE run_forensics RZB-u7: escalate.sh (T1-2) | execute_instruction #3: done (T8-9)
@@ -58,7 +60,7 @@ def bandit(seeds, weights, seed):
 
 
 def test_a_teachers_choices_are_learned():
-    games = bandit(range(200), np.zeros(tiny_policy.WEIGHTS), 0)
+    games = bandit(range(200), np.zeros(tiny.WEIGHTS), 0)
     right = games.scores == 1
     taught = Games(games.scores[right], games.words[right], games.taken[right], games.game[right])
     again = bandit(range(200), fit(taught), 1)
@@ -73,8 +75,8 @@ def test_scores_teach_by_groups_of_one_seed_and_the_same_seed_gives_the_same_wei
         asked.append(seeds)
         return bandit(seeds, weights, seed)
 
-    monkeypatch.setattr(tiny_policy, "play", play)
-    how, start = GRPO(steps=5, seeds=4, group=8, rate=0.2), np.zeros(tiny_policy.WEIGHTS, np.float32)
+    monkeypatch.setattr(tiny, "play", play)
+    how, start = GRPO(steps=5, seeds=4, group=8, rate=0.2), np.zeros(tiny.WEIGHTS, np.float32)
     found = learn(None, start, how, seed=3)
     assert bandit(range(400), found, 0).scores.mean() > bandit(range(400), start, 0).scores.mean() + 0.3
     for seeds in asked:
@@ -101,17 +103,45 @@ def test_the_penalty_is_for_games_of_one_tool():
     np.testing.assert_allclose(rewards(games, GRPO(group=2, penalty=1.0)), [0.75, -0.125])
 
 
+def test_a_taught_policy_scores_more_on_games_that_it_has_not_met_and_grpo_goes_on_from_it(monkeypatch):
+    """On the real game, in a size that takes seconds."""
+    short = dataclasses.replace(SCENARIOS["micro"], name="short", ticks=15, warm_up=30, instructions=10)
+    monkeypatch.setitem(SCENARIOS, "short", short)
+    batch = ArenaBatch(8, "short")
+    taught = fit(tiny.teach(batch, range(8), lambda seed: player("guard+plan", seed)), steps=30)
+    scores = [
+        np.concatenate([tiny.play(batch, range(first, first + 8), weights, 0).scores for first in SEEDS[:2]])
+        for weights in (taught, 0 * taught)
+    ]
+    assert paired_difference(*scores).low > 0
+    how, seen = GRPO(steps=1, seeds=2, group=4), []
+    tuned = learn(batch, taught, how, watch=lambda step, games: seen.append(games))
+    assert len(seen[0].scores) == 8
+    assert np.abs(tuned - taught).max() > 0
+
+
+def test_a_player_of_one_game_gives_the_orders_of_its_weights():
+    arena = Arena("small")
+    view = arena.reset(1_000_000)
+    weights = np.zeros(tiny.WEIGHTS, np.float32)
+    weights[tiny._hash("execute_instruction")] = 50.0
+    one = TinyPlayer(weights, lambda: arena.view().text, 0)
+    action = one.act(arena.game.seats["blue"], arena.rows())
+    *orders, last = [call["tool_name"] for call in action["calls"]]
+    assert last == "end_turn"
+    assert set(orders) == {"execute_instruction"}
+    assert len(orders) == view.text.count(" now #")
+
+
 @pytest.mark.slow
-def test_held_out_scores_rise_by_sft_and_again_by_grpo(monkeypatch):
+def test_held_out_scores_rise_by_sft_and_again_by_grpo():
     """On the real game, in about two minutes of one core besides compiling, without collapse."""
-    micro = Scenario("micro", ticks=30, warm_up=60, instructions=20, stride=8, threshold=0.75, smoothing=7.0)
-    monkeypatch.setitem(SCENARIOS, "micro", micro)
     batch = ArenaBatch(32, "micro")
-    tiny_policy.play(batch, range(32), np.zeros(tiny_policy.WEIGHTS), 0)  # compiles
-    taught = fit(tiny_policy.teach(batch, range(32), lambda seed: player("guard+plan", seed)), steps=30)
+    tiny.play(batch, range(32), np.zeros(tiny.WEIGHTS), 0)  # compiles
+    taught = fit(tiny.teach(batch, range(32), lambda seed: player("guard+plan", seed)), steps=30)
     tuned = learn(batch, taught, GRPO(steps=14, seeds=8, group=4, rate=0.05))
     found = {
-        name: [tiny_policy.play(batch, range(first, first + 32), weights, first) for first in SEEDS]
+        name: [tiny.play(batch, range(first, first + 32), weights, first) for first in SEEDS]
         for name, weights in (("none", 0 * taught), ("sft", taught), ("grpo", tuned))
     }
     scores = {name: np.concatenate([one.scores for one in games]) for name, games in found.items()}
