@@ -25,7 +25,14 @@ FIXED = {
     "src/garrison/runs/packaged/best/README.md": "model-best.md",
 }
 PICTURES = (".svg", ".png")
-LANGUAGES = {".py": "python", ".toml": "toml", ".json": "json", ".cff": "yaml", ".pyi": "python", ".ipynb": "json"}
+LANGUAGES = {
+    ".py": "python",
+    ".pyi": "python",
+    ".toml": "toml",
+    ".json": "json",
+    ".ipynb": "json",
+    ".cff": "yaml",
+}
 LONGEST = 200_000  #: bytes of a file that becomes a page
 
 FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)

@@ -91,10 +91,7 @@ def study(figures: Mapping[str, Any], red: str, asked_for: int) -> Study:
             Section(
                 "CybORG minus Garrison",
                 ("policy", "difference of the mean returns, with Welch's 95% interval", "p"),
-                [
-                    (name, interval(one), f"{one['p']:.2f}")
-                    for name, one in figures["differences"].items()
-                ],
+                [(name, interval(one), f"{one['p']:.2f}") for name, one in figures["differences"].items()],
             ),
         ],
     )

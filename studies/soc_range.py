@@ -235,8 +235,8 @@ def study(figures: Mapping[str, Any]) -> Study:
             "(player - idle) in the mock; a number near 1 for random too says nothing. *Noise* is between "
             "two runs of the tier with the same seeds. The mock with soc's durations is compared with soc "
             "itself by kind of action, beside idle: durations by Kolmogorov and Smirnov, chances by Fisher, "
-            "family-wise at 1%. The mock with the chances and durations that the tier measured tells a wrong model "
-            "from a weak policy."
+            "family-wise at 1%. The mock with the chances and durations that the tier measured tells a wrong "
+            "model from a weak policy."
         ),
         sections=list(_sections(figures)),
     )
