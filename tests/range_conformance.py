@@ -239,15 +239,24 @@ def stale(driver: Any) -> None:
             e.run(*technique)
 
 
+def settled(episode: Episode) -> tuple[list[Any], int]:
+    """Tokens of all lines up to now, and how many have no rule: flows are written when connections ended."""
+    events: list[Any] = []
+    quiet = 0
+    while quiet < 3:
+        time.sleep(0.1)
+        new = episode.driver.collect(episode.handle, 0.0)
+        events, quiet = events + new, 0 if new else quiet + 1
+    return tokens_of(events)
+
+
 def logs(driver: Any) -> None:
     """Techniques leave the tokens of their rows; a quiet range leaves none."""
     with Episode(driver) as e:
-        since = time.monotonic()
-        assert tokens_of(e.driver.collect(e.handle, 0.0)) == ([], 0)
+        assert settled(e) == ([], 0)
         root = e.root(WEB, e.on_web())
         e.run("dump", WEB, src=WEB, session=root)
-        time.sleep(0.05)  # the proxy writes when a connection has ended
-        found, unmapped = tokens_of(e.driver.collect(e.handle, since))
+        found, unmapped = settled(e)
         types = {token.type for token in found if token.host == WEB}
         needed = {Token.FLOW_HTTP, Token.PROC_CREATE, Token.PRIV_ASSIGN, Token.PROC_ACCESS}
         assert needed <= types <= needed | {Token.DNS}
@@ -267,8 +276,7 @@ def users(driver: Any) -> None:
     with Episode(driver) as e:
         for what, node, other, port, token, where in does:
             e.driver.act(e.handle, what, node, other, int(port), time.monotonic() + 5)
-            time.sleep(0.1)
-            found, unmapped = tokens_of(e.driver.collect(e.handle, 0.0))
+            found, unmapped = settled(e)
             assert unmapped == 0
             assert ([one.host for one in found if one.type is token] or [where]) == [where]
             assert (token is None) is (found == [])
@@ -279,11 +287,10 @@ def attacks(driver: Any) -> None:
     with Episode(driver) as e:
         held = tuple(t for t in e.credentials() if t.startswith("secure_admin"))
         root = e.session("ticket", BASE, P.SSH, src=DESK, tickets=held)
-        e.driver.collect(e.handle, 0.0)
+        settled(e)
         assert e.outcome("vault", BASE, src=BASE, unit=0, session=root) is SUCCESS
         assert e.outcome("web", WEB, P.HTTP, flaw=99) is NOT  # made for another weakness
-        time.sleep(0.1)
-        found, _ = tokens_of(e.driver.collect(e.handle, 0.0))
+        found, _ = settled(e)
         flows = {(token.type, token.host) for token in found if token.type.name.startswith("FLOW")}
         assert flows == {(Token.FLOW_LARGE, BASE), (Token.FLOW_HTTP, WEB)}
 
