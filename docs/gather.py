@@ -25,7 +25,14 @@ FIXED = {
     "src/garrison/runs/packaged/best/README.md": "model-best.md",
 }
 PICTURES = (".svg", ".png")
-LANGUAGES = {".py": "python", ".toml": "toml", ".json": "json", ".cff": "yaml", ".pyi": "python", ".ipynb": "json"}
+LANGUAGES = {
+    ".py": "python",
+    ".toml": "toml",
+    ".json": "json",
+    ".cff": "yaml",
+    ".pyi": "python",
+    ".ipynb": "json",
+}
 LONGEST = 200_000  #: bytes of a file that becomes a page
 
 FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
