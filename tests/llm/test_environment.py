@@ -50,6 +50,11 @@ def test_a_game_by_methods_is_the_game_by_calls():
     assert seat.reset(**row) == Arena("short").reset(3).text
 
 
+def test_rows_choose_the_style_of_texts():
+    (row,) = tasks([3], "short", style="micro")
+    assert BlueSeat().reset(**row) == Arena("short", style="micro").reset(3).text
+
+
 def test_rows_hold_the_rules_and_what_reset_takes():
     rows = tasks([1, 1, 2], "short", opponent="discovery")
     assert [row["seed"] for row in rows] == [1, 1, 2]

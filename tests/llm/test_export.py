@@ -42,10 +42,12 @@ def test_the_answers_play_the_same_game_and_the_prompts_are_what_a_model_is_give
             *asked, answer = line["messages"]
             assert asked == talk.messages(view)
             assert line["loss_to_go"] + arena.game.loss == pytest.approx(own[0]["loss_to_go"])
+            began = arena.game.tick
             calls = [one["function"] for one in answer["tool_calls"]]
             calls = [{"tool_name": one["name"], "params": one["arguments"]} for one in calls]
             talk.add(view, chat.said(Reply("", tuple(calls))))
             view = arena.act({"calls": calls})
+            assert line["dense"] == arena.game.dense("blue", began, arena.game.tick)
         assert view.done
         assert (line["score"], line["outcome"]) == (view.reward, view.outcome)
         assert line["transcript"] == arena.game.transcript.hash

@@ -12,7 +12,7 @@ import pytest
 from garrison.llm import prompt, text, tracker
 from garrison.llm.arena import ArenaBatch
 from garrison.llm.playbook import Referee, generate
-from garrison.llm.players import player
+from garrison.llm.players import call, player
 from garrison.llm.scenarios import SCENARIOS
 from garrison.llm.seat import Seat
 from garrison.llm.simulation import world
@@ -104,6 +104,20 @@ def test_only_what_changed_is_said_again(blue):
     assert "DONE" not in view.text
     assert "BLOCKS" not in view.text
     assert view.facts["decoys"].keys() == {"OZA-s0"}
+
+
+def test_an_order_is_named_once(blue):
+    """Within a turn it is answered; after that BUSY and DONE name it. Answers that these lack stay."""
+    hand = blue(1)
+    assert hand.do("run_forensics", host="RZB-u7").text == "OK B2: run_forensics RZB-u7"
+    view = hand.do("end_turn", ticks=1)
+    assert "OK" not in view.text
+    assert "BUSY B2 run_forensics RZB-u7 1" in view.text
+    calls = [call("deploy_patch", host="RZB-s0"), call("deploy_patch", host="RZB-s1"), call("end_turn")]
+    view = hand.arena.act({"calls": calls})
+    assert [line for line in view.text.splitlines() if line.startswith("OK")] == [
+        "OK B2: deploy_patch RZB-s1"
+    ]
 
 
 def test_hosts_are_listed_by_severity(blue):

@@ -158,6 +158,25 @@ def test_bad_frames_between_steps_change_nothing(server, alone):
         assert exchange(socket, "state")["data"]["transcript"] == game.transcript.hash
 
 
+def test_styles_and_rewards_of_turns_over_the_wire(server, alone):
+    calls = [end(5)] * 3
+    expected, game = alone(5, calls, style="json", reward="dense")
+    with server.connect() as socket:
+        sent = [exchange(socket, "reset", {"seed": 5, "style": "json", "reward": "dense"})["data"]]
+        sent += [exchange(socket, "step", action)["data"] for action in calls]
+        task = {"split": "test", "index": 0, "style": "micro"}
+        assert exchange(socket, "reset", task)["data"]["observation"]["text"].startswith("T 0/60 A")
+        for wrong, message in (
+            ({"style": "loud"}, "no style 'loud'"),
+            ({"reward": "sparse"}, "reward is 'sparse'"),
+        ):
+            refused = exchange(socket, "reset", wrong)["data"]
+            assert (refused["code"], message in refused["message"]) == ("VALIDATION_ERROR", True)
+    assert [to_text(one["observation"]) for one in sent] == expected
+    assert [one["reward"] for one in sent] == [0, *(game.dense("blue", t, t + 5) for t in (0, 5, 10))]
+    assert json.loads(sent[0]["observation"]["text"]) == sent[0]["observation"]["facts"]
+
+
 def test_resets_without_a_seed_differ(server):
     with server.connect() as socket:
         seeds = set()

@@ -19,7 +19,7 @@ from garrison.llm.names import AGENTS, HOSTS, ZONES
 from garrison.llm.orders import Act, Order, agent_of, orders_of, sleep
 from garrison.llm.playbook import Item, Referee
 from garrison.llm.scenarios import Scenario
-from garrison.llm.text import NEVER, Busy, Done, Turn, known_host, query, text_of
+from garrison.llm.text import NEVER, TURN_ENDED, Busy, Done, Turn, accepted, known_host, query, text_of
 from garrison.llm.tools import TOOLS, tools_of
 from garrison.llm.tracker import tracker_of
 from garrison.worlds.cc4 import tables as T
@@ -233,7 +233,7 @@ class Seat:
             return self._query(call)
         if name == "end_turn":
             self._end_turn(call.params["ticks"])
-            return "turn ended"
+            return TURN_ENDED
         if name == "cancel":
             agent = agent_of(call, self.agents, self.agents)
             return f"{AGENTS[agent]}: {self.workers[agent].cancel()} actions dropped"
@@ -269,7 +269,7 @@ class Seat:
             )
         worker.queue.append(order)
         self._orders += 1
-        return f"{AGENTS[order.agent]}: {order.label}"
+        return accepted(order.agent, order.label)
 
     def _instruction(self, call: Call) -> str:
         number, referee = call.params["id"], self.referee

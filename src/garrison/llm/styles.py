@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from garrison.core.plugins import did_you_mean
 from garrison.llm import acd
 from garrison.llm.names import AGENTS, PHASES
-from garrison.llm.text import Turn
+from garrison.llm.text import TURN_ENDED, Turn, accepted
 
 if TYPE_CHECKING:
     from garrison.llm.seat import Seat
@@ -57,8 +57,14 @@ def written(
         return "\n".join([*codes, *([] if turn is None else _micro(seat, turn)), *end])
     if seat.style == "acd":
         return "\n".join([*([] if turn is None else [acd.text(seat, turn)]), *end])
-    own = [] if turn is None else [seat.text.render(turn)]
+    own, shown = ([], set()) if turn is None else ([seat.text.render(turn)], _shown(turn))
+    answers = [one for one in answers if one.get("answer") not in shown]
     return "\n".join([*map(answer_line, answers), *own, *end])
+
+
+def _shown(turn: Turn) -> set[str]:
+    """Answers to calls that need no line of their own: DONE and BUSY name the orders, and the turn ended."""
+    return {TURN_ENDED, *(accepted(one.agent, one.label) for one in (*turn.done, *turn.busy))}
 
 
 def answer_line(answer: Mapping[str, Any]) -> str:

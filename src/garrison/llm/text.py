@@ -17,10 +17,16 @@ from garrison.llm.scenarios import LEAD, Scenario
 from garrison.llm.tracker import CONN, BlueTracker, RedTracker
 from garrison.worlds.cc4 import tables as T
 
+TURN_ENDED = "turn ended"  # the answer to end_turn
 NEVER = -1_000  # before all reports
 MAX_HOSTS = 12
 MAX_NEW = 8
 _TOKEN = re.compile(r"[A-Za-z]+|\d|[^\sA-Za-z\d]")
+
+
+def accepted(agent: int, label: str) -> str:
+    """The answer to an order that an agent will carry out."""
+    return f"{AGENTS[agent]}: {label}"
 
 
 def count(text: str) -> int:
