@@ -30,6 +30,7 @@ import garrison
 from garrison.core.files import to_json
 from garrison.core.policy import Policy
 from garrison.judge.specs import labels, resolve
+from garrison.parity.scores.episodes_file import append
 from garrison.range import evaluate, reference
 from garrison.range.bridge import Bridge, Played
 from garrison.range.drivers.mock import Mock
@@ -119,9 +120,9 @@ class Kept:
                 self.found[row["number"]] = Played(**row["played"])
 
     def add(self, number: int, seed: int, played: Played) -> None:
-        line = to_json({"number": number, "seed": seed, "played": played.plain()}, indent=None)
-        with self.lock, self.path.open("a") as file:
-            file.write(line + "\n")
+        row = json.loads(to_json({"number": number, "seed": seed, "played": played.plain()}))
+        with self.lock:
+            append(self.path, [row])
         self.found[number] = played
 
 

@@ -6,6 +6,23 @@ from pathlib import Path
 from typing import Any
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+#: Constants of programs that train a model, so small that they run with this one in a minute.
+SMALL: dict[str, Any] = {
+    "MODEL": "tiny",
+    "SCENARIO": "short",
+    "GAMES": 2,
+    "TASKS": 2,
+    "EPISODES": 2,
+    "SFT": {"max_steps": 1, "max_length": 2_048, "use_cpu": True, "bf16": False},
+    "GRPO": {
+        "max_steps": 1,
+        "num_generations": 2,
+        "per_device_train_batch_size": 2,
+        "max_completion_length": 8,
+        "use_cpu": True,
+        "bf16": False,
+    },
+}
 
 
 def save(path: Path, lines: Iterable[dict[str, Any]]) -> None:

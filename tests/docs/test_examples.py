@@ -48,22 +48,7 @@ SMALL = {
     "09_own_algorithm": {"STEPS": 60, "EPISODES": 3},
     "10_sweep": {"STEPS": 960},
     "11_replay": {},
-    "12_language_model": {
-        "MODEL": "tiny",
-        "SCENARIO": "short",
-        "GAMES": 2,
-        "TASKS": 2,
-        "EPISODES": 2,
-        "SFT": {"max_steps": 1, "max_length": 2_048, "use_cpu": True, "bf16": False},
-        "GRPO": {
-            "max_steps": 1,
-            "num_generations": 2,
-            "per_device_train_batch_size": 2,
-            "max_completion_length": 8,
-            "use_cpu": True,
-            "bf16": False,
-        },
-    },
+    "12_language_model": tiny_model.SMALL,
 }
 SIDES = """
 import garrison

@@ -14,23 +14,8 @@ FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 #: Constants of each notebook, and small values for them.
 SMALL = {
-    "01_sft_then_grpo": {
-        "MODEL": "tiny",
-        "SCENARIO": "short",
-        "GAMES": 2,
-        "TASKS": 2,
-        "EPISODES": 2,
-        "SFT": {"max_steps": 1, "max_length": 2_048, "use_cpu": True, "bf16": False, "report_to": []},
-        "GRPO": {
-            "max_steps": 1,
-            "num_generations": 2,
-            "per_device_train_batch_size": 2,
-            "max_completion_length": 8,
-            "use_cpu": True,
-            "bf16": False,
-            "report_to": [],
-        },
-    },
+    "01_sft_then_grpo": tiny_model.SMALL
+    | {name: tiny_model.SMALL[name] | {"report_to": []} for name in ("SFT", "GRPO")},
     "02_league_round": {
         "STEPS": 12,
         "GAMES": 8,

@@ -132,8 +132,8 @@ class Run:
             "scenario": self.scenario,
             "split": "test",
             "horizon": int(60_000 * self.minutes),
+            "observation": self.observation,
         }
-        given["observation"] = self.observation
         world = soc.make(side="both", **given)
         blue = soc.make(side="blue", **given)
         attackers = world.policies("red")

@@ -40,9 +40,8 @@ class View:
     turn: int
     done: bool
     outcome: str | None  # "blue", "red", "forfeit", or "over" where nothing decides; None: not over
-    reward: (
-        float | None
-    )  # the score at the end, before it as of :data:`REWARDS`; None: the game is not scored
+    #: the score at the end, before it as of :data:`REWARDS`; None: the game is not scored
+    reward: float | None
     metadata: dict[str, Any] = field(default_factory=dict)  # at the end
 
 
@@ -132,9 +131,8 @@ class Game:
         self._answers: dict[str, list[dict[str, Any]]] = {name: [] for name in self.seats}
         self._new_turn = dict.fromkeys(self.seats, True)
         self._views: dict[str, View] = {}
-        self._told = dict.fromkeys(
-            self.seats, 0
-        )  # tick of each seat's last turn, up to which it was rewarded
+        # tick of each seat's last turn, up to which it was rewarded
+        self._told = dict.fromkeys(self.seats, 0)
 
     # ------------------------------------------------------------ for whoever plays ticks
 
