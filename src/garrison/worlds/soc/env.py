@@ -160,7 +160,9 @@ class Soc(World):
         messages: Integer[Array, "blue 8"] | None = None,
     ) -> tuple[Obs, Episode, Step]:
         """One step with the random numbers of ``key``; see :meth:`step_with`."""
-        return self.step_with(sample(key, self.static), state, actions, messages)
+        with jax.named_scope("draws"):
+            draws = sample(key, self.static)
+        return self.step_with(draws, state, actions, messages)
 
     def step_with(
         self,
@@ -187,8 +189,10 @@ class Soc(World):
         if recent is not None:
             recent = encoders.remember(self.static, recent, before, after)
         episode = state.replace(state=after, recent=recent)
-        obs = self.observe(episode)
-        rewards, info = self._rewards(game, sums, before, after)
+        with jax.named_scope("observe"):
+            obs = self.observe(episode)
+        with jax.named_scope("reward"):
+            rewards, info = self._rewards(game, sums, before, after)
         step = Step(
             reward=rewards,
             terminated=after.terminated,
@@ -219,7 +223,8 @@ class Soc(World):
         return rewards, info
 
     def legal(self, state: Episode) -> Mask:
-        return legal.legal(self.game(state), state.state)
+        with jax.named_scope("legal"):
+            return legal.legal(self.game(state), state.state)
 
     def game(self, episode: Episode) -> Game:
         """What the kernel takes of an episode beside its state."""

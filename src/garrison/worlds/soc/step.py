@@ -61,7 +61,8 @@ def step_with(
     Returns:
         The state at which the step stops, its sums, and its events (axis ``row``).
     """
-    begun = begin(game, draws, state, actions)
+    with jax.named_scope("start"):
+        begun = begin(game, draws, state, actions)
     spent = (state.funds - begun.funds) // FUNDS_UNIT
     zero = jnp.zeros((), jnp.int32)
     sums = Sums(zero, jnp.zeros(len(integrate.PARTS), jnp.int32), spent, zero, zero, zero, zero)
@@ -102,37 +103,45 @@ def begin(game: Game, draws: Draws, state: State, actions: Integer[Array, "agent
 
 def advance(game: Game, row: Rows, state: State) -> tuple[State, Sums, Events]:
     """The earliest event: time passes until then, and it happens."""
-    times = C.pending(game, state)
-    slot, agents = jnp.argmin(times).astype(jnp.int32), game.static.num_agents
+    agents = game.static.num_agents
     number = L.event_slots(agents)
-    dt = times[slot] - state.time
-    loss = integrate.losses(game, state) * dt
-    state = integrate.refill(state.replace(time=times[slot]), dt)
+    with jax.named_scope("next"):
+        times = C.pending(game, state)
+        slot = jnp.argmin(times).astype(jnp.int32)
+        dt = times[slot] - state.time
+    with jax.named_scope("integrate"):
+        loss = integrate.losses(game, state) * dt
+        state = integrate.refill(state.replace(time=times[slot]), dt)
     before = state
     truncates = slot == number["horizon"]
     agent = jnp.clip(slot - 1, 0, agents - 1).astype(jnp.uint32)
     completes = (slot >= 1) & (slot <= agents)
-    done = completing(game, row, state, agent, completes)
-    state, made, outcome = complete(done, completes)
-    state = identity.expire(state, slot == number["expiry"])
-    state = _timer(state, slot == number["timer"])
-    clocks = jnp.arange(L.NUM_CLOCKS) + number["logon"] == slot
-    state, logged_on = dynamics.tick(game, row, state, clocks)
+    with jax.named_scope("complete"):
+        done = completing(game, row, state, agent, completes)
+        state, made, outcome = complete(done, completes)
+    with jax.named_scope("clocks"):
+        state = identity.expire(state, slot == number["expiry"])
+        state = _timer(state, slot == number["timer"])
+        clocks = jnp.arange(L.NUM_CLOCKS) + number["logon"] == slot
+        state, logged_on = dynamics.tick(game, row, state, clocks)
     batch = slot == number["batch"]
-    state = dynamics.relax(game, row.ot, state, batch)
-    tokens = telemetry.joined(
-        emitted.of_event(done, made, outcome, state, logged_on),
-        emitted.of_batch(game, row.host, before, state.plant_value, batch),
-    )
-    state = telemetry.push(state, telemetry.sensed(game, before, tokens))
-    state = telemetry.deliver(game, state, batch)
+    with jax.named_scope("plant"):
+        state = dynamics.relax(game, row.ot, state, batch)
+    with jax.named_scope("telemetry"):
+        tokens = telemetry.joined(
+            emitted.of_event(done, made, outcome, state, logged_on),
+            emitted.of_batch(game, row.host, before, state.plant_value, batch),
+        )
+        state = telemetry.push(state, telemetry.sensed(game, before, tokens))
+        state = telemetry.deliver(game, state, batch)
     state = state.replace(
         batch_next=state.batch_next + jnp.where(batch, L.BATCH_MS, 0),
         truncated=state.truncated | truncates,
         terminated=state.terminated | (slot == number["hold"]),
     )
-    state = identity.fall_back(game, state, before)
-    state = goals.check(game, state)
+    with jax.named_scope("goals"):
+        state = identity.fall_back(game, state, before)
+        state = goals.check(game, state)
     reached = (state.terminated & ~before.terminated).astype(jnp.int32)
     left = reached * (jnp.asarray(game.options.horizon, jnp.int32) - state.time)
     taken = (state.loot - before.loot).astype(jnp.int32)
