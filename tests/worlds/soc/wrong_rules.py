@@ -27,7 +27,7 @@ from garrison.worlds.soc import (
     step,
     telemetry,
 )
-from garrison.worlds.soc.actions import attempt, blue, red
+from garrison.worlds.soc.actions import attempt, blue, effects, red
 from garrison.worlds.soc.actions.effects import KEEP, SIDE, Field
 from garrison.worlds.soc.tables.blue import Blue
 from garrison.worlds.soc.tables.red import Red
@@ -369,7 +369,7 @@ ATTACKS = (
         "§4.2",
         "a mail leaves an implant",
         "it leaves none",
-        entry(step, "EFFECTS", (SIDE + Red.SPEAR_PHISHING, Field.host_implant), KEEP),
+        entry(effects, "EFFECTS", (SIDE + Red.SPEAR_PHISHING, Field.host_implant), KEEP),
     ),
 )
 DEFENSE = (
@@ -459,19 +459,19 @@ DEFENSE = (
         "§4.3",
         "a restore takes a decoy away",
         "decoys survive it",
-        entry(step, "EFFECTS", (Blue.RESTORE, Field.host_decoy), KEEP),
+        entry(effects, "EFFECTS", (Blue.RESTORE, Field.host_decoy), KEEP),
     ),
     Wrong(
         "§4.3",
         "EDR survives a restore",
         "a restore takes it away",
-        entry(step, "EFFECTS", (Blue.RESTORE, Field.host_edr), 0),
+        entry(effects, "EFFECTS", (Blue.RESTORE, Field.host_edr), 0),
     ),
     Wrong(
         "§4.3",
         "DeployEDR repairs the sensor",
         "the sensor stays dead",
-        entry(step, "EFFECTS", (Blue.DEPLOY_EDR, Field.host_sensor_killed), KEEP),
+        entry(effects, "EFFECTS", (Blue.DEPLOY_EDR, Field.host_sensor_killed), KEEP),
     ),
 )
 IDENTITY = (

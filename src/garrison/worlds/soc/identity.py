@@ -59,11 +59,8 @@ def share(game: Game, state: State, when: Bool[Array, ""], red: Integer[Array, "
     credentials that lapse later than its own; the honeytoken.
     """
     mine = when & (jnp.arange(game.static.reds) == red)
-    row, other = mine[:, None], (when & ~mine)[:, None]
-    scanned = other & (state.red_scan[red] > 0)[None] & (state.red_scan == 0)
-    expiry = jnp.where(state.token_epoch < 0, -1, state.token_expiry)
-    better = other & (state.token_epoch[red] >= 0)[None] & (expiry < expiry[red][None])
-    return state.replace(
+    row = mine[:, None]
+    shared = state.replace(
         c2_known=jnp.where(row, state.red_known, state.c2_known),
         c2_scan=jnp.where(row, state.red_scan, state.c2_scan),
         c2_scan_false=jnp.where(row, state.red_scan_false, state.c2_scan_false),
@@ -71,6 +68,14 @@ def share(game: Game, state: State, when: Bool[Array, ""], red: Integer[Array, "
         c2_token_expiry=jnp.where(row, state.token_expiry, state.c2_token_expiry),
         c2_token_honey=jnp.where(mine, state.token_honey, state.c2_token_honey),
         c2_time=jnp.where(mine, state.time, state.c2_time),
+    )
+    if game.static.reds == 1:
+        return shared
+    other = (when & ~mine)[:, None]
+    scanned = other & (state.red_scan[red] > 0)[None] & (state.red_scan == 0)
+    expiry = jnp.where(state.token_epoch < 0, -1, state.token_expiry)
+    better = other & (state.token_epoch[red] >= 0)[None] & (expiry < expiry[red][None])
+    return shared.replace(
         red_known=state.red_known | other & state.red_known[red][None],
         red_scan=jnp.where(scanned, state.red_scan[red][None], state.red_scan),
         red_scan_false=jnp.where(scanned, state.red_scan_false[red][None], state.red_scan_false),

@@ -116,20 +116,24 @@ def vectors(game: Game, state: State, contract: str) -> Float32[Array, "blue fea
     view = blue_view(state)
     hosts = host_features(game, view)
     blue, _ = blocks.side_agents(game.static.num_agents)
-    own = own_slots(game.static)
-    mine = jnp.pad(hosts, ((0, 1), (0, 0)))[own.slot].reshape(T.NUM_BLUE, -1)
     parts = [
         blocks.time_block(game, view, blue),
         blocks.last_block(view, blue, B.NUM_KINDS),
         _self(game, view, blue),
         _zones(game, view),
         _others(game, view),
-        mine,
+        _by_owner(game.static, hosts),
     ]
     if contract == "wide":
-        slow = _tokens(view.view_slow)
-        parts.append(jnp.pad(slow, ((0, 1), (0, 0)))[own.slot].reshape(T.NUM_BLUE, -1))
+        parts.append(_by_owner(game.static, _tokens(view.view_slow)))
     return jnp.concatenate(parts, axis=1)
+
+
+def _by_owner(static: Static, hosts: Float32[Array, "host feature"]) -> Float32[Array, "blue number"]:
+    """The rows of each agent's hosts, which are neighbors, one after another; padded with zeros."""
+    own = own_slots(static)
+    rows = jnp.split(hosts, np.cumsum(own.count)[:-1])
+    return jnp.stack([jnp.pad(row, ((0, own.slot.shape[1] - len(row)), (0, 0))).ravel() for row in rows])
 
 
 def host_features(game: Game, view: State) -> Float32[Array, "host feature"]:

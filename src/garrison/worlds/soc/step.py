@@ -12,7 +12,7 @@ from garrison.worlds.soc import clock as C
 from garrison.worlds.soc import dynamics, emitted, goals, identity, integrate, telemetry
 from garrison.worlds.soc.actions import attempt, blue, red
 from garrison.worlds.soc.actions.context import Done, completing
-from garrison.worlds.soc.actions.effects import EFFECTS, KEEP, write
+from garrison.worlds.soc.actions.effects import constant, write
 from garrison.worlds.soc.cancel import cancel_across, cancel_at
 from garrison.worlds.soc.clock import Game
 from garrison.worlds.soc.draws import Draws, Rows
@@ -165,8 +165,7 @@ def complete(done: Done, when: Bool[Array, ""]) -> tuple[State, attempt.Attempt,
     made, result = attempt.attempt(done), blue.outcome(done)
     outcome = jnp.where(agent < T.NUM_BLUE, result, made.outcome)
     success = when & (outcome == Outcome.SUCCESS)
-    sets = jnp.asarray(EFFECTS)[done.code]
-    host = jnp.where(success & (sets != KEEP), sets, done.host)
+    host = constant(success, done.code, done.host)
     host = blue.on_host(done, success, result, host)
     host = red.on_host(done, success, made, host)
     state = write(state, done.slot, host)

@@ -1,6 +1,7 @@
 """The record of a target host, and what successful actions set in it, as a table.
 
-A record is one ``int32`` vector, so that a constant effect of any kind is one lookup.
+A record has a number for each field and not one vector of all, so that a field is computed from what changes
+it alone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from garrison.worlds.soc.tables import hosts as T
 from garrison.worlds.soc.tables import laws as L
 from garrison.worlds.soc.tables import red as R
 
-Record = Int32[Array, "field"]
 SIDE = 32  #: code of a kind: its number, red's plus this
 NO_CODE = 63  #: nothing completes
 KEEP = -1
@@ -45,6 +45,8 @@ class Field(IntEnum):
     view_verdict = 15
     view_verdict_time = 16
 
+
+Record = dict[Field, Int32[Array, ""]]  #: all fields of one host
 
 _CLEAN: dict[Field, int] = {
     Field.host_status: T.Status.ONLINE,
@@ -96,20 +98,25 @@ assert L.NEVER > 0  # so that KEEP is no value of a field
 
 def read(state: State, slot: Integer[Array, ""]) -> Record:
     """The record of a slot."""
-    return jnp.stack([getattr(state, field.name)[slot].astype(jnp.int32) for field in Field])
+    return {field: getattr(state, field.name)[slot].astype(jnp.int32) for field in Field}
+
+
+def constant(when: Bool[Array, ""], code: Integer[Array, ""], record: Record) -> Record:
+    """The record with what a success of a kind sets, where ``when``."""
+    sets = jnp.asarray(EFFECTS)[code]
+    return {field: jnp.where(when & (sets[field] != KEEP), sets[field], old) for field, old in record.items()}
 
 
 def write(state: State, slot: Integer[Array, ""], record: Record) -> State:
     """The state with the record of a slot."""
     here = jnp.arange(state.host_priv.shape[0]) == slot
     fields = {}
-    for field in Field:
+    for field, value in record.items():
         old = getattr(state, field.name)
-        fields[field.name] = jnp.where(here, record[field].astype(old.dtype), old)
+        fields[field.name] = jnp.where(here, value.astype(old.dtype), old)
     return state.replace(**fields)
 
 
 def put(when: Bool[Array, ""], record: Record, field: Field, value: Any) -> Record:
     """The record with a new value of one field where ``when``."""
-    here = jnp.asarray(np.arange(len(Field)) == field)
-    return jnp.where(here & when, jnp.asarray(value, jnp.int32), record)
+    return {**record, field: jnp.where(when, jnp.asarray(value, jnp.int32), record[field])}
