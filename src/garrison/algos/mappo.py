@@ -37,8 +37,8 @@ class Config(ppo.Settings):
     """Widths of the critic's hidden layers; None: those of the actor. The critic of network entity or graph
     is an mlp."""
     critic_memory: bool = static(default=False)
-    """Let the critic also see the memories of all agents, as they were before the step; the actor's network
-    has to have one. Values teach it nothing: a memory is an input of the critic like any other."""
+    """Give the critic the memories of all agents too, as they were before the step. The network has to have a
+    memory; no gradient of the value reaches it."""
     normalize_values: bool = static(default=True)
     """Normalize value targets by their running mean and standard deviation (Pop-Art)."""
     critic_learning_rate: float | None = None
@@ -112,7 +112,7 @@ def player(config: Config, world: World, net: Nets) -> ppo.Player:
 
 
 def _remembered(memory: Any, first: jax.Array) -> jax.Array:
-    """The memories of all actors, one after another, as their network gets them: ``f32[env, number]``."""
+    """The memories of all actors, one after another: ``f32[env, number]``; zeros where an episode begins."""
     leaves = [leaf.reshape(len(first), -1) for leaf in jax.tree.leaves(memory["actor"])]
     return jnp.where(first[:, None], 0.0, jnp.concatenate(leaves, axis=-1))
 
