@@ -20,7 +20,7 @@ TIMER = CT.changed(world="toy/timer", options={"choice": True}, state="concat", 
 TIMER = TIMER.changed(rollout_steps=3, chunk=3, total_steps=24)
 #: two simulated minutes of the smallest networks
 SOC = CT.changed(options={"preset": "easy", "horizon": 120_000, "events": 1}, **TINY)
-SOC = SOC.changed(rollout_steps=8, chunk=4, total_steps=64)
+SOC = SOC.changed(num_seeds=2, rollout_steps=8, chunk=4, total_steps=64)
 
 
 @pytest.mark.parametrize(
