@@ -50,6 +50,7 @@ LEARNERS = {
 NAMES = tuple(LEARNERS["blue"])
 SCRIPTED = {"blue": ("idle", "random", "analyst", "isolator"), "red": ("idle", "random", "killchain")}
 OPPONENT = {"blue": "killchain", "red": "analyst"}
+SPLITS = ("train", "test")
 WAIT = 1  # index of every agent's wait
 CHOICE_SEED, SEED = 1_500_000, 2_000_000
 CHOICE_EPISODES = 16
@@ -102,16 +103,23 @@ def trainings(preset: str, steps: int, seeds: int) -> dict[str, Training]:
     }
 
 
-def judged(runs: Mapping[str, Run], scenario: str, preset: str, side: str, episodes: int) -> dict[str, Any]:
-    """Figures of a side in a scenario: of learners by name, of scripts, and of the best constant player."""
-    world = garrison.make("soc", **options(scenario, preset, side, "train"))
+def controls(world: Any, test: Any) -> tuple[dict[str, Any], dict[str, float]]:
+    """Players of the side of ``test`` that nobody trained, by name, and the returns that chose one of them.
+
+    The best constant player is chosen in ``world``, on episodes of its own.
+    """
     every = garrison.evaluate(world, constants(world), episodes=CHOICE_EPISODES, seed=CHOICE_SEED).figures
     found = {name: one["return"]["mean"] for name, one in every["policies"].items()}
     best = max(found, key=found.__getitem__)
-    test = garrison.make("soc", **options(scenario, preset, side, "test"))
-    players: dict[str, Any] = {**runs, **{name: name for name in SCRIPTED[side]}}
-    players[f"constant: {best}"] = constants(test)[best]
-    figures = garrison.evaluate(test, players, episodes=episodes, seed=SEED).figures
+    players: dict[str, Any] = {name: name for name in SCRIPTED[next(iter(test.sides))]}
+    return {**players, f"constant: {best}": constants(test)[best]}, found
+
+
+def judged(runs: Mapping[str, Run], scenario: str, preset: str, side: str, episodes: int) -> dict[str, Any]:
+    """Figures of a side in a scenario: of learners by name, of scripts, and of the best constant player."""
+    world, test = (garrison.make("soc", **options(scenario, preset, side, split)) for split in SPLITS)
+    players, found = controls(world, test)
+    figures = garrison.evaluate(test, {**runs, **players}, episodes=episodes, seed=SEED).figures
     return {"constants": found, "figures": figures}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import stats
 
-from garrison.parity.scores.equivalence import holm
+from garrison.judge.stats import holm
 
 _LEAST_EXPECTED = 5.0  # below it the chi-square approximation is poor (Cochran 1954)
 

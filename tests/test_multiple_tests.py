@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from garrison.parity.scores.equivalence import holm
+from garrison.judge.stats import holm
 
 
 def test_holm_adjusts_step_by_step():

@@ -7,6 +7,10 @@ import json
 import pytest
 
 from garrison.cli.commands import run
+from garrison.cli.common import out
+from garrison.cli.range import _show
+from garrison.range import evaluate
+from garrison.range.bridge import Played
 
 
 def test_check_lists_the_tiers(capsys):
@@ -48,3 +52,12 @@ def test_run_prints_and_writes_a_result(tmp_path, capsys):
     assert found["label"] == "simulated"
     assert set(found["tiers"]["mock"]) == {"idle", "random", "analyst"}
     assert all(len(digest) == 64 for digest in found["policies_sha256"].values())
+
+
+def test_tables_say_why_there_is_no_retention(capsys, monkeypatch):
+    monkeypatch.setattr(out, "width", 200)
+    players = {"mine": [Played(returned=-1.0)] * 2, "idle": [Played(returned=-3.0)] * 2}
+    found = evaluate.report({"mock": players, "local": players}, "local", 30.0)
+    _show({**found, "tier": "local", "label": "local processes", "policies_sha256": {}})
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "local" in line and "mine" in line]
+    assert "2 of at least 10 episodes" in row

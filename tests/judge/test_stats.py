@@ -11,6 +11,7 @@ from garrison.judge.stats import (
     interquartile_mean,
     mean_difference,
     paired_difference,
+    paired_p_value,
     probability_of_improvement,
     tost,
 )
@@ -40,6 +41,38 @@ def test_pairs_are_surer_than_their_parts():
     assert 4 < difference.low < difference.mean < difference.high < 6
     apart = estimate(first)
     assert apart.high - apart.low > 10 * (difference.high - difference.low)
+
+
+def test_p_values_agree_with_the_paired_t_test_and_with_intervals():
+    rng = np.random.default_rng(5)
+    first, second = rng.normal(0.4, 1, size=40), rng.normal(size=40)
+    p = paired_p_value(first, second)
+    assert p == pytest.approx(scipy.stats.ttest_rel(first, second).pvalue)
+    assert paired_p_value(second, first) == pytest.approx(p)
+    wide = rng.normal(0.4, 1, size=(4, 40)) + rng.normal(0, 0.3, size=(4, 1))
+    p = paired_p_value(wide, second)
+    for confidence, leaves_out in ((1 - 2 * p, True), (1 - p / 2, False)):
+        found = contrast([(1.0, wide), (-1.0, second)], confidence=confidence)
+        assert (not found.low <= 0 <= found.high) == leaves_out, (p, found)
+
+
+def test_p_values_count_seeds_that_differ():
+    """Effects of seeds are no effect of the method: their p-values are small as often as they say."""
+    rng = np.random.default_rng(6)
+
+    def method():
+        return rng.normal(size=(4, 50)) + rng.normal(size=(4, 1))
+
+    found = np.array([paired_p_value(method(), method()) for _ in range(400)])
+    assert 4 <= np.sum(found < 0.05) <= 36
+    pooled = [scipy.stats.ttest_rel(method().ravel(), method().ravel()).pvalue for _ in range(400)]
+    assert np.mean(np.array(pooled) < 0.05) > 0.4  # what a test without seeds says
+
+
+def test_p_values_at_the_edges():
+    assert paired_p_value(np.arange(9.0), np.arange(9.0)) == 1
+    assert paired_p_value(np.arange(9.0) + 1, np.arange(9.0)) == 0
+    assert paired_p_value(np.ones(1), np.zeros(1)) is None
 
 
 def test_one_episode_has_no_spread_and_no_interval():

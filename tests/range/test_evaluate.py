@@ -57,26 +57,31 @@ def played(tier: list[float], tier_idle: list[float], mock: list[float], mock_id
     }
 
 
+IDLE = [-10.0, -12.0, -9.0, -11.0, -10.5] * 2  # as many as retention needs
+
+
 def test_retention_is_a_ratio_of_gains():
-    idle = [-10.0, -12.0, -9.0, -11.0]
-    half = played([i + 2 for i in idle], idle, [i + 4 for i in idle], idle)
+    half = played([i + 2 for i in IDLE], IDLE, [i + 4 for i in IDLE], IDLE)
     found = module._retention(half, "local", ["idle", "mine"])["mine"]
-    assert found["ratio"] == pytest.approx(0.5)
-    assert found["low"] == pytest.approx(0.5)
-    assert found["n"] == 4
+    assert found == pytest.approx({"ratio": 0.5, "low": 0.5, "high": 0.5, "n": 10})
 
 
 def test_retention_says_nothing_without_a_gain():
-    idle = [-10.0, -12.0, -9.0, -11.0]
-    none = played(idle, idle, [-12.0, -10.0, -10.0, -10.0], idle)
+    none = played(IDLE, IDLE, IDLE[1:] + IDLE[:1], IDLE)
     assert module._retention(none, "local", ["mine"])["mine"]["ratio"] is None
     assert "no clear gain" in module._retention(none, "local", ["mine"])["mine"]["reason"]
 
 
-def test_retention_leaves_out_pairs_with_a_void_episode():
-    found = played([-1.0, -1.0], [-3.0, -3.0], [-1.0, -1.0], [-3.0, -3.0])
-    found["local"]["mine"][0].void = "broken"
-    assert module._retention(found, "local", ["mine"])["mine"]["n"] == 1
+def test_retention_says_nothing_of_few_episodes():
+    """Nor with ten of which one is void."""
+    two = played([-1.0, -2.0], [-3.0, -4.0], [-1.0, -1.5], [-3.0, -3.0])
+    found = module.report(two, "local", 30.0)["retention"]["mine"]
+    assert found == {
+        "ratio": None, "low": None, "high": None, "n": 2, "reason": "2 of at least 10 episodes"
+    }  # fmt: skip
+    ten = played([i + 2 for i in IDLE], IDLE, [i + 4 for i in IDLE], IDLE)
+    ten["local"]["mine"][0].void = "broken"
+    assert module._retention(ten, "local", ["mine"])["mine"]["reason"] == "9 of at least 10 episodes"
 
 
 def test_calibration_has_intervals():
@@ -125,8 +130,7 @@ def test_two_runs_with_the_same_seeds_are_the_noise_floor():
 
 
 def test_a_report_sets_tiers_beside_each_other():
-    idle = [-10.0, -12.0, -9.0, -11.0]
-    players = played([i + 2 for i in idle], idle, [i + 4 for i in idle], idle)
+    players = played([i + 2 for i in IDLE], IDLE, [i + 4 for i in IDLE], IDLE)
     found = module.report(players, "local", 30.0)
     assert found["difference"]["mock"]["mine"]["mean"] == pytest.approx(-2.0)
     assert found["difference"]["mock"]["idle"]["mean"] == 0.0

@@ -56,8 +56,8 @@ def test_earlier_formats_lack_hyperparameters_that_came_later():
         Training.from_json(old | {"settings": {n: x for n, x in settings.items() if n != "gamma"}})
     with pytest.raises(ValueError, match=r"missing: settings\.pieces \(default: 1\)"):
         Training.from_json(data | {"settings": {n: x for n, x in data["settings"].items() if n != "pieces"}})
-    with pytest.raises(ValueError, match="reads the formats 1 to 9"):
-        Training.from_json(data | {"format": 10})
+    with pytest.raises(ValueError, match="reads the formats 1 to 10"):
+        Training.from_json(data | {"format": 11})
 
 
 def test_format_5_lacks_prioritized_replay():
@@ -65,6 +65,13 @@ def test_format_5_lacks_prioritized_replay():
     settings = {n: x for n, x in data["settings"].items() if not n.startswith("priority")}
     assert len(settings) == len(data["settings"]) - 2
     assert Training.from_json(data | {"format": 5, "settings": settings}) == PRESETS["cc4-qmix"]
+
+
+def test_format_9_lacks_the_memory_of_critics():
+    data = PRESETS["cc4-mappo"].to_json()
+    settings = {n: x for n, x in data["settings"].items() if n != "critic_memory"}
+    assert len(settings) == len(data["settings"]) - 1
+    assert Training.from_json(data | {"format": 9, "settings": settings}) == PRESETS["cc4-mappo"]
 
 
 def test_formats_before_7_have_what_episodes_draw_among_the_options():

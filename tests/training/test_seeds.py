@@ -20,6 +20,24 @@ def test_the_largest_seeds_are_those_of_jax():
     assert len({tuple(words) for words in np.concatenate([found, keys(0, 2)])}) == 4
 
 
+def test_seeds_side_by_side_may_have_arrays_without_numbers():
+    """Such as the weights of a node's constants, where it has none."""
+    training = Training(world="toy/graph", num_seeds=2, parallel_seeds=2).changed(
+        network="graph", hidden_sizes=(4,), cell_size=4, memory_time="none",
+        num_envs=2, rollout_steps=4, minibatches=1, total_steps=8,
+    )  # fmt: skip
+    world = seeds.check(training)
+    states = jax.eval_shape(lambda: seeds.init(training, world))
+    assert any(leaf.size == 0 for leaf in jax.tree.leaves(states))
+
+    def iterated(states):
+        return seeds.iteration(training.algo, training.settings, world, states, parallel=2)
+
+    after, metrics = jax.eval_shape(iterated, states)
+    assert after == states
+    assert metrics["return"].shape == (2,)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from garrison.core.struct import static
 from garrison.core.world import World
@@ -35,6 +36,9 @@ class Config(ppo.Settings):
     critic_hidden_sizes: tuple[int, ...] | None = static(default=None)
     """Widths of the critic's hidden layers; None: those of the actor. The critic of network entity or graph
     is an mlp."""
+    critic_memory: bool = static(default=False)
+    """Give the critic the memories of all agents too, as they were before the step. The network has to have a
+    memory; no gradient of the value reaches it."""
     normalize_values: bool = static(default=True)
     """Normalize value targets by their running mean and standard deviation (Pop-Art)."""
     critic_learning_rate: float | None = None
@@ -52,6 +56,11 @@ def check(config: Config, world: World) -> None:
     ppo.check_settings(config, world)
     check_ranges(config, {"critic_learning_rate": Range(0, above=True, optional=True)})
     nets.check_options(_critic_options(config))
+    if config.critic_memory and not nets.remembers(config):
+        raise ValueError(
+            f"critic_memory is on; network {config.network!r} has no memory: use recurrent or graph, or turn "
+            "it off"
+        )
     for kind in experience.state_kinds(config):
         world.global_state_size(kind)  # raises for a kind that it does not have
 
@@ -67,8 +76,11 @@ def init(config: Config, world: World, key: jax.Array) -> TrainState:
     check(config, world)
     key, actor_key, critic_key, reset_key = jax.random.split(key, 4)
     features = sum(map(world.global_state_size, experience.state_kinds(config)))
+    actor = nets.of_world(actor_key, world, config, values=False)
+    if config.critic_memory:
+        features += sum(leaf.size for leaf in jax.tree.leaves(actor.initial_carry(world.num_agents)))
     both = {
-        "actor": nets.of_world(actor_key, world, config, values=False),
+        "actor": actor,
         "critic": nets.make_critic(critic_key, features, world.num_agents, _critic_options(config)),
     }
     opt = {name: optim.init(net) for name, net in both.items()}
@@ -95,7 +107,14 @@ def player(config: Config, world: World, net: Nets) -> ppo.Player:
     def value(memory: Any, seen: Seen) -> jax.Array:
         return jax.vmap(critic)(memory["critic"], seen.global_state, seen.first)[1]
 
-    return ppo.Player(act, value, _initial_memory(net, world), experience.state_kinds(config))
+    kinds, sees = experience.state_kinds(config), _remembered if config.critic_memory else None
+    return ppo.Player(act, value, _initial_memory(net, world), kinds, of_memory=sees)
+
+
+def _remembered(memory: Any, first: jax.Array) -> jax.Array:
+    """The memories of all actors, one after another: ``f32[env, number]``; zeros where an episode begins."""
+    leaves = [leaf.reshape(len(first), -1) for leaf in jax.tree.leaves(memory["actor"])]
+    return jnp.where(first[:, None], 0.0, jnp.concatenate(leaves, axis=-1))
 
 
 def collect(config: Config, world: World, state: TrainState) -> tuple[TrainState, Rollout]:

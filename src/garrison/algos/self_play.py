@@ -116,6 +116,8 @@ class SelfPlay:
                     raise ValueError(f"{name} is {getattr(side.config, name)!r}; self-play has none")
             if getattr(side.config, "critic_observation", None) is not None:
                 raise ValueError("critic_observation is set; in self-play critics see what the policy sees")
+            if getattr(side.config, "critic_memory", False):
+                raise ValueError("critic_memory is on; in self-play critics see no memories: turn it off")
 
     def init(self, config: Any, world: World, key: jax.Array) -> TrainState:
         """A fresh train state. Raises ``ValueError`` for settings that :meth:`check` refuses."""

@@ -17,8 +17,9 @@ four cases only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -79,6 +80,41 @@ def paired_difference(first: np.ndarray, second: np.ndarray, seed: int = 0) -> E
     first, second = _paired(first, second)
     differences = first[:, None] - second[None]
     return _estimate(differences, differences.mean(axis=2).reshape(-1), seed)
+
+
+def paired_p_value(first: np.ndarray, second: np.ndarray) -> float | None:
+    """Two-sided p-value that two means are equal; takes what :func:`paired_difference` takes.
+
+    A t-test of the mean difference. Its variance is the sum of those over seeds of either and over episodes,
+    its degrees of freedom are those of Satterthwaite 1946; with one seed each it is the paired t-test. None
+    for a single episode. Where nothing varies it is 1 for equal means, else 0.
+    """
+    from scipy import stats
+
+    first, second = _paired(first, second)
+    if first.shape[1] < 2:
+        return None
+    differences = first[:, None] - second[None]
+    parts, freedom = _variances(_by_axis(differences))
+    value = abs(float(differences.mean()))
+    if not parts.sum():
+        return float(value == 0)
+    return float(2 * stats.t.sf(value / np.sqrt(parts.sum()), freedom))
+
+
+def holm(p_values: Mapping[Any, float]) -> dict[Any, float]:
+    """p-values adjusted by Holm's procedure (1979), in the order given.
+
+    Calling those below ``a`` wrong calls any right hypothesis wrong with a chance of at most ``a``,
+    however the p-values depend on each other.
+    """
+    if odd := {name: p for name, p in p_values.items() if not 0 <= p <= 1}:
+        raise ValueError(f"p-values must lie in 0..1, not {odd}")
+    result, least = {}, 0.0
+    for rank, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
+        least = max(least, min(1.0, (len(p_values) - rank) * p_values[name]))
+        result[name] = least
+    return {name: result[name] for name in p_values}
 
 
 def probability_of_improvement(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Interval:
@@ -240,9 +276,20 @@ def bounds(resamples: np.ndarray, values: np.ndarray) -> tuple[float, float] | t
         return None, None
     if values.size == values.shape[-1]:
         return _quantiles(resamples, _tail([], 0.025))
+    return _quantiles(resamples, _tail(_by_axis(values), 0.025))
+
+
+def _by_axis(values: np.ndarray) -> list[np.ndarray]:
+    """The means by each thing that is resampled, ``f[n]`` each, of ``values`` (f[*seeds, episode])."""
     axes = [axis for axis, size in enumerate(values.shape) if size > 1]
-    means = [values.mean(axis=tuple(set(range(values.ndim)) - {axis})) for axis in axes]
-    return _quantiles(resamples, _tail(means, 0.025))
+    return [values.mean(axis=tuple(set(range(values.ndim)) - {axis})) for axis in axes]
+
+
+def _variances(means: Sequence[np.ndarray]) -> tuple[np.ndarray, float]:
+    """What each of ``means`` adds to the variance of their mean, and the sum's degrees of freedom."""
+    sizes = np.array([len(mean) for mean in means])
+    parts = np.array([mean.var(ddof=1) for mean in means]) / sizes
+    return parts, float(parts.sum() ** 2 / np.sum(parts**2 / (sizes - 1))) if parts.sum() else np.inf
 
 
 def _quantiles(resamples: np.ndarray, tail: float) -> tuple[float, float]:
@@ -260,12 +307,10 @@ def _tail(means: Sequence[np.ndarray], tail: float) -> float:
 
     if not means:
         return tail
-    sizes = np.array([len(mean) for mean in means])
-    parts = np.array([mean.var(ddof=1) for mean in means]) / sizes
+    parts, freedom = _variances(means)
     if not parts.sum():
         return tail
-    freedom = parts.sum() ** 2 / np.sum(parts**2 / (sizes - 1))
-    shrunk = np.sum(parts * (sizes - 1) / sizes)
+    shrunk = np.sum([part * (len(mean) - 1) / len(mean) for part, mean in zip(parts, means, strict=True)])
     return float(stats.norm.cdf(stats.t.ppf(tail, freedom) * np.sqrt(parts.sum() / shrunk)))
 
 

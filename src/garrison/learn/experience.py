@@ -178,6 +178,7 @@ def collect(
     pack: Callable[[Float32[Array, "agent feature"]], Any] | None = None,
     teacher: Policy | None = None,
     ends: bool = False,
+    of_memory: rollout.OfMemory | None = None,
 ) -> tuple[Any, Rollout]:
     """Play one rollout, see :func:`garrison.learn.rollout.play`.
 
@@ -193,7 +194,7 @@ def collect(
     begun = shard.over_envs(_begun(config, world, envs, state, memory, reset_key, teacher))
     teach = None if teacher is None else teachers.teach(teacher, world)
     end, batch = rollout.play(
-        envs, act, value, play_key, begun, steps, global_states, chunk, pack, teach, ends
+        envs, act, value, play_key, begun, steps, global_states, chunk, pack, teach, ends, of_memory
     )
     if holds:
         state = _holding(state, end)

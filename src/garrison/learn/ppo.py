@@ -207,6 +207,7 @@ class Player:
     memory: Any  # of the networks at the start of an episode of one environment
     global_states: tuple[str, ...] = ()
     pack: Callable[[Float32[Array, "agent feature"]], Any] | None = None
+    of_memory: rollout.OfMemory | None = None
 
 
 def collect(config: Settings, world: World, state: TrainState, player: Player) -> tuple[TrainState, Rollout]:
@@ -223,6 +224,7 @@ def collect(config: Settings, world: World, state: TrainState, player: Player) -
         pack=player.pack,
         teacher=teachers.of(config.teacher, world),
         ends=config.novelty is not None,
+        of_memory=player.of_memory,
     )
 
 

@@ -40,6 +40,8 @@ Act = Callable[
 Teach = Callable[[PRNGKeyArray, Any, Seen, State], tuple[Any, Int32[Array, "env agent"]]]
 #: memory, seen -> value
 Value = Callable[[Any, Seen], Float32[Array, "env agent"]]
+#: memory, whether an episode begins -> what critics see of the memory
+OfMemory = Callable[[Any, Bool[Array, "env"]], Float32[Array, "env number"]]
 
 
 class Position(Struct):
@@ -142,6 +144,7 @@ def play(
     pack: Callable[[Obs], Any] | None = None,
     teach: Teach | None = None,
     ends: bool = False,
+    of_memory: OfMemory | None = None,
 ) -> tuple[Position, Rollout]:
     """Play ``steps`` steps from ``start`` on.
 
@@ -154,6 +157,7 @@ def play(
         pack: what the rollout keeps of one environment's observations; None keeps them as they are.
         teach: what a teacher would do, for all environments; it is kept, not done.
         ends: whether to keep what steps led to, which no later row shows: ``Rollout.after``.
+        of_memory: what follows in global states, of the memory as it was before a step.
 
     Returns:
         Where playing stands afterwards, and the rollout.
@@ -165,7 +169,7 @@ def play(
 
     def one(at: Position, key: Array) -> tuple[Position, Rollout]:
         act_key, step_key = jax.random.split(key)
-        now = _seen(envs, at, global_states)
+        now = _seen(envs, at, global_states, of_memory)
         memory, action, log_prob, value_now = act(act_key, at.memory, now)
         assert now.mask is not None  # as an action is asked for
         teacher, taught = at.teacher, None
@@ -173,7 +177,8 @@ def play(
             state = innermost(envs, at.state)
             teacher, taught = teach(jax.random.fold_in(act_key, 1), teacher, now, state)
         obs, state, step = envs.step(step_key, at.state, action)
-        final = Seen(step.final_obs, step.final_mask, goes_on, step.info.get("final_global_state"))
+        after = _with_memory(step.info.get("final_global_state"), of_memory, memory, goes_on)
+        final = Seen(step.final_obs, step.final_mask, goes_on, after)
         row = Rollout(
             obs=now.obs if pack is None else jax.vmap(pack)(now.obs),
             mask=now.mask,
@@ -197,7 +202,7 @@ def play(
 
     end, rollout = jax.lax.scan(one, start, jax.random.split(key, steps))
     if not resets:
-        final = _seen(envs, end, global_states).replace(first=goes_on)
+        final = _seen(envs, end.replace(first=goes_on), global_states, of_memory)
         if value is not None:
             last = value(end.memory, final)
             rollout = rollout.replace(next_value=jnp.concatenate([rollout.value[1:], last[None]]))
@@ -210,9 +215,16 @@ def play(
     return end, rollout
 
 
-def _seen(envs: Vectorize, at: Position, global_states: tuple[str, ...]) -> Seen:
+def _seen(envs: Vectorize, at: Position, global_states: tuple[str, ...], of_memory: OfMemory | None) -> Seen:
     state = global_state(envs, at.state, at.obs, global_states) if global_states else None
+    state = _with_memory(state, of_memory, at.memory, at.first)
     return Seen(at.obs, envs.legal(at.state), at.first, state)
+
+
+def _with_memory(state: Any, of_memory: OfMemory | None, memory: Any, first: Bool[Array, "env"]) -> Any:
+    if state is None or of_memory is None:
+        return state
+    return jnp.concatenate([state, of_memory(memory, first)], axis=-1)
 
 
 def _packed(seen: Seen, pack: Callable[[Obs], Any] | None) -> Seen:

@@ -323,6 +323,7 @@ PRESET_TABLE: dict[str, Preset] = {
                 chunk=32,
                 critic_hidden_sizes=(256, 256),
                 state="truth+concat",
+                critic_memory=True,
             ),
         ),
         "CT-GMARL: MAPPO with attention over the network's graph, and a memory in continuous time.",

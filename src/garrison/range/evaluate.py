@@ -35,6 +35,8 @@ from garrison.worlds.soc.tables import red as R
 CONTROLS = ("idle", "random")
 AGAIN = "again"  #: name of a second run of a tier with the same seeds
 FEWEST = 10  #: launches of a technique from which its chance and durations count as measured
+#: pairs of episodes that retention needs: the bootstrap's interval of a ratio from fewer is far too narrow
+FEWEST_EPISODES = 10
 MOST_OVERHEAD = 2.0  #: seconds of ``soc`` that a probe may take (median)
 DRAWS = 8  #: networks that are drawn at most for each that fits
 _KINDS = {
@@ -431,15 +433,16 @@ def _retention(
 
 
 def _ratio(rows: np.ndarray) -> dict[str, Any]:
-    """Ratio of mean gains; no number where the gain in mock is not clearly positive."""
-    if len(rows) < 2:
-        return {"ratio": None, "low": None, "high": None, "n": len(rows)}
+    """Ratio of mean gains; no number of few episodes, or where the gain in mock is not clearly positive."""
+    none: dict[str, Any] = {"ratio": None, "low": None, "high": None, "n": len(rows)}
+    if len(rows) < FEWEST_EPISODES:
+        return none | {"reason": f"{len(rows)} of at least {FEWEST_EPISODES} episodes"}
     there, here = rows[:, 0] - rows[:, 1], rows[:, 2] - rows[:, 3]
     rng = np.random.default_rng(0)
     index = rng.integers(0, len(rows), (4000, len(rows)))
     above, below = there[index].mean(1), here[index].mean(1)
     if np.quantile(below, 0.025) <= 0:
-        return {"ratio": None, "low": None, "high": None, "n": len(rows), "reason": "no clear gain in mock"}
+        return none | {"reason": "no clear gain in mock"}
     low, high = np.quantile(above / below, [0.025, 0.975])
     ratio = float(there.mean() / here.mean())
     return {"ratio": ratio, "low": float(low), "high": float(high), "n": len(rows)}

@@ -21,7 +21,7 @@ from garrison.core.world import World
 from garrison.runs.directory import RunDirectory
 
 #: Version of the JSON format; older ones are upgraded when they are read.
-FORMAT = 9
+FORMAT = 10
 #: Hyperparameters that were added after a format; their defaults keep what was there before.
 _ADDED = {
     2: ("decision_share", "pieces", "entropy_until", "reward_memory", "critic_observation"),
@@ -31,6 +31,7 @@ _ADDED = {
     6: (),  # what episodes draw was an option of the world: ``vary``
     7: (),  # no opponents
     8: ("attention", "memory_time", "discount"),
+    9: ("critic_memory",),
 }
 #: The first formats with banks and opponents of the training.
 _WITH_BANKS, _WITH_OPPONENTS = 7, 8

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,10 +65,22 @@ def iteration(
     algorithm: Algorithm, config: Any, world: World, states: Any, parallel: int
 ) -> tuple[Any, dict[str, jax.Array]]:
     """One iteration of each seed, ``parallel`` of them side by side; results have a [seed] axis."""
-    step = partial(algorithm.iteration, config, world)
     if parallel == 1:
-        return jax.lax.map(step, states)
-    return jax.lax.map(step, states, batch_size=parallel)
+        return jax.lax.map(partial(algorithm.iteration, config, world), states)
+    # Apart from arrays without numbers, such as weights of no inputs, which a map in batches cannot divide.
+    full, empty = eqx.partition(states, _has_numbers)
+    one = jax.tree.map(lambda x: x[0], empty)
+
+    def step(own: Any) -> tuple[Any, dict[str, jax.Array]]:
+        state, metrics = algorithm.iteration(config, world, eqx.combine(own, one))
+        return eqx.filter(state, _has_numbers), metrics
+
+    full, metrics = jax.lax.map(step, full, batch_size=parallel)
+    return eqx.combine(full, empty), metrics
+
+
+def _has_numbers(x: jax.Array) -> bool:
+    return x.size > 0
 
 
 def parallel(training: Training, world: World) -> int:

@@ -22,7 +22,7 @@ import numpy as np
 from scipy import stats
 
 from garrison.judge.behavior import shares
-from garrison.judge.stats import RESAMPLES, detectable, mean_difference, resampled, tost
+from garrison.judge.stats import RESAMPLES, detectable, holm, mean_difference, resampled, tost
 from garrison.parity.scores.episodes_file import ENGINES, Row
 from garrison.worlds.cc4.behavior import BLUE
 
@@ -164,21 +164,6 @@ def _adjust(pairs: Sequence[dict[str, Any]]) -> None:
 def _tests(pair: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The gaps of a policy, and its behavior where the decisions of both sides are known."""
     return [*pair["gaps"], *([] if pair["behavior"] is None else [pair["behavior"]])]
-
-
-def holm(p_values: Mapping[Any, float]) -> dict[Any, float]:
-    """p-values adjusted by Holm's procedure (1979), in the order given.
-
-    Calling those below ``a`` wrong calls any right hypothesis wrong with a chance of at most ``a``,
-    however the p-values depend on each other.
-    """
-    if odd := {name: p for name, p in p_values.items() if not 0 <= p <= 1}:
-        raise ValueError(f"p-values must lie in 0..1, not {odd}")
-    result, least = {}, 0.0
-    for rank, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
-        least = max(least, min(1.0, (len(p_values) - rank) * p_values[name]))
-        result[name] = least
-    return {name: result[name] for name in p_values}
 
 
 # ---------------------------------------------------------------- behavior
