@@ -507,7 +507,7 @@ FUTURES, ROWS = 6, 256  # of each case, and events of each
 
 @pytest.mark.slow  # some 400 episodes of 256 events
 def test_every_action_changes_what_can_follow():
-    """§4.6: with its effect taken back, and the same draws, the other side comes to see something else.
+    """§4.2, §4.3: with its effect taken back, and the same draws, the other side comes to see something else.
 
     Scripts and players that try everything go on from the state after a success, and from the same state
     with the fields of the effect as they were before.
