@@ -273,3 +273,27 @@ def test_a_host_that_goes_down_says_so_once():
         sim.event()
     assert [entry for entry in tokens(sim) if entry[0] == Token.HOST_DOWN] == [(Token.HOST_DOWN, host)]
     assert NO_HOST not in {entry[1] for entry in tokens(sim)}
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("scale", [0, 1000])
+def test_a_token_of_a_start_at_a_batch_arrives(scale, waits):
+    """§5.1: at the first batch after its delay, which is not the one that is over."""
+    off = np.int32(0)
+    sim = Sim(noise_scale=off, alarm_scale=off, delay_scale=np.int32(scale))
+    target = sim.hosts(zone=Zone.DMZ)[0]
+    if waits:
+        sim.start({})
+        while not sim.deciding().all():
+            sim.event()
+    begun = int(sim.state.time)
+    assert begun == 10_000 * waits
+    sim.alone(RED, Red.DISCOVER_NETWORK_SERVICES, target, done=60_000)
+    assert tokens(sim) == [(Token.FLOW_SCAN, target)]
+    while not np.asarray(sim.state.view_fast).any():
+        if sim.deciding().any():
+            sim.start({})
+        sim.event()
+    if scale == 0:
+        assert int(sim.state.time) == begun + 5_000
+    assert sim.state.view_fast[target].sum() == 64

@@ -44,7 +44,7 @@ from garrison.worlds.soc.topology import Topology
 WAIT = 1  #: index of ``wait`` in every agent's list
 assert (next(iter(B.ROWS)), next(iter(R.ROWS))) == (B.Blue.WAIT, R.Red.WAIT)
 SIDES = ("blue", "red")
-VERSION = "1"  #: changes exactly when trajectories do
+VERSION = "2"  #: changes exactly when trajectories do
 
 
 class Episode(Struct):

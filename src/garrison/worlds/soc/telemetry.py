@@ -129,7 +129,9 @@ def sensed(game: Game, state: State, tokens: Tokens) -> Entries:
     scale = jnp.asarray(game.options.delay_scale, jnp.int32)
     delay = draw(jnp.asarray(L.TOKEN_LAW)[type], tokens.delay) * scale // 1000
     where = host | tokens.other.astype(jnp.uint32) << 8
-    return Entries(kept, what, where, batch_of(state.time + delay))
+    # what starts at the instant of a batch comes after it, so that without a delay the next one has it
+    deliver = jnp.maximum(batch_of(state.time + delay), state.batch_next // L.BATCH_MS)
+    return Entries(kept, what, where, deliver)
 
 
 def push(state: State, entries: Entries) -> State:
