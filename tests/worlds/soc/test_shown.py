@@ -2,6 +2,9 @@
 
 import collections
 import json
+import os
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import jax
@@ -166,6 +169,29 @@ def test_every_token_has_a_line(format):
         assert numbers - windows <= {1, 4688, 5156}
     elif format == "ocsf":
         assert not numbers
+
+
+def test_lines_are_the_same_in_any_process():
+    """§5.4: a function of the tokens. Python's own hashes differ from one process to the next."""
+    program = """
+import sys
+sys.path[:0] = sys.argv[1:]
+import hashlib, test_shown
+found, place = test_shown.entries()
+lines = [test_shown.text.render(found, place, name) for name in test_shown.text.FORMATS]
+print(hashlib.sha256(repr(lines).encode()).hexdigest())
+"""
+    digests = [
+        subprocess.run(
+            [sys.executable, "-c", program, *sys.path],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert digests[0] == digests[1] != ""
 
 
 def test_an_unknown_format_is_refused():
