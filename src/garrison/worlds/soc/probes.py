@@ -244,9 +244,9 @@ def _answers(probe: Probe, policy: str | Policy, episodes: int, seed: int) -> Bo
             known = ", ".join(world.policies("blue"))
             raise ValueError(f"soc: no policy {policy!r} of blue; there are: {known}")
         policy = named
-    world = observed_by(world, [policy])
+    seen: Any = observed_by(world, [policy])
     keys = jax.random.split(jax.random.key(seed), episodes)
-    return jax.jit(jax.vmap(partial(_paired, probe, world, policy)))(keys)
+    return jax.jit(jax.vmap(partial(_paired, probe, seen, policy)))(keys)
 
 
 def _paired(probe: Probe, world: Soc, policy: Policy, key: PRNGKeyArray) -> Bool[Array, "2"]:
