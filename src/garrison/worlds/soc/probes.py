@@ -285,7 +285,7 @@ def _answered(
         others = jnp.full(world.num_agents - T.NUM_BLUE, WAIT, jnp.int32)
         _, episode, step = world.step(step_key, episode, jnp.concatenate([actions, others]))
         events = step.info["events"]
-        kind = jnp.any(events.kind[:, None] == np.array(probe.answers), axis=1)
+        kind = jnp.any(events.kind[:, None] == np.array(probe.answers)[None], axis=1)
         ours = (events.agent >= 0) & (events.agent < T.NUM_BLUE) & (events.time <= end)
         return (episode, memory, answered | jnp.any(kind & ours & hosts[events.target])), None
 
