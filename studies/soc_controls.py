@@ -24,13 +24,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from garrison.core.policy import Mask, Random
-from garrison.core.struct import Struct, static
+from garrison.core.struct import Struct
 from garrison.core.typing import Array, PRNGKeyArray
 from garrison.studies.study import FIGURES, Section, Study, origin, parser, prepare, read_figures, save, show
 from garrison.worlds.soc import SCENARIOS, Soc, Static, default_options
+from garrison.worlds.soc.agents import constant
 from garrison.worlds.soc.agents.analyst import STYLES, Analyst
 from garrison.worlds.soc.agents.killchain import Killchain
-from garrison.worlds.soc.legal import action_list
 from garrison.worlds.soc.tables import blue as B
 from garrison.worlds.soc.tables import hosts as T
 from garrison.worlds.soc.tables import red as R
@@ -38,7 +38,6 @@ from garrison.worlds.soc.tables import red as R
 PRESETS = {"small": ("easy", "medium", "hard"), "50": ("medium", "hard"), "100": ("medium", "hard")}
 GROUPS = ("controls", "constants", "without")
 STEPS = 64  # of one call
-NOTHING = 31  # a kind that no action has
 IDLE = int(B.Blue.WAIT)
 ATTACKS = [int(kind) for kind in R.ROWS if kind != R.Red.WAIT]
 BLUES = ("constant", "random", *STYLES)
@@ -56,9 +55,9 @@ class Row(NamedTuple):
     scenario: str
     blue: str
     red: str
-    blue_kind: int = NOTHING
+    blue_kind: int = constant.NOTHING
     blue_first: bool = False  # always the first target
-    red_kind: int = NOTHING
+    red_kind: int = constant.NOTHING
 
     @property
     def key(self) -> str:
@@ -67,7 +66,7 @@ class Row(NamedTuple):
             blue = f"{_name(B.ROWS, self.blue_kind)} ({TURNS[self.blue_first]})"
         if red == "constant":
             red = _name(R.ROWS, self.red_kind)
-        elif self.red_kind != NOTHING:
+        elif self.red_kind != constant.NOTHING:
             red = f"{red} without {_name(R.ROWS, self.red_kind)}"
         return f"{self.size}/{self.preset}/{self.scenario}: {blue} - {red}"
 
@@ -83,24 +82,6 @@ class Row(NamedTuple):
 
 def _name(rows: Mapping[Any, Any], kind: int) -> str:
     return next(row.name for number, row in rows.items() if number == kind)
-
-
-class Constant(Struct):
-    """Takes one kind of action whenever it is legal; its memory is the last index of each agent."""
-
-    kinds: tuple[tuple[int, ...], ...] = static()  # of each agent's actions, padded
-
-    def init(self, key: PRNGKeyArray, num_agents: int) -> Array:
-        return jnp.zeros(num_agents, jnp.int32)
-
-    def choose(self, mask: Mask, last: Array, kind: Array, first: Array) -> tuple[Array, Array]:
-        """Actions and memory: the next legal target after the last one, or always the first."""
-        fits = mask & (jnp.asarray(np.array(self.kinds)) == kind)
-        after = fits & (np.arange(mask.shape[1])[None] > last[:, None])
-        after = jnp.where(jnp.any(after, axis=1, keepdims=True) & ~first, after, fits)
-        found = jnp.where(jnp.any(fits, axis=1), jnp.argmax(after, axis=1), 1).astype(jnp.int32)
-        last = jnp.where(jnp.any(fits, axis=1), found, last)
-        return jnp.where(mask[:, 0], 0, found), last
 
 
 class Lane(Struct):
@@ -121,20 +102,26 @@ class Player:
     def __init__(self, size: str, program: str):
         self.world = Soc(static=Static(size))
         self.own = {side: np.array(rows) for side, rows in self.world.sides.items()}
-        kinds = {side: _padded(self.world, rows) for side, rows in self.own.items()}
+        self.kinds = {side: constant.kinds(self.world.static, side) for side in self.own}
         sizes = self.world.static
         simple = program == SIMPLE
-        self.blues = (Constant(kinds["blue"]), Random()) if simple else (Analyst(sizes, program),)
+        self.scripts = () if simple else (Analyst(sizes, program),)
         self.first_blue = 0 if simple else BLUES.index(program)
-        self.reds = (Constant(kinds["red"]), Random(), Killchain(sizes))
         self.start, self.go = jax.jit(jax.vmap(self._start)), jax.jit(jax.vmap(self._go))
+
+    def players(self, lane: Lane) -> dict[str, tuple[Any, ...]]:
+        """The policies of the two sides, of which a lane takes one each."""
+        blue = constant.Constant(self.kinds["blue"], lane.blue_kind, lane.blue_first)
+        red = constant.Constant(self.kinds["red"], lane.red_kind, jnp.zeros((), bool))
+        killchain = Killchain(self.world.static, slip=lane.options.script_slip / 1000)
+        return {"blue": self.scripts or (blue, Random()), "red": (red, Random(), killchain)}
 
     def _start(self, lane: Lane) -> Any:
         key = jax.random.fold_in(jax.random.key(0), lane.seed)
         obs, state = self.world.reset(key, lane.options)
         memories = [
             [one.init(key, len(self.own[side])) for one in players]
-            for side, players in (("blue", self.blues), ("red", self.reds))
+            for side, players in self.players(lane).items()
         ]
         zero = jnp.zeros((), jnp.float32)
         return obs, state, memories, jnp.zeros((), bool), jnp.stack([zero] * 3)
@@ -147,22 +134,18 @@ class Player:
         obs, state, memories, _, sums = carry
         blue_key, red_key, step_key = jax.random.split(key, 3)
         mask = self.world.legal(state)
-        dropped = jnp.asarray(np.array(self.reds[0].kinds)) == lane.red_kind
+        dropped = jnp.asarray(np.array(self.kinds["red"])) == lane.red_kind
+        players = self.players(lane)
         red_mask = self._mask(mask, "red")
         red_masks = [red_mask, red_mask, red_mask & ~(dropped & (lane.red == REDS.index("killchain")))]
-        blue_masks = [self._mask(mask, "blue")] * len(self.blues)
-        killchain = Killchain(self.world.static, slip=lane.options.script_slip / 1000)
-        reds = (*self.reds[:2], killchain)
-        choices = (
-            ("blue", self.blues, blue_key, blue_masks, memories[0], (lane.blue_kind, lane.blue_first)),
-            ("red", reds, red_key, red_masks, memories[1], (lane.red_kind, jnp.zeros((), bool))),
-        )
+        blue_masks = [self._mask(mask, "blue")] * len(players["blue"])
+        choices = (("blue", blue_key, blue_masks, memories[0]), ("red", red_key, red_masks, memories[1]))
         joint, after = [], []
-        for side, players, own_key, masks, memory, asked in choices:
+        for side, own_key, masks, memory in choices:
             seen = obs[self.own[side], : max(self.world.observation_sizes[i] for i in self.own[side])]
             acted = [
-                one.choose(m, past, *asked) if isinstance(one, Constant) else one.act(own_key, seen, m, past)
-                for one, m, past in zip(players, masks, memory, strict=True)
+                one.act(own_key, seen, m, past)
+                for one, m, past in zip(players[side], masks, memory, strict=True)
             ]
             picked = lane.blue - self.first_blue if side == "blue" else lane.red
             joint.append(jnp.stack([actions for actions, _ in acted])[picked])
@@ -185,12 +168,6 @@ class Player:
         sums = np.asarray(carry[4], float)
         goal = np.asarray(carry[1].state.terminated)
         return {"blue": sums[:, 0], "red": sums[:, 1], "ownership": sums[:, 2], "goals": goal.astype(float)}
-
-
-def _padded(world: Soc, rows: np.ndarray) -> tuple[tuple[int, ...], ...]:
-    lists = [action_list(world.static, int(agent))[:, 0].tolist() for agent in rows]
-    width = max(map(len, lists))
-    return tuple((*kinds, *[NOTHING] * (width - len(kinds))) for kinds in lists)
 
 
 def games(sizes: Sequence[str]) -> list[tuple[str, str, str]]:

@@ -27,7 +27,11 @@ from garrison.core.struct import Struct
 from garrison.core.typing import Array, PRNGKeyArray
 from garrison.core.world import World
 from garrison.studies.study import FIGURES, Section, Study, origin, parser, prepare, read_figures, save, show
-from garrison.worlds.soc import Soc, Static
+from garrison.worlds.soc import Episode, Soc, Static
+from garrison.worlds.soc import step as kernel
+from garrison.worlds.soc.actions.context import completing
+from garrison.worlds.soc.agents import killchain
+from garrison.worlds.soc.draws import sample
 
 CHUNK = 32  # steps between resets
 #: size, events of a step, environments
@@ -108,7 +112,39 @@ def static_figures(size: str) -> dict[str, Any]:
         "state_bytes": nbytes(episode.state),
         "topology_bytes": nbytes(episode.topology),
         "equations": equations(traced.jaxpr),
+        "parts": parts(size),
     }
+
+
+def parts(size: str) -> dict[str, int]:
+    """Equations of the parts of a step against the scripted attacker."""
+    world, own = Soc(static=Static(size)), garrison.make("soc", size=size)
+    key = jax.random.key(0)
+    (_, episode), (_, state) = (jax.eval_shape(one.reset, key) for one in (world, own))
+    draws = jax.eval_shape(lambda key: sample(key, world.static), key)
+    row = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), draws.rows)
+    agent, flag = jax.ShapeDtypeStruct((), jnp.uint32), jax.ShapeDtypeStruct((), bool)
+    actions, joint = (jax.ShapeDtypeStruct((one.num_agents,), jnp.int32) for one in (own, world))
+    game, red = world.game, killchain.Killchain(world.static)
+    seen = jax.ShapeDtypeStruct((1, world.observation_sizes[-1]), jnp.float32)
+    mask = jax.ShapeDtypeStruct((1, world.action_counts[-1]), bool)
+    memory = jax.eval_shape(lambda key: red.init(key, 1), key)
+
+    def ended(episode: Episode, row: Any, agent: Array, when: Array) -> Any:
+        return kernel.complete(completing(game(episode), row, episode.state, agent, when), when)
+
+    traced = {
+        "the step": (own.step, key, state, actions),
+        "starts of actions": (
+            lambda e, d, a: kernel.begin(game(e), d, e.state, a), episode, draws, joint,
+        ),
+        "an event": (lambda e, r: kernel.advance(game(e), r, e.state), episode, row),
+        "of it, the end of an action": (ended, episode, row, agent, flag),
+        "legal actions": (world.legal, episode),
+        "observations": (world.observe, episode),
+        "the attacker": (red.act, key, seen, mask, memory),
+    }  # fmt: skip
+    return {name: equations(jax.make_jaxpr(part)(*given).jaxpr) for name, (part, *given) in traced.items()}
 
 
 def measure(size: str, events: int, envs: int, seconds: float) -> dict[str, Any]:
@@ -164,6 +200,7 @@ def study(figures: Mapping[str, Any]) -> Study:
         )
         for one in figures["sizes"]
     ]  # fmt: skip
+    by_part = [(one["size"], *(f"{n:,}" for n in one["parts"].values())) for one in figures["sizes"]]
     return Study(
         title="soc: speed",
         figures=figures,
@@ -183,6 +220,7 @@ def study(figures: Mapping[str, Any]) -> Study:
         sections=[
             Section("Rates", (*header, *more), table),
             Section("Sizes", ("size", "bytes of a state", "of a network", "equations", "target"), sizes),
+            Section("Equations by part", ("size", *figures["sizes"][0]["parts"]), by_part),
         ],
     )
 

@@ -1,6 +1,5 @@
 """The study of soc's controls: its rows, how it goes on, and its page, from figures that are made up."""
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from doc_pages import script
@@ -107,19 +106,3 @@ def test_an_interrupted_study_goes_on(tmp_path):
     table = study.sections[0].rows
     assert [row[:3] for row in table] == [("ransomware", "medium", "small")]
     assert "## Checks" in list(page(study))
-
-
-def test_constant_players_take_targets_in_turn_or_the_first():
-    kinds = ((controls.NOTHING, 19, 1, 1, 1, 2),)
-    player, last, found = controls.Constant(kinds), jnp.zeros(1, jnp.int32), []
-    mask = jnp.array([[False, True, True, False, True, True]])
-    for _ in range(3):
-        action, last = player.choose(mask, last, jnp.int32(1), jnp.array(False))
-        found.append(int(action[0]))
-    assert found == [2, 4, 2]
-    action, _ = player.choose(mask, jnp.array([2]), jnp.int32(1), jnp.array(True))
-    assert int(action[0]) == 2
-    action, _ = player.choose(mask, last, jnp.int32(7), jnp.array(False))
-    assert int(action[0]) == 1  # waits
-    busy = jnp.array([[True, False, False, False, False, False]])
-    assert int(player.choose(busy, last, jnp.int32(1), jnp.array(False))[0][0]) == 0

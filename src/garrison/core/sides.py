@@ -51,14 +51,14 @@ def one_side(world: World, side: str, opponent: str | Policy) -> World:
     if isinstance(opponent, str):
         if opponent in world.native_policies(other):
             return world.with_native(other, opponent)
-        known = world.policies(other)
-        if opponent not in known:
-            names = dict.fromkeys((*world.native_policies(other), *known))
+        policy = world.named_policy(opponent, other)
+        if policy is None:
+            names = dict.fromkeys((*world.native_policies(other), *world.policies(other)))
             raise ValueError(
                 f"no policy {opponent!r} of side {other!r} in world {world.name!r}; "
                 f"policies: {', '.join(names)}"
             )
-        opponent = known[opponent]
+        opponent = policy
     return OneSide(observed_by(world, [opponent]), side, opponent)
 
 
@@ -171,6 +171,10 @@ class OneSide(Wrapper):
     def policies(self, side: str | None = None) -> dict[str, Policy]:
         self.side_agents(side)
         return self.world.policies(self.side)
+
+    def named_policy(self, name: str, side: str | None = None) -> Policy | None:
+        self.side_agents(side)
+        return super().named_policy(name, self.side)
 
     def teachers(self, side: str | None = None) -> dict[str, Policy]:
         self.side_agents(side)

@@ -206,6 +206,13 @@ class World(ABC):
             idle = {"idle": Constant(tuple(self.idle_actions[i] for i in rows))}
         return {**idle, "random": Random()}
 
+    def named_policy(self, name: str, side: str | None = None) -> Policy | None:
+        """A fixed policy of a side by name; None for an unknown name.
+
+        By default one of :meth:`policies`. A world may know names of more than it lists there.
+        """
+        return self.policies(side).get(name)
+
     def teachers(self, side: str | None = None) -> dict[str, Policy]:
         """Policies by name whose choices learners of a side can be taught; by default :meth:`policies`.
 

@@ -100,6 +100,10 @@ class Wrapper(World):
     def policies(self, side: str | None = None) -> dict[str, Policy]:
         return self.world.policies(side)
 
+    def named_policy(self, name: str, side: str | None = None) -> Policy | None:
+        known = self.policies(side).get(name)
+        return known if known is not None else self.world.named_policy(name, side)
+
     def teachers(self, side: str | None = None) -> dict[str, Policy]:
         return {**self.policies(side), **self.world.teachers(side)}
 

@@ -78,15 +78,15 @@ def resolve(
         run = load_run(spec, which, greedy, side_of(world))
         check_fit(run, world)
         return list(run.policies)
-    known = world.policies()
-    if spec in known:
-        return known[spec]
+    scripted = world.named_policy(spec)
+    if scripted is not None:
+        return scripted
     for source in sources:
         policy = source.find(spec, world)
         if policy is not None:
             return policy
     listed = [name for source in sources for name in source.names(world)]
-    raise ValueError(unknown(spec, world, [*known, *listed]))
+    raise ValueError(unknown(spec, world, [*world.policies(), *listed]))
 
 
 def unknown(spec: str, world: World, known: Sequence[str]) -> str:
@@ -173,7 +173,7 @@ def opponent(
         spec = list(run.policies)
     if isinstance(spec, str):
         known = [*world.native_policies(other), *view.policies()]
-        if spec not in known and run_of(spec) is None and not sources:
+        if view.named_policy(spec) is None and run_of(spec) is None and not sources:
             raise ValueError(unknown(spec, view, list(dict.fromkeys(known))))
         spec = resolve(spec, view, sources, which, greedy)
     return pooled(spec) if isinstance(spec, (list, tuple)) else spec

@@ -166,11 +166,16 @@ def begin(static: Static, episodes: list[Episode], extreme: float) -> tuple[Lane
         jnp.asarray(styles, jnp.int32),
         jnp.full(len(pairs), extreme, jnp.float32),
     )
-    key = jax.random.key(0)
+    return lane, carried(static, stacked([pair.state for pair in pairs]))
+
+
+def carried(static: Static, states: Any) -> Any:
+    """What the program carries from states on, with the axis lane."""
+    key, lanes = jax.random.key(0), len(states.time)
     memory = (Analyst(static).init(key, T.NUM_BLUE), Killchain(static).init(key, static.reds))
     kinds = int(action_table(static).kind.max()) + 1
     rest = (memory, jnp.zeros((static.num_agents, kinds), jnp.float32))
-    return lane, (stacked([pair.state for pair in pairs]), *stacked([rest] * len(pairs)))
+    return states, *jax.tree.map(lambda x: jnp.stack([x] * lanes), rest)
 
 
 def recorded(

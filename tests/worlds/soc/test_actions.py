@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import fuzz
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,8 +14,10 @@ import pytest
 from soc_kernel import FIRST_RED as RED
 from soc_kernel import SMALL, Game, Sim, same
 
+from garrison.worlds.soc import view
 from garrison.worlds.soc.actions import attempt
 from garrison.worlds.soc.actions.context import completing
+from garrison.worlds.soc.options import Static
 from garrison.worlds.soc.tables import blue as B
 from garrison.worlds.soc.tables import hosts as T
 from garrison.worlds.soc.tables import red as R
@@ -490,6 +493,81 @@ def test_actions_succeed_as_often_as_the_table_says(case, edr):
     found = np.asarray(outcomes(sim.options, sim.topology, sim.state, sim.row, grid))
     np.testing.assert_array_equal(found == Outcome.SUCCESS, np.arange(1000) < chance(case, edr))
     assert set(found[found != Outcome.SUCCESS]) <= {Outcome.FAILED}
+
+
+# ---------------------------------------------------------------- what can follow
+
+#: what the other side has of an action: what blue knows, and what red knows and does
+SEEN_BY_BLUE = (*view.KNOWN, "host_phishability", "zone_level")
+SEEN_BY_RED = ("red_known", "red_scan", "red_tried", "token_epoch", "loot", "host_priv", "host_encrypted")
+SEEN_BY_RED += ("plant_setpoint", "c2_known")
+PLAYERS = (("script", "script"), ("curious", "curious"), ("script", "curious"), ("curious", "script"))
+FUTURES, ROWS = 8, 512  # of each case, and events of each
+
+
+@pytest.mark.slow  # some 600 episodes of up to 512 events
+def test_every_action_changes_what_can_follow():
+    """§4.2, §4.3: with its effect taken back, and the same draws, the other side comes to see something else.
+
+    Scripts and players that try everything go on from the state after a success, and from the same state
+    with the fields of the effect as they were before.
+    """
+    cases, made = [case for case in CASES if case.kind is not Red.SHARE_INTELLIGENCE], []  # see below
+    for case in cases:
+        sim, agent, target = prepared(case)
+        before = sim.state
+        assert sim.complete(agent, case.kind, target) == Outcome.SUCCESS
+        ablated = sim.state.replace(**{name: getattr(before, name) for name in case.changes})
+        made.append((sim.options, sim.topology, sim.state, ablated))
+    static, shape = Static(events=1), (len(made), 2, FUTURES)  # case, with and without the effect, future
+    stacked = jax.tree.map(lambda *x: jnp.stack(x), *made)
+    states = jax.tree.map(lambda *x: _lanes(jnp.stack(x, axis=1), shape, (2,)), *stacked[2:])
+    options, topology = (jax.tree.map(lambda x: _lanes(x, shape, (1, 2)), one) for one in stacked[:2])
+    pairs = [[fuzz.STYLES.index(style) for style in PLAYERS[i % len(PLAYERS)]] for i in range(FUTURES)]
+    styles = jnp.asarray([[blue] * 3 + [red] for blue, red in pairs], jnp.int32)
+    none = jnp.zeros(len(states.time), jnp.float32)
+    lane = fuzz.Lane(options, topology, _lanes(styles, shape, (0, 1)), none)
+    keys = jax.random.split(jax.random.key(0), FUTURES)
+    run, carry = fuzz.program(static, 64, True), fuzz.carried(static, states)
+    differs = {case.kind.name: set() for case in cases}
+    for number in range(ROWS // 64):
+        mine = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
+        carry, played = run(lane, carry, jnp.tile(mine, shape[0] * shape[1]))
+        found = jax.device_get(played.state)
+        for place, case in enumerate(cases):
+            names = SEEN_BY_BLUE if isinstance(case.kind, Red) else SEEN_BY_RED
+            for name in set(names) - case.changes:
+                values = getattr(found, name).reshape(*shape, -1)[place]
+                if (values[0] != values[1]).any():
+                    differs[case.kind.name].add(name)
+        if all(differs.values()):
+            return
+    raise AssertionError({name for name, fields in differs.items() if not fields})
+
+
+def _lanes(x, shape, axes):
+    """Repeat along new axes of ``shape``, and make one axis of all of them."""
+    own = x.shape[len(shape) - len(axes) :]
+    return jnp.broadcast_to(jnp.expand_dims(x, axes), (*shape, *own)).reshape(-1, *own)
+
+
+@pytest.mark.parametrize("shares", [False, True])
+def test_what_was_shared_survives_the_last_session(shares):
+    """§4.2: what red knows of an inner host, and may therefore attack from its next foothold."""
+    sim = Sim()
+    source, target = foothold(sim), known(sim, sim.hosts(zone=Zone.SECURE)[0])
+    sim.complete(RED, Red.SHARE_INTELLIGENCE if shares else Red.WAIT)
+    while not sim.deciding().all():
+        sim.event()
+    assert sim.complete(1, Blue.REMOVE, source) == Outcome.SUCCESS
+    assert not np.asarray(sim.state.host_priv).any()
+    assert bool(sim.state.red_known[0, target]) == shares
+    assert bool(sim.state.red_known[0, source])  # a foothold of the start is not forgotten
+    session(sim, sim.hosts(Role.ADMIN_WORKSTATION)[0])
+    while not sim.deciding().all():
+        sim.event()
+    sim.set(token_epoch={(0, Scope.SECURE_ADMIN): 0}, token_expiry={(0, Scope.SECURE_ADMIN): 3_000_000})
+    assert sim.allows(RED, Red.DISCOVER_NETWORK_SERVICES, target) == shares
 
 
 def test_the_zero_day_costs_funds():

@@ -84,7 +84,7 @@ def test_delivery_is_the_first_batch_after_the_delay(world, time, delay, recorde
     assert (world.ring[0]["recorded"], world.ring[0]["deliver"]) == (recorded, delivered)
 
 
-@pytest.mark.parametrize(("scale", "batches"), [(0, 0), (1_000, 4), (2_000, 8)])
+@pytest.mark.parametrize(("scale", "batches"), [(0, 1), (1_000, 4), (2_000, 8)])
 def test_presets_scale_delays(world, scale, batches):
     """§7.4; the host sensor's delay is about 20 s."""
     world.options |= {"delay_scale": scale}

@@ -3,17 +3,19 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from soc_kernel import FIRST_RED as RED
 from soc_kernel import SMALL, Game, Sim
 
 import garrison
+from garrison.judge import specs
 from garrison.worlds.soc import describe, legal, observe_blue, observe_red
-from garrison.worlds.soc.agents import analyst, killchain
+from garrison.worlds.soc.agents import analyst, constant, killchain
 from garrison.worlds.soc.tables import hosts as T
 from garrison.worlds.soc.tables.actions import Outcome
-from garrison.worlds.soc.tables.blue import Verdict
+from garrison.worlds.soc.tables.blue import Blue, Verdict
 from garrison.worlds.soc.tables.hosts import Port, Privilege, Role, Scope, Status, Weakness, Zone
 from garrison.worlds.soc.tables.red import Red
 from garrison.worlds.soc.tables.scenarios import PLANT_ALARM
@@ -250,6 +252,48 @@ def test_a_slip_takes_the_next_rule():
     }
     assert labels
     assert not any(label.startswith("DumpLSASS") for label in labels)
+
+
+# ---------------------------------------------------------------- constant players
+
+
+def nothing(agents):
+    return jnp.zeros((agents, 1), jnp.float32)
+
+
+def test_constant_players_take_targets_in_turn_or_the_first():
+    kinds = ((constant.NOTHING, 19, 1, 1, 1, 2),)
+    player = constant.Constant(kinds, jnp.int32(1), jnp.array(False))
+    mask, last, found = jnp.array([[False, True, True, False, True, True]]), player.init(KEY, 1), []
+    for _ in range(3):
+        action, last = player.act(KEY, nothing(1), mask, last)
+        found.append(int(action[0]))
+    assert found == [2, 4, 2]
+    assert int(player.replace(first=jnp.array(True)).act(KEY, nothing(1), mask, jnp.array([2]))[0][0]) == 2
+    assert int(player.replace(kind=jnp.int32(7)).act(KEY, nothing(1), mask, last)[0][0]) == constant.WAIT
+    busy = jnp.array([[True, False, False, False, False, False]])
+    assert int(player.act(KEY, nothing(1), busy, last)[0][0]) == 0
+
+
+def test_constant_players_have_names():
+    """They are known, on either side and as opponents, though not listed."""
+    world = garrison.make("soc", red="always-Impact")
+    assert int(world.opponent.kind) == Red.IMPACT
+    for name, first in (("always-Restore", False), ("first-Restore", True)):
+        player = specs.resolve(name, world)
+        assert isinstance(player, constant.Constant)
+        assert (int(player.kind), bool(player.first)) == (Blue.RESTORE, first)
+        assert name not in world.policies()
+    with pytest.raises(ValueError, match=r"always-Impact is neither a run directory nor a policy"):
+        specs.resolve("always-Impact", world)  # not blue's
+    with pytest.raises(ValueError, match="no policy 'sometimes-Impact' of side 'red'"):
+        garrison.make("soc", red="sometimes-Impact")
+    sim = Sim()
+    player = constant.named(SMALL, "blue", "always-DeployEDR")
+    assert player is not None
+    mask = jnp.asarray(sim.mask()[:3, : len(player.kinds[0])])
+    actions, _ = player.act(KEY, nothing(3), mask, player.init(KEY, 3))
+    assert all(LABELS[i][a].startswith("DeployEDR ") for i, a in enumerate(actions.tolist()))
 
 
 @pytest.mark.slow

@@ -1,13 +1,18 @@
 """What people are shown of an episode: sentences, marks, lines of log, and figures agree with the state."""
 
+import collections
 import json
+import os
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import jax
 import numpy as np
 import pytest
-from short_episodes import NUM_ENVS, SHORT, played
+from short_episodes import NUM_ENVS, SHORT, played, programs
 
+from garrison.judge import curriculum
 from garrison.judge.diagnosis import figures
 from garrison.worlds.soc import describe, scene, text
 from garrison.worlds.soc.tables import blue as B
@@ -166,6 +171,29 @@ def test_every_token_has_a_line(format):
         assert not numbers
 
 
+def test_lines_are_the_same_in_any_process():
+    """§5.4: a function of the tokens. Python's own hashes differ from one process to the next."""
+    program = """
+import sys
+sys.path[:0] = sys.argv[1:]
+import hashlib, test_shown
+found, place = test_shown.entries()
+lines = [test_shown.text.render(found, place, name) for name in test_shown.text.FORMATS]
+print(hashlib.sha256(repr(lines).encode()).hexdigest())
+"""
+    digests = [
+        subprocess.run(
+            [sys.executable, "-c", program, *sys.path],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert digests[0] == digests[1] != ""
+
+
 def test_an_unknown_format_is_refused():
     with pytest.raises(ValueError, match="no format 'cef'"):
         text.render([], entries()[1], "cef")
@@ -297,4 +325,72 @@ def test_numbers_agree_with_the_events():
     availability = sum(float(step.info["reward_parts"]["availability"]) for _, _, step in rows)
     hours = int(rows[-1][1].state.time) / 3_600_000
     assert numbers["SLA: weight that is up and not encrypted, %"] == pytest.approx(100 + availability / hours)
+    assert curriculum.GOAL in numbers  # by this name a curriculum finds it
     json.dumps(figures(diagnosis, folded(diagnosis, lane), np.zeros((1, 1))))
+
+
+def by_hand(rows):
+    """§8: integrals over time, verdicts, watches, restored hosts, and counts, from states and events."""
+    sums = collections.Counter()
+    for before, after, step in rows:
+        was, now, events = before.state, after.state, step.info["events"]
+        minutes = (int(now.time) - int(was.time)) / 60_000
+        owned = was.host_priv > 0
+        sums["owned"] += minutes * owned.sum()
+        isolated = was.host_exists & (was.host_status == T.Status.ISOLATED)
+        sums["isolated"] += minutes * (isolated & ~owned).sum()
+        news = (now.view_verdict_time != was.view_verdict_time) & now.host_exists
+        finds = np.isin(now.view_verdict, (B.Verdict.SUSPECT, B.Verdict.USER, B.Verdict.ROOT))
+        clean = now.view_verdict == B.Verdict.CLEAN
+        sums["right"] += (news & finds & owned).sum()
+        sums["finds"] += (news & finds).sum()
+        sums["of owned"] += (news & (finds | clean) & owned).sum()
+        waits = jax.device_get(programs()[2](jax.tree.map(lambda x: np.stack([x] * NUM_ENVS), before)))[0]
+        sums["decisions"] += (~waits[: T.NUM_BLUE, 0]).sum()
+        sums["events"] += (events.slot >= 0).sum()
+        for agent, kind, target, outcome, time in zip(
+            events.agent, events.kind, events.target, events.outcome, events.time, strict=True
+        ):
+            red = agent >= T.NUM_BLUE
+            sums["trapped"] += red and kind in (*R.EXPLOITS, R.Red.PASS_THE_TICKET)
+            sums["caught"] += red and outcome == Outcome.CAUGHT
+            if 0 <= agent < T.NUM_BLUE and kind == B.Blue.WATCH and time - was.agent_start[agent] < 120_000:
+                mine = scene.layout(STATIC).owner == agent
+                sums["released"] += 1
+                sums["alarmed"] += bool((mine & owned).any())
+            cleans = (B.Blue.RESTORE, B.Blue.RESTORE_FROM_BACKUP, B.Blue.REMOVE)
+            if 0 <= agent < T.NUM_BLUE and kind in cleans and outcome == Outcome.SUCCESS:
+                bad = owned[target] or was.host_encrypted[target]
+                sums["restored"] += bad and not now.host_priv[target] and not now.host_encrypted[target]
+    return sums
+
+
+def share(sums, part, whole):
+    return 100 * sums[part] / sums[whole] if sums[whole] else np.nan
+
+
+def test_numbers_are_those_of_the_states():
+    total = collections.Counter()
+    for lane in range(NUM_ENVS):
+        rows = played()[lane::NUM_ENVS]
+        sums = by_hand(rows)
+        total += sums
+        diagnosis = SHORT.diagnosis("blue")
+        counters = folded(diagnosis, lane)
+        numbers, _ = diagnosis.found(counters, np.zeros((1, 1)))
+        expected = {
+            "host-minutes owned by red": sums["owned"],
+            "of them per incident": sums["owned"] / int(counters.incidents[0, 0]),
+            "host-minutes isolated though clean": sums["isolated"],
+            "hosts cleaned by Restore or Remove": sums["restored"],
+            "verdicts that are right, of those that find red, %": share(sums, "right", "finds"),
+            "verdicts that find red, of those on owned hosts, %": share(sums, "right", "of owned"),
+            "watches ended early while red was there, %": share(sums, "alarmed", "released"),
+            "exploits and tickets that deception caught, %": share(sums, "caught", "trapped"),
+            "decisions": sums["decisions"],
+            "steps": len(rows),
+            "events": sums["events"],
+        }
+        for name, value in expected.items():
+            assert numbers[name] == pytest.approx(value, rel=1e-4, nan_ok=True), name
+    assert {"owned", "isolated", "right", "finds", "of owned", "trapped", "restored"} <= set(+total)

@@ -18,6 +18,7 @@ from garrison.core.policy import Actions
 from garrison.core.struct import Struct
 from garrison.core.typing import Array, Bool, Float32, Int32
 from garrison.core.world import Step
+from garrison.worlds.soc import clock
 from garrison.worlds.soc.options import Static
 from garrison.worlds.soc.tables import blue as B
 from garrison.worlds.soc.tables import hosts as T
@@ -55,6 +56,9 @@ class Counters(Struct):
     verdicts: Int32[Array, "*env 2 2"]  # owned, found
     released: Int32[Array, "*env 2"]  # watches that a log entry ended: on a side without incident, with one
     outcomes: Int32[Array, "*env kind outcome"]  # of red's actions
+    decisions: Int32[Array, "*env"]  # of the side's agents
+    steps: Int32[Array, "*env"]
+    events: Int32[Array, "*env"]
 
 
 class Metrics:
@@ -89,6 +93,9 @@ class Metrics:
             verdicts=jnp.zeros((2, 2), jnp.int32),
             released=jnp.zeros(2, jnp.int32),
             outcomes=jnp.zeros((len(_RED_KINDS), len(Outcome)), jnp.int32),
+            decisions=zero,
+            steps=zero,
+            events=zero,
         )
         return _opened(none, state.state.host_priv > 0, state.state.time)
 
@@ -117,7 +124,15 @@ class Metrics:
             verdicts=counters.verdicts + _verdicts(was, now),
             released=counters.released + self._released(was, events),
             outcomes=counters.outcomes + _outcomes(events),
+            decisions=counters.decisions + self._decisions(state),
+            steps=counters.steps + ~clock.ended(was),
+            events=counters.events + _count(events.slot >= 0),
         )
+
+    def _decisions(self, state: Any) -> Int32[Array, ""]:
+        """How many agents of the side choose."""
+        decides = clock.deciding(clock.Game(self._static, state.options, state.topology), state.state)
+        return _count(decides[: T.NUM_BLUE] if self._side == "blue" else decides[T.NUM_BLUE :])
 
     def _completed(self, events: Any) -> Bool[Array, "row"]:
         return (events.agent >= 0) & (events.agent < T.NUM_BLUE) & (events.outcome == Outcome.SUCCESS)
@@ -164,7 +179,11 @@ class Metrics:
             "simulated minutes": np.asarray(c.time, float) / _MINUTE,
             "incidents: hosts that red got a session on": np.asarray(c.incidents, float),
             "host-minutes owned by red": np.asarray(c.owned, float) / _MINUTE,
+            "of them per incident": _ratio(np.asarray(c.owned, float) / _MINUTE, np.asarray(c.incidents)),
             "red's actions that ended": tried,
+            "decisions": np.asarray(c.decisions, float),
+            "steps": np.asarray(c.steps, float),
+            "events": np.asarray(c.events, float),
         }
         if self._side == "blue":
             numbers |= {
@@ -182,6 +201,7 @@ class Metrics:
                 "of them per hour of a decoy or honeytoken": _ratio(
                     caught, np.asarray(c.deception, float) / _HOUR
                 ),
+                "exploits and tickets that deception caught, %": 100 * _ratio(caught, _trapped(c.outcomes)),
             }
         tables = {"red's actions by technique": (_techniques(), _OUTCOMES, _by_outcome(c.outcomes))}
         return numbers, tables
@@ -252,6 +272,12 @@ def _by_outcome(outcomes: Any) -> np.ndarray:
     o = Outcome
     kinds = (o.SUCCESS,), (o.FAILED,), (o.BLOCKED, o.GONE), (o.CAUGHT,), (o.ABORTED,)
     return np.stack([sum(counts[one] for one in kind) for kind in kinds], axis=-1)
+
+
+def _trapped(outcomes: Any) -> np.ndarray:
+    """How many of red's actions ended that deception can catch."""
+    kinds = [_RED_KINDS.index(kind) for kind in (*R.EXPLOITS, R.Red.PASS_THE_TICKET)]
+    return np.asarray(outcomes, float)[..., kinds, :].sum(axis=(-1, -2))
 
 
 def _techniques() -> tuple[str, ...]:

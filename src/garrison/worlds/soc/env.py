@@ -20,7 +20,7 @@ from garrison.core.struct import Struct
 from garrison.core.typing import Array, Float32, Integer, PRNGKeyArray, UInt32
 from garrison.core.world import Step, World
 from garrison.worlds.soc import encoders, entities, graph, laws, legal, observe_red, reward, truth
-from garrison.worlds.soc.agents import analyst, killchain
+from garrison.worlds.soc.agents import analyst, constant, killchain
 from garrison.worlds.soc.blocks import UNIT_MS
 from garrison.worlds.soc.choose import below, packed
 from garrison.worlds.soc.clock import Game
@@ -44,7 +44,7 @@ from garrison.worlds.soc.topology import Topology
 WAIT = 1  #: index of ``wait`` in every agent's list
 assert (next(iter(B.ROWS)), next(iter(R.ROWS))) == (B.Blue.WAIT, R.Red.WAIT)
 SIDES = ("blue", "red")
-VERSION = "1"  #: changes exactly when trajectories do
+VERSION = "2"  #: changes exactly when trajectories do
 
 
 class Episode(Struct):
@@ -259,6 +259,12 @@ class Soc(World):
         if side == "red":
             scripted = killchain.policies(self.static, int(np.max(self.options.script_slip)) / 1000)
         return {**super().policies(side), **scripted}
+
+    def named_policy(self, name: str, side: str | None = None) -> Policy | None:
+        """Also the players of one kind of action, such as ``always-Restore``."""
+        known = super().named_policy(name, side)
+        assert side is not None  # there are two
+        return known if known is not None else constant.named(self.static, side, name)
 
     def entities(self, side: str | None = None) -> Entities | None:
         """Blue's own hosts, zones and credentials; all hosts and zones for red; None for both together."""

@@ -105,6 +105,15 @@ def sensors(game: Game, state: State) -> UInt32[Array, "host"]:
     )
 
 
+def packed(
+    game: Game, type: UInt32[Array, "token"], host: UInt32[Array, "token"], port: Int32[Array, "token"]
+) -> UInt32[Array, "token"]:
+    """The fields of tokens that are recorded at these hosts, as in ``State.ring_what``."""
+    family = jnp.asarray(K.OS_FAMILY)[game.topology.host_os[host]]
+    port = jnp.where(port == OWN_PORT, jnp.asarray(K.PORT_OF)[type], port)
+    return jnp.asarray(_FIELDS, jnp.uint32)[type, family] | port.astype(jnp.uint32) << 13
+
+
 def sensed(game: Game, state: State, tokens: Tokens) -> Entries:
     """The entries of those tokens that sensors record and losses spare, by the state before their cause."""
     type, host = tokens.type.astype(jnp.uint32), tokens.host.astype(jnp.uint32)
@@ -116,13 +125,13 @@ def sensed(game: Game, state: State, tokens: Tokens) -> Entries:
     fragmented = network & tokens.red & (state.host_frag_until[host] > state.time)
     chance = jnp.where(fragmented, chance * K.FRAGMENTED_SEEN // 1000, chance)
     kept = (type > 0) & (sensors(game, state)[host] & need == need) & (tokens.value < chance)
-    family = jnp.asarray(K.OS_FAMILY)[game.topology.host_os[host]]
-    port = jnp.where(tokens.port == OWN_PORT, jnp.asarray(K.PORT_OF)[type], tokens.port)
-    what = jnp.asarray(_FIELDS, jnp.uint32)[type, family] | port.astype(jnp.uint32) << 13
+    what = packed(game, type, host, tokens.port)
     scale = jnp.asarray(game.options.delay_scale, jnp.int32)
     delay = draw(jnp.asarray(L.TOKEN_LAW)[type], tokens.delay) * scale // 1000
     where = host | tokens.other.astype(jnp.uint32) << 8
-    return Entries(kept, what, where, batch_of(state.time + delay))
+    # what starts at the instant of a batch comes after it, so that without a delay the next one has it
+    deliver = jnp.maximum(batch_of(state.time + delay), state.batch_next // L.BATCH_MS)
+    return Entries(kept, what, where, deliver)
 
 
 def push(state: State, entries: Entries) -> State:

@@ -66,7 +66,8 @@ def write(world: World, kind: int, h: int, other: int, delay: int, port: int | N
         "what": noise.tuple_of(kind, world.net["os"][h], port),
         "where": h | other << 8,
         "recorded": batch_of(world.time),
-        "deliver": batch_of(world.time + delay),
+        # an action that starts at the instant of a batch does so after it
+        "deliver": max(batch_of(world.time + delay), world.batch_next // L.BATCH_MS),
     }
     world.ring_next = (world.ring_next + 1) % len(world.ring)
 

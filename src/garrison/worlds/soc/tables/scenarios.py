@@ -194,10 +194,3 @@ OVERLOAD_TEMPERATURE = (80_000, 150_000)  #: added to the setpoint, uniform
 OVERLOAD_PRESSURE = (1_500, 2_000)  #: thousandths by which it is multiplied, uniform
 OVERLOAD_FLOW = 3_000
 assert NUM_ZONES == Zone.INTERNET
-
-# ---------------------------------------------------------------- curriculum (§7.4)
-
-CURRICULUM = ("easy", "medium", "hard")  #: presets in the order of training
-CURRICULUM_EPISODES = 200  #: the last episodes that decide
-CURRICULUM_LOSS = 0.5  #: promoted with at most this share of the loss of an idle defender
-CURRICULUM_GOALS = 0.3  #: and at most this share of episodes in which red reached its goal
