@@ -15,14 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
 import garrison
-from garrison.core.policy import Actions, Mask, Obs
-from garrison.core.struct import Struct, static
-from garrison.core.typing import Array, Int32, PRNGKeyArray
+from garrison.core.policy import Policy
 from garrison.judge.format import NONE, mean, number
 from garrison.presets import PRESETS
 from garrison.runs import curves
@@ -51,40 +48,17 @@ NAMES = tuple(LEARNERS["blue"])
 SCRIPTED = {"blue": ("idle", "random", "analyst", "isolator"), "red": ("idle", "random", "killchain")}
 OPPONENT = {"blue": "killchain", "red": "analyst"}
 SPLITS = ("train", "test")
-WAIT = 1  # index of every agent's wait
 CHOICE_SEED, SEED = 1_500_000, 2_000_000
 CHOICE_EPISODES = 16
 PICTURE = "learning_curves.png"
 
 
-class OneKind(Struct):
-    """Takes one kind of action whenever it is legal, on its targets in turn; it waits otherwise."""
-
-    kind: Int32[Array, ""]
-    kinds: tuple[tuple[int, ...], ...] = static()  # of each agent's actions
-
-    def init(self, key: PRNGKeyArray, num_agents: int) -> Array:
-        return jnp.full(num_agents, -1, jnp.int32)
-
-    def act(self, key: PRNGKeyArray, obs: Obs, mask: Mask, memory: Array) -> tuple[Actions, Array]:
-        kinds = np.full(mask.shape, -1)
-        for row, own in zip(kinds, self.kinds, strict=True):
-            row[: len(own)] = own
-        fits = mask & (jnp.asarray(kinds) == self.kind)
-        later = fits & (np.arange(mask.shape[1])[None] > memory[:, None])
-        later = jnp.where(jnp.any(later, axis=1, keepdims=True), later, fits)
-        found = jnp.any(fits, axis=1)
-        action = jnp.where(found, jnp.argmax(later, axis=1), WAIT).astype(jnp.int32)
-        return jnp.where(mask[:, WAIT], action, 0), jnp.where(found, action, memory)
-
-
-def constants(world: Any) -> dict[str, OneKind]:
+def constants(world: Any) -> dict[str, Policy]:
     """A player for each kind of action of a side's agents, by its name."""
-    verbs = [[label.split()[0] for label in world.action_labels(i)] for i in range(world.num_agents)]
-    names = list(dict.fromkeys(verb for own in verbs for verb in own))
-    kinds = tuple(tuple(names.index(verb) for verb in own) for own in verbs)
-    taken = [name for name in names if name not in ("Continue", "Wait")]
-    return {name: OneKind(jnp.int32(names.index(name)), kinds) for name in taken}
+    labels = [label for i in range(world.num_agents) for label in world.action_labels(i)]
+    verbs = dict.fromkeys(label.split()[0] for label in labels if label != "Wait")
+    players = {verb: world.named_policy(f"always-{verb}") for verb in verbs}
+    return {verb: player for verb, player in players.items() if player is not None}
 
 
 def options(scenario: str, preset: str, side: str, split: str) -> dict[str, Any]:
