@@ -239,8 +239,9 @@ def picture(complete: Mapping[str, Any]) -> bytes:
             axes.fill_between(
                 range(values.shape[1]), values.min(0), values.max(0), alpha=0.15, color=line.get_color()
             )
-        axes.set(xlabel="step of GRPO", ylabel=f"{label}; mean and range over seeds")
+        axes.set(xlabel="step of GRPO", ylabel=label)
         axes.legend(fontsize="small")
+    figure.suptitle("mean and range over training seeds", fontsize="medium")
     return png(figure)
 
 
