@@ -35,7 +35,9 @@ class Constant(Struct):
     def init(self, key: PRNGKeyArray, num_agents: int) -> Int32[Array, "agent"]:
         return jnp.zeros(num_agents, jnp.int32)
 
-    def act(self, key: PRNGKeyArray, obs: Obs, mask: Mask, memory: Array) -> tuple[Actions, Array]:
+    def act(
+        self, key: PRNGKeyArray, obs: Obs, mask: Mask, memory: Int32[Array, "agent"]
+    ) -> tuple[Actions, Int32[Array, "agent"]]:
         fits = mask & (jnp.asarray(np.array(self.kinds)) == self.kind)
         after = fits & (np.arange(mask.shape[1])[None] > memory[:, None])
         after = jnp.where(jnp.any(after, axis=1, keepdims=True) & ~self.first, after, fits)
