@@ -270,7 +270,7 @@ def test_constant_players_take_targets_in_turn_or_the_first():
         found.append(int(action[0]))
     assert found == [2, 4, 2]
     assert int(player.replace(first=jnp.array(True)).act(KEY, nothing(1), mask, jnp.array([2]))[0][0]) == 2
-    assert int(player.replace(kind=jnp.int32(7)).act(KEY, nothing(1), mask, last)[0][0]) == constant.WAIT
+    assert int(player.replace(kind=jnp.int32(7)).act(KEY, nothing(1), mask, last)[0][0]) == legal.WAIT
     busy = jnp.array([[True, False, False, False, False, False]])
     assert int(player.act(KEY, nothing(1), busy, last)[0][0]) == 0
 

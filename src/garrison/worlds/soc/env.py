@@ -34,15 +34,12 @@ from garrison.worlds.soc.reset import initial_state
 from garrison.worlds.soc.state import State
 from garrison.worlds.soc.step import Sums, step_with
 from garrison.worlds.soc.tables import actions as A
-from garrison.worlds.soc.tables import blue as B
 from garrison.worlds.soc.tables import hosts as T
 from garrison.worlds.soc.tables import laws as L
 from garrison.worlds.soc.tables import red as R
 from garrison.worlds.soc.text import table
 from garrison.worlds.soc.topology import Topology
 
-WAIT = 1  #: index of ``wait`` in every agent's list
-assert (next(iter(B.ROWS)), next(iter(R.ROWS))) == (B.Blue.WAIT, R.Red.WAIT)
 SIDES = ("blue", "red")
 VERSION = "2"  #: changes exactly when trajectories do
 
@@ -107,7 +104,7 @@ class Soc(World):
 
     @property
     def idle_actions(self) -> tuple[int, ...]:
-        return (WAIT,) * self.static.num_agents
+        return (legal.WAIT,) * self.static.num_agents
 
     @property
     def options(self) -> Options:

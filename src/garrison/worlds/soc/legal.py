@@ -27,6 +27,8 @@ from garrison.worlds.soc.view import blue_view
 
 BLUE_NEEDS = column(BLUE, B.NUM_KINDS)
 RED_NEEDS = column(RED, R.NUM_KINDS)
+WAIT = 1  #: index of ``wait`` in every agent's list
+assert (next(iter(B.ROWS)), next(iter(R.ROWS))) == (B.Blue.WAIT, R.Red.WAIT)
 
 
 class ActionTable(NamedTuple):

@@ -26,7 +26,8 @@ from garrison.core.world import observed_by
 from garrison.worlds.soc import telemetry
 from garrison.worlds.soc.choose import pick
 from garrison.worlds.soc.clock import Game
-from garrison.worlds.soc.env import WAIT, Episode, Soc
+from garrison.worlds.soc.env import Episode, Soc
+from garrison.worlds.soc.legal import WAIT
 from garrison.worlds.soc.options import Static
 from garrison.worlds.soc.state import State
 from garrison.worlds.soc.tables import blue as B

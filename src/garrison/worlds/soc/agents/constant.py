@@ -14,14 +14,13 @@ import numpy as np
 from garrison.core.policy import Actions, Mask, Obs
 from garrison.core.struct import Struct, static
 from garrison.core.typing import Array, Bool, Int32, Integer, PRNGKeyArray
-from garrison.worlds.soc.legal import action_list
+from garrison.worlds.soc.legal import WAIT, action_list
 from garrison.worlds.soc.options import Static
 from garrison.worlds.soc.tables import blue as B
 from garrison.worlds.soc.tables import hosts as T
 from garrison.worlds.soc.tables import red as R
 
 NOTHING = 31  #: a kind that no action has: a player of it waits
-WAIT = 1  #: index of ``wait`` in every agent's list
 TURNS = {"always": False, "first": True}
 
 
